@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bertft/data/options.h"
+#include "bertft/device/options.h"
+#include "bertft/eval/options.h"
+#include "bertft/model/options.h"
+#include "bertft/optim/options.h"
+#include "bertft/train/options.h"
+
+namespace bertft::config {
+
+/// Every option of the program, grouped by the room that declares it.
+struct Options {
+  model::ModelOptions model;
+  data::DataOptions data;
+  train::TrainOptions train;
+  optim::OptimOptions optim;
+  eval::EvalOptions eval;
+  device::DeviceOptions device;
+};
+
+/// Visits all groups in the order in which they are printed: v.group("Data") before each.
+template <class Visitor>
+void visit(Visitor& v, Options& o) {
+  v.group("Model");
+  visit(v, o.model);
+  v.group("Data");
+  visit(v, o.data);
+  v.group("Training");
+  visit(v, o.train);
+  v.group("Optimizer");
+  visit(v, o.optim);
+  v.group("Evaluation");
+  visit(v, o.eval);
+  v.group("Device");
+  visit(v, o.device);
+}
+
+/// A value given outside a file. `origin` is shown to the user: "--set, argument 1",
+/// "--learning-rate", "BERT_FINETUNE_SEED".
+struct Override {
+  std::string key, value, origin;
+};
+
+/// Where values come from, lowest precedence first (DESIGN §4): the defaults, the files from
+/// left to right, the environment, then the command line in its order.
+struct Sources {
+  std::vector<std::string> files;
+  std::vector<Override> environment;
+  std::vector<Override> command_line;
+};
+
+/// The options with the origin of each value, and what the user should be told.
+struct Resolved {
+  Options options;
+  std::map<std::string, std::string, std::less<>> origins;  // key -> "default", "squad.yaml:14", ...
+  std::vector<std::string> notices;                         // aliases used, keys noted and passed over
+};
+
+/// Reads, merges and checks everything; relations between options too.
+/// throws InputError when a file cannot be read; ConfigError whose text lists every error
+///        found, one a line: "squad.yaml:14:17: error: unknown key 'learing_rate'; did you
+///        mean 'learning_rate'?", and closes with their number when there are several
+Resolved resolve(const Sources& sources);
+
+/// BERT_FINETUNE_<KEY> variables of this process, in the form resolve() takes.
+std::vector<Override> environment_overrides();
+
+/// The resolved configuration as YAML: every key, its origin as a comment, paths absolute.
+/// Accepted back by resolve().
+std::string to_yaml(const Resolved& resolved);
+
+/// One declared option, for the command line's flags and the reference in docs/.
+struct OptionInfo {
+  std::string group, key, type, default_value, unit, range, help;
+  std::vector<std::string> aliases;
+  bool is_boolean = false;
+};
+std::vector<OptionInfo> list_options();
+
+/// docs/configuration.md, generated.
+std::string reference_markdown();
+
+}  // namespace bertft::config

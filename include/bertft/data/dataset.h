@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bertft/data/options.h"
+
+namespace bertft::data {
+
+/// A gold answer: `text` is what the file says, `char_start` counts code points of the context.
+struct Answer {
+  std::string text;
+  std::int64_t char_start = 0;
+  bool aligned = true;  // context[char_start : char_start + len(text)] == text
+};
+
+struct Question {
+  std::string id;
+  std::string text;
+  std::uint32_t context_idx = 0;
+  bool is_impossible = false;  // as marked; a question without answers counts as unanswerable in any case
+  std::vector<Answer> answers;
+};
+
+/// Something a reader of the file should know, tied to a question where it concerns one.
+struct Finding {
+  enum class Kind { kMisaligned, kEmptyAnswer, kEmptyQuestion, kEmptyContext, kDuplicateQuestion, kContradiction };
+  Kind kind;
+  std::string question_id;  // empty when it concerns a paragraph
+  std::string message;      // one line, such as "answer 'Denver' is not at 12; it stands at 14"
+};
+
+/// A whole data file, each context once, questions in file order.
+struct Dataset {
+  enum class Form { kNested, kFlat, kLines };
+
+  Form form = Form::kNested;
+  std::string version;  // the file's own "version", may be empty
+  std::uint32_t num_articles = 0;
+  std::vector<std::string> contexts;
+  std::vector<Question> questions;
+  std::vector<Finding> findings;
+  std::string sha256;  // of the file's bytes
+
+  /// True when some question has no answer: SQuAD 2.0 rules apply.
+  bool has_unanswerable() const;
+};
+
+/// Reads a SQuAD file: the official nested JSON (v1.1 and v2.0), Hugging Face's flat form
+/// ({"data": [rows]} or a list of rows) or JSON lines of such rows; recognised by content.
+/// Streams (SAX): memory stays below eight times the file.
+///
+/// throws InputError when the file cannot be read; DataError, with line and column or the
+///        path in the document, when it is not such a file, an id occurs twice, a text is
+///        not UTF-8, or nothing usable is in it. Misaligned answers are findings, not errors.
+Dataset read_dataset(const std::string& path);
+
+}  // namespace bertft::data

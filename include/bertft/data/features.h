@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "bertft/data/dataset.h"
+#include "bertft/tokenizer/tokenizer.h"
+
+namespace bertft::data {
+
+/// One window: [CLS] question [SEP] context slice [SEP]. Labels are token positions in the
+/// window; 0, 0 ([CLS]) when it holds no answer.
+struct Window {
+  std::uint32_t question_idx;   // into Dataset::questions
+  std::uint32_t window_idx;     // 0, 1, ... within the question
+  std::uint32_t context_begin;  // first context token, counted within its context
+  std::uint32_t num_context_tokens;
+  std::uint32_t start_label, end_label;
+};
+
+/// The tokens of a whole data set and its windows, in file order (PARITY P1). Each context
+/// and question is tokenized once; windows are views.
+struct Features {
+  std::vector<tokenizer::Token> tokens;         // arena
+  std::vector<std::uint64_t> context_offsets;   // [contexts + 1] into tokens
+  std::vector<std::uint64_t> question_offsets;  // [questions + 1] into tokens
+  std::vector<std::uint32_t> context_of;        // [questions]
+  std::vector<Window> windows;
+  tokenizer::SpecialIds special{};
+  std::uint32_t num_skipped_questions = 0;      // misaligned, left out of training
+
+  std::span<const tokenizer::Token> question_tokens(const Window& w) const;
+  std::span<const tokenizer::Token> context_tokens(const Window& w) const;
+
+  /// Tokens in the window, with [CLS] and both [SEP].
+  std::uint32_t length(const Window& w) const;
+  /// Position of the window's first context token.
+  std::uint32_t first_context_position(const Window& w) const;
+};
+
+/// kTraining drops misaligned questions as on_misaligned says and computes labels;
+/// kEvaluation keeps every question and labels those windows it can (for the loss).
+enum class Purpose { kTraining, kEvaluation };
+
+/// Cuts windows and labels exactly as run_qa.py does (PARITY P1), the label quirk of P1.5
+/// only when options.fix_last_token_label is false. `max_questions`: the first so many only.
+///
+/// throws ConfigError when the lengths leave no room for any context (doc_stride too large),
+///        DataError naming the question whose own length leaves none, or a misaligned answer
+///        under on_misaligned: error
+Features make_features(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, const DataOptions& options,
+                       Purpose purpose, std::optional<std::int64_t> max_questions = std::nullopt);
+
+}  // namespace bertft::data

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace bertft::data {
+
+/// The order in which an epoch visits `n` features: torch.randperm(n) of a CPU generator
+/// seeded with seed + epoch, as Hugging Face's Trainer draws it (PARITY P4). Torch-free.
+std::vector<std::uint32_t> epoch_order(std::uint32_t n, std::uint64_t seed, std::uint64_t epoch);
+
+}  // namespace bertft::data

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bertft/data/features.h"
+#include "bertft/eval/options.h"
+
+namespace bertft::eval {
+
+/// One candidate answer. Offsets count code points of the context; 0, 0 is "no answer".
+struct Candidate {
+  std::string text;
+  float start_logit, end_logit;
+  std::uint32_t char_begin, char_end;
+  double probability;  // softmax over the list: float32 arithmetic unless run_qa's "empty" was inserted (P5.7)
+};
+
+/// What is decided for one question.
+struct Prediction {
+  std::string text;                // "" is "no answer"
+  std::vector<Candidate> n_best;   // best first, at most n_best_size + 1
+  double null_odds = 0;            // score of no answer minus score of the best answer; v2 only
+};
+
+/// Logits of one window, without padding: [length(window)] each.
+struct WindowLogits {
+  std::span<const float> start, end;
+};
+
+/// run_qa's rules, as PARITY P5 numbers them: the windows of one question in, its answer out.
+/// Ties in the top n are broken by the highest index first.
+///
+/// logits[i] belongs to windows[i]; all windows are of one question, in order.
+/// `with_negative`: SQuAD 2.0 rules (the null answer competes, threshold applies).
+Prediction decode_question(const data::Dataset& dataset, const data::Features& features,
+                           std::span<const data::Window> windows, std::span<const WindowLogits> logits,
+                           const EvalOptions& options, double null_score_diff_threshold, bool with_negative);
+
+}  // namespace bertft::eval

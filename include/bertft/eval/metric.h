@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bertft/data/dataset.h"
+#include "bertft/util/json.h"
+
+namespace bertft::eval {
+
+/// evaluate-v2.0.py's normalisation (PARITY P7), over full Unicode.
+std::string normalize_answer(std::string_view text);
+
+/// Exact match (0 or 1) and token F1 of one prediction against one gold answer.
+double exact_score(std::string_view gold, std::string_view prediction);
+double f1_score(std::string_view gold, std::string_view prediction);
+
+/// A question's score: the maximum over its gold answers.
+struct QuestionScore {
+  double exact, f1;
+};
+QuestionScore score_question(const data::Question& question, std::string_view prediction);
+
+/// Predictions by question id; null odds likewise, may be empty.
+using Predictions = std::map<std::string, std::string, std::less<>>;
+using NullOdds = std::map<std::string, double, std::less<>>;
+
+enum class MissingPredictions { kError, kExclude };
+
+/// All numbers of evaluate-v2.0.py, in its key order; group and best_* values are there only
+/// when the script would print them. Percent, except counts and thresholds.
+struct Metrics {
+  double exact = 0, f1 = 0;
+  std::int64_t total = 0;
+  struct Group { double exact, f1; std::int64_t total; };
+  std::optional<Group> has_answer, no_answer;
+  struct Best { double exact, exact_threshold, f1, f1_threshold; };
+  std::optional<Best> best;  // only with null odds
+
+  /// The official keys in the official order; `prefix` as in "eval_".
+  Json to_json(std::string_view prefix = "") const;
+};
+
+/// Scores a data set. `na_prob_threshold` is the script's -t (1.0): odds above it turn a
+/// prediction into "no answer" for the overall score.
+/// throws DataError naming the first questions without a prediction, unless kExclude
+Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const NullOdds& null_odds = {},
+                 MissingPredictions missing = MissingPredictions::kError, double na_prob_threshold = 1.0);
+
+/// predictions.json and null_odds.json. throws InputError, DataError
+Predictions read_predictions(const std::string& path);
+NullOdds read_null_odds(const std::string& path);
+
+}  // namespace bertft::eval

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bertft/util/json.h"
+
+namespace bertft::report {
+
+/// The start of a run, as rows of "name  text": data, model, plan, device, output.
+struct RunStarted {
+  std::vector<std::pair<std::string, std::string>> rows;
+  std::int64_t total_steps = 0;
+  std::int64_t first_step = 0;      // steps already done by an earlier process
+  std::int64_t logging_steps = 500;
+};
+
+/// One optimizer step. `loss` is the mean over the step's effective batch and is absent when
+/// it was not fetched from the device.
+struct StepFinished {
+  std::int64_t step = 0;            // from 1
+  double epoch = 0;                 // fractional
+  std::int64_t num_features = 0, num_tokens = 0;
+  double learning_rate = 0;
+  std::optional<double> loss, grad_norm;
+};
+
+/// Due every logging_steps: the mean over the steps since the last one.
+struct LogDue {
+  std::int64_t step = 0;
+  double epoch = 0, loss = 0, grad_norm = 0, learning_rate = 0;
+  std::uint64_t peak_memory_bytes = 0;
+};
+
+/// An evaluation is going on: `done` of `total` features.
+struct EvaluationProgress {
+  std::int64_t done = 0, total = 0;
+};
+
+struct Evaluated {
+  std::int64_t step = 0;
+  double epoch = 0;
+  Json metrics;                     // official keys, plus "loss"
+  double runtime_s = 0;
+  std::int64_t num_features = 0;
+  bool is_best = false;
+};
+
+struct CheckpointSaved {
+  std::int64_t step = 0;
+  std::string directory;
+  double blocked_s = 0;             // how long training waited for it
+};
+
+/// Something that the user must know and that is not an error.
+struct Notice {
+  std::string line;
+};
+
+struct RunFinished {
+  std::string outcome;              // "done", "stopped early", "interrupted by SIGINT"
+  std::int64_t step = 0;
+  double runtime_s = 0;
+  std::int64_t num_features = 0;    // trained on by this process
+  std::uint64_t peak_memory_bytes = 0;
+  std::vector<std::pair<std::string, std::string>> rows;  // final rows: metrics, model, what to try next
+};
+
+/// Receives the events of a run; the loop calls all of its observers in order (STYLE §2).
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on(const RunStarted&) {}
+  virtual void on(const StepFinished&) {}
+  virtual void on(const LogDue&) {}
+  virtual void on(const EvaluationProgress&) {}
+  virtual void on(const Evaluated&) {}
+  virtual void on(const CheckpointSaved&) {}
+  virtual void on(const Notice&) {}
+  virtual void on(const RunFinished&) {}
+};
+
+}  // namespace bertft::report

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bertft::tokenizer {
+
+/// One piece of a text. Character offsets count Unicode code points of the text as it was
+/// given; byte offsets address the same place in its UTF-8 form. Both are [begin, end).
+struct Token {
+  std::uint32_t id;
+  std::uint32_t char_begin, char_end;
+  std::uint32_t byte_begin, byte_end;
+
+  bool operator==(const Token&) const = default;
+};
+
+/// Ids that frame a question-answering window, and what the model must know of the vocabulary.
+struct SpecialIds {
+  std::uint32_t cls, sep, pad, unk;
+};
+
+/// Turns text into pieces. Thread-safe after construction.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Appends the pieces of `text` to `out`, without [CLS] or [SEP] of its own.
+  /// `text` must be valid UTF-8 (readers of files check that); at most 4 GiB.
+  virtual void encode(std::string_view text, std::vector<Token>& out) const = 0;
+
+  virtual SpecialIds special_ids() const = 0;
+
+  /// One more than the largest id that encode() can return.
+  virtual std::size_t vocabulary_size() const = 0;
+
+  /// The piece behind an id, for people who debug. Empty when there is none.
+  virtual std::string_view piece(std::uint32_t id) const = 0;
+
+  /// One line for the start of a run, such as "WordPiece, 30,522 pieces, lower case".
+  virtual std::string description() const = 0;
+};
+
+/// Reads the tokenizer of a Hugging Face model directory: tokenizer.json or vocab.txt, and
+/// tokenizer_config.json; which of them counts is PARITY §3.1.
+///
+/// throws InputError when a file is missing or unreadable, DataError when one is malformed
+///        or the files contradict each other, ConfigError for a tokenizer we do not support
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory);
+
+}  // namespace bertft::tokenizer

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bertft {
+
+/// The whole file. `max_bytes` guards against surprises, not against need.
+/// throws InputError: missing, a directory, unreadable, or larger than max_bytes
+std::string read_file(const std::string& path, std::uint64_t max_bytes = std::uint64_t{8} << 30);
+
+/// A file mapped read-only for as long as the object lives. An empty file maps to no bytes.
+/// throws InputError as read_file
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// A new file written piece by piece; close() flushes it to the device. Without close() the
+/// destructor removes it. throws StorageError with the path and the system's reason.
+class FileWriter {
+ public:
+  explicit FileWriter(std::string path);
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  void write(std::string_view bytes);
+  void close();
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+};
+
+/// Writes `bytes` so that `path` holds either the old or the new content, whatever happens:
+/// a temporary file beside it, fsync, rename, fsync of the directory. throws StorageError
+void write_file_atomically(const std::string& path, std::string_view bytes);
+
+/// Makes a rename or an unlink inside `directory` durable; file systems without it are tolerated.
+void sync_directory(const std::string& directory);
+
+/// Lower-case hex SHA-256.
+std::string sha256_hex(std::span<const std::byte> bytes);
+std::string sha256_hex(std::string_view bytes);
+std::string sha256_of_file(const std::string& path);
+
+}  // namespace bertft

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace bertft {
+
+/// What is said about an option besides its name, type and default (STYLE §3).
+///
+/// A room declares its options as a struct and one function
+///   template <class Visitor> void visit(Visitor& v, ClipOptions& o) {
+///     v.field("max_grad_norm", o.max_grad_norm, {.help = "...", .above = 0});
+///   }
+/// Field types: bool, std::int64_t, double, std::string, an enum with option_names(),
+/// and std::optional of these, where unset means absent. The YAML key, the flag, the
+/// environment variable, the checks, the help and the dump all come from this call.
+struct Option {
+  std::string_view help;
+  std::string_view unit = "";                  // "tokens", "features", "steps", ...
+  std::optional<double> at_least = {};         // value >= this
+  std::optional<double> above = {};            // value >  this
+  std::optional<double> at_most = {};          // value <= this
+  std::optional<double> below = {};            // value <  this
+  std::string_view unset_name = "null";        // how an absent optional is written
+  std::optional<double> read_as_unset = {};    // Hugging Face's sentinel for "absent"
+  bool is_path = false;                        // made absolute in the resolved configuration
+  std::vector<std::string_view> aliases = {};  // old spellings with the same meaning
+};
+
+/// One spelling of an enum option. An enum E that is used as an option has, beside it,
+///   inline std::vector<OptionName<E>> option_names(E) { return {{E::kSkip, "skip"}, ...}; }
+template <class E>
+struct OptionName {
+  E value;
+  std::string_view name;
+};
+
+}  // namespace bertft

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bertft {
+
+/// User text for a message: control characters and invalid bytes escaped, cut at 300 bytes
+/// on a code-point border, "..." where something was cut.
+std::string printable(std::string_view text, std::size_t max_bytes = 300);
+
+/// Byte position of the first byte that is not part of valid UTF-8; none when all is.
+std::optional<std::size_t> find_invalid_utf8(std::string_view text);
+
+/// Number of code points of valid UTF-8.
+std::size_t count_code_points(std::string_view utf8);
+
+/// Byte offset of code point `char_offset`, size() when it is past the end.
+std::size_t byte_offset_of(std::string_view utf8, std::size_t char_offset);
+
+/// Decodes the code point at `pos` of valid UTF-8 and moves `pos` behind it.
+char32_t next_code_point(std::string_view utf8, std::size_t& pos);
+
+/// Appends a code point as UTF-8.
+void append_utf8(std::string& out, char32_t code_point);
+
+/// The candidate nearest to `word` by Damerau-Levenshtein distance, at most `max_distance`.
+std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates,
+                                        std::size_t max_distance = 2);
+
+/// 1234567 -> "1,234,567".
+std::string with_thousands(std::int64_t n);
+
+}  // namespace bertft

