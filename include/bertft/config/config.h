@@ -64,26 +64,50 @@ struct Resolved {
   std::vector<std::string> notices;                         // aliases used, keys noted and passed over
 };
 
-/// Reads, merges and checks everything; relations between options too.
-/// throws InputError when a file cannot be read; ConfigError whose text lists every error
-///        found, one a line: "squad.yaml:14:17: error: unknown key 'learing_rate'; did you
-///        mean 'learning_rate'?", and closes with their number when there are several
+/// Reads, merges and checks everything; relations between options too. Relative paths become
+/// absolute, from the working directory.
+/// throws InputError when a file cannot be read or exceeds 1 MiB; ConfigError whose text lists
+///        every error found, one a line, sorted by place, and closes with their number when
+///        there are several:
+///          squad.yaml:14:17: error: max_seq_length: expected an integer of at least 8, got '4'
+///          error: unknown key 'learing_rate'  (--set, argument 1); did you mean 'learning_rate'?
+///          2 errors
+///        A first line without a place comes without its "error: ", which the command line adds.
 Resolved resolve(const Sources& sources);
 
-/// BERT_FINETUNE_<KEY> variables of this process, in the form resolve() takes.
+/// What `train` cannot do without: model_name_or_path, train_file, output_dir.
+/// throws ConfigError that names all that are missing, as keys and as flags
+void require_for_training(const Resolved& resolved);
+
+/// BERT_FINETUNE_<KEY> variables of this process, in the form resolve() takes, sorted by name.
 std::vector<Override> environment_overrides();
 
 /// The resolved configuration as YAML: every key, its origin as a comment, paths absolute.
-/// Accepted back by resolve().
+/// Accepted back by resolve(), with equal options.
 std::string to_yaml(const Resolved& resolved);
 
 /// One declared option, for the command line's flags and the reference in docs/.
 struct OptionInfo {
-  std::string group, key, type, default_value, unit, range, help;
-  std::vector<std::string> aliases;
+  std::string group, key;
+  std::string type;  // "boolean", "integer", "number", "text", "path", "name"
+  std::string default_value, unit;
+  std::string range;  // ">= 8", ">= 0, < 1", "no|steps|epoch"; empty when free
+  std::string unset_name;  // "null" or "auto" where the option may be absent; else empty
+  std::string help;
+  std::vector<std::string> aliases;  // old keys too whose value is translated: warmup_ratio
   bool is_boolean = false;
 };
 std::vector<OptionInfo> list_options();
+
+/// Keys of run_qa.py and TrainingArguments that are understood but not options here: given in
+/// an Override they are answered with the reason, so the command line takes them as hidden flags.
+std::vector<std::string> list_foreign_keys();
+
+/// "max_seq_length" -> "--max-seq-length".
+std::string flag_of(std::string_view key);
+
+/// All options by group with unit, range, default and old names, in 80 columns, for --help all.
+std::string help_for_options();
 
 /// docs/configuration.md, generated.
 std::string reference_markdown();

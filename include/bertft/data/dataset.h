@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bertft/data/options.h"
@@ -12,32 +13,41 @@ namespace bertft::data {
 struct Answer {
   std::string text;
   std::int64_t char_start = 0;
-  bool aligned = true;  // context[char_start : char_start + len(text)] == text
+  bool aligned = true;  // context[char_start : char_start + len(text)] == text, which is more than white space
 };
 
 struct Question {
   std::string id;
   std::string text;
   std::uint32_t context_idx = 0;
-  bool is_impossible = false;  // as marked; a question without answers counts as unanswerable in any case
+  bool is_impossible = false;  // as marked, else whether there are no answers; only the answers count (PARITY P1)
   std::vector<Answer> answers;
 };
 
 /// Something a reader of the file should know, tied to a question where it concerns one.
 struct Finding {
-  enum class Kind { kMisaligned, kEmptyAnswer, kEmptyQuestion, kEmptyContext, kDuplicateQuestion, kContradiction };
+  enum class Kind {
+    kMisaligned,         // an answer's text does not stand at its answer_start
+    kEmptyAnswer,        // an answer of nothing but white space
+    kEmptyQuestion,      // the same of a question: its windows hold the context alone
+    kEmptyContext,       // the same of a context: one window without context tokens
+    kDuplicateQuestion,  // the same text on the same context under another id
+    kContradiction,      // is_impossible with answers, or neither
+    kNoRoom,             // the question leaves no room for its context (check.h)
+  };
   Kind kind;
-  std::string question_id;  // empty when it concerns a paragraph
+  std::string question_id;  // empty when it concerns a context
   std::string message;      // one line, such as "answer 'Denver' is not at 12; it stands at 14"
 };
 
-/// A whole data file, each context once, questions in file order.
+/// A whole data file, questions in file order. The nested form gives one context per
+/// paragraph, the others each different text once.
 struct Dataset {
   enum class Form { kNested, kFlat, kLines };
 
   Form form = Form::kNested;
-  std::string version;  // the file's own "version", may be empty
-  std::uint32_t num_articles = 0;
+  std::string version;             // the file's own "version", may be empty
+  std::uint32_t num_articles = 0;  // of the flat forms: different titles
   std::vector<std::string> contexts;
   std::vector<Question> questions;
   std::vector<Finding> findings;
@@ -49,11 +59,14 @@ struct Dataset {
 
 /// Reads a SQuAD file: the official nested JSON (v1.1 and v2.0), Hugging Face's flat form
 /// ({"data": [rows]} or a list of rows) or JSON lines of such rows; recognised by content.
-/// Streams (SAX): memory stays below eight times the file.
+/// Integer ids are read as their text. Streams (SAX): memory stays below eight times the file.
 ///
 /// throws InputError when the file cannot be read; DataError, with line and column or the
 ///        path in the document, when it is not such a file, an id occurs twice, a text is
 ///        not UTF-8, or nothing usable is in it. Misaligned answers are findings, not errors.
 Dataset read_dataset(const std::string& path);
+
+/// The same of a file's bytes; `name` stands for the file in messages.
+Dataset read_dataset_from(std::string_view text, std::string_view name);
 
 }  // namespace bertft::data

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bertft/data/dataset.h"
@@ -12,7 +13,7 @@
 
 namespace bertft::eval {
 
-/// evaluate-v2.0.py's normalisation (PARITY P7), over full Unicode.
+/// evaluate-v2.0.py's normalisation (PARITY P7), over full Unicode. `text` is valid UTF-8.
 std::string normalize_answer(std::string_view text);
 
 /// Exact match (0 or 1) and token F1 of one prediction against one gold answer.
@@ -25,10 +26,14 @@ struct QuestionScore {
 };
 QuestionScore score_question(const data::Question& question, std::string_view prediction);
 
-/// Predictions by question id; null odds likewise, may be empty.
+/// Predictions by question id.
 using Predictions = std::map<std::string, std::string, std::less<>>;
-using NullOdds = std::map<std::string, double, std::less<>>;
 
+/// Score of "no answer" against the best answer by question id; may be empty. The order is that
+/// of the file, which decides between equal odds in the threshold search. Ids occur once.
+using NullOdds = std::vector<std::pair<std::string, double>>;
+
+/// kExclude scores as if the data set did not have the questions without a prediction.
 enum class MissingPredictions { kError, kExclude };
 
 /// All numbers of evaluate-v2.0.py, in its key order; group and best_* values are there only
@@ -36,20 +41,31 @@ enum class MissingPredictions { kError, kExclude };
 struct Metrics {
   double exact = 0, f1 = 0;
   std::int64_t total = 0;
-  struct Group { double exact, f1; std::int64_t total; };
-  std::optional<Group> has_answer, no_answer;
-  struct Best { double exact, exact_threshold, f1, f1_threshold; };
+  struct Group {
+    double exact, f1;
+    std::int64_t total;
+  };
+  std::optional<Group> has_answer, no_answer;  // by whether there are gold answers, not by is_impossible
+  struct Best {
+    double exact, exact_threshold, f1, f1_threshold;
+  };
   std::optional<Best> best;  // only with null odds
 
   /// The official keys in the official order; `prefix` as in "eval_".
   Json to_json(std::string_view prefix = "") const;
 };
 
-/// Scores a data set. `na_prob_threshold` is the script's -t (1.0): odds above it turn a
-/// prediction into "no answer" for the overall score.
-/// throws DataError naming the first questions without a prediction, unless kExclude
+/// Scores a data set. Predictions and odds of other questions are ignored.
+///
+/// `na_prob_threshold` is the script's -t: odds above it turn a prediction into "no answer" for
+/// the overall and group scores (not in the search for the best threshold). The script's 1.0 is
+/// meant for probabilities; unset turns nothing, which is what raw null odds call for.
+///
+/// throws DataError naming the first questions without a prediction, unless kExclude; naming
+///        one without null odds when there are any; when no question at all has a prediction
 Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const NullOdds& null_odds = {},
-                 MissingPredictions missing = MissingPredictions::kError, double na_prob_threshold = 1.0);
+                 MissingPredictions missing = MissingPredictions::kError,
+                 std::optional<double> na_prob_threshold = 1.0);
 
 /// predictions.json and null_odds.json. throws InputError, DataError
 Predictions read_predictions(const std::string& path);

@@ -12,20 +12,20 @@ namespace bertft::report {
 
 /// The start of a run, as rows of "name  text": data, model, plan, device, output.
 struct RunStarted {
-  std::vector<std::pair<std::string, std::string>> rows;
+  std::vector<std::pair<std::string, std::string>> rows = {};
   std::int64_t total_steps = 0;
-  std::int64_t first_step = 0;      // steps already done by an earlier process
+  std::int64_t first_step = 0;  // steps already done by an earlier process
   std::int64_t logging_steps = 500;
 };
 
 /// One optimizer step. `loss` is the mean over the step's effective batch and is absent when
 /// it was not fetched from the device.
 struct StepFinished {
-  std::int64_t step = 0;            // from 1
-  double epoch = 0;                 // fractional
+  std::int64_t step = 0;  // from 1
+  double epoch = 0;       // fractional
   std::int64_t num_features = 0, num_tokens = 0;
   double learning_rate = 0;
-  std::optional<double> loss, grad_norm;
+  std::optional<double> loss = {}, grad_norm = {};
 };
 
 /// Due every logging_steps: the mean over the steps since the last one.
@@ -43,7 +43,7 @@ struct EvaluationProgress {
 struct Evaluated {
   std::int64_t step = 0;
   double epoch = 0;
-  Json metrics;                     // official keys, plus "loss"
+  Json metrics = {};  // official keys, plus "loss"
   double runtime_s = 0;
   std::int64_t num_features = 0;
   bool is_best = false;
@@ -51,22 +51,22 @@ struct Evaluated {
 
 struct CheckpointSaved {
   std::int64_t step = 0;
-  std::string directory;
-  double blocked_s = 0;             // how long training waited for it
+  std::string directory = {};
+  double blocked_s = 0;  // how long training waited for it
 };
 
 /// Something that the user must know and that is not an error.
 struct Notice {
-  std::string line;
+  std::string line = {};
 };
 
 struct RunFinished {
-  std::string outcome;              // "done", "stopped early", "interrupted by SIGINT"
+  std::string outcome = {};  // "done", "stopped early", "interrupted by SIGINT"
   std::int64_t step = 0;
   double runtime_s = 0;
-  std::int64_t num_features = 0;    // trained on by this process
+  std::int64_t num_features = 0;  // trained on by this process
   std::uint64_t peak_memory_bytes = 0;
-  std::vector<std::pair<std::string, std::string>> rows;  // final rows: metrics, model, what to try next
+  std::vector<std::pair<std::string, std::string>> rows = {};  // final rows: metrics, model, what to try next
 };
 
 /// Receives the events of a run; the loop calls all of its observers in order (STYLE §2).

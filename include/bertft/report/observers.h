@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -13,9 +14,20 @@ namespace bertft::report {
 /// first steps.
 std::unique_ptr<Observer> make_console();
 
-/// metrics.jsonl in `run_directory`: one object a line for each log, evaluation and
-/// checkpoint, appended and flushed, so that a killed run keeps its curve. A resumed run
-/// first drops the lines of steps after `resumed_step`.
+/// metrics.jsonl in `run_directory`: one object a line, appended as it happens, so that a killed
+/// run keeps its curve. Every line has "kind" and "step"; by kind it has further
+///   log         epoch, learning_rate, and loss, grad_norm as means over the steps since the last one
+///   eval        epoch, metrics (the official keys and "loss"), num_features, is_best
+///   checkpoint  name (of the directory)
+///   finish      outcome
+/// and "timing", which holds everything that differs between two runs with equal results:
+///   elapsed_s, of this process, in every line
+///   features_per_s, peak_memory_bytes (log, finish), runtime_s (eval, finish),
+///   blocked_s (checkpoint), num_features, of this process (finish)
+/// A number that is not finite or not known is null.
+///
+/// A resumed run first drops the lines of steps after `resumed_step`, "finish" lines and whatever
+/// a killed process left half written; with `resumed_step` 0 the file starts empty.
 /// throws StorageError
 std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory, std::int64_t resumed_step);
 

@@ -32,6 +32,7 @@ struct TrainOptions {
   double logging_steps = 500;
   IntervalStrategy eval_strategy = IntervalStrategy::kNo;
   std::optional<double> eval_steps;
+  bool eval_on_start = false;
   IntervalStrategy save_strategy = IntervalStrategy::kSteps;
   double save_steps = 500;
   std::optional<std::int64_t> save_total_limit = 2;
@@ -59,7 +60,8 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("logging_steps", o.logging_steps, {.help = "steps between log lines; below 1: share of all steps", .unit = "steps", .above = 0});
   v.field("eval_strategy", o.eval_strategy, {.help = "when to evaluate while training", .aliases = {"evaluation_strategy"}});
   v.field("eval_steps", o.eval_steps, {.help = "steps between evaluations; below 1: share of all steps; unset: logging_steps", .unit = "steps", .above = 0});
-  v.field("save_strategy", o.save_strategy, {.help = "when to write checkpoints; the last step is always saved unless no"});
+  v.field("eval_on_start", o.eval_on_start, {.help = "evaluate once before the first step"});
+  v.field("save_strategy", o.save_strategy, {.help = "when to write checkpoints besides the last step, which is always saved"});
   v.field("save_steps", o.save_steps, {.help = "steps between checkpoints; below 1: share of all steps", .unit = "steps", .above = 0});
   v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1});
   v.field("load_best_model_at_end", o.load_best_model_at_end, {.help = "the final model is the best checkpoint's, not the last step's"});

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,12 +46,34 @@ class FileWriter {
   int fd_ = -1;
 };
 
+/// A file that grows line by line and is readable at any moment, also after a kill: every
+/// append is one write to the system. Created when missing; what stands in it stays.
+/// throws StorageError with the path and the system's reason
+class AppendFile {
+ public:
+  explicit AppendFile(std::string path);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  void append(std::string_view bytes);
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+};
+
 /// Writes `bytes` so that `path` holds either the old or the new content, whatever happens:
 /// a temporary file beside it, fsync, rename, fsync of the directory. throws StorageError
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
 /// Makes a rename or an unlink inside `directory` durable; file systems without it are tolerated.
 void sync_directory(const std::string& directory);
+
+/// For the start of main. Opens /dev/null on each of the descriptors 0 to 2 that is closed, so
+/// that no file of ours takes the place of stderr, and ignores SIGPIPE and SIGXFSZ, so that a
+/// closed pipe and a file-size limit arrive as write errors.
+void secure_standard_streams();
 
 /// Lower-case hex SHA-256.
 std::string sha256_hex(std::span<const std::byte> bytes);

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+namespace bertft::checkpoint {
+
+enum class Existing { kRefuse, kOverwrite, kContinue };
+
+/// Throws OutputError when `path` cannot become or be used as the run directory: it is not
+/// empty (under kRefuse), is a file, or cannot be written. Leaves nothing behind.
+void check_run_directory(const std::string& path, Existing existing);
+
+/// The run directory, made and locked for this process for as long as the object lives.
+/// kOverwrite removes what an earlier run of this program left, and nothing else.
+class RunDirectory {
+ public:
+  /// throws OutputError, also when another run holds the directory
+  RunDirectory(std::string path, Existing existing);
+  ~RunDirectory();
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  int lock_fd_ = -1;
+};
+
+}  // namespace bertft::checkpoint

@@ -1,0 +1,9 @@
+#pragma once
+
+namespace bertft::cli {
+
+/// The whole program: parses, dispatches to a command, turns every exception into a message
+/// on stderr and an exit code (DESIGN §4). Throws nothing.
+int run(int argc, char** argv);
+
+}  // namespace bertft::cli

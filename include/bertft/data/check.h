@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bertft/data/dataset.h"
+#include "bertft/data/options.h"
+#include "bertft/tokenizer/tokenizer.h"
+#include "bertft/util/json.h"
+
+namespace bertft::data {
+
+/// How many windows a data set makes and how long they are, in tokens with [CLS] and [SEP].
+/// Quantiles are by nearest rank.
+struct WindowSummary {
+  struct Bucket {
+    std::uint32_t first_length, last_length;
+    std::uint64_t num_windows;
+  };
+
+  std::int64_t max_seq_length = 0, doc_stride = 0;
+  std::uint64_t num_windows = 0;
+  std::uint64_t num_labelled = 0;  // windows that hold the first answer
+  std::uint64_t num_tokens = 0;
+  double mean_length = 0;
+  std::uint32_t p5 = 0, p50 = 0, p95 = 0, max_length = 0;
+  std::vector<Bucket> histogram;
+};
+
+/// What `data check` says about a file.
+struct DataCheck {
+  Dataset::Form form{};
+  std::string version, sha256;
+  std::uint64_t num_articles = 0, num_paragraphs = 0, num_questions = 0;
+  std::uint64_t num_answerable = 0, num_unanswerable = 0, num_answers = 0;
+  std::vector<Finding> findings;
+  std::optional<WindowSummary> windows;
+
+  Json to_json() const;
+  /// For people, in lines of at most 80 columns; of each kind of finding the first few.
+  std::string to_text() const;
+};
+
+DataCheck check_data(const Dataset& dataset);
+
+/// Also counts the windows; questions that leave no room for their context become findings
+/// (kNoRoom) instead of errors.
+///
+/// throws ConfigError as make_features
+DataCheck check_data(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, const DataOptions& options);
+
+}  // namespace bertft::data

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <c10/core/Device.h>
+
+#include "bertft/device/options.h"
+
+namespace bertft::device {
+
+/// The device of a run and how precisely it computes.
+struct Device {
+  c10::Device torch_device = c10::Device(c10::kCPU);
+  bool bf16 = false;          // autocast; weights stay fp32
+  bool has_flash = false;     // variable-length flash attention: half types on sm_80 and newer
+  std::string description;    // "CPU, 2 threads, fp32" or "GPU 0 NVIDIA H100, 79.1 GiB, bf16"
+
+  bool is_cuda() const { return torch_device.is_cuda(); }
+};
+
+/// Chooses the device and sets LibTorch's process-wide switches (TF32, determinism).
+/// throws DeviceError when a GPU was asked for and none can be used
+Device select_device(const DeviceOptions& options);
+
+/// Waits until the device has finished everything it was given.
+void synchronize(const Device& device);
+
+/// Most memory in use at once so far: the allocator's peak on CUDA, the process's peak
+/// resident set on the CPU.
+std::uint64_t peak_memory_bytes(const Device& device);
+
+/// LibTorch, CUDA, cuDNN and BLAS versions, one a line, for --build-info.
+std::string library_versions();
+
+}  // namespace bertft::device

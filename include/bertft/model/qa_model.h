@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "bertft/device/device.h"
+#include "bertft/model/device_batch.h"
+#include "bertft/model/options.h"
+#include "bertft/weights/model_directory.h"
+
+namespace bertft::model {
+
+/// Start and end logits of every token, [T] float32 each.
+struct SpanLogits {
+  at::Tensor start, end;
+};
+
+/// Keys the dropout masks of one optimizer step (DESIGN promise 1).
+struct DropoutSeed {
+  std::uint64_t seed;
+  std::uint64_t step;
+};
+
+struct NamedParameter {
+  std::string name;  // BertForQuestionAnswering's
+  at::Tensor value;  // fp32 leaf that requires a gradient
+};
+
+/// A packed BERT encoder with a span head (Devlin et al. 2019; transformers'
+/// BertForQuestionAnswering without its pooler), fp32 weights, arithmetic as the device says.
+class QaModel {
+ public:
+  /// Weights from `checkpoint`. A missing head is drawn as Hugging Face draws it after
+  /// set_seed(seed): normal(0, initializer_range) weights, zero bias (PARITY P3).
+  QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint, const ModelOptions& options,
+          const device::Device& device, std::uint64_t seed);
+  ~QaModel();
+  QaModel(QaModel&&) noexcept;
+  QaModel& operator=(QaModel&&) noexcept;
+
+  /// Scores every token as answer start and as answer end. Without `dropout` nothing is
+  /// dropped; gradients are recorded when the caller's grad mode is on.
+  SpanLogits forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout);
+
+  /// Overwrites the weights by those of a complete checkpoint of the same shape.
+  void load(const weights::Checkpoint& checkpoint);
+
+  /// In the order of the reference's state dict.
+  std::vector<NamedParameter> parameters() const;
+
+  const weights::EncoderConfig& config() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Sum over the batch's features of (cross entropy of start + of end) / 2, each over the
+/// feature's own tokens: Hugging Face's loss of the feature alone (PARITY P3).
+/// returns a scalar float32 on the device
+at::Tensor span_loss_sum(const SpanLogits& logits, const DeviceBatch& batch);
+
+}  // namespace bertft::model

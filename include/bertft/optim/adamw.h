@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "bertft/optim/options.h"
+
+namespace bertft::optim {
+
+struct NamedTensor {
+  std::string name;
+  at::Tensor tensor;
+};
+
+/// Whether Hugging Face's Trainer decays this parameter: not biases and not norms, told by
+/// name (PARITY P4).
+bool is_decayed(std::string_view name);
+
+/// AdamW with decoupled weight decay (Loshchilov and Hutter 2019) through ATen's fused
+/// kernel, in Hugging Face's two parameter groups.
+class AdamW {
+ public:
+  /// Takes the parameters (fp32 leaves) by reference; their moments start at zero, at once,
+  /// so that no memory is first needed in the middle of a step.
+  AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options);
+
+  /// Forgets all gradients and frees them.
+  void zero_grad();
+
+  /// L2 norm over all gradients, before clipping; then scales them so that it is at most
+  /// max_grad_norm: g * min(1, max / (norm + 1e-6)).
+  double clip_gradients();
+
+  /// One update from the gradients in place.
+  void step(double learning_rate);
+
+  std::int64_t steps_done() const { return steps_done_; }
+  const std::vector<NamedTensor>& parameters() const { return parameters_; }
+
+  /// Both moments by parameter name: "exp_avg.<name>", "exp_avg_sq.<name>".
+  std::vector<NamedTensor> state() const;
+  /// Continues from state() and steps_done() of an earlier run; copies the values.
+  /// throws CheckpointError naming a moment that is missing or of another shape
+  void load_state(const std::vector<NamedTensor>& state, std::int64_t steps_done);
+
+ private:
+  struct Group {
+    double weight_decay;
+    std::vector<at::Tensor> parameters, exp_avgs, exp_avg_sqs, steps;
+    std::vector<std::size_t> index;  // into parameters_
+  };
+  std::vector<at::Tensor> gradients() const;
+
+  OptimOptions options_;
+  std::vector<NamedTensor> parameters_;
+  std::vector<Group> groups_;
+  std::int64_t steps_done_ = 0;
+};
+
+}  // namespace bertft::optim

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "bertft/train/options.h"
+
+namespace bertft::train {
+
+/// How many steps a run has and what each one reads (PARITY P4): a function of the number of
+/// features and the options alone.
+struct Plan {
+  std::int64_t num_features = 0;
+  std::int64_t effective_batch = 0;   // features of a full step
+  std::int64_t used_features = 0;     // of an epoch; fewer than all with dataloader_drop_last
+  std::int64_t steps_per_epoch = 0;
+  std::int64_t total_steps = 0;
+  std::int64_t logging_steps = 0, save_steps = 0, eval_steps = 0;  // shares resolved to steps
+
+  /// Epochs done after `step` steps, as Hugging Face logs it.
+  double epoch_after(std::int64_t step) const;
+};
+
+/// throws DataError when no full batch can be made (dataloader_drop_last and too few features)
+Plan make_plan(std::int64_t num_features, const TrainOptions& options);
+
+/// The windows of each step: consecutive slices of each epoch's permutation, the last one
+/// short. Keeps one epoch's permutation at a time.
+class DataOrder {
+ public:
+  DataOrder(const Plan& plan, std::uint64_t seed) : plan_(plan), seed_(seed) {}
+
+  /// Windows of step `step`, counted from 0. Valid until a step of another epoch is asked for.
+  std::span<const std::uint32_t> windows(std::int64_t step);
+
+ private:
+  Plan plan_;
+  std::uint64_t seed_;
+  std::int64_t epoch_ = -1;
+  std::vector<std::uint32_t> order_;
+};
+
+}  // namespace bertft::train

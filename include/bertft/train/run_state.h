@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bertft/train/options.h"
+#include "bertft/train/plan.h"
+#include "bertft/util/json.h"
+
+namespace bertft::train {
+
+/// What must be equal for a run to go on as if it had never stopped.
+struct RunIdentity {
+  std::string data_sha256;        // of train_file
+  std::int64_t num_features = 0, effective_batch = 0, total_steps = 0;
+  std::uint64_t seed = 0, data_seed = 0;
+
+  bool operator==(const RunIdentity&) const = default;
+};
+
+/// Where a run stands, apart from tensors: trainer_state.json.
+struct RunState {
+  RunIdentity identity;
+  std::int64_t step = 0;                      // optimizer steps done
+  std::int64_t steps_since_log = 0;
+  double loss_since_log = 0;                  // sum over those steps
+  double loss_total = 0;                      // sum over all steps
+  std::optional<double> best_metric;
+  std::optional<std::int64_t> best_step;
+  std::int64_t evaluations_without_gain = 0;
+  std::optional<double> best_threshold;       // for f1, of the last evaluation
+  std::optional<std::int64_t> micro_batch_tokens;
+  Json log_history = Json::array();           // as Hugging Face's, so that notebooks go on working
+};
+
+/// Hugging Face's fields, and ours under "bert_finetune".
+std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
+                                  const std::string& run_directory);
+
+/// throws InputError, CheckpointError naming what is missing
+RunState read_run_state(const std::string& checkpoint_directory);
+
+/// Throws CheckpointError naming the first thing that differs.
+void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory);
+
+/// The tuned no-answer threshold that a model directory of ours carries.
+std::optional<double> read_best_threshold(const std::string& model_directory);
+
+}  // namespace bertft::train

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bertft/checkpoint/store.h"
+#include "bertft/data/features.h"
+#include "bertft/device/device.h"
+#include "bertft/eval/predictor.h"
+#include "bertft/model/qa_model.h"
+#include "bertft/optim/adamw.h"
+#include "bertft/optim/options.h"
+#include "bertft/report/events.h"
+#include "bertft/train/options.h"
+#include "bertft/train/plan.h"
+#include "bertft/train/run_state.h"
+
+namespace bertft::train {
+
+/// Everything a run is made of. References must outlive the trainer.
+struct Setup {
+  const TrainOptions& options;
+  const optim::OptimOptions& optim;
+  const Plan& plan;
+  const data::Features& features;
+  const eval::Task* validation;                   // null: no evaluation
+  std::string validation_file;                    // for messages
+  const device::Device& device;
+  model::QaModel& model;
+  std::string run_directory;                      // exists and is ours
+  std::map<std::string, std::string> model_files; // small files of each checkpoint: config.json, tokenizer, ...
+  std::vector<report::Observer*> observers;
+};
+
+struct Outcome {
+  enum class Kind { kDone, kStoppedEarly, kInterrupted };
+  Kind kind = Kind::kDone;
+  int signal = 0;                                 // of kInterrupted
+  std::int64_t step = 0;
+  std::string model_directory;                    // where the result stands, empty when interrupted
+};
+
+/// The loop: fetch, step, observe; log, evaluate and save when due (PARITY P4).
+class Trainer {
+ public:
+  /// `state` is RunState{} with its identity, or that of a checkpoint whose weights `model`
+  /// already holds; `optimizer_state` belongs to it.
+  Trainer(const Setup& setup, RunState state, const std::vector<checkpoint::NamedTensor>& optimizer_state);
+  ~Trainer();
+
+  /// Trains to the end, or until a signal or early stopping. Leaves the final model in the
+  /// run directory unless interrupted.
+  /// throws DivergedError, StorageError (the last save failed)
+  Outcome run();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bertft::train

@@ -1,0 +1,82 @@
+#include "checkpoint/manifest.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "bertft/checkpoint/store.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/json.h"
+#include "bertft/util/text.h"
+
+namespace bertft::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void damaged(const std::string& directory, const std::string& what) {
+  throw CheckpointError(fmt::format("{} is damaged: {}.\nResume from another one, or with --resume auto from the newest good one.",
+                                    directory, what));
+}
+
+// A name in a manifest must not lead out of its directory.
+bool is_plain(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
+         name.find('\0') == std::string::npos;
+}
+
+void verify_file(const std::string& directory, const Json& entry, const std::string& manifest) {
+  if (!entry.is_object()) damaged(directory, "its manifest does not list files");
+  const auto name = string_member(entry, "name", manifest);
+  const auto bytes = integer_member(entry, "bytes", manifest);
+  const auto hash = string_member(entry, "sha256", manifest);
+  if (!name || !bytes || !hash || !is_plain(*name)) damaged(directory, "its manifest does not list files");
+  const fs::path path = fs::path(directory) / *name;
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  if (error) damaged(directory, printable(*name) + " is missing");
+  if (size != static_cast<std::uintmax_t>(*bytes)) damaged(directory, printable(*name) + " has another size than written");
+  if (sha256_of_file(path.string()) != *hash) damaged(directory, printable(*name) + " has another content than written");
+}
+
+}  // namespace
+
+std::string make_manifest(const std::string& directory) {
+  Json files = Json::array();
+  std::vector<fs::path> paths;
+  for (const auto& entry : fs::directory_iterator(directory)) paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  for (const fs::path& path : paths) {
+    files.push_back({{"name", path.filename().string()},
+                     {"bytes", fs::file_size(path)},
+                     {"sha256", sha256_of_file(path.string())}});
+  }
+  return python_json({{"format", "bert-finetune checkpoint"}, {"version", kFormatVersion}, {"files", files}}, 2) + "\n";
+}
+
+void verify(const std::string& directory) {
+  if (!fs::is_directory(directory)) {
+    throw InputError(fmt::format("{} is not a checkpoint directory.", directory));
+  }
+  const std::string path = (fs::path(directory) / kManifestName).string();
+  if (!fs::exists(path)) damaged(directory, "it has no manifest.json");
+  Json manifest;
+  try {
+    manifest = parse_json(read_file(path), path);
+  } catch (const DataError&) {
+    damaged(directory, "its manifest.json cannot be read");
+  }
+  const auto version = manifest.is_object() ? integer_member(manifest, "version", path) : std::nullopt;
+  if (!version) damaged(directory, "its manifest.json names no version");
+  if (*version != kFormatVersion) {
+    throw CheckpointError(fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
+                                      directory, *version, kFormatVersion));
+  }
+  if (!manifest.contains("files") || !manifest["files"].is_array() || manifest["files"].empty()) {
+    damaged(directory, "its manifest does not list files");
+  }
+  for (const Json& entry : manifest["files"]) verify_file(directory, entry, path);
+}
+
+}  // namespace bertft::checkpoint

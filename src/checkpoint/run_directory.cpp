@@ -1,0 +1,110 @@
+#include "bertft/checkpoint/run_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "bertft/checkpoint/store.h"
+#include "bertft/util/error.h"
+
+namespace bertft::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kLockName = "run.lock";
+
+// What a run leaves at the top of its directory, besides checkpoints (CONVENTIONS §3.4).
+constexpr std::array<std::string_view, 16> kRunFiles = {
+    "model.safetensors",   "config.json",           "trainer_state.json",        "train_results.json",
+    "eval_results.json",   "all_results.json",      "eval_predictions.json",     "eval_nbest_predictions.json",
+    "eval_null_odds.json", "metrics.jsonl",         "train.log",                 "environment.json",
+    "README.md",           "tokenizer_config.json", "bert_finetune_config.yaml", "tokenizer.json"};
+
+std::string reason(int error) { return std::strerror(error); }
+
+// The nearest folder that is there, from `path` upwards.
+fs::path existing_ancestor(fs::path path) {
+  while (!path.empty() && !fs::exists(path)) path = path.parent_path();
+  return path.empty() ? fs::path(".") : path;
+}
+
+// Permissions lie (read-only mounts, network file systems): only writing shows it.
+void check_writable(const fs::path& folder, const std::string& wanted) {
+  std::string probe = (folder / ".bert-finetune-XXXXXX").string();
+  const int fd = mkstemp(probe.data());
+  if (fd < 0) {
+    throw OutputError(fmt::format("output_dir {} cannot be written: {}.\nChoose another with --output-dir DIR.", wanted,
+                                  reason(errno)));
+  }
+  close(fd);
+  unlink(probe.c_str());
+}
+
+bool is_empty_but_for_lock(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename() != kLockName) return false;
+  }
+  return true;
+}
+
+void remove_earlier_run(const std::string& path) {
+  for (const Found& checkpoint : list_checkpoints(path)) fs::remove_all(checkpoint.directory);
+  for (const auto name : kRunFiles) fs::remove(fs::path(path) / name);
+}
+
+}  // namespace
+
+void check_run_directory(const std::string& path, Existing existing) {
+  std::error_code error;
+  const fs::path wanted(path);
+  if (!fs::exists(wanted, error)) {
+    const fs::path ancestor = existing_ancestor(fs::absolute(wanted));
+    if (!fs::is_directory(ancestor, error)) {
+      throw OutputError(fmt::format("output_dir {} cannot be made: {} is a file.\nChoose another with --output-dir DIR.",
+                                    path, ancestor.string()));
+    }
+    check_writable(ancestor, path);
+    return;
+  }
+  if (!fs::is_directory(wanted, error)) {
+    throw OutputError(fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
+  }
+  check_writable(wanted, path);
+  if (existing == Existing::kRefuse && !is_empty_but_for_lock(wanted)) {
+    throw OutputError(
+        fmt::format("output_dir {} exists and is not empty.\n"
+                    "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
+                    path));
+  }
+}
+
+RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::move(path)) {
+  check_run_directory(path_, existing);
+  std::error_code error;
+  fs::create_directories(path_, error);
+  if (error) throw OutputError(fmt::format("output_dir {} cannot be made: {}.", path_, error.message()));
+  const std::string lock = (fs::path(path_) / kLockName).string();
+  lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, reason(errno)));
+  if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    close(lock_fd_);
+    throw OutputError(fmt::format("output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path_));
+  }
+  if (existing == Existing::kOverwrite) remove_earlier_run(path_);
+}
+
+RunDirectory::~RunDirectory() {
+  if (lock_fd_ >= 0) close(lock_fd_);  // the lock goes with it
+}
+
+}  // namespace bertft::checkpoint

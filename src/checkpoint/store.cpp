@@ -1,0 +1,214 @@
+#include "bertft/checkpoint/store.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <exception>
+#include <filesystem>
+#include <thread>
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/json.h"
+#include "bertft/util/log.h"
+#include "bertft/weights/model_directory.h"
+#include "bertft/weights/safetensors.h"
+#include "checkpoint/manifest.h"
+
+namespace bertft::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "checkpoint-";
+
+// A copy in host memory that later steps cannot change.
+std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
+  std::vector<NamedTensor> result;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor source = tensor.detach();
+    at::Tensor copy = at::empty(source.sizes(), source.options().device(at::kCPU));
+    copy.copy_(source);
+    result.push_back({name, copy});
+  }
+  return result;
+}
+
+void write_tensors(const std::string& path, const std::vector<NamedTensor>& tensors) {
+  std::vector<weights::NamedTensor> views;
+  for (const auto& [name, tensor] : tensors) {
+    const auto* data = static_cast<const std::byte*>(tensor.const_data_ptr());
+    views.push_back({name, {weights::DType::kF32, tensor.sizes().vec(), {data, tensor.nbytes()}}});
+  }
+  weights::write_safetensors(path, std::move(views));
+}
+
+void write_new_file(const std::string& path, std::string_view content) {
+  FileWriter writer(path);
+  writer.write(content);
+  writer.close();
+}
+
+// Renamed first, so that a crash in the middle of deleting never leaves half a checkpoint
+// under a good name.
+void remove_checkpoint(const Found& checkpoint) {
+  const fs::path directory(checkpoint.directory);
+  const fs::path trash = directory.parent_path() / (".trash-" + directory.filename().string());
+  std::error_code error;
+  fs::remove_all(trash, error);
+  fs::rename(directory, trash, error);
+  if (!error) fs::remove_all(trash, error);
+  if (error) log::warn(fmt::format("could not remove {}: {}", checkpoint.directory, error.message()));
+}
+
+void prune(const std::string& run_directory, const Retention& retention) {
+  if (!retention.newest) return;
+  std::int64_t kept = 0;
+  for (const Found& found : list_checkpoints(run_directory)) {
+    if (kept++ < *retention.newest || found.step == retention.best_step) continue;
+    remove_checkpoint(found);
+  }
+}
+
+void remove_leftovers(const std::string& run_directory) {
+  for (const auto& entry : fs::directory_iterator(run_directory)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".tmp-") || name.starts_with(".trash-")) {
+      std::error_code ignored;
+      fs::remove_all(entry.path(), ignored);
+    }
+  }
+}
+
+void write(const std::string& run_directory, const Snapshot& snapshot) {
+  const fs::path target = directory_of(run_directory, snapshot.step);
+  const fs::path temporary = fs::path(run_directory) / fmt::format(".tmp-{}-{}", snapshot.step, getpid());
+  try {
+    fs::remove_all(temporary);
+    fs::create_directory(temporary);
+    write_tensors((temporary / "model.safetensors").string(), snapshot.model);
+    write_tensors((temporary / "optimizer.safetensors").string(), snapshot.optimizer);
+    for (const auto& [name, content] : snapshot.files) write_new_file((temporary / name).string(), content);
+    write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
+    sync_directory(temporary.string());
+    if (fs::exists(target)) remove_checkpoint({target.string(), snapshot.step});
+    fs::rename(temporary, target);
+    sync_directory(run_directory);
+  } catch (const fs::filesystem_error& e) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw StorageError(fmt::format("{} was not saved: {}", target.string(), e.code().message()));
+  } catch (const Error&) {
+    std::error_code ignored;
+    fs::remove_all(temporary, ignored);
+    throw;
+  }
+  prune(run_directory, snapshot.retention);
+}
+
+}  // namespace
+
+struct Store::Impl {
+  std::string run_directory;
+  std::thread writer;
+  std::exception_ptr failure;
+};
+
+Store::Store(std::string run_directory) : impl_(new Impl{std::move(run_directory), {}, {}}) {
+  remove_leftovers(impl_->run_directory);
+}
+
+Store::~Store() {
+  try {
+    wait();
+  } catch (const std::exception& e) {
+    log::error(e.what());
+  }
+}
+
+void Store::save(const Snapshot& snapshot) {
+  wait();
+  Snapshot copy{snapshot.step, on_host(snapshot.model), on_host(snapshot.optimizer), snapshot.files,
+                snapshot.retention};
+  impl_->writer = std::thread([impl = impl_.get(), copy = std::move(copy)] {
+    try {
+      write(impl->run_directory, copy);
+    } catch (...) {
+      impl->failure = std::current_exception();
+    }
+  });
+}
+
+void Store::wait() {
+  if (impl_->writer.joinable()) impl_->writer.join();
+  if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
+}
+
+std::string directory_of(const std::string& run_directory, std::int64_t step) {
+  return (fs::path(run_directory) / fmt::format("{}{}", kPrefix, step)).string();
+}
+
+std::vector<Found> list_checkpoints(const std::string& run_directory) {
+  std::vector<Found> result;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run_directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !entry.is_directory(error)) continue;
+    std::int64_t step = 0;
+    const char* first = name.data() + kPrefix.size();
+    const char* last = name.data() + name.size();
+    const auto [end, code] = std::from_chars(first, last, step);
+    if (code == std::errc() && end == last) result.push_back({entry.path().string(), step});
+  }
+  std::sort(result.begin(), result.end(), [](const Found& a, const Found& b) { return a.step > b.step; });
+  return result;
+}
+
+std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped) {
+  for (const Found& found : list_checkpoints(run_directory)) {
+    try {
+      verify(found.directory);
+      return found;
+    } catch (const Error& e) {
+      skipped.emplace_back(e.what());
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<NamedTensor> read_optimizer(const std::string& directory) {
+  const weights::SafetensorsFile file((fs::path(directory) / "optimizer.safetensors").string());
+  std::vector<NamedTensor> result;
+  for (const auto& [name, view] : file.tensors()) {
+    if (view.dtype != weights::DType::kF32) {
+      throw CheckpointError(fmt::format("{}: {} is not F32", directory, name));
+    }
+    at::Tensor tensor = at::empty(view.shape, at::kFloat);
+    std::copy(view.bytes.begin(), view.bytes.end(), static_cast<std::byte*>(tensor.mutable_data_ptr()));
+    result.push_back({name, tensor});
+  }
+  return result;
+}
+
+void publish_model(const std::string& checkpoint_directory, const std::string& run_directory) {
+  std::vector<std::string> names = weights::tokenizer_files(checkpoint_directory);
+  names.insert(names.end(), {"config.json", "README.md", "trainer_state.json", "model.safetensors"});
+  for (const std::string& name : names) {
+    const fs::path source = fs::path(checkpoint_directory) / name;
+    if (!fs::exists(source)) continue;
+    const fs::path temporary = fs::path(run_directory) / (".tmp-" + name);
+    std::error_code error;
+    fs::remove(temporary, error);
+    fs::create_hard_link(source, temporary, error);
+    if (error) fs::copy_file(source, temporary, error);  // a file system without links
+    if (!error) fs::rename(temporary, fs::path(run_directory) / name, error);
+    if (error) throw StorageError(fmt::format("{} was not written to {}: {}", name, run_directory, error.message()));
+  }
+  sync_directory(run_directory);
+}
+
+}  // namespace bertft::checkpoint

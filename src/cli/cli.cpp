@@ -1,0 +1,113 @@
+#include "bertft/cli/cli.h"
+
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "bertft/config/config.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/version.h"
+
+namespace bertft::cli {
+namespace {
+
+const std::vector<std::string_view> kCommands = {"train", "eval", "predict", "data"};
+
+constexpr const char* kExamples = R"(Examples:
+  bert-finetune --config configs/squad.yaml
+  bert-finetune --config squad.yaml --set learning_rate=5e-5 --resume auto
+  bert-finetune eval runs/squad2 --data data/dev-v2.0.json --json
+  bert-finetune predict runs/squad2 --question "When ...?" --context-file a.txt
+
+`bert-finetune COMMAND --help` tells a command's flags; `--help all` every option.
+)";
+
+// `train` is the default: it may be left out before flags.
+std::vector<std::string> with_command(std::vector<std::string> args) {
+  constexpr std::array<std::string_view, 4> kOwn = {"-h", "--help", "--version", "--build-info"};
+  if (args.empty() || std::find(kOwn.begin(), kOwn.end(), args[0]) != kOwn.end()) return args;
+  if (args[0].starts_with("-")) {
+    args.insert(args.begin(), "train");
+  } else if (std::find(kCommands.begin(), kCommands.end(), args[0]) == kCommands.end()) {
+    const auto meant = nearest(args[0], kCommands);
+    throw UsageError(fmt::format("unknown command '{}'{}.\nCommands: train (default), eval, predict, data. See --help.",
+                                 printable(args[0]), meant ? fmt::format("; did you mean '{}'?", *meant) : ""));
+  }
+  return args;
+}
+
+// --quiet and --verbose may stand anywhere; they concern the log alone.
+std::vector<std::string> take_log_flags(std::vector<std::string> args) {
+  const auto take = [&](std::string_view flag, log::Level level) {
+    const auto found = std::remove(args.begin(), args.end(), flag);
+    if (found != args.end()) log::set_level(level);
+    args.erase(found, args.end());
+  };
+  take("-q", log::Level::kWarn);
+  take("-qq", log::Level::kQuiet);
+  take("-v", log::Level::kDebug);
+  return args;
+}
+
+int parse_error(const CLI::ParseError& error) {
+  log::error(fmt::format("error: {}\nSee bert-finetune --help.", error.what()));
+  return kUsage;
+}
+
+int run_command(std::vector<std::string> args) {
+  int exit_code = kOk;
+  CLI::App app("Fine-tunes BERT encoders for extractive question answering (SQuAD 2.0).", "bert-finetune");
+  app.require_subcommand(0, 1);
+  app.footer(kExamples + exit_code_help());
+  app.set_version_flag("--version", version_line());
+  app.add_flag_callback("--build-info", [] {
+    std::cout << build_info() << std::endl;
+    throw CLI::Success();
+  }, "compiler, build type, library versions");
+  add_train_command(app, exit_code);
+  add_eval_command(app, exit_code);
+  add_predict_command(app, exit_code);
+  add_data_command(app, exit_code);
+
+  args = with_command(take_log_flags(std::move(args)));
+  if (args.empty()) args = {"--help"};
+  if (args == std::vector<std::string>{"--help", "all"}) {
+    std::cout << config::help_for_options() << std::flush;
+    return kOk;
+  }
+  std::reverse(args.begin(), args.end());  // CLI11 takes them last first
+  try {
+    app.parse(std::move(args));
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    return parse_error(e);
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  secure_standard_streams();
+  try {
+    return run_command({argv + 1, argv + argc});
+  } catch (const std::exception& e) {
+    log::set_status_line("");
+    const Failure failure = describe(e);
+    const bool has_place = failure.message.find(": error: ") != std::string::npos;
+    log::error(has_place ? failure.message : "error: " + failure.message);
+    return failure.code;
+  }
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,69 @@
+#include <iostream>
+#include <memory>
+
+#include "bertft/data/check.h"
+#include "bertft/data/feature_json.h"
+#include "bertft/util/json.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/option_flags.h"
+#include "cli/workspace.h"
+
+namespace bertft::cli {
+namespace {
+
+struct DataFlags {
+  std::string file, model;
+  bool json = false, training = false;
+};
+
+std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, const config::Options& options) {
+  return tokenizer::load_tokenizer(options.model.tokenizer_name.value_or(resolve_model_directory(flags.model)));
+}
+
+int check(const CLI::App& command, const DataFlags& flags) {
+  const config::Options options = resolve_and_tell(sources_of(command)).options;
+  const data::Dataset dataset = data::read_dataset(flags.file);
+  const data::DataCheck result =
+      flags.model.empty() ? data::check_data(dataset)
+                          : data::check_data(dataset, *load_tokenizer_of(flags, options), options.data);
+  std::cout << (flags.json ? python_json(result.to_json(), 2) + "\n" : result.to_text()) << std::flush;
+  return kOk;
+}
+
+int print_features(const CLI::App& command, const DataFlags& flags) {
+  const config::Options options = resolve_and_tell(sources_of(command)).options;
+  const auto tokenizer = load_tokenizer_of(flags, options);
+  const data::Dataset dataset = data::read_dataset(flags.file);
+  const auto purpose = flags.training ? data::Purpose::kTraining : data::Purpose::kEvaluation;
+  const data::Features features = data::make_features(dataset, *tokenizer, options.data, purpose);
+  for (const data::Window& window : features.windows) {
+    std::cout << python_json(data::feature_json(dataset, features, window), -1) << '\n';
+  }
+  std::cout << std::flush;
+  return kOk;
+}
+
+}  // namespace
+
+void add_data_command(CLI::App& app, int& exit_code) {
+  CLI::App* data = app.add_subcommand("data", "look at a data file before any device time is spent");
+  data->require_subcommand(1);
+
+  auto flags = std::make_shared<DataFlags>();
+  CLI::App* checking = data->add_subcommand("check", "count, and report what is wrong");
+  checking->add_option("file", flags->file, "SQuAD file")->type_name("FILE")->required();
+  checking->add_option("--model", flags->model, "also count the windows of this model's tokenizer")->type_name("DIR");
+  checking->add_flag("--json", flags->json, "one JSON object on stdout");
+  add_option_flags(*checking, {"Data"});
+  checking->callback([checking, flags, &exit_code] { exit_code = check(*checking, *flags); });
+
+  CLI::App* features = data->add_subcommand("features", "write the windows as JSON lines");
+  features->add_option("file", flags->file, "SQuAD file")->type_name("FILE")->required();
+  features->add_option("--model", flags->model, "whose tokenizer to use")->type_name("DIR")->required();
+  features->add_flag("--training", flags->training, "the windows that training sees: misaligned questions left out");
+  add_option_flags(*features, {"Data"});
+  features->callback([features, flags, &exit_code] { exit_code = print_features(*features, *flags); });
+}
+
+}  // namespace bertft::cli

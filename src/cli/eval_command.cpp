@@ -1,0 +1,102 @@
+#include <chrono>
+#include <iostream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "bertft/eval/metric.h"
+#include "bertft/eval/prediction_files.h"
+#include "bertft/eval/predictor.h"
+#include "bertft/report/observers.h"
+#include "bertft/util/error.h"
+#include "bertft/util/log.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/option_flags.h"
+#include "cli/trained_model.h"
+#include "cli/workspace.h"
+
+namespace bertft::cli {
+namespace {
+
+struct EvalFlags {
+  std::string model, data, predictions, null_odds, save_to;
+  double na_prob_threshold = 1.0;
+  bool json = false, allow_missing = false;
+};
+
+void print_metrics(const eval::Metrics& metrics, bool json) {
+  if (json) {
+    std::cout << python_json(metrics.to_json(), 2) << std::endl;
+    return;
+  }
+  for (const auto& [key, value] : metrics.to_json().items()) {
+    std::cout << fmt::format("{:<20} {}\n", key,
+                             value.is_number_integer() ? std::to_string(value.get<std::int64_t>())
+                                                       : fmt::format("{:.4f}", value.get<double>()));
+  }
+  std::cout << std::flush;
+}
+
+// Only scores a file: the official script's job.
+int score_file(const EvalFlags& flags) {
+  const data::Dataset dataset = data::read_dataset(flags.data);
+  const eval::NullOdds odds = flags.null_odds.empty() ? eval::NullOdds{} : eval::read_null_odds(flags.null_odds);
+  const auto missing = flags.allow_missing ? eval::MissingPredictions::kExclude : eval::MissingPredictions::kError;
+  const std::optional<double> threshold =
+      odds.empty() ? std::nullopt : std::optional<double>(flags.na_prob_threshold);
+  print_metrics(eval::evaluate(dataset, eval::read_predictions(flags.predictions), odds, missing, threshold), flags.json);
+  return kOk;
+}
+
+int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
+  TrainedModel trained = load_trained_model(sources_of(command), flags.model);
+  const config::Options& options = trained.resolved.options;
+  const data::Dataset dataset = load_dataset(flags.data, options.data.max_eval_samples);
+  const data::Features features =
+      data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
+  const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),
+                        with_negative(options.data, dataset)};
+  const auto console = report::make_console();
+  eval::Hooks hooks;
+  hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
+  const auto start = std::chrono::steady_clock::now();
+  const auto answers = eval::predict(trained.model, trained.device, task, hooks);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  log::set_status_line("");
+  log::info(fmt::format("evaluated {} windows in {:.1f} s, {:.1f} features/s, loss {:.4f}, peak memory {:.2f} GiB",
+                        features.windows.size(), seconds, static_cast<double>(features.windows.size()) / seconds,
+                        answers->loss, static_cast<double>(device::peak_memory_bytes(trained.device)) / (1 << 30)));
+  if (!flags.save_to.empty()) {
+    eval::write_prediction_files(flags.save_to, "", dataset, answers->predictions, task.with_negative);
+  }
+  print_metrics(eval::score(task, answers->predictions), flags.json);
+  return kOk;
+}
+
+int evaluate(const CLI::App& command, const EvalFlags& flags) {
+  if (flags.predictions.empty() == flags.model.empty()) {
+    throw UsageError("eval needs either RUN_DIR or --predictions FILE.\n"
+                     "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");
+  }
+  return flags.model.empty() ? score_file(flags) : evaluate_model(command, flags);
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("eval", "score a trained model, or a predictions file");
+  auto flags = std::make_shared<EvalFlags>();
+  command->add_option("run_dir", flags->model, "run directory, checkpoint, or Hugging Face QA model")->type_name("RUN_DIR");
+  command->add_option("--data", flags->data, "SQuAD file with gold answers")->type_name("FILE")->required();
+  command->add_flag("--json", flags->json, "one JSON object with the official keys on stdout");
+  command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")->type_name("DIR");
+  command->add_option("--predictions", flags->predictions, "score this file instead of a model")->type_name("FILE");
+  command->add_option("--null-odds", flags->null_odds, "null odds, for the best thresholds")->type_name("FILE");
+  command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer", true);
+  command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out");
+  add_option_flags(*command, {"Data", "Evaluation", "Device"});
+  command->callback([command, flags, &exit_code] { exit_code = evaluate(*command, *flags); });
+}
+
+}  // namespace bertft::cli

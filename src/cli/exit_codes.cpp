@@ -1,0 +1,61 @@
+#include "cli/exit_codes.h"
+
+#include <csignal>
+#include <new>
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include "bertft/util/error.h"
+
+namespace bertft::cli {
+namespace {
+
+template <class E>
+bool is(const std::exception& error) {
+  return dynamic_cast<const E*>(&error) != nullptr;
+}
+
+int code_of(const std::exception& error) {
+  if (is<UsageError>(error)) return kUsage;
+  if (is<ConfigError>(error)) return kBadConfig;
+  if (is<InputError>(error)) return kNoInput;
+  if (is<DataError>(error) || is<WeightsError>(error) || is<CheckpointError>(error)) return kBadData;
+  if (is<DeviceError>(error)) return kNoDevice;
+  if (is<OutputError>(error)) return kCannotOutput;
+  if (is<StorageError>(error)) return kIoError;
+  if (is<DivergedError>(error)) return kDiverged;
+  if (is<c10::OutOfMemoryError>(error) || is<std::bad_alloc>(error)) return kOutOfMemory;
+  return kInternal;
+}
+
+}  // namespace
+
+Failure describe(const std::exception& error) {
+  const int code = code_of(error);
+  std::string message = error.what();
+  // A c10::Error carries a C++ stack in what(); no user can use it.
+  if (const auto* torch_error = dynamic_cast<const c10::Error*>(&error)) {
+    message = torch_error->what_without_backtrace();
+  }
+  if (code == kOutOfMemory) {
+    message = fmt::format("out of memory: {}\nSet micro_batch_tokens lower (the result does not change), or gradient_checkpointing: true.", message);
+  } else if (code == kInternal) {
+    message = fmt::format("internal error: {}\nThis is a bug of bert-finetune; please report it with the command and `bert-finetune --build-info`.", message);
+  }
+  return {code, message};
+}
+
+int code_of_signal(int signal) {
+  if (signal == SIGUSR1) return kPreempted;
+  if (signal == SIGHUP) return 128 + SIGTERM;
+  return 128 + signal;
+}
+
+std::string exit_code_help() {
+  return "Exit codes: 0 ok, 1 diverged, 2 usage, 65 bad data or weights, 66 input missing,\n"
+         "  69 no device, 70 internal error, 71 out of memory, 73 output directory, 74 I/O,\n"
+         "  75 preempted after saving, 78 bad configuration, 130 SIGINT, 143 SIGTERM\n";
+}
+
+}  // namespace bertft::cli

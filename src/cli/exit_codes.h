@@ -1,0 +1,39 @@
+#pragma once
+
+#include <exception>
+#include <string>
+
+namespace bertft::cli {
+
+// The only table of exit codes (DESIGN §4; sysexits.h, 128 + signal).
+enum ExitCode {
+  kOk = 0,
+  kDiverged = 1,
+  kUsage = 2,
+  kBadData = 65,
+  kNoInput = 66,
+  kNoDevice = 69,
+  kInternal = 70,
+  kOutOfMemory = 71,
+  kCannotOutput = 73,
+  kIoError = 74,
+  kPreempted = 75,
+  kBadConfig = 78,
+};
+
+/// What a failed command prints and returns.
+struct Failure {
+  int code;
+  std::string message;
+};
+
+/// Sorts an exception into the table. Unknown ones are our bugs: 70, with a line that says so.
+Failure describe(const std::exception& error);
+
+/// 128 + signal, or 75 after SIGUSR1: preempted, a retry makes sense.
+int code_of_signal(int signal);
+
+/// The table as text, for --help.
+std::string exit_code_help();
+
+}  // namespace bertft::cli

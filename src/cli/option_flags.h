@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "bertft/config/config.h"
+
+namespace bertft::cli {
+
+/// Gives a command --config, --set and a flag for every declared option of `groups`.
+void add_option_flags(CLI::App& command, const std::vector<std::string>& groups);
+
+/// The sources of configuration that a parsed command names; on the command line the later
+/// of two values wins, whether it came by --set or by a flag.
+config::Sources sources_of(const CLI::App& command);
+
+/// Resolves them and prints the notices.
+config::Resolved resolve_and_tell(const config::Sources& sources);
+
+}  // namespace bertft::cli

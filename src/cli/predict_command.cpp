@@ -1,0 +1,114 @@
+#include <iostream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "bertft/eval/prediction_files.h"
+#include "bertft/eval/predictor.h"
+#include "bertft/report/observers.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/json.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/option_flags.h"
+#include "cli/trained_model.h"
+#include "cli/workspace.h"
+
+namespace bertft::cli {
+namespace {
+
+struct PredictFlags {
+  std::string model, question, context_file, data, save_to = ".";
+  bool json = false;
+};
+
+// A context given as a text file, with one question, as a data set of one.
+data::Dataset single_question(const PredictFlags& flags) {
+  data::Dataset dataset;
+  dataset.contexts.push_back(read_file(flags.context_file));
+  for (const auto& [text, what] : {std::pair(std::string_view(dataset.contexts[0]), flags.context_file),
+                                   std::pair(std::string_view(flags.question), std::string("--question"))}) {
+    if (const auto bad = find_invalid_utf8(text)) {
+      throw DataError(fmt::format("{} is not UTF-8 (byte {}). Convert it, for example with iconv.", printable(what), *bad));
+    }
+  }
+  dataset.questions.push_back({.id = "question", .text = flags.question, .context_idx = 0, .is_impossible = false, .answers = {}});
+  return dataset;
+}
+
+eval::Answers answer(TrainedModel& trained, const data::Dataset& dataset, bool negative) {
+  const config::Options& options = trained.resolved.options;
+  const data::Features features =
+      data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
+  const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
+  const eval::Task task{dataset, features, options.eval, threshold, negative};
+  const auto console = report::make_console();
+  eval::Hooks hooks;
+  hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
+  auto answers = eval::predict(trained.model, trained.device, task, hooks);
+  log::set_status_line("");
+  return std::move(*answers);
+}
+
+void print_answer(const eval::Prediction& prediction, bool json) {
+  if (!json) {
+    std::cout << (prediction.text.empty() ? "(no answer)" : prediction.text) << std::endl;
+    return;
+  }
+  Json candidates = Json::array();
+  for (const eval::Candidate& candidate : prediction.n_best) {
+    candidates.push_back({{"text", candidate.text},
+                          {"probability", candidate.probability},
+                          {"start", candidate.char_begin},
+                          {"end", candidate.char_end}});
+  }
+  std::cout << python_json({{"answer", prediction.text}, {"null_odds", prediction.null_odds}, {"n_best", candidates}}, 2)
+            << std::endl;
+}
+
+int predict(const CLI::App& command, const PredictFlags& flags) {
+  const bool one = !flags.question.empty() || !flags.context_file.empty();
+  if (one && (flags.question.empty() || flags.context_file.empty())) {
+    throw UsageError("--question and --context-file belong together.");
+  }
+  TrainedModel trained = load_trained_model(sources_of(command), flags.model);
+  const data::DataOptions& options = trained.resolved.options.data;
+  const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
+  if (one) {
+    const data::Dataset dataset = single_question(flags);
+    print_answer(answer(trained, dataset, options.version_2_with_negative.value_or(true)).predictions[0], flags.json);
+    return kOk;
+  }
+  if (file.empty()) {
+    throw UsageError("predict needs --question with --context-file, or --data FILE.\n"
+                     "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
+  }
+  const data::Dataset dataset = load_dataset(file, std::nullopt);
+  const bool negative = with_negative(options, dataset);
+  const eval::Answers answers = answer(trained, dataset, negative);
+  eval::write_prediction_files(flags.save_to, "", dataset, answers.predictions, negative);
+  log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, answers.predictions.size()));
+  return kOk;
+}
+
+}  // namespace
+
+void add_predict_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("predict", "answer a question, or every question of a file");
+  auto flags = std::make_shared<PredictFlags>();
+  command->add_option("run_dir", flags->model, "run directory, checkpoint, or Hugging Face QA model")
+      ->type_name("RUN_DIR")
+      ->required();
+  command->add_option("--question", flags->question, "the question")->type_name("TEXT");
+  command->add_option("--context-file", flags->context_file, "text file that holds the answer")->type_name("FILE");
+  command->add_option("--data", flags->data, "SQuAD file; answers go to predictions.json")->type_name("FILE");
+  command->add_option("--save-to", flags->save_to, "directory of predictions.json", true)->type_name("DIR");
+  command->add_flag("--json", flags->json, "with --question: answer and candidates as one JSON object");
+  add_option_flags(*command, {"Data", "Evaluation", "Device"});
+  command->callback([command, flags, &exit_code] { exit_code = predict(*command, *flags); });
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,244 @@
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "bertft/checkpoint/run_directory.h"
+#include "bertft/config/config.h"
+#include "bertft/optim/schedule.h"
+#include "bertft/report/observers.h"
+#include "bertft/train/trainer.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/option_flags.h"
+#include "cli/version.h"
+#include "cli/workspace.h"
+
+namespace bertft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using checkpoint::Existing;
+
+struct TrainFlags {
+  bool dry_run = false, dump_config = false;
+};
+
+/// All inputs of a run, read and checked; nothing has been written yet.
+struct Inputs {
+  config::Resolved resolved;
+  device::Device device;
+  ModelFiles files;
+  data::Dataset train_set;
+  data::Features train_features;
+  std::optional<data::Dataset> validation_set;
+  std::optional<data::Features> validation_features;
+  bool with_negative = false;
+  train::Plan plan;
+
+  const config::Options& options() const { return resolved.options; }
+};
+
+Existing existing_policy(const train::TrainOptions& options) {
+  if (options.resume_from_checkpoint) return Existing::kContinue;
+  return options.overwrite ? Existing::kOverwrite : Existing::kRefuse;
+}
+
+// These start one process per GPU; N copies training into one directory help nobody.
+void refuse_several_processes() {
+  for (const char* name : {"WORLD_SIZE", "SLURM_NTASKS"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && std::atoi(value) > 1) {
+      throw UsageError(fmt::format("started as one of {} processes ({}); this program uses one GPU.\n"
+                                   "Start it once: drop torchrun, or use srun -n1.",
+                                   printable(value), name));
+    }
+  }
+}
+
+Inputs read_inputs(config::Resolved resolved) {
+  Inputs in;
+  in.resolved = std::move(resolved);
+  const config::Options& options = in.options();
+  in.device = device::select_device(options.device);
+  in.files = load_model_files(options, *options.model.model_name_or_path);
+  in.train_set = load_dataset(*options.data.train_file, options.data.max_train_samples);
+  in.train_features = data::make_features(in.train_set, *in.files.tokenizer, options.data, data::Purpose::kTraining);
+  if (in.train_features.windows.empty()) {
+    throw DataError(fmt::format("{}: no question can be trained on.\nSee `bert-finetune data check {}`.",
+                                *options.data.train_file, *options.data.train_file));
+  }
+  in.with_negative = with_negative(options.data, in.train_set);
+  if (options.data.validation_file) {
+    in.validation_set = load_dataset(*options.data.validation_file, options.data.max_eval_samples);
+    in.validation_features =
+        data::make_features(*in.validation_set, *in.files.tokenizer, options.data, data::Purpose::kEvaluation);
+    in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);
+  }
+  in.plan = train::make_plan(static_cast<std::int64_t>(in.train_features.windows.size()), options.train);
+  return in;
+}
+
+std::string count_line(const data::Dataset& dataset, const data::Features& features) {
+  const auto answerable = std::count_if(dataset.questions.begin(), dataset.questions.end(),
+                                        [](const data::Question& q) { return !q.answers.empty(); });
+  std::string line = fmt::format("{} questions ({} with answer) -> {} windows",
+                                 with_thousands(static_cast<std::int64_t>(dataset.questions.size())),
+                                 with_thousands(answerable),
+                                 with_thousands(static_cast<std::int64_t>(features.windows.size())));
+  if (features.num_skipped_questions > 0) {
+    line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
+  }
+  return line;
+}
+
+using Rows = std::vector<std::pair<std::string, std::string>>;
+
+Rows describe(const Inputs& in, const std::string& weights_line) {
+  const config::Options& o = in.options();
+  Rows rows;
+  rows.emplace_back("train", count_line(in.train_set, in.train_features));
+  if (in.validation_set) rows.emplace_back("validate", count_line(*in.validation_set, *in.validation_features));
+  rows.emplace_back("windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}",
+                                           o.data.max_seq_length, o.data.doc_stride, in.files.tokenizer->description()));
+  rows.emplace_back("model", fmt::format("{}; {}", in.files.directory, weights_line));
+  rows.emplace_back("plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
+                                        with_thousands(in.plan.total_steps), in.plan.effective_batch,
+                                        o.optim.learning_rate,
+                                        optim::warmup_step_count(o.optim.warmup_steps, in.plan.total_steps), o.train.seed));
+  rows.emplace_back("device", in.device.description);
+  rows.emplace_back("output", *o.train.output_dir);
+  return rows;
+}
+
+void print(const Rows& rows) {
+  for (const auto& [name, text] : rows) log::info(fmt::format("{:<9}{}", name, text));
+}
+
+// "auto" or a directory -> the checkpoint to go on from, verified; none: start afresh.
+std::optional<checkpoint::Found> find_resume(const train::TrainOptions& options) {
+  if (!options.resume_from_checkpoint) return std::nullopt;
+  if (*options.resume_from_checkpoint != "auto") {
+    checkpoint::verify(*options.resume_from_checkpoint);
+    return checkpoint::Found{*options.resume_from_checkpoint,
+                             train::read_run_state(*options.resume_from_checkpoint).step};
+  }
+  std::vector<std::string> skipped;
+  auto found = checkpoint::newest_good(*options.output_dir, skipped);
+  for (const std::string& line : skipped) log::warn(line);
+  if (!found) log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *options.output_dir));
+  return found;
+}
+
+std::map<std::string, std::string> small_files(const Inputs& in) {
+  std::map<std::string, std::string> files;
+  for (const std::string& name : weights::tokenizer_files(in.files.tokenizer_directory)) {
+    files[name] = read_file((fs::path(in.files.tokenizer_directory) / name).string());
+  }
+  files["config.json"] = weights::question_answering_config_json(in.files.config);
+  files["bert_finetune_config.yaml"] = config::to_yaml(in.resolved);
+  files["README.md"] = model_card();
+  return files;
+}
+
+void write_environment(const std::string& run_directory) {
+  const Json environment = {{"version", version_line()}, {"build", build_info()}};
+  write_file_atomically((fs::path(run_directory) / "environment.json").string(), python_json(environment, 2) + "\n");
+}
+
+train::RunIdentity identity_of(const Inputs& in) {
+  const auto seed = static_cast<std::uint64_t>(in.options().train.seed);
+  return {.data_sha256 = in.train_set.sha256,
+          .num_features = in.plan.num_features,
+          .effective_batch = in.plan.effective_batch,
+          .total_steps = in.plan.total_steps,
+          .seed = seed,
+          .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
+}
+
+int train_all(Inputs in) {
+  const config::Options& o = in.options();
+  const auto resume = find_resume(o.train);
+  train::RunState state;
+  state.identity = identity_of(in);
+  std::vector<checkpoint::NamedTensor> moments;
+  if (resume) {
+    train::RunState saved = train::read_run_state(resume->directory);
+    train::check_same_run(saved.identity, state.identity, resume->directory);
+    state = std::move(saved);
+    moments = checkpoint::read_optimizer(resume->directory);
+  }
+  if (state.step >= in.plan.total_steps) {
+    log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, state.step, in.plan.total_steps));
+    return kOk;
+  }
+  const auto weights = weights::read_checkpoint(resume ? resume->directory : in.files.directory, in.files.config,
+                                                resume ? weights::Head::kRequired : weights::Head::kMayBeMissing);
+  model::QaModel model(in.files.config, weights, o.model, in.device, state.identity.seed);
+
+  const checkpoint::RunDirectory directory(*o.train.output_dir, existing_policy(o.train));
+  log::set_file((fs::path(directory.path()) / "train.log").string());
+  if (!o.data.version_2_with_negative) {
+    in.resolved.options.data.version_2_with_negative = in.with_negative;
+    in.resolved.origins["version_2_with_negative"] = "recognised from the data";
+  }
+  write_file_atomically((fs::path(directory.path()) / "bert_finetune_config.yaml").string(), config::to_yaml(in.resolved));
+  write_environment(directory.path());
+
+  const auto console = report::make_console();
+  const auto metrics = report::make_metrics_file(directory.path(), state.step);
+  std::optional<eval::Task> validation;
+  if (in.validation_set) {
+    validation.emplace(eval::Task{*in.validation_set, *in.validation_features, o.eval,
+                                  o.eval.null_score_diff_threshold.value_or(0.0), in.with_negative});
+  }
+  Rows rows = describe(in, weights.summary());
+  if (resume) rows.emplace_back("resume", fmt::format("{}: step {} of {}", resume->directory, state.step, in.plan.total_steps));
+  const report::RunStarted started{.rows = rows, .total_steps = in.plan.total_steps, .first_step = state.step,
+                                   .logging_steps = in.plan.logging_steps};
+  console->on(started);
+  metrics->on(started);
+  const train::Setup setup{.options = o.train, .optim = o.optim, .plan = in.plan, .features = in.train_features,
+                           .validation = validation ? &*validation : nullptr, .device = in.device, .model = model,
+                           .run_directory = directory.path(), .model_files = small_files(in),
+                           .observers = {console.get(), metrics.get()}};
+  const train::Outcome outcome = train::Trainer(setup, std::move(state), moments).run();
+  return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
+}
+
+int train(const CLI::App& command, const TrainFlags& flags) {
+  refuse_several_processes();
+  config::Resolved resolved = resolve_and_tell(sources_of(command));
+  if (flags.dump_config) {
+    std::cout << config::to_yaml(resolved);
+    return kOk;
+  }
+  config::require_for_training(resolved);
+  checkpoint::check_run_directory(*resolved.options.train.output_dir, existing_policy(resolved.options.train));
+  Inputs in = read_inputs(std::move(resolved));
+  if (!flags.dry_run) return train_all(std::move(in));
+  const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);
+  print(describe(in, weights.summary()));
+  log::info("dry run: nothing was written");
+  return kOk;
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& app, int& exit_code) {
+  CLI::App* command = app.add_subcommand("train", "fine-tune a model (the default command)");
+  auto flags = std::make_shared<TrainFlags>();
+  add_option_flags(*command, {"Model", "Data", "Training", "Optimizer", "Evaluation", "Device"});
+  command->add_flag("--dry-run", flags->dry_run, "read and check everything, say what would happen, write nothing");
+  command->add_flag("--dump-config", flags->dump_config, "print every option with its value and origin as YAML");
+  command->callback([command, flags, &exit_code] { exit_code = train(*command, *flags); });
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "bertft/device/device.h"
+#include "bertft/model/qa_model.h"
+#include "cli/workspace.h"
+
+namespace bertft::cli {
+
+/// A model that can answer, as `eval` and `predict` use it.
+struct TrainedModel {
+  config::Resolved resolved;
+  device::Device device;
+  ModelFiles files;
+  model::QaModel model;
+};
+
+/// `given`: a run directory, a checkpoint or a Hugging Face QA model.
+/// throws what its parts throw; WeightsError when the model has no question-answering head
+TrainedModel load_trained_model(config::Sources sources, const std::string& given);
+
+}  // namespace bertft::cli

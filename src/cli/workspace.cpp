@@ -1,0 +1,110 @@
+#include "cli/workspace.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "bertft/checkpoint/store.h"
+#include "bertft/train/run_state.h"
+#include "bertft/util/error.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "cli/option_flags.h"
+
+namespace bertft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_fit(const ModelFiles& files, const config::Options& options) {
+  const auto vocabulary = static_cast<std::int64_t>(files.tokenizer->vocabulary_size());
+  if (vocabulary > files.config.vocab_size) {
+    throw DataError(fmt::format("the tokenizer in {} has {} pieces, the model in {} has {} (vocab_size).\n"
+                                "They do not belong together; check tokenizer_name.",
+                                files.tokenizer_directory, with_thousands(vocabulary), files.directory,
+                                with_thousands(files.config.vocab_size)));
+  }
+  if (options.data.max_seq_length > files.config.max_position_embeddings) {
+    throw ConfigError(fmt::format("max_seq_length is {}; this model has {} positions.\n"
+                                  "Lower it or choose a model with more positions.",
+                                  options.data.max_seq_length, files.config.max_position_embeddings));
+  }
+}
+
+bool holds_model(const fs::path& directory) {
+  return fs::exists(directory / "model.safetensors") || fs::exists(directory / "model.safetensors.index.json");
+}
+
+std::optional<std::string> best_checkpoint(const std::string& run_directory) {
+  for (const auto& found : checkpoint::list_checkpoints(run_directory)) {
+    try {
+      const auto best = train::read_run_state(found.directory).best_step;
+      if (!best) return std::nullopt;
+      const std::string directory = checkpoint::directory_of(run_directory, *best);
+      checkpoint::verify(directory);
+      return directory;
+    } catch (const Error&) {
+      continue;  // a damaged one; an older one may say
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+ModelFiles load_model_files(const config::Options& options, const std::string& directory) {
+  ModelFiles files;
+  files.directory = directory;
+  files.tokenizer_directory = options.model.tokenizer_name.value_or(directory);
+  files.config = weights::read_encoder_config(options.model.config_name.value_or(directory));
+  files.tokenizer = tokenizer::load_tokenizer(files.tokenizer_directory);
+  check_fit(files, options);
+  return files;
+}
+
+data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions) {
+  data::Dataset dataset = data::read_dataset(path);
+  if (max_questions && static_cast<std::size_t>(*max_questions) < dataset.questions.size()) {
+    dataset.questions.resize(static_cast<std::size_t>(*max_questions));
+  }
+  return dataset;
+}
+
+std::string resolve_model_directory(const std::string& given) {
+  if (!fs::is_directory(given)) {
+    throw InputError(fmt::format("{} is not a directory. Expected a run directory, one of its checkpoints, or a Hugging Face model.",
+                                 printable(given)));
+  }
+  if (holds_model(given)) return given;
+  std::vector<std::string> skipped;
+  std::optional<std::string> chosen = best_checkpoint(given);
+  const char* which = "best";
+  if (!chosen) {
+    which = "newest";
+    if (const auto newest = checkpoint::newest_good(given, skipped)) chosen = newest->directory;
+  }
+  for (const std::string& line : skipped) log::warn(line);
+  if (!chosen) return given;  // reading the weights will say what is missing
+  log::info(fmt::format("{} holds no model of its own; taking its {} checkpoint, {}", given, which, *chosen));
+  return *chosen;
+}
+
+config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory) {
+  const auto stored = fs::path(model_directory) / "bert_finetune_config.yaml";
+  if (fs::exists(stored)) sources.files.insert(sources.files.begin(), stored.string());
+  return resolve_and_tell(sources);
+}
+
+double threshold_for(const eval::EvalOptions& options, const std::string& model_directory) {
+  if (options.null_score_diff_threshold) return *options.null_score_diff_threshold;
+  if (const auto stored = train::read_best_threshold(model_directory)) return *stored;
+  throw ConfigError(fmt::format("null_score_diff_threshold is auto, but {} stores no tuned threshold.\n"
+                                "Give a number: --set null_score_diff_threshold=0",
+                                model_directory));
+}
+
+bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {
+  return options.version_2_with_negative.value_or(dataset.has_unanswerable());
+}
+
+}  // namespace bertft::cli

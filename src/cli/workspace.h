@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bertft/config/config.h"
+#include "bertft/data/dataset.h"
+#include "bertft/data/features.h"
+#include "bertft/eval/predictor.h"
+#include "bertft/tokenizer/tokenizer.h"
+#include "bertft/weights/model_directory.h"
+
+namespace bertft::cli {
+
+/// What several commands load, checked against each other as far as that needs no weights.
+struct ModelFiles {
+  std::string directory, tokenizer_directory;
+  weights::EncoderConfig config;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer;
+};
+
+/// throws InputError, DataError (the vocabulary does not fit the model), ConfigError
+///        (max_seq_length is longer than the model's positions)
+ModelFiles load_model_files(const config::Options& options, const std::string& directory);
+
+/// A data set cut to its first `max_questions`.
+data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions);
+
+/// The directory that RUN_DIR stands for: itself if it holds a model, else its best
+/// checkpoint, else its newest good one (CONVENTIONS §3.4). Says which on stderr when it is
+/// not the directory itself.
+std::string resolve_model_directory(const std::string& given);
+
+/// Options for a command that works on a trained model: those stored with the model come
+/// first, so that lengths and thresholds are the trained ones.
+config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory);
+
+/// The threshold in force: the option's, or under `auto` the one stored with the model.
+double threshold_for(const eval::EvalOptions& options, const std::string& model_directory);
+
+/// Whether SQuAD 2.0 rules apply: as the option says, else as the data shows.
+bool with_negative(const data::DataOptions& options, const data::Dataset& dataset);
+
+}  // namespace bertft::cli

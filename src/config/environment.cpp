@@ -1,0 +1,29 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "bertft/config/config.h"
+
+namespace bertft::config {
+
+std::vector<Override> environment_overrides() {
+  constexpr std::string_view kPrefix = "BERT_FINETUNE_";
+  std::vector<Override> overrides;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view variable = *entry;
+    const std::size_t equals = variable.find('=');
+    if (!variable.starts_with(kPrefix) || equals == std::string_view::npos) continue;
+    std::string key(variable.substr(kPrefix.size(), equals - kPrefix.size()));
+    for (char& c : key) {
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    overrides.push_back(
+        {std::move(key), std::string(variable.substr(equals + 1)), std::string(variable.substr(0, equals))});
+  }
+  std::sort(overrides.begin(), overrides.end(),
+            [](const Override& a, const Override& b) { return a.origin < b.origin; });
+  return overrides;
+}
+
+}  // namespace bertft::config

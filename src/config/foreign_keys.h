@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/scalar.h"
+
+namespace bertft::config {
+
+/// An old key whose value must be translated for the key that replaced it.
+struct TranslatedKey {
+  std::string_view key, replaced_by;
+  std::string_view expected;  // of the old key's value
+  std::optional<std::string> (*translate)(std::string_view text);
+};
+const std::vector<TranslatedKey>& translated_keys();
+
+/// A key of run_qa.py or TrainingArguments that this program knows and does not have.
+struct ForeignKey {
+  enum class Answer { kPassOver, kRefuse };
+  std::string_view key;
+  Answer answer;
+  std::string_view reason;
+  std::vector<std::string_view> harmless = {};  // values, besides "off" ones, that ask for nothing
+};
+const std::vector<ForeignKey>& foreign_keys();
+
+/// True when a key to be refused asks for what happens anyway: false, null, 0, or one of its
+/// harmless values.
+bool asks_for_nothing(const ForeignKey& key, const Scalar& value);
+
+}  // namespace bertft::config

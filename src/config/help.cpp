@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "bertft/config/config.h"
+#include "config/foreign_keys.h"
+#include "config/scalar.h"
+#include "config/schema.h"
+
+namespace bertft::config {
+namespace {
+
+std::string type_name(const Field& field) {
+  switch (field.kind) {
+    case Kind::kBool:
+      return "boolean";
+    case Kind::kInteger:
+      return "integer";
+    case Kind::kNumber:
+      return "number";
+    case Kind::kName:
+      return "name";
+    case Kind::kText:
+      return field.option.is_path ? "path" : "text";
+  }
+  return "";
+}
+
+std::string placeholder(const OptionInfo& option) {
+  if (option.is_boolean) return "";
+  if (option.type == "integer") return " N";
+  if (option.type == "number") return " X";
+  return option.type == "path" ? " PATH" : option.type == "name" ? " NAME" : " TEXT";
+}
+
+/// The facts behind the help text: "(>= 8; default 384 tokens; also max_length)".
+std::string facts(const OptionInfo& option) {
+  std::vector<std::string> parts;
+  const bool default_is_number = option.default_value.find_first_of("0123456789") == 0;
+  if (!option.range.empty()) parts.push_back(option.range);
+  if (!option.unit.empty() && !default_is_number) parts.push_back(option.unit);
+  parts.push_back("default " + option.default_value);
+  if (!option.unit.empty() && default_is_number) parts.back() += " " + option.unit;
+  if (!option.aliases.empty()) parts.push_back(fmt::format("also {}", fmt::join(option.aliases, ", ")));
+  return fmt::format("({})", fmt::join(parts, "; "));
+}
+
+/// Appends words to `out`, whose last line is `column` wide, and breaks before column 80.
+void append_wrapped(std::string& out, std::size_t column, std::size_t indent, std::string_view words) {
+  constexpr std::size_t kWidth = 80;
+  for (std::size_t begin = 0; begin < words.size();) {
+    const std::size_t end = std::min(words.find(' ', begin), words.size());
+    const std::size_t length = end - begin;
+    if (column > indent && column + 1 + length > kWidth) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      out += ' ';
+      ++column;
+    }
+    out += words.substr(begin, length);
+    column += length;
+    begin = end + 1;
+  }
+  out += '\n';
+}
+
+}  // namespace
+
+std::vector<OptionInfo> list_options() {
+  Options defaults;
+  std::vector<OptionInfo> infos;
+  for (const Field& field : fields_of(defaults)) {
+    const Option& option = field.option;
+    OptionInfo info{.group = std::string(field.group),
+                    .key = std::string(field.key),
+                    .type = type_name(field),
+                    .default_value = written(field, field.get()),
+                    .unit = std::string(option.unit),
+                    .range = short_range(field),
+                    .unset_name = std::string(field.is_optional ? option.unset_name : ""),
+                    .help = std::string(option.help),
+                    .aliases = {option.aliases.begin(), option.aliases.end()},
+                    .is_boolean = field.kind == Kind::kBool};
+    for (const TranslatedKey& old : translated_keys()) {
+      if (old.replaced_by == field.key) info.aliases.emplace_back(old.key);
+    }
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+std::vector<std::string> list_foreign_keys() {
+  std::vector<std::string> keys;
+  for (const ForeignKey& foreign : foreign_keys()) keys.emplace_back(foreign.key);
+  return keys;
+}
+
+std::string flag_of(std::string_view key) {
+  std::string flag = "--" + std::string(key);
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  return flag;
+}
+
+std::string help_for_options() {
+  constexpr std::size_t kIndent = 28;
+  std::string out;
+  std::string group;
+  for (const OptionInfo& option : list_options()) {
+    if (option.group != group) {
+      out += fmt::format("{}{}:\n", group.empty() ? "" : "\n", option.group);
+      group = option.group;
+    }
+    const std::string flag = "  " + flag_of(option.key) + placeholder(option);
+    out += flag.size() + 2 > kIndent ? flag + "\n" + std::string(kIndent, ' ') : fmt::format("{:<{}}", flag, kIndent);
+    append_wrapped(out, kIndent, kIndent, option.help + " " + facts(option));
+  }
+  return out;
+}
+
+}  // namespace bertft::config

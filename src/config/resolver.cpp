@@ -1,0 +1,219 @@
+#include "config/resolver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/text.h"
+#include "config/foreign_keys.h"
+#include "config/problems.h"
+#include "config/relations.h"
+#include "config/scalar.h"
+#include "config/schema.h"
+#include "config/yaml_reader.h"
+
+namespace bertft::config {
+namespace {
+
+constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 20;
+
+/// Merges sources, lowest precedence first, into one set of options.
+class Resolver {
+ public:
+  Resolver() : fields_(fields_of(resolved_.options)) {
+    for (const Field& field : fields_) {
+      resolved_.origins.emplace(field.key, "default");
+      spellings_.emplace(field.key, &field);
+      for (const std::string_view alias : field.option.aliases) spellings_.emplace(alias, &field);
+    }
+  }
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  void apply_file(const NamedText& file) { apply(read_yaml(file.text, file.name, num_sources_, problems_)); }
+
+  void apply_overrides(const std::vector<Override>& overrides) {
+    std::vector<Assignment> assignments;
+    for (const auto& [key, value, origin] : overrides) {
+      const Place place{.source = num_sources_, .origin = origin, .line = 0, .column = 0};
+      assignments.push_back(
+          {.key = key, .value = Scalar{value, Scalar::Form::kPlain}, .key_at = place, .value_at = place});
+    }
+    apply(assignments);
+  }
+
+  Resolved finish() {
+    normalise();
+    check_relations(resolved_, doubtful_, {.source = num_sources_, .origin = "", .line = 0, .column = 0}, problems_);
+    if (!problems_.empty()) problems_.raise();
+    return resolved_;
+  }
+
+ private:
+  /// An assignment whose key has been understood.
+  struct Target {
+    const Field* field;
+    Scalar value;
+  };
+
+  void apply(const std::vector<Assignment>& source) {
+    std::map<std::string_view, const Assignment*> given;  // by the option's own key
+    for (const Assignment& assignment : source) {
+      const std::optional<Target> target = understand(assignment);
+      if (!target) continue;
+      const std::string_view key = target->field->key;
+      if (const auto [first, is_new] = given.try_emplace(key, &assignment);
+          !is_new && first->second->key != assignment.key) {
+        refuse_second_name(*first->second, assignment, key);
+      } else {
+        assign(assignment, *target);
+      }
+    }
+    ++num_sources_;
+  }
+
+  std::optional<Target> understand(const Assignment& a) {
+    if (const auto spelling = spellings_.find(a.key); spelling != spellings_.end()) {
+      const Field& field = *spelling->second;
+      // "resume" merely shortens its key: that is no old name to be warned of.
+      if (!field.key.starts_with(a.key)) note_old_name(a, field.key, a.value.text);
+      return Target{&field, a.value};
+    }
+    if (const auto* old = find_by_key(translated_keys(), a.key)) return translate(a, *old);
+    if (const auto* foreign = find_by_key(foreign_keys(), a.key)) {
+      answer(a, *foreign);
+    } else {
+      refuse_unknown(a);
+    }
+    return std::nullopt;
+  }
+
+  template <class Entry>
+  static const Entry* find_by_key(const std::vector<Entry>& table, std::string_view key) {
+    const auto found = std::find_if(table.begin(), table.end(), [&](const Entry& entry) { return entry.key == key; });
+    return found == table.end() ? nullptr : &*found;
+  }
+
+  std::optional<Target> translate(const Assignment& a, const TranslatedKey& old) {
+    const bool is_scalar = a.value.form == Scalar::Form::kPlain || a.value.form == Scalar::Form::kQuoted;
+    const auto value = is_scalar ? old.translate(a.value.text) : std::nullopt;
+    if (!value) {
+      problems_.add(a.value_at,
+                    fmt::format("{} (now {}): {}", a.key, old.replaced_by, complaint(old.expected, a.value)));
+      doubtful_.emplace(old.replaced_by);
+      return std::nullopt;
+    }
+    note_old_name(a, old.replaced_by, *value);
+    return Target{spellings_.at(old.replaced_by), {.text = *value}};
+  }
+
+  void answer(const Assignment& a, const ForeignKey& foreign) {
+    if (foreign.answer == ForeignKey::Answer::kPassOver) {
+      note(a.key_at, fmt::format("'{}' has no effect: {}", a.key, foreign.reason));
+    } else if (!asks_for_nothing(foreign, a.value)) {
+      problems_.add(a.key_at, fmt::format("'{}' is not supported", a.key), fmt::format(": {}", foreign.reason));
+    }
+  }
+
+  void refuse_unknown(const Assignment& a) {
+    const std::optional<std::string_view> meant = likely_meant(a.key);
+    problems_.add(a.key_at, fmt::format("unknown key '{}'", printable(a.key)),
+                  meant                                ? fmt::format("; did you mean '{}'?", *meant)
+                  : a.value.form == Scalar::Form::kMap ? "; keys are not nested, they all stand in the first column"
+                                                       : "; 'bert-finetune --help all' lists all keys");
+    if (meant) doubtful_.emplace(key_of(*meant));
+  }
+
+  std::optional<std::string_view> likely_meant(std::string_view key) const {
+    std::string word(key.substr(0, 100));
+    for (char& c : word) c = c == '-' || c == ' ' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    std::vector<std::string_view> names;
+    for (const auto& [name, field] : spellings_) names.push_back(name);
+    for (const TranslatedKey& old : translated_keys()) names.push_back(old.key);
+    return nearest(word, names);
+  }
+
+  std::string_view key_of(std::string_view spelling) const {
+    if (const auto* old = find_by_key(translated_keys(), spelling)) return old->replaced_by;
+    return spellings_.at(spelling)->key;
+  }
+
+  void refuse_second_name(const Assignment& first, const Assignment& second, std::string_view key) {
+    const std::string where =
+        first.key_at.is_in_file() ? fmt::format("line {}", first.key_at.line) : first.key_at.text();
+    problems_.add(second.key_at, fmt::format("'{}' and '{}' ({}) set the same option", second.key, first.key, where),
+                  fmt::format("; keep one, best as {}", key));
+    doubtful_.emplace(key);
+  }
+
+  void assign(const Assignment& a, const Target& target) {
+    const Field& field = *target.field;
+    if (const std::optional<Value> value = read_value(field, target.value)) {
+      field.set(*value);
+      resolved_.origins[std::string(field.key)] = a.key_at.text();
+      return;
+    }
+    const std::string name = a.key == field.key ? a.key : fmt::format("{} (now {})", a.key, field.key);
+    problems_.add(a.value_at, fmt::format("{}: {}", name, complaint(field, target.value)));
+    doubtful_.emplace(field.key);
+  }
+
+  void note_old_name(const Assignment& a, std::string_view key, std::string_view value) {
+    note(a.key_at, fmt::format("'{}' is the old name; read as {}: {}", a.key, key, printable(value)));
+  }
+
+  void note(const Place& place, const std::string& text) {
+    resolved_.notices.push_back(place.is_in_file() ? fmt::format("{}:{}: note: {}", place.text(), place.column, text)
+                                                   : fmt::format("note: {}  ({})", text, place.text()));
+  }
+
+  // Spellings of values that Hugging Face's users bring along, and paths that must still be
+  // right when the resolved configuration is read in another directory.
+  void normalise() {
+    train::TrainOptions& train = resolved_.options.train;
+    if (train.metric_for_best_model.starts_with("eval_")) train.metric_for_best_model.erase(0, 5);
+    if (train.resume_from_checkpoint) {
+      // TrainingArguments takes a Python boolean here as well as a directory.
+      const std::string wish = *train.resume_from_checkpoint;
+      if (wish == "true" || wish == "True") train.resume_from_checkpoint = "auto";
+      if (wish == "false" || wish == "False") train.resume_from_checkpoint.reset();
+    }
+    for (const Field& field : fields_) {
+      const Value value = field.get();
+      const auto* path = std::get_if<std::string>(&value);
+      if (field.option.is_path && path) field.set(std::filesystem::absolute(*path).lexically_normal().string());
+    }
+  }
+
+  Resolved resolved_;
+  std::vector<Field> fields_;  // bound to resolved_.options
+  std::map<std::string_view, const Field*, std::less<>> spellings_;
+  Problems problems_;
+  std::set<std::string, std::less<>> doubtful_;  // keys about which an error has been reported
+  std::size_t num_sources_ = 0;
+};
+
+}  // namespace
+
+Resolved resolve_texts(const std::vector<NamedText>& files, const std::vector<Override>& environment,
+                       const std::vector<Override>& command_line) {
+  Resolver resolver;
+  for (const NamedText& file : files) resolver.apply_file(file);
+  resolver.apply_overrides(environment);
+  resolver.apply_overrides(command_line);
+  return resolver.finish();
+}
+
+Resolved resolve(const Sources& sources) {
+  std::vector<NamedText> files;
+  for (const std::string& path : sources.files) files.push_back({path, read_file(path, kMaxFileBytes)});
+  return resolve_texts(files, sources.environment, sources.command_line);
+}
+
+}  // namespace bertft::config

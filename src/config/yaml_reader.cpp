@@ -1,0 +1,242 @@
+#include "config/yaml_reader.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "bertft/util/text.h"
+
+namespace bertft::config {
+namespace {
+
+constexpr std::string_view kForm = "expected lines of the form 'key: value'";
+
+/// Byte offsets to places, and back to the text that stands there.
+class Lines {
+ public:
+  Lines(std::string_view text, std::string_view name, std::size_t source) : text_(text), name_(name), source_(source) {
+    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+    starts_.push_back(0);
+    for (std::size_t i = 0; i < text_.size(); ++i) {
+      if (text_[i] == '\n') starts_.push_back(i + 1);
+    }
+  }
+
+  std::string_view text() const { return text_; }
+
+  Place at(std::size_t byte_offset) const {
+    const auto next = std::upper_bound(starts_.begin(), starts_.end(), byte_offset);
+    const std::size_t start = *std::prev(next);
+    const std::string_view before = text_.substr(start, byte_offset - start);
+    const std::size_t valid = find_invalid_utf8(before).value_or(before.size());
+    return {.source = source_,
+            .origin = std::string(name_),
+            .line = static_cast<std::size_t>(next - starts_.begin()),
+            .column = count_code_points(before.substr(0, valid)) + 1};
+  }
+
+  /// yaml-cpp counts columns in bytes; it marks some errors with no place at all.
+  std::size_t offset(const YAML::Mark& mark) const {
+    if (mark.is_null() || static_cast<std::size_t>(mark.line) >= starts_.size()) return 0;
+    return std::min(starts_[mark.line] + mark.column, text_.size());
+  }
+  Place at(const YAML::Mark& mark) const { return at(offset(mark)); }
+
+  /// yaml-cpp lets a text without its closing quote end with the file.
+  bool quote_is_open(const YAML::Mark& mark) const {
+    const std::string_view rest = text_.substr(offset(mark));
+    if (rest.empty() || (rest.front() != '"' && rest.front() != '\'')) return false;
+    const char quote = rest.front();
+    for (std::size_t i = 1; i < rest.size(); ++i) {
+      if (rest[i] == '\\' && quote == '"') {
+        ++i;
+      } else if (rest[i] == quote) {
+        if (quote == '"' || i + 1 == rest.size() || rest[i + 1] != quote) return false;
+        ++i;  // '' stands for one quote
+      }
+    }
+    return true;
+  }
+
+  /// yaml-cpp has one event for `key:` and for `key: null`.
+  bool null_is_written(const YAML::Mark& mark) const {
+    const std::string_view rest = text_.substr(offset(mark));
+    const std::string_view word = rest.substr(0, rest.find_first_of(" \t\r\n,}#"));
+    return word == "~" || word == "null" || word == "Null" || word == "NULL";
+  }
+
+ private:
+  std::string_view text_, name_;
+  std::size_t source_;
+  std::vector<std::size_t> starts_;
+};
+
+class FlatMapReader : public YAML::EventHandler {
+ public:
+  FlatMapReader(const Lines& lines, Problems& problems) : lines_(lines), problems_(problems) {}
+
+  std::vector<Assignment> take() { return std::move(assignments_); }
+  std::size_t num_documents() const { return num_documents_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (++num_documents_ == 2) {
+      problems_.add(lines_.at(mark), "a second document starts here", "; a configuration file holds one");
+    }
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
+    node(mark, {.text = lines_.null_is_written(mark) ? "null" : ""});
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
+    refuse_reference(mark);
+    skip_node();  // an alias stands in a node's place; an anchor only announces one
+  }
+  void OnAnchor(const YAML::Mark& mark, const std::string&) override { refuse_reference(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
+    refuse_tag(mark, tag);
+    if (tag == "!" && lines_.quote_is_open(mark))
+      problems_.add(lines_.at(mark), "the closing quote of this text is missing");
+    node(mark, {.text = value, .form = tag == "!" ? Scalar::Form::kQuoted : Scalar::Form::kPlain});
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    refuse_tag(mark, tag);
+    node(mark, {.text = "", .form = Scalar::Form::kList});
+    ++depth_;
+  }
+  void OnSequenceEnd() override { --depth_; }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    refuse_tag(mark, tag);
+    if (depth_ == 0) {
+      root_is_map_ = true;
+    } else {
+      node(mark, {.text = "", .form = Scalar::Form::kMap});
+    }
+    ++depth_;
+  }
+  void OnMapEnd() override { --depth_; }
+
+ private:
+  struct Key {
+    std::string text;
+    Place place;
+    bool is_usable;
+  };
+
+  void refuse_reference(const YAML::Mark& mark) {
+    problems_.add(lines_.at(mark), "anchors and aliases (& and *) are not supported",
+                  "; write the value out, or put a text that begins so in quotes");
+  }
+
+  void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (tag == "?" || tag == "!" || tag.empty()) return;
+    problems_.add(lines_.at(mark), "tags (!) are not supported", "; the key decides how its value is read");
+  }
+
+  bool is_entry() const { return root_is_map_ && depth_ == 1 && num_documents_ == 1; }
+
+  void node(const YAML::Mark& mark, Scalar scalar) {
+    if (depth_ == 0) {
+      root_is_map_ = false;
+      if (num_documents_ == 1) refuse_root(mark, scalar);
+    } else if (is_entry() && !key_) {
+      take_key(mark, scalar);
+    } else if (is_entry()) {
+      if (key_->is_usable) assignments_.push_back({key_->text, std::move(scalar), key_->place, lines_.at(mark)});
+      key_.reset();
+    }
+  }
+
+  void skip_node() {
+    if (!is_entry()) return;
+    if (key_) {
+      key_.reset();
+    } else {
+      key_ = Key{.text = "", .place = {}, .is_usable = false};
+    }
+  }
+
+  void take_key(const YAML::Mark& mark, const Scalar& scalar) {
+    const Place place = lines_.at(mark);
+    key_ = Key{.text = scalar.text, .place = place, .is_usable = false};
+    const bool is_word = scalar.form == Scalar::Form::kPlain || scalar.form == Scalar::Form::kQuoted;
+    if (!is_word || is_null(scalar)) {
+      problems_.add(place, "expected the name of an option before the ':'");
+      return;
+    }
+    const auto [first, is_new] = first_seen_.try_emplace(scalar.text, place.line);
+    key_->is_usable = is_new;
+    if (!is_new) {
+      problems_.add(place, fmt::format("duplicate key '{}' (first on line {})", printable(scalar.text), first->second),
+                    "; keep one");
+    }
+  }
+
+  void refuse_root(const YAML::Mark& mark, const Scalar& scalar) {
+    if (scalar.form == Scalar::Form::kList) {
+      problems_.add(lines_.at(mark), fmt::format("{}, found a list", kForm));
+    } else if (is_null(scalar)) {
+      problems_.add(lines_.at(mark), fmt::format("{}, found nothing", kForm));
+    } else {
+      problems_.add(lines_.at(mark), fmt::format("{}, found '{}'", kForm, printable(scalar.text, 60)),
+                    scalar.text.find(':') == std::string::npos ? "" : "; a space must follow the ':'");
+    }
+  }
+
+  const Lines& lines_;
+  Problems& problems_;
+  std::vector<Assignment> assignments_;
+  std::map<std::string, std::size_t> first_seen_;  // key -> line
+  std::optional<Key> key_;                         // read, its value still to come
+  std::size_t num_documents_ = 0;
+  std::size_t depth_ = 0;
+  bool root_is_map_ = false;
+};
+
+/// What yaml-cpp's messages mean in a flat file.
+std::string explain(const std::string& message) {
+  if (message == YAML::ErrorMsg::MAP_VALUE) {
+    return "a ':' cannot stand here; put a text that holds ': ' in quotes, and look for a missing ':' on the line "
+           "above";
+  }
+  if (message == YAML::ErrorMsg::END_OF_MAP) {
+    return "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
+  }
+  if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
+  return "not valid YAML: " + printable(message);
+}
+
+}  // namespace
+
+std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, std::size_t source,
+                                  Problems& problems) {
+  const Lines lines(text, name, source);
+  if (const auto offset = find_invalid_utf8(lines.text())) {
+    problems.add(lines.at(*offset), "not UTF-8 text");
+    return {};
+  }
+  if (const std::size_t offset = lines.text().find('\0'); offset != std::string_view::npos) {
+    problems.add(lines.at(offset), "a NUL byte; this is not a text file");
+    return {};
+  }
+  FlatMapReader reader(lines, problems);
+  std::istringstream stream{std::string(lines.text())};
+  try {
+    YAML::Parser parser(stream);
+    while (reader.num_documents() < 2 && parser.HandleNextDocument(reader)) {
+    }
+    if (reader.num_documents() == 0) problems.add(lines.at(0), fmt::format("{}, found nothing", kForm));
+  } catch (const YAML::Exception& error) {
+    problems.add(lines.at(error.mark), explain(error.msg));
+  }
+  return reader.take();
+}
+
+}  // namespace bertft::config

@@ -1,0 +1,63 @@
+#include "bertft/data/batch.h"
+
+#include <algorithm>
+
+namespace bertft::data {
+
+std::uint32_t PackedBatch::max_length() const {
+  std::int32_t longest = 0;
+  for (std::size_t i = 1; i < cu_seqlens.size(); ++i) longest = std::max(longest, cu_seqlens[i] - cu_seqlens[i - 1]);
+  return static_cast<std::uint32_t>(longest);
+}
+
+std::vector<std::size_t> slice_batch(const Features& features, std::span<const std::uint32_t> windows,
+                                     const MicroBatchLimit& limit) {
+  std::vector<std::size_t> borders{0};
+  std::int64_t num_tokens = 0;  // of the slice in hand
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const std::int64_t length = features.length(features.windows[windows[i]]);
+    const auto num_features = static_cast<std::int64_t>(i - borders.back());
+    const bool full =
+        (limit.features && num_features + 1 > *limit.features) || (limit.tokens && num_tokens + length > *limit.tokens);
+    if (full && num_features > 0) {
+      borders.push_back(i);
+      num_tokens = 0;
+    }
+    num_tokens += length;
+  }
+  if (!windows.empty()) borders.push_back(windows.size());
+  return borders;
+}
+
+PackedBatch pack(const Features& features, std::span<const std::uint32_t> windows, std::uint32_t first_in_batch) {
+  std::size_t num_tokens = 0;
+  for (const std::uint32_t window : windows) num_tokens += features.length(features.windows[window]);
+
+  PackedBatch batch;
+  batch.first_in_batch = first_in_batch;
+  batch.windows.assign(windows.begin(), windows.end());
+  batch.ids.reserve(num_tokens);
+  batch.type_ids.reserve(num_tokens);
+  batch.positions.reserve(num_tokens);
+  batch.cu_seqlens.push_back(0);
+  const auto append = [&](std::uint32_t id, std::int32_t type) {
+    batch.ids.push_back(static_cast<std::int32_t>(id));
+    batch.type_ids.push_back(type);
+    batch.positions.push_back(static_cast<std::int32_t>(batch.ids.size()) - 1 - batch.cu_seqlens.back());
+  };
+  for (const std::uint32_t window_idx : windows) {
+    const Window& window = features.windows[window_idx];
+    append(features.special.cls, 0);
+    for (const auto& token : features.question_tokens(window)) append(token.id, 0);
+    append(features.special.sep, 0);
+    for (const auto& token : features.context_tokens(window)) append(token.id, 1);
+    append(features.special.sep, 1);
+    const std::int32_t begin = batch.cu_seqlens.back();
+    batch.start_rows.push_back(begin + static_cast<std::int32_t>(window.start_label));
+    batch.end_rows.push_back(begin + static_cast<std::int32_t>(window.end_label));
+    batch.cu_seqlens.push_back(static_cast<std::int32_t>(batch.ids.size()));
+  }
+  return batch;
+}
+
+}  // namespace bertft::data

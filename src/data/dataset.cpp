@@ -1,0 +1,122 @@
+#include "bertft/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/text.h"
+#include "data/findings.h"
+#include "data/squad_sax.h"
+#include "data/syntax_error.h"
+
+namespace bertft::data {
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kBlanks = " \t\r\n";
+
+// Looks at the first object's own keys until one tells a document from a row.
+class FormDetector : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool is_row() const { return is_row_; }
+
+  bool null() override { return depth_ > 0; }
+  bool boolean(bool) override { return depth_ > 0; }
+  bool number_integer(number_integer_t) override { return depth_ > 0; }
+  bool number_unsigned(number_unsigned_t) override { return depth_ > 0; }
+  bool number_float(number_float_t, const string_t&) override { return depth_ > 0; }
+  bool string(string_t&) override { return depth_ > 0; }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(std::size_t) override { return ++depth_ > 0; }
+  bool end_object() override { return --depth_ > 0; }
+  bool start_array(std::size_t) override { return depth_++ > 0; }
+  bool end_array() override { return --depth_ > 0; }
+  bool key(string_t& name) override {
+    is_row_ = depth_ == 1 && (name == "context" || name == "question");
+    return !is_row_ && !(depth_ == 1 && name == "data");
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  std::size_t depth_ = 0;
+  bool is_row_ = false;
+};
+
+struct Source {
+  std::string_view text;
+  std::string_view name;
+};
+
+void parse(const Source& source, std::size_t begin, std::size_t end, SquadSax& sax) {
+  const std::string_view piece = source.text.substr(begin, end - begin);
+  if (nlohmann::json::sax_parse(piece.begin(), piece.end(), &sax)) return;
+  fail_syntax(source.text, begin + std::min(sax.syntax_error().byte_offset, piece.size()), source.name,
+              sax.syntax_error().reason);
+}
+
+void parse_lines(const Source& source, std::size_t begin, SquadSax& sax) {
+  for (std::size_t line = 1; begin < source.text.size(); ++line) {
+    const std::size_t end = std::min(source.text.find('\n', begin), source.text.size());
+    if (source.text.substr(begin, end - begin).find_first_not_of(kBlanks) != std::string_view::npos) {
+      sax.begin_line(line);
+      parse(source, begin, end, sax);
+    }
+    begin = end + 1;
+  }
+}
+
+void refuse_duplicate_ids(const Dataset& dataset, std::string_view name) {
+  std::unordered_map<std::string_view, std::size_t> first;
+  first.reserve(dataset.questions.size());
+  for (std::size_t i = 0; i < dataset.questions.size(); ++i) {
+    const auto [known, is_new] = first.emplace(dataset.questions[i].id, i);
+    if (is_new) continue;
+    throw DataError(
+        fmt::format("{}: questions {} and {} (counted from 1) have the same id '{}'.\n"
+                    "Predictions are kept by id: give every question its own.",
+                    printable(name), known->second + 1, i + 1, printable(dataset.questions[i].id, 60)));
+  }
+}
+
+}  // namespace
+
+bool Dataset::has_unanswerable() const {
+  return std::any_of(questions.begin(), questions.end(), [](const Question& q) { return q.answers.empty(); });
+}
+
+Dataset read_dataset_from(std::string_view text, std::string_view name) {
+  const Source source{text, name};
+  const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  if (text.find_first_not_of(kBlanks, begin) == std::string_view::npos) {
+    throw DataError(fmt::format("{}: the file is empty.\n{}", printable(name), kAcceptedForms));
+  }
+  // nlohmann's parser takes a NUL for the end of the text.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
+    fail_syntax(text, nul, name, "a NUL byte");
+
+  Dataset dataset;
+  dataset.sha256 = sha256_hex(text);
+  SquadSax sax(dataset, name);
+  FormDetector detector;
+  nlohmann::json::sax_parse(text.begin() + begin, text.end(), &detector);
+  if (detector.is_row()) {
+    parse_lines(source, begin, sax);
+  } else {
+    parse(source, begin, text.size(), sax);
+  }
+  if (dataset.questions.empty()) throw DataError(fmt::format("{}: no questions in it.", printable(name)));
+  refuse_duplicate_ids(dataset, name);
+  examine(dataset);
+  return dataset;
+}
+
+Dataset read_dataset(const std::string& path) {
+  const MappedFile file(path);
+  return read_dataset_from(file.text(), path);
+}
+
+}  // namespace bertft::data

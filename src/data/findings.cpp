@@ -1,0 +1,148 @@
+#include "data/findings.h"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "bertft/util/text.h"
+#include "data/white_space.h"
+
+namespace bertft::data {
+namespace {
+
+constexpr std::size_t kShownBytes = 40;  // of an answer in a message
+constexpr auto kNowhere = std::string_view::npos;
+
+// Byte offsets of code points in a long text, without walking it from the start each time.
+class CodePointIndex {
+ public:
+  explicit CodePointIndex(std::string_view text) : text_(text) {
+    std::size_t num_chars = 0;
+    for (std::size_t pos = 0; pos < text.size(); next_code_point(text, pos)) {
+      if (num_chars++ % kStep == 0) marks_.push_back(pos);
+    }
+  }
+
+  /// The text from a code point on; empty behind its end.
+  std::string_view from(std::uint64_t char_offset) const {
+    const std::uint64_t mark = char_offset / kStep;
+    if (mark >= marks_.size()) return {};
+    const std::string_view rest = text_.substr(marks_[mark]);
+    return rest.substr(byte_offset_of(rest, char_offset % kStep));
+  }
+
+ private:
+  static constexpr std::uint64_t kStep = 64;
+  std::string_view text_;
+  std::vector<std::size_t> marks_;  // bytes of code points 0, kStep, 2 kStep, ...
+};
+
+// The byte at which a count of UTF-16 units ends.
+std::size_t byte_of_utf16(std::string_view text, std::uint64_t units) {
+  std::size_t pos = 0;
+  while (units > 0 && pos < text.size()) {
+    const std::uint64_t width = next_code_point(text, pos) >= 0x10000 ? 2 : 1;
+    if (width > units) return kNowhere;
+    units -= width;
+  }
+  return units == 0 ? pos : kNowhere;
+}
+
+bool stands_at(std::string_view context, std::string_view text, std::size_t byte_offset) {
+  return byte_offset <= context.size() && context.substr(byte_offset).starts_with(text);
+}
+
+// Where the answer does stand, nearest to where it should, and what may have gone wrong.
+std::string whereabouts(std::string_view context, const Answer& answer) {
+  const auto start = static_cast<std::uint64_t>(answer.char_start);
+  if (stands_at(context, answer.text, start)) {
+    return fmt::format("it stands at {}: answer_start seems to count bytes",
+                       count_code_points(context.substr(0, start)));
+  }
+  if (const std::size_t byte = byte_of_utf16(context, start);
+      byte != kNowhere && stands_at(context, answer.text, byte)) {
+    return fmt::format("it stands at {}: answer_start seems to count UTF-16 units",
+                       count_code_points(context.substr(0, byte)));
+  }
+  std::optional<std::uint64_t> nearest;
+  const auto distance = [&](std::uint64_t at) { return at > start ? at - start : start - at; };
+  std::size_t num_places = 0, counted_bytes = 0;
+  std::uint64_t num_chars = 0;
+  for (std::size_t at = context.find(answer.text); at != kNowhere; at = context.find(answer.text, at + 1)) {
+    num_chars += count_code_points(context.substr(counted_bytes, at - counted_bytes));
+    counted_bytes = at;
+    ++num_places;
+    if (!nearest || distance(num_chars) < distance(*nearest)) nearest = num_chars;
+  }
+  if (!nearest) return "the context does not contain it";
+  return num_places == 1 ? fmt::format("it stands at {}", *nearest)
+                         : fmt::format("the nearest of its {} places is {}", num_places, *nearest);
+}
+
+class Examiner {
+ public:
+  explicit Examiner(Dataset& dataset) : dataset_(dataset) {}
+
+  void context(std::size_t context_idx) {
+    if (!lstrip(dataset_.contexts[context_idx]).empty()) return;
+    add(Finding::Kind::kEmptyContext, "", fmt::format("context {} (counted from 1) is empty", context_idx + 1));
+  }
+
+  void question(Question& question) {
+    if (lstrip(question.text).empty()) add(Finding::Kind::kEmptyQuestion, question.id, "the question is empty");
+    // One hash in two questions is looked at again; a clash of hashes hides a duplicate at most.
+    const std::size_t key = std::hash<std::string>{}(question.text) * 31 + question.context_idx;
+    const auto [first, is_new] = first_with_.try_emplace(key, &question);
+    if (!is_new && first->second->context_idx == question.context_idx && first->second->text == question.text) {
+      add(Finding::Kind::kDuplicateQuestion, question.id,
+          fmt::format("the same question on the same context as '{}'", printable(first->second->id, kShownBytes)));
+    }
+    if (question.is_impossible != question.answers.empty()) {
+      add(Finding::Kind::kContradiction, question.id,
+          question.is_impossible ? "marked is_impossible but has answers: counts as answerable"
+                                 : "no answers, yet not marked is_impossible: counts as unanswerable");
+    }
+    for (Answer& answer : question.answers) this->answer(question, answer);
+  }
+
+ private:
+  void answer(const Question& question, Answer& answer) {
+    const std::string_view context = dataset_.contexts[question.context_idx];
+    if (lstrip(answer.text).empty()) {
+      answer.aligned = false;
+      add(Finding::Kind::kEmptyAnswer, question.id, fmt::format("the answer at {} is empty", answer.char_start));
+      return;
+    }
+    if (indexed_context_ != question.context_idx) {
+      index_.emplace(context);
+      indexed_context_ = question.context_idx;
+    }
+    answer.aligned = index_->from(static_cast<std::uint64_t>(answer.char_start)).starts_with(answer.text);
+    if (answer.aligned) return;
+    add(Finding::Kind::kMisaligned, question.id,
+        fmt::format("answer '{}' is not at {}; {}", printable(answer.text, kShownBytes), answer.char_start,
+                    whereabouts(context, answer)));
+  }
+
+  void add(Finding::Kind kind, std::string_view question_id, std::string message) {
+    dataset_.findings.push_back({kind, std::string(question_id), std::move(message)});
+  }
+
+  Dataset& dataset_;
+  std::unordered_map<std::size_t, const Question*> first_with_;
+  std::optional<CodePointIndex> index_;
+  std::optional<std::uint32_t> indexed_context_;
+};
+
+}  // namespace
+
+void examine(Dataset& dataset) {
+  Examiner examiner(dataset);
+  for (std::size_t i = 0; i < dataset.contexts.size(); ++i) examiner.context(i);
+  for (Question& question : dataset.questions) examiner.question(question);
+}
+
+}  // namespace bertft::data

@@ -1,0 +1,386 @@
+#include "data/squad_sax.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <limits>
+#include <utility>
+
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+
+namespace bertft::data {
+namespace {
+
+using Node = SquadSax::Node;
+
+// SQuAD nests nine levels deep; the rest is room for members of others.
+constexpr std::size_t kMaxDepth = 64;
+
+// The members that are read. A row is an article's question with its context in one object.
+struct Member {
+  Node object;
+  std::string_view key;
+  Node value;
+};
+constexpr std::array kMembers{
+    Member{Node::kDocument, "version", Node::kVersion},
+    Member{Node::kDocument, "data", Node::kElements},
+    Member{Node::kElement, "title", Node::kTitle},
+    Member{Node::kElement, "paragraphs", Node::kParagraphs},
+    Member{Node::kElement, "id", Node::kId},
+    Member{Node::kElement, "context", Node::kContext},
+    Member{Node::kElement, "question", Node::kQuestion},
+    Member{Node::kElement, "answers", Node::kAnswers},
+    Member{Node::kElement, "is_impossible", Node::kIsImpossible},
+    Member{Node::kParagraph, "context", Node::kContext},
+    Member{Node::kParagraph, "qas", Node::kQas},
+    Member{Node::kQa, "id", Node::kId},
+    Member{Node::kQa, "question", Node::kQuestion},
+    Member{Node::kQa, "answers", Node::kAnswers},
+    Member{Node::kQa, "is_impossible", Node::kIsImpossible},
+    Member{Node::kAnswers, "text", Node::kTexts},
+    Member{Node::kAnswers, "answer_start", Node::kStarts},
+    Member{Node::kAnswer, "text", Node::kText},
+    Member{Node::kAnswer, "answer_start", Node::kStart},
+};
+
+Node member(Node object, std::string_view key) {
+  const auto found = std::find_if(kMembers.begin(), kMembers.end(),
+                                  [&](const Member& m) { return m.object == object && m.key == key; });
+  return found == kMembers.end() ? Node::kUnknown : found->value;
+}
+
+std::string_view key_of(Node object, Node value) {
+  return std::find_if(kMembers.begin(), kMembers.end(),
+                      [&](const Member& m) { return m.object == object && m.value == value; })
+      ->key;
+}
+
+// What JSON a node may be besides a string or a number, and how messages describe it.
+struct Shape {
+  Node node;
+  bool may_be_object;
+  std::optional<Node> element;  // of a list; none when it may not be one
+  std::string_view expected;
+};
+constexpr std::array kShapes{
+    Shape{Node::kTop, true, Node::kElement, "SQuAD data"},
+    Shape{Node::kVersion, false, {}, "a string or a number"},
+    Shape{Node::kElements, false, Node::kElement, "a list of articles or rows"},
+    Shape{Node::kElement, true, {}, "an article or a row (an object)"},
+    Shape{Node::kTitle, false, {}, "a string or null"},
+    Shape{Node::kParagraphs, false, Node::kParagraph, "a list of paragraphs"},
+    Shape{Node::kParagraph, true, {}, "a paragraph (an object with context and qas)"},
+    Shape{Node::kContext, false, {}, "a string"},
+    Shape{Node::kQas, false, Node::kQa, "a list of questions"},
+    Shape{Node::kQa, true, {}, "a question (an object with id, question and answers)"},
+    Shape{Node::kId, false, {}, "a string or a whole number"},
+    Shape{Node::kQuestion, false, {}, "a string"},
+    Shape{Node::kIsImpossible, false, {}, "true or false"},
+    Shape{Node::kAnswers, true, Node::kAnswer, "a list of answers, or an object with the lists text and answer_start"},
+    Shape{Node::kAnswer, true, {}, "an answer (an object with text and answer_start)"},
+    Shape{Node::kText, false, {}, "a string"},
+    Shape{Node::kStart, false, {}, "a whole number from 0 to 2^63 - 1"},
+    Shape{Node::kTexts, false, Node::kText, "a list of strings"},
+    Shape{Node::kStarts, false, Node::kStart, "a list of whole numbers"},
+    Shape{Node::kUnknown, true, Node::kUnknown, "anything"},
+};
+
+const Shape& shape_of(Node node) {
+  return *std::find_if(kShapes.begin(), kShapes.end(), [&](const Shape& shape) { return shape.node == node; });
+}
+
+std::uint32_t bit(Node node) {
+  return std::uint32_t{1} << static_cast<unsigned>(node);
+}
+
+// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while
+// parsing value - invalid literal; last read: 'x'; expected ..." without the library's own
+// place and without what was read, which may be the rest of the file.
+std::string library_reason(std::string_view message) {
+  constexpr std::string_view kLastRead = "; last read: '", kExpected = "; expected ";
+  const std::size_t last_read = message.find(kLastRead);
+  const std::size_t wanted = message.rfind(kExpected);
+  std::string_view fact = message.substr(0, std::min(last_read, wanted));
+  for (const std::string_view lead : {"] ", ": ", " - "}) {
+    const std::size_t at = fact.find(lead);
+    if (at != std::string_view::npos) fact.remove_prefix(at + lead.size());
+  }
+  const std::string_view rest = wanted == std::string_view::npos ? std::string_view{} : message.substr(wanted);
+  return printable(fact, 150) + printable(rest, 60);
+}
+
+}  // namespace
+
+void SquadSax::begin_line(std::size_t line) {
+  line_ = line;
+  top_ = Node::kElement;
+}
+
+bool SquadSax::null() {
+  const Node node = next_node();
+  if (node != Node::kTitle && node != Node::kUnknown) fail_type("null");
+  value_done();
+  return true;
+}
+
+bool SquadSax::boolean(bool value) {
+  const Node node = next_node();
+  if (node == Node::kIsImpossible) {
+    is_impossible_ = value;
+  } else if (node != Node::kUnknown) {
+    fail_type(value ? "true" : "false");
+  }
+  value_done();
+  return true;
+}
+
+bool SquadSax::number_integer(number_integer_t value) {
+  const Node node = next_node();
+  if (node == Node::kStart && value >= 0) {
+    answer_starts_.push_back(value);
+  } else if (node == Node::kId) {
+    question_.id = std::to_string(value);
+  } else if (node == Node::kVersion) {
+    dataset_.version = std::to_string(value);
+  } else if (node != Node::kUnknown) {
+    fail_type(std::to_string(value));
+  }
+  value_done();
+  return true;
+}
+
+bool SquadSax::number_unsigned(number_unsigned_t value) {
+  if (value <= static_cast<number_unsigned_t>(std::numeric_limits<number_integer_t>::max())) {
+    return number_integer(static_cast<number_integer_t>(value));
+  }
+  const Node node = next_node();
+  if (node == Node::kId) {
+    question_.id = std::to_string(value);
+  } else if (node != Node::kUnknown) {
+    fail_type(std::to_string(value));
+  }
+  value_done();
+  return true;
+}
+
+bool SquadSax::number_float(number_float_t, const string_t& literal) {
+  const Node node = next_node();
+  if (node == Node::kVersion) {
+    dataset_.version = literal;
+  } else if (node != Node::kUnknown) {
+    fail_type(printable(literal, 40));
+  }
+  value_done();
+  return true;
+}
+
+// Copies rather than moves: the parser's buffer has room for the longest string so far.
+bool SquadSax::string(string_t& value) {
+  switch (next_node()) {
+    case Node::kVersion:
+      dataset_.version = value;
+      break;
+    case Node::kTitle:
+      title_ = value;
+      break;
+    case Node::kContext:
+      if (value.size() > std::numeric_limits<std::uint32_t>::max()) fail("longer than 4 GiB");
+      context_ = value;
+      break;
+    case Node::kId:
+      if (value.empty()) fail("an empty id");
+      question_.id = value;
+      break;
+    case Node::kQuestion:
+      question_.text = value;
+      break;
+    case Node::kText:
+      answer_texts_.push_back(value);
+      break;
+    case Node::kUnknown:
+      break;
+    default:
+      fail_type("a string");
+  }
+  value_done();
+  return true;
+}
+
+bool SquadSax::start_object(std::size_t) {
+  const Node node = open(true);
+  if (node == Node::kElement || node == Node::kQa) {
+    question_ = {};
+    is_impossible_.reset();
+    answer_texts_.clear();
+    answer_starts_.clear();
+  }
+  if (node == Node::kElement) title_.clear();
+  return true;
+}
+
+bool SquadSax::start_array(std::size_t) {
+  open(false);
+  return true;
+}
+
+bool SquadSax::key(string_t& name) {
+  Frame& frame = stack_.back();
+  frame.child = member(frame.node, name);
+  frame.key = name;
+  if (frame.child == Node::kUnknown) return true;
+  if (frame.seen & bit(frame.child)) fail("stands twice in its object");
+  frame.seen |= bit(frame.child);
+  return true;
+}
+
+bool SquadSax::end_object() {
+  close();
+  return true;
+}
+
+bool SquadSax::end_array() {
+  close();
+  return true;
+}
+
+bool SquadSax::parse_error(std::size_t bytes_read, const std::string&, const nlohmann::detail::exception& error) {
+  syntax_error_ = {bytes_read == 0 ? 0 : bytes_read - 1, library_reason(error.what())};
+  return false;
+}
+
+Node SquadSax::open(bool is_object) {
+  Node node = next_node();
+  const Shape& shape = shape_of(node);
+  if (is_object ? !shape.may_be_object : !shape.element) fail_type(is_object ? "an object" : "a list");
+  if (stack_.size() == kMaxDepth) fail(fmt::format("nested deeper than {} levels", kMaxDepth));
+  if (node == Node::kTop) node = is_object ? Node::kDocument : Node::kElements;
+  const Node child = is_object ? Node::kUnknown : *shape.element;
+  stack_.push_back({.node = node, .is_object = is_object, .child = child, .key = {}});
+  return node;
+}
+
+void SquadSax::close() {
+  const Frame frame = std::move(stack_.back());
+  stack_.pop_back();
+  finish(frame);
+  value_done();
+}
+
+void SquadSax::finish(const Frame& frame) {
+  if (!frame.is_object) return;
+  switch (frame.node) {
+    case Node::kDocument:
+      if (!(frame.seen & bit(Node::kElements))) fail(fmt::format("no member 'data' at the top.\n{}", kAcceptedForms));
+      break;
+    case Node::kElement:
+      finish_element(frame);
+      break;
+    case Node::kParagraph:
+      require(frame, Node::kContext);
+      require(frame, Node::kQas);
+      dataset_.contexts.push_back(context_);
+      break;
+    case Node::kQa:
+      require(frame, Node::kId);
+      require(frame, Node::kQuestion);
+      question_.context_idx = static_cast<std::uint32_t>(dataset_.contexts.size());
+      finish_question(frame.seen & bit(Node::kAnswers));
+      break;
+    case Node::kAnswer:
+      require(frame, Node::kText);
+      require(frame, Node::kStart);
+      break;
+    case Node::kAnswers:
+      require(frame, Node::kTexts);
+      require(frame, Node::kStarts);
+      if (answer_texts_.size() != answer_starts_.size()) {
+        fail(fmt::format("{} texts but {} answer_starts", answer_texts_.size(), answer_starts_.size()));
+      }
+      break;
+    default:
+      break;
+  }
+}
+
+void SquadSax::finish_element(const Frame& frame) {
+  const bool is_article = frame.seen & bit(Node::kParagraphs);
+  if (!is_article && !(frame.seen & bit(Node::kContext))) {
+    fail(fmt::format("neither an article (no 'paragraphs') nor a row (no 'context').\n{}", kAcceptedForms));
+  }
+  if (is_article && frame.seen & bit(Node::kContext)) fail("both 'paragraphs' and 'context'; expected one of them");
+  const Dataset::Form form = is_article  ? Dataset::Form::kNested
+                             : line_ > 0 ? Dataset::Form::kLines
+                                         : Dataset::Form::kFlat;
+  if (form_.value_or(form) != form) fail("articles and rows in one file; expected one or the other");
+  form_ = dataset_.form = form;
+  if (is_article) {
+    ++dataset_.num_articles;
+    return;
+  }
+  require(frame, Node::kId);
+  require(frame, Node::kQuestion);
+  if (frame.seen & bit(Node::kTitle) && titles_.insert(title_).second) ++dataset_.num_articles;
+  question_.context_idx = context_index_of_row();
+  finish_question(frame.seen & bit(Node::kAnswers));
+}
+
+void SquadSax::finish_question(bool answers_seen) {
+  for (std::size_t i = 0; i < answer_texts_.size(); ++i) {
+    question_.answers.push_back({.text = std::move(answer_texts_[i]), .char_start = answer_starts_[i]});
+  }
+  question_.is_impossible = is_impossible_.value_or(answers_seen && question_.answers.empty());
+  dataset_.questions.push_back(std::exchange(question_, {}));
+}
+
+// Rows repeat their context. Two texts with one hash, rare as they are, only cost the
+// second one its sharing.
+std::uint32_t SquadSax::context_index_of_row() {
+  const auto next = static_cast<std::uint32_t>(dataset_.contexts.size());
+  const std::uint32_t known = context_by_hash_.try_emplace(std::hash<std::string>{}(context_), next).first->second;
+  if (known < next && dataset_.contexts[known] == context_) return known;
+  dataset_.contexts.push_back(context_);
+  return next;
+}
+
+void SquadSax::require(const Frame& frame, Node node) const {
+  if (!(frame.seen & bit(node))) fail(fmt::format("no member '{}'", key_of(frame.node, node)));
+}
+
+void SquadSax::value_done() {
+  if (!stack_.empty() && !stack_.back().is_object) ++stack_.back().index;
+}
+
+std::string SquadSax::path() const {
+  std::string path;
+  for (const Frame& frame : stack_) {
+    if (!frame.is_object) {
+      path += fmt::format("[{}]", frame.index);
+    } else {
+      path += fmt::format("{}{}", path.empty() ? "" : ".", printable(frame.key, 40));
+    }
+  }
+  return path;
+}
+
+void SquadSax::fail(std::string_view what) const {
+  std::string message = printable(name_) + ": ";
+  if (line_ > 0) message += fmt::format("line {}: ", line_);
+  if (const std::string where = path(); !where.empty()) message += where + ": ";
+  message += what;
+  if (!question_.id.empty()) message += fmt::format(" (question '{}')", printable(question_.id, 60));
+  throw DataError(message);
+}
+
+void SquadSax::fail_type(std::string_view found) const {
+  const Node node = next_node();
+  if (node == Node::kTop) {
+    throw DataError(fmt::format("{}: no SQuAD data but {}.\n{}", printable(name_), found, kAcceptedForms));
+  }
+  fail(fmt::format("expected {}, found {}", shape_of(node).expected, found));
+}
+
+}  // namespace bertft::data

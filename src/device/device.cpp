@@ -1,0 +1,89 @@
+#include "bertft/device/device.h"
+
+#include <sys/resource.h>
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/cuda/CUDAContextLight.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include "bertft/util/error.h"
+
+namespace bertft::device {
+namespace {
+
+constexpr int kAmpereMajor = 8;
+
+bool gpu_available() { return c10::cuda::device_count() > 0; }
+
+Device select_cpu(const DeviceOptions& options) {
+  Device device;
+  device.bf16 = options.bf16.value_or(false);
+  device.description = fmt::format("CPU, {} threads, {}", at::get_num_threads(), device.bf16 ? "bf16" : "fp32");
+  return device;
+}
+
+Device select_gpu(const DeviceOptions& options) {
+  Device device;
+  device.torch_device = c10::Device(c10::kCUDA, 0);
+  const auto* properties = at::cuda::getDeviceProperties(0);
+  const bool ampere = properties->major >= kAmpereMajor;
+  device.bf16 = options.bf16.value_or(ampere);
+  if (device.bf16 && !ampere) {
+    throw DeviceError(fmt::format("bf16 needs a GPU from Ampere on (sm_80); {} is sm_{}{}. Set bf16: false.",
+                                  properties->name, properties->major, properties->minor));
+  }
+  device.has_flash = device.bf16;
+  at::globalContext().setAllowTF32CuBLAS(options.tf32);
+  at::globalContext().setSDPUseCuDNN(false);
+  if (options.full_determinism) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  const double gib = static_cast<double>(properties->totalGlobalMem) / (1 << 30);
+  device.description = fmt::format("GPU 0 {}, {:.1f} GiB, {}", properties->name, gib,
+                                   device.bf16 ? "bf16" : (options.tf32 ? "fp32 with TF32" : "fp32"));
+  return device;
+}
+
+}  // namespace
+
+Device select_device(const DeviceOptions& options) {
+  switch (options.device) {
+    case DeviceChoice::kCpu:
+      return select_cpu(options);
+    case DeviceChoice::kCuda:
+      if (!gpu_available()) {
+        throw DeviceError(
+            "device is cuda, but no GPU can be used (none there, or its driver is older than CUDA 13.0 needs).\n"
+            "Set device: cpu, or device: auto to take a GPU only where there is one.");
+      }
+      return select_gpu(options);
+    case DeviceChoice::kAuto:
+      break;
+  }
+  return gpu_available() ? select_gpu(options) : select_cpu(options);
+}
+
+void synchronize(const Device& device) {
+  if (device.is_cuda()) c10::cuda::device_synchronize();
+}
+
+std::uint64_t peak_memory_bytes(const Device& device) {
+  if (device.is_cuda()) {
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.torch_device.index());
+    return static_cast<std::uint64_t>(stats.reserved_bytes[0].peak);
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts KiB
+}
+
+std::string library_versions() {
+  const auto& context = at::globalContext();
+  return fmt::format("LibTorch {}\nCUDA runtime {}, cuDNN {}\n{}", TORCH_VERSION, context.versionRuntimeCuDNN() > 0 ? context.versionCUDART() : 0,
+                     context.versionRuntimeCuDNN(), at::show_config());
+}
+
+}  // namespace bertft::device

@@ -1,0 +1,97 @@
+#include "bertft/eval/predictor.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/stack.h>
+
+#include "bertft/data/batch.h"
+
+namespace bertft::eval {
+namespace {
+
+// Logits of windows on the host, waiting for the rest of their question.
+class Decoder {
+ public:
+  explicit Decoder(const Task& task) : task_(task) { predictions_.resize(task.dataset.questions.size()); }
+
+  // `logits` [T, 2] on the host, of a batch of consecutive windows.
+  void add(const data::PackedBatch& batch, const at::Tensor& logits) {
+    const auto* values = logits.const_data_ptr<float>();
+    for (std::size_t i = 0; i < batch.num_sequences(); ++i) {
+      const data::Window& window = task_.features.windows[batch.windows[i]];
+      if (!windows_.empty() && windows_.back().question_idx != window.question_idx) decode();
+      windows_.push_back(window);
+      Logits& kept = logits_.emplace_back();
+      for (std::int32_t row = batch.cu_seqlens[i]; row < batch.cu_seqlens[i + 1]; ++row) {
+        kept.start.push_back(values[2 * row]);
+        kept.end.push_back(values[2 * row + 1]);
+      }
+    }
+  }
+
+  std::vector<Prediction> finish() {
+    if (!windows_.empty()) decode();
+    return std::move(predictions_);
+  }
+
+ private:
+  struct Logits {
+    std::vector<float> start, end;
+  };
+
+  void decode() {
+    std::vector<WindowLogits> views;
+    for (const Logits& logits : logits_) views.push_back({logits.start, logits.end});
+    predictions_[windows_.front().question_idx] =
+        decode_question(task_.dataset, task_.features, windows_, views, task_.options,
+                        task_.null_score_diff_threshold, task_.with_negative);
+    windows_.clear();
+    logits_.clear();
+  }
+
+  const Task& task_;
+  std::vector<Prediction> predictions_;
+  std::vector<data::Window> windows_;
+  std::vector<Logits> logits_;
+};
+
+}  // namespace
+
+std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
+                               const Hooks& hooks) {
+  const at::NoGradGuard no_grad;
+  const auto total = task.features.windows.size();
+  std::vector<std::uint32_t> order(total);
+  std::iota(order.begin(), order.end(), 0U);
+  const auto borders = data::slice_batch(task.features, order, {task.options.per_device_eval_batch_size, {}});
+
+  Decoder decoder(task);
+  double loss = 0;
+  for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
+    if (hooks.stop()) return std::nullopt;
+    const std::span<const std::uint32_t> slice(order.data() + borders[i], borders[i + 1] - borders[i]);
+    const data::PackedBatch packed = data::pack(task.features, slice, 0);
+    const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
+    const model::SpanLogits logits = model.forward(batch, std::nullopt);
+    loss += model::span_loss_sum(logits, batch).item<double>();
+    decoder.add(packed, at::stack({logits.start, logits.end}, 1).to(at::kCPU));
+    hooks.progress(static_cast<std::int64_t>(borders[i + 1]), static_cast<std::int64_t>(total));
+  }
+  return Answers{decoder.finish(), total == 0 ? 0 : loss / static_cast<double>(total)};
+}
+
+Metrics score(const Task& task, const std::vector<Prediction>& predictions) {
+  Predictions texts;
+  NullOdds odds;
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    const std::string& id = task.dataset.questions[i].id;
+    texts.emplace(id, predictions[i].text);
+    if (task.with_negative) odds.emplace_back(id, predictions[i].null_odds);
+  }
+  // Odds serve the threshold search only: taken as probabilities they would flip answers.
+  return evaluate(task.dataset, texts, odds, MissingPredictions::kError, std::nullopt);
+}
+
+}  // namespace bertft::eval

@@ -1,0 +1,91 @@
+#include "bertft/model/qa_model.h"
+
+#include <cstring>
+
+#include <torch/torch.h>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <fmt/format.h>
+
+#include "bertft/util/error.h"
+#include "model/encoder.h"
+
+namespace bertft::model {
+namespace {
+
+at::ScalarType scalar_type(weights::DType dtype) {
+  switch (dtype) {
+    case weights::DType::kF64:
+      return at::kDouble;
+    case weights::DType::kF32:
+      return at::kFloat;
+    case weights::DType::kF16:
+      return at::kHalf;
+    case weights::DType::kBF16:
+      return at::kBFloat16;
+    default:
+      throw WeightsError(fmt::format("weights of type {} cannot be trained", weights::name_of(dtype)));
+  }
+}
+
+void fill(at::Tensor parameter, const weights::TensorView& view) {
+  // Copied first: the bytes of a mapped file need not be aligned for their type.
+  at::Tensor raw = at::empty(view.shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
+  std::memcpy(raw.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
+  parameter.copy_(raw);
+}
+
+}  // namespace
+
+struct QaModel::Impl {
+  weights::EncoderConfig config;
+  device::Device device;
+  BertForQa net;
+};
+
+QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint,
+                 const ModelOptions& options, const device::Device& device, std::uint64_t seed)
+    : impl_(new Impl{config, device, BertForQa(config, options.gradient_checkpointing)}) {
+  const at::NoGradGuard no_grad;
+  at::Generator generator = at::detail::createCPUGenerator(seed);
+  for (auto& [name, parameter] : parameters()) {
+    if (const auto found = checkpoint.tensors.find(name); found != checkpoint.tensors.end()) {
+      fill(parameter, found->second);
+    } else if (name == "qa_outputs.weight") {
+      parameter.normal_(0, config.initializer_range, generator);
+    } else if (name == "qa_outputs.bias") {
+      parameter.zero_();
+    } else {
+      throw WeightsError(fmt::format("tensor {} is missing", name));
+    }
+  }
+  impl_->net->to(device.torch_device);
+}
+
+QaModel::~QaModel() = default;
+QaModel::QaModel(QaModel&&) noexcept = default;
+QaModel& QaModel::operator=(QaModel&&) noexcept = default;
+
+void QaModel::load(const weights::Checkpoint& checkpoint) {
+  const at::NoGradGuard no_grad;
+  for (auto& [name, parameter] : parameters()) {
+    const auto found = checkpoint.tensors.find(name);
+    if (found == checkpoint.tensors.end()) throw WeightsError(fmt::format("tensor {} is missing", name));
+    fill(parameter, found->second);
+  }
+}
+
+SpanLogits QaModel::forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout) {
+  const at::Tensor logits = impl_->net->forward({batch, impl_->device, dropout});
+  return {logits.select(1, 0), logits.select(1, 1)};
+}
+
+std::vector<NamedParameter> QaModel::parameters() const {
+  std::vector<NamedParameter> result;
+  for (const auto& item : impl_->net->named_parameters()) result.push_back({item.key(), item.value()});
+  return result;
+}
+
+const weights::EncoderConfig& QaModel::config() const { return impl_->config; }
+
+}  // namespace bertft::model

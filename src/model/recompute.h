@@ -1,0 +1,14 @@
+#pragma once
+
+#include <functional>
+
+#include <ATen/core/Tensor.h>
+
+namespace bertft::model {
+
+/// Runs `block` without keeping what its backward pass needs; the backward pass runs it once
+/// more (Chen et al. 2016, "Training deep nets with sublinear memory cost"). `block` must
+/// give the same result both times and set up its own autocast state.
+at::Tensor recomputed(const std::function<at::Tensor(const at::Tensor&)>& block, const at::Tensor& input);
+
+}  // namespace bertft::model

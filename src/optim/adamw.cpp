@@ -1,0 +1,123 @@
+#include "bertft/optim/adamw.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
+
+#include "bertft/util/error.h"
+
+namespace bertft::optim {
+namespace {
+
+// True when `part` stands in `name` as a whole dotted part, or as the end of a part behind "_".
+bool has_norm_part(std::string_view name) {
+  constexpr std::string_view kNorm = "norm";
+  for (auto at = name.find(kNorm); at != std::string_view::npos; at = name.find(kNorm, at + 1)) {
+    const bool starts = at == 0 || name[at - 1] == '.' || name[at - 1] == '_';
+    const auto end = at + kNorm.size();
+    if (starts && (end == name.size() || name[end] == '.')) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool is_decayed(std::string_view name) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  constexpr std::array<std::string_view, 3> kSpared = {"bias", "layernorm", "rmsnorm"};
+  const bool spared = std::any_of(kSpared.begin(), kSpared.end(),
+                                  [&](std::string_view part) { return lower.find(part) != std::string::npos; });
+  return !spared && !has_norm_part(lower);
+}
+
+AdamW::AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options)
+    : options_(options), parameters_(std::move(parameters)) {
+  groups_.resize(2);
+  groups_[0].weight_decay = options.weight_decay;
+  groups_[1].weight_decay = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor& parameter = parameters_[i].tensor;
+    Group& group = groups_[is_decayed(parameters_[i].name) ? 0 : 1];
+    group.parameters.push_back(parameter);
+    group.exp_avgs.push_back(at::zeros_like(parameter, at::TensorOptions().requires_grad(false)));
+    group.exp_avg_sqs.push_back(at::zeros_like(parameter, at::TensorOptions().requires_grad(false)));
+    group.steps.push_back(at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(parameter.device())));
+    group.index.push_back(i);
+  }
+}
+
+void AdamW::zero_grad() {
+  for (auto& parameter : parameters_) parameter.tensor.mutable_grad().reset();
+}
+
+std::vector<at::Tensor> AdamW::gradients() const {
+  std::vector<at::Tensor> result;
+  for (const auto& parameter : parameters_) {
+    if (parameter.tensor.grad().defined()) result.push_back(parameter.tensor.grad());
+  }
+  return result;
+}
+
+double AdamW::clip_gradients() {
+  const at::NoGradGuard no_grad;
+  const std::vector<at::Tensor> grads = gradients();
+  const at::Tensor norm = at::stack(at::_foreach_norm(grads)).norm();
+  if (options_.max_grad_norm) {
+    at::_foreach_mul_(grads, norm.add(1e-6).reciprocal().mul(*options_.max_grad_norm).clamp_max(1.0));
+  }
+  return norm.item<double>();
+}
+
+void AdamW::step(double learning_rate) {
+  const at::NoGradGuard no_grad;
+  for (Group& group : groups_) {
+    std::vector<at::Tensor> grads;
+    for (const at::Tensor& parameter : group.parameters) grads.push_back(parameter.grad());
+    if (grads.empty()) continue;
+    at::_foreach_add_(group.steps, 1);
+    at::_fused_adamw_(group.parameters, grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate,
+                      options_.adam_beta1, options_.adam_beta2, group.weight_decay, options_.adam_epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false);
+  }
+  ++steps_done_;
+}
+
+std::vector<NamedTensor> AdamW::state() const {
+  std::vector<NamedTensor> result;
+  for (const Group& group : groups_) {
+    for (std::size_t i = 0; i < group.index.size(); ++i) {
+      const std::string& name = parameters_[group.index[i]].name;
+      result.push_back({"exp_avg." + name, group.exp_avgs[i]});
+      result.push_back({"exp_avg_sq." + name, group.exp_avg_sqs[i]});
+    }
+  }
+  return result;
+}
+
+void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t steps_done) {
+  const at::NoGradGuard no_grad;
+  for (auto& [name, moment] : state()) {
+    const auto found = std::find_if(loaded.begin(), loaded.end(), [&](const auto& x) { return x.name == name; });
+    if (found == loaded.end() || found->tensor.sizes() != moment.sizes()) {
+      throw CheckpointError(fmt::format("the optimizer state has no {} of this model's shape", name));
+    }
+    moment.copy_(found->tensor);
+  }
+  for (Group& group : groups_) {
+    for (at::Tensor& step : group.steps) step.fill_(static_cast<double>(steps_done));
+  }
+  steps_done_ = steps_done;
+}
+
+}  // namespace bertft::optim

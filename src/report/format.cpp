@@ -1,0 +1,81 @@
+#include "report/format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "bertft/util/text.h"
+
+namespace bertft::report {
+namespace {
+
+// Beyond a century the figure is not a duration any more.
+std::int64_t whole_seconds(double seconds) {
+  return std::llround(std::clamp(seconds, 0.0, 3.2e9));
+}
+
+}  // namespace
+
+std::string clock_text(double seconds) {
+  const std::int64_t s = whole_seconds(seconds);
+  if (s < 3600) return fmt::format("{}:{:02}", s / 60, s % 60);
+  return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+}
+
+std::string duration_text(double seconds) {
+  const std::int64_t s = whole_seconds(seconds);
+  if (s < 60) return fmt::format("{:.1f} s", seconds);
+  if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
+  return fmt::format("{} h {} min", s / 3600, s / 60 % 60);
+}
+
+std::string memory_text(std::uint64_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+}
+
+std::string rate_text(double per_second) {
+  return fmt::format("{:.{}f}", per_second, per_second < 10 ? 1 : 0);
+}
+
+std::vector<std::string> two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
+  std::size_t width = 9;
+  for (const auto& [name, text] : rows) width = std::max(width, count_code_points(name) + 2);
+  std::vector<std::string> lines;
+  for (const auto& [name, text] : rows) {
+    std::string_view rest = text;
+    std::string line = name + std::string(width - count_code_points(name), ' ');
+    for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
+      lines.push_back(line.append(rest.substr(0, end)));
+      rest.remove_prefix(end + 1);
+      line.assign(width, ' ');
+    }
+    lines.push_back(line.append(rest));
+  }
+  return lines;
+}
+
+std::string block_bar(double fraction, int width) {
+  const auto eighths = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * width * 8);
+  std::string bar;
+  for (int cell = 0; cell < eighths / 8; ++cell) bar += "█";
+  // U+2588 is the full block; the ones after it are each an eighth narrower.
+  if (eighths % 8 > 0) append_utf8(bar, static_cast<char32_t>(0x2590 - eighths % 8));
+  return bar;
+}
+
+std::string fit_fields(const std::vector<std::string>& fields, int columns) {
+  std::string line;
+  std::size_t used = 0;
+  for (const std::string& field : fields) {
+    const std::size_t needed = count_code_points(field) + (line.empty() ? 0 : 2);
+    if (used + needed > static_cast<std::size_t>(std::max(columns, 0))) break;
+    line += (line.empty() ? "" : "  ") + field;
+    used += needed;
+  }
+  return line;
+}
+
+}  // namespace bertft::report

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace bertft::report {
+
+/// 131 -> "2:11", 3723 -> "1:02:03"; for a clock that runs.
+std::string clock_text(double seconds);
+
+/// 42.3 -> "42.3 s", 652 -> "10 min 52 s", 7800 -> "2 h 10 min"; for a duration that is over.
+std::string duration_text(double seconds);
+
+/// "7.5 GiB", below one GiB "812 MiB".
+std::string memory_text(std::uint64_t bytes);
+
+/// Features per second: "403", below ten "3.2".
+std::string rate_text(double per_second);
+
+/// Rows of "name  text" as lines with the texts under one another; further lines of a text are
+/// indented to its first.
+std::vector<std::string> two_columns(const std::vector<std::pair<std::string, std::string>>& rows);
+
+/// A bar of `width` cells in eighths of a block.
+std::string block_bar(double fraction, int width);
+
+/// The fields from the left that fit into `columns`, two spaces between them.
+std::string fit_fields(const std::vector<std::string>& fields, int columns);
+
+}  // namespace bertft::report

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "bertft/report/events.h"
+#include "report/throughput.h"
+
+namespace bertft::report {
+
+std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory, std::int64_t resumed_step, Clock clock);
+
+}  // namespace bertft::report

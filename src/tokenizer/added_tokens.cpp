@@ -1,0 +1,62 @@
+#include "tokenizer/added_tokens.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bertft/util/text.h"
+#include "tokenizer/unicode.h"
+
+namespace bertft::tokenizer {
+namespace {
+
+bool is_white_space(char32_t code_point) {
+  return (code_point_flags()[code_point] & kWhiteSpace) != 0;
+}
+
+std::size_t skip_space_forwards(std::string_view text, std::size_t pos) {
+  while (pos < text.size()) {
+    std::size_t next = pos;
+    if (!is_white_space(next_code_point(text, next))) break;
+    pos = next;
+  }
+  return pos;
+}
+
+std::size_t skip_space_backwards(std::string_view text, std::size_t pos, std::size_t stop) {
+  while (pos > stop) {
+    std::size_t begin = pos - 1;
+    while ((static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+    std::size_t next = begin;
+    if (!is_white_space(next_code_point(text, next))) break;
+    pos = begin;
+  }
+  return pos;
+}
+
+}  // namespace
+
+AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+  std::vector<DoubleArray::Entry> entries;
+  for (std::uint32_t i = 0; i < tokens_.size(); ++i) {
+    entries.emplace_back(tokens_[i].content, i);
+    begins_token_[static_cast<unsigned char>(tokens_[i].content.front())] = true;
+  }
+  std::sort(entries.begin(), entries.end());
+  trie_ = DoubleArray(entries);
+}
+
+std::optional<AddedTokens::Match> AddedTokens::find(std::string_view text, std::size_t from) const {
+  for (std::size_t at = from; at < text.size(); ++at) {
+    if (!begins_token_[static_cast<unsigned char>(text[at])]) continue;
+    const DoubleArray::Match found = trie_.longest_match(DoubleArray::kRoot, text.substr(at));
+    if (found.size == 0) continue;
+    const AddedToken& token = tokens_[found.value];
+    const std::size_t end = at + found.size;
+    return Match{.id = token.id,
+                 .begin = token.takes_space_left ? skip_space_backwards(text, at, from) : at,
+                 .end = token.takes_space_right ? skip_space_forwards(text, end) : end};
+  }
+  return std::nullopt;
+}
+
+}  // namespace bertft::tokenizer

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tokenizer/added_tokens.h"
+#include "tokenizer/tokenizer_files.h"
+#include "tokenizer/vocabulary.h"
+
+namespace bertft::tokenizer {
+
+/// Which class of transformers would read the directory (PARITY §3.1).
+enum class TokenizerClass {
+  kBert,    // BertTokenizer: its settings stand in tokenizer_config.json
+  kBackend  // PreTrainedTokenizerFast, TokenizersBackend: tokenizer.json as it stands
+};
+
+/// The tokens that have a part in BERT, by their text.
+struct NamedTokens {
+  std::string unk, cls, sep, pad;
+  std::vector<std::string> kept_whole;  // in texts, because they are named
+};
+
+/// `unk_token` and so on: from special_tokens_map.json, tokenizer_config.json, else BERT's own,
+/// which BertTokenizer alone keeps whole unasked.
+NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class);
+
+/// The added tokens that transformers would have after loading, with their ids.
+///
+/// throws ConfigError for a token that is matched in normalized text or as a single word,
+///        DataError when ids contradict the vocabulary
+std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class,
+                                          const NamedTokens& named, const Vocabulary& vocabulary);
+
+}  // namespace bertft::tokenizer

@@ -1,0 +1,56 @@
+#include "tokenizer/tokenizer_files.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/text.h"
+
+namespace bertft::tokenizer {
+namespace {
+
+constexpr std::uint64_t kMaxVocabTxtBytes = std::uint64_t{64} << 20;
+
+std::optional<std::string> read_if_there(const std::string& path, std::uint64_t max_bytes) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  return read_file(path, max_bytes);
+}
+
+std::optional<Json> parse_if_there(const std::string& path) {
+  const JsonLimits limits;
+  const std::optional<std::string> text = read_if_there(path, limits.max_bytes);
+  if (!text) return std::nullopt;
+  Json json = parse_json(*text, path, limits);
+  if (!json.is_object()) throw DataError(fmt::format("{}: expected a JSON object", printable(path)));
+  return json;
+}
+
+}  // namespace
+
+std::string TokenizerFiles::path(std::string_view file) const {
+  return (std::filesystem::path(directory) / file).string();
+}
+
+TokenizerFiles read_tokenizer_files(const std::string& directory) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error)) {
+    throw InputError(
+        fmt::format("{} is not a directory; expected a Hugging Face model directory with tokenizer.json "
+                    "or vocab.txt",
+                    printable(directory)));
+  }
+  TokenizerFiles files{.directory = directory};
+  files.vocab_txt = read_if_there(files.path("vocab.txt"), kMaxVocabTxtBytes);
+  files.tokenizer_json = parse_if_there(files.path("tokenizer.json"));
+  files.tokenizer_config = parse_if_there(files.path("tokenizer_config.json"));
+  files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));
+  files.added_tokens = parse_if_there(files.path("added_tokens.json"));
+  files.model_config = parse_if_there(files.path("config.json"));
+  return files;
+}
+
+}  // namespace bertft::tokenizer

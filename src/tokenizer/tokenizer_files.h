@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "bertft/util/json.h"
+
+namespace bertft::tokenizer {
+
+/// The tokenizer files of a Hugging Face model directory, read and parsed, not yet understood.
+struct TokenizerFiles {
+  std::string directory;
+  std::optional<std::string> vocab_txt = {};
+  std::optional<Json> tokenizer_json = {}, tokenizer_config = {}, special_tokens_map = {}, added_tokens = {},
+                      model_config = {};
+
+  /// Path of a file of the directory, for messages.
+  std::string path(std::string_view file) const;
+};
+
+/// throws InputError when the directory or a file cannot be read, DataError for malformed JSON
+TokenizerFiles read_tokenizer_files(const std::string& directory);
+
+}  // namespace bertft::tokenizer

@@ -1,0 +1,223 @@
+#include "tokenizer/wordpiece_loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+#include "tokenizer/declared_tokens.h"
+#include "tokenizer/vocab_txt.h"
+#include "tokenizer/wordpiece_tokenizer.h"
+
+namespace bertft::tokenizer {
+namespace {
+
+constexpr const char* kTokenizerJson = "tokenizer.json";
+constexpr const char* kTokenizerConfig = "tokenizer_config.json";
+
+TokenizerClass tokenizer_class_of(const TokenizerFiles& files) {
+  std::optional<std::string> name;
+  if (files.tokenizer_config) {
+    name = string_member(*files.tokenizer_config, "tokenizer_class", files.path(kTokenizerConfig));
+  }
+  if (!name && files.model_config)
+    name = string_member(*files.model_config, "tokenizer_class", files.path("config.json"));
+  if (!name) return TokenizerClass::kBert;
+  for (const char* bert :
+       {"BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast", "ElectraTokenizer",
+        "ElectraTokenizerFast", "MobileBertTokenizer", "MobileBertTokenizerFast"}) {
+    if (*name == bert) return TokenizerClass::kBert;
+  }
+  if (*name == "PreTrainedTokenizerFast" || *name == "TokenizersBackend") return TokenizerClass::kBackend;
+  throw ConfigError(
+      fmt::format("{}: tokenizer_class '{}' is not supported.\n"
+                  "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert) and, with a "
+                  "tokenizer.json of type WordPiece, PreTrainedTokenizerFast.",
+                  printable(files.directory), printable(*name)));
+}
+
+const Json& object_member(const Json& object, const char* key, const std::string& name) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_object()) {
+    throw DataError(fmt::format("{}: expected an object '{}'", printable(name), key));
+  }
+  return *found;
+}
+
+std::vector<Vocabulary::Piece> pieces_of_json(const Json& model, const std::string& name) {
+  const Json& vocab = object_member(model, "vocab", name);
+  std::vector<Vocabulary::Piece> pieces;
+  std::unordered_set<std::uint64_t> ids;
+  pieces.reserve(vocab.size());
+  for (const auto& [text, id] : vocab.items()) {
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMaxVocabularySize) {
+      throw DataError(fmt::format("{}: the piece '{}' has no usable id; expected an integer from 0", printable(name),
+                                  printable(text)));
+    }
+    if (!ids.insert(id.get<std::uint64_t>()).second) {
+      throw DataError(
+          fmt::format("{}: the piece '{}' has an id that another piece has too", printable(name), printable(text)));
+    }
+    if (text.size() > kMaxPieceBytes) {
+      throw DataError(fmt::format("{}: a piece of {} bytes; at most {} are accepted", printable(name), text.size(),
+                                  kMaxPieceBytes));
+    }
+    pieces.push_back({text, id.get<std::uint32_t>()});
+  }
+  if (pieces.empty()) throw DataError(fmt::format("{}: the vocabulary is empty", printable(name)));
+  return pieces;
+}
+
+NormalizerOptions normalizer_of_config(const TokenizerFiles& files) {
+  NormalizerOptions options;
+  if (!files.tokenizer_config) return options;
+  const std::string name = files.path(kTokenizerConfig);
+  options.lowercase = bool_member(*files.tokenizer_config, "do_lower_case", name).value_or(true);
+  options.strip_accents = bool_member(*files.tokenizer_config, "strip_accents", name).value_or(options.lowercase);
+  options.handle_chinese_chars = bool_member(*files.tokenizer_config, "tokenize_chinese_chars", name).value_or(true);
+  return options;
+}
+
+std::string type_of(const Json& object, const char* key, const std::string& name) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return "none";
+  return string_member(*found, "type", name).value_or("none");
+}
+
+// nullopt when it is not the normalizer of BERT.
+std::optional<NormalizerOptions> normalizer_of_json(const Json& json, const std::string& name) {
+  if (type_of(json, "normalizer", name) != "BertNormalizer") return std::nullopt;
+  const Json& normalizer = json["normalizer"];
+  NormalizerOptions options;
+  options.clean_text = bool_member(normalizer, "clean_text", name).value_or(true);
+  options.handle_chinese_chars = bool_member(normalizer, "handle_chinese_chars", name).value_or(true);
+  options.lowercase = bool_member(normalizer, "lowercase", name).value_or(true);
+  options.strip_accents = bool_member(normalizer, "strip_accents", name).value_or(options.lowercase);
+  return options;
+}
+
+// The template of a pair: [CLS] A [SEP] of type 0, B [SEP] of type 1.
+bool is_bert_template(const Json& json, const NamedTokens& named, const std::string& name) {
+  const std::string type = type_of(json, "post_processor", name);
+  if (type == "BertProcessing") return true;
+  if (type != "TemplateProcessing") return false;
+  const auto special = [](const std::string& token, int type_id) {
+    return Json{{"SpecialToken", {{"id", token}, {"type_id", type_id}}}};
+  };
+  const auto sequence = [](const char* id, int type_id) {
+    return Json{{"Sequence", {{"id", id}, {"type_id", type_id}}}};
+  };
+  const Json pair = Json::array(
+      {special(named.cls, 0), sequence("A", 0), special(named.sep, 0), sequence("B", 1), special(named.sep, 1)});
+  // Compared without the order of keys.
+  return nlohmann::json(json["post_processor"].value("pair", Json())) == nlohmann::json(pair);
+}
+
+void check_backend(const Json& json, const NamedTokens& named, const std::string& name) {
+  const auto require = [&](bool holds, std::string_view what) {
+    if (holds) return;
+    throw ConfigError(
+        fmt::format("{}: {}; PreTrainedTokenizerFast uses tokenizer.json as it stands.\n"
+                    "Supported are BertNormalizer, BertPreTokenizer, WordPiece and the template "
+                    "[CLS] A [SEP] B [SEP].",
+                    printable(name), what));
+  };
+  const std::string normalizer = type_of(json, "normalizer", name);
+  const std::string splitter = type_of(json, "pre_tokenizer", name);
+  require(normalizer == "BertNormalizer", fmt::format("the normalizer is '{}'", printable(normalizer)));
+  require(splitter == "BertPreTokenizer", fmt::format("the pre_tokenizer is '{}'", printable(splitter)));
+  require(is_bert_template(json, named, name), "the post_processor is not BERT's");
+}
+
+std::uint32_t required_id(const TokenizerFiles& files, const Vocabulary& vocabulary, const std::string& token) {
+  if (const auto id = vocabulary.id_of(token)) return *id;
+  throw DataError(
+      fmt::format("{}: the vocabulary has no '{}'; BERT needs it.\n"
+                  "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
+                  printable(files.path(files.tokenizer_json ? kTokenizerJson : "vocab.txt")), printable(token)));
+}
+
+void check_size(const TokenizerFiles& files, std::size_t size) {
+  if (!files.model_config) return;
+  const auto rows = integer_member(*files.model_config, "vocab_size", files.path("config.json"));
+  if (!rows || static_cast<std::int64_t>(size) <= *rows) return;
+  throw DataError(
+      fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"
+                  "Pieces beyond it have no embedding; take the tokenizer that belongs to the model.",
+                  printable(files.directory), with_thousands(static_cast<std::int64_t>(size)), with_thousands(*rows)));
+}
+
+// What of tokenizer.json and vocab.txt does not count and says something else.
+void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piece>& pieces, WordPieceModel& model) {
+  if (!files.tokenizer_config || !files.tokenizer_config->contains("do_lower_case")) {
+    model.remarks.push_back("by default: no do_lower_case in tokenizer_config.json");
+  }
+  if (!files.tokenizer_json) return;
+  const std::string name = files.path(kTokenizerJson);
+  const auto ignored = normalizer_of_json(*files.tokenizer_json, name);
+  if (ignored && *ignored != model.normalizer) {
+    model.remarks.push_back("tokenizer.json normalizes otherwise, tokenizer_config.json counts");
+  }
+  const Json& json_model = (*files.tokenizer_json)["model"];
+  const auto max_chars = integer_member(json_model, "max_input_chars_per_word", name);
+  if (max_chars && *max_chars != static_cast<std::int64_t>(model.max_input_chars_per_word)) {
+    model.remarks.push_back(fmt::format("max_input_chars_per_word {} of tokenizer.json does not count", *max_chars));
+  }
+  if (!files.vocab_txt || find_invalid_utf8(*files.vocab_txt)) return;
+  const std::vector<std::string> lines = vocabulary_lines(*files.vocab_txt);
+  const bool same = lines.size() == pieces.size() && std::all_of(pieces.begin(), pieces.end(), [&](const auto& piece) {
+                      return piece.id < lines.size() && piece.text == lines[piece.id];
+                    });
+  if (!same) model.remarks.push_back("vocab.txt differs from tokenizer.json, which counts");
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files) {
+  const TokenizerClass tokenizer_class = tokenizer_class_of(files);
+  const std::string json_name = files.path(kTokenizerJson);
+  if (files.tokenizer_config &&
+      bool_member(*files.tokenizer_config, "split_special_tokens", files.path(kTokenizerConfig)).value_or(false)) {
+    throw ConfigError(fmt::format("{}: split_special_tokens is not supported; special tokens are kept whole",
+                                  printable(files.path(kTokenizerConfig))));
+  }
+  if (tokenizer_class == TokenizerClass::kBackend && !files.tokenizer_json) {
+    throw InputError(fmt::format("{} is missing; tokenizer_config.json names PreTrainedTokenizerFast, which needs it",
+                                 printable(json_name)));
+  }
+
+  std::vector<Vocabulary::Piece> pieces =
+      files.tokenizer_json ? pieces_of_json(object_member(*files.tokenizer_json, "model", json_name), json_name)
+                           : parse_vocab_txt(*files.vocab_txt, files.path("vocab.txt"));
+  NamedTokens named = read_named_tokens(files, tokenizer_class);
+  std::string prefix = "##";
+  NormalizerOptions normalizer = normalizer_of_config(files);
+  std::size_t max_chars = 100;
+  if (tokenizer_class == TokenizerClass::kBackend) {
+    const Json& json_model = (*files.tokenizer_json)["model"];
+    check_backend(*files.tokenizer_json, named, json_name);
+    normalizer = normalizer_of_json(*files.tokenizer_json, json_name).value();
+    prefix = string_member(json_model, "continuing_subword_prefix", json_name).value_or(prefix);
+    named.unk = string_member(json_model, "unk_token", json_name).value_or(named.unk);
+    max_chars = static_cast<std::size_t>(
+        std::max<std::int64_t>(0, integer_member(json_model, "max_input_chars_per_word", json_name).value_or(100)));
+  }
+
+  WordPieceModel model{
+      .vocabulary = Vocabulary(pieces, prefix), .normalizer = normalizer, .max_input_chars_per_word = max_chars};
+  model.special_ids = {.cls = required_id(files, model.vocabulary, named.cls),
+                       .sep = required_id(files, model.vocabulary, named.sep),
+                       .pad = required_id(files, model.vocabulary, named.pad),
+                       .unk = required_id(files, model.vocabulary, named.unk)};
+  model.added_tokens = read_added_tokens(files, tokenizer_class, named, model.vocabulary);
+  if (tokenizer_class == TokenizerClass::kBert) add_remarks(files, pieces, model);
+  auto tokenizer = std::make_unique<WordPieceTokenizer>(std::move(model));
+  check_size(files, tokenizer->vocabulary_size());
+  return tokenizer;
+}
+
+}  // namespace bertft::tokenizer

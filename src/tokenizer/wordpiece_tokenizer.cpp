@@ -1,0 +1,224 @@
+#include "tokenizer/wordpiece_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "bertft/util/text.h"
+#include "tokenizer/unicode.h"
+
+namespace bertft::tokenizer {
+
+// One call of encode(). Words of ASCII, the bulk of English text, are matched from the text
+// itself; everything else goes, a stretch at a time, through AlignedText. Both end in
+// append_word().
+class WordPieceTokenizer::Encoding {
+ public:
+  Encoding(const WordPieceTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
+      : tokenizer_(tokenizer), text_(text), flags_(code_point_flags()), out_(out) {}
+
+  void run() {
+    const AddedTokens& added = tokenizer_.added_tokens_;
+    for (auto match = added.find(text_, 0); match; match = added.find(text_, match->end)) {
+      encode_until(match->begin);
+      append_added_token(*match);
+    }
+    encode_until(text_.size());
+  }
+
+ private:
+  ByteClass byte_class(std::size_t at) const { return tokenizer_.byte_class_[static_cast<unsigned char>(text_[at])]; }
+
+  void append_added_token(const AddedTokens::Match& match) {
+    const auto begin = static_cast<std::uint32_t>(match.begin);
+    const auto end = static_cast<std::uint32_t>(match.end);
+    const auto num_chars = static_cast<std::uint32_t>(count_code_points(text_.substr(begin, end - begin)));
+    out_.push_back({match.id, char_idx_, char_idx_ + num_chars, begin, end});
+    char_idx_ += num_chars;
+    pos_ = end;
+  }
+
+  void encode_until(std::size_t end) {
+    while (pos_ < end) {
+      switch (byte_class(pos_)) {
+        case ByteClass::kSpace:
+        case ByteClass::kDropped:
+          advance(1);
+          break;
+        case ByteClass::kPunctuation:
+          append_ascii_word(1);
+          break;
+        case ByteClass::kWord:
+          encode_word(end);
+          break;
+        case ByteClass::kBeyondAscii:
+          encode_stretch(end);
+          break;
+      }
+    }
+  }
+
+  void advance(std::size_t num_ascii) {
+    pos_ += num_ascii;
+    char_idx_ += static_cast<std::uint32_t>(num_ascii);
+  }
+
+  void encode_word(std::size_t end) {
+    std::size_t word_end = pos_ + 1;
+    while (word_end < end && byte_class(word_end) == ByteClass::kWord) ++word_end;
+    const bool is_whole =
+        word_end == end || byte_class(word_end) == ByteClass::kSpace || byte_class(word_end) == ByteClass::kPunctuation;
+    if (is_whole) {
+      append_ascii_word(word_end - pos_);
+    } else {
+      encode_stretch(end);
+    }
+  }
+
+  void append_ascii_word(std::size_t size) {
+    word_.resize(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      word_[i] = tokenizer_.normalized_ascii_[static_cast<unsigned char>(text_[pos_ + i])];
+    }
+    const auto byte_offset = static_cast<std::uint32_t>(pos_);
+    append_word(size, [&](std::uint32_t id, std::size_t begin, std::size_t word_end) {
+      const auto b = static_cast<std::uint32_t>(begin);
+      const auto e = static_cast<std::uint32_t>(word_end);
+      out_.push_back({id, char_idx_ + b, char_idx_ + e, byte_offset + b, byte_offset + e});
+    });
+    advance(size);
+  }
+
+  // From here to the next white space, ASCII punctuation or ideograph.
+  void encode_stretch(std::size_t end) {
+    stretch_.clear();
+    while (pos_ < end) {
+      const ByteClass byte = byte_class(pos_);
+      if (byte == ByteClass::kSpace || byte == ByteClass::kPunctuation) break;
+      std::size_t next = pos_;
+      const char32_t code_point = next_code_point(text_, next);
+      const std::uint8_t flags = flags_[code_point];
+      const NormalizerOptions& options = tokenizer_.normalizer_;
+      const bool is_dropped = options.clean_text && (flags & kDropped) != 0;
+      const bool is_space = !is_dropped && (flags & kWhiteSpace) != 0;
+      const bool is_alone = !is_dropped && options.handle_chinese_chars && (flags & kIdeograph) != 0;
+      if (is_alone && !stretch_.empty()) break;
+      if (!is_dropped && !is_space) {
+        stretch_.append(code_point, {char_idx_, static_cast<std::uint32_t>(pos_), static_cast<std::uint32_t>(next)});
+      }
+      pos_ = next;
+      ++char_idx_;
+      if (is_space || is_alone) break;
+    }
+    stretch_.normalize(tokenizer_.normalizer_);
+    split_stretch();
+  }
+
+  void split_stretch() {
+    clear_word();
+    for (const AlignedText::Char& c : stretch_.chars()) {
+      const bool is_punctuation = (flags_[c.code_point] & kPunctuation) != 0;
+      if (is_punctuation) append_aligned_word();
+      append_utf8(word_, c.code_point);
+      source_of_byte_.resize(word_.size(), c.source);
+      ++num_word_chars_;
+      if (is_punctuation) append_aligned_word();
+    }
+    append_aligned_word();
+  }
+
+  void clear_word() {
+    word_.clear();
+    source_of_byte_.clear();
+    num_word_chars_ = 0;
+  }
+
+  void append_aligned_word() {
+    if (word_.empty()) return;
+    append_word(num_word_chars_, [&](std::uint32_t id, std::size_t begin, std::size_t end) {
+      const SourceChar& first = source_of_byte_[begin];
+      const SourceChar& last = source_of_byte_[end - 1];
+      out_.push_back({id, first.char_idx, last.char_idx + 1, first.byte_begin, last.byte_end});
+    });
+    clear_word();
+  }
+
+  // Splits word_ into pieces; the whole is unknown when it is too long or a rest matches nothing.
+  template <class AppendPiece>
+  void append_word(std::size_t num_chars, AppendPiece&& append_piece) {
+    const std::size_t num_tokens = out_.size();
+    if (num_chars <= tokenizer_.max_chars_per_word_ && tokenizer_.vocabulary_.split(word_, append_piece)) return;
+    out_.resize(num_tokens);
+    append_piece(tokenizer_.special_ids_.unk, 0, word_.size());
+  }
+
+  const WordPieceTokenizer& tokenizer_;
+  std::string_view text_;
+  std::span<const std::uint8_t> flags_;
+  std::vector<Token>& out_;
+  std::size_t pos_ = 0;
+  std::uint32_t char_idx_ = 0;
+
+  std::string word_;                        // normalized
+  std::vector<SourceChar> source_of_byte_;  // where the bytes of word_ came from
+  std::size_t num_word_chars_ = 0;
+  AlignedText stretch_;
+};
+
+WordPieceTokenizer::WordPieceTokenizer(WordPieceModel model)
+    : vocabulary_(std::move(model.vocabulary)),
+      added_tokens_(std::move(model.added_tokens)),
+      special_ids_(model.special_ids),
+      normalizer_(model.normalizer),
+      max_chars_per_word_(model.max_input_chars_per_word),
+      remarks_(std::move(model.remarks)) {
+  byte_class_.fill(ByteClass::kBeyondAscii);
+  for (unsigned char c = 0; c < normalized_ascii_.size(); ++c) {
+    const std::uint8_t flags = code_point_flags()[c];
+    if (normalizer_.clean_text && (flags & kDropped) != 0) {
+      byte_class_[c] = ByteClass::kDropped;
+    } else if ((flags & kWhiteSpace) != 0) {
+      byte_class_[c] = ByteClass::kSpace;
+    } else {
+      byte_class_[c] = (flags & kPunctuation) != 0 ? ByteClass::kPunctuation : ByteClass::kWord;
+    }
+    std::array<char32_t, 2> lower;
+    normalized_ascii_[c] = static_cast<char>(normalizer_.lowercase ? lower_case(c, lower).front() : c);
+  }
+}
+
+void WordPieceTokenizer::encode(std::string_view text, std::vector<Token>& out) const {
+  Encoding(*this, text, out).run();
+}
+
+std::size_t WordPieceTokenizer::vocabulary_size() const {
+  std::size_t size = vocabulary_.size();
+  for (const AddedToken& token : added_tokens_.tokens()) size = std::max(size, token.id + std::size_t{1});
+  return size;
+}
+
+std::string_view WordPieceTokenizer::piece(std::uint32_t id) const {
+  if (id < vocabulary_.size()) return vocabulary_.piece(id);
+  const auto& tokens = added_tokens_.tokens();
+  const auto token = std::find_if(tokens.begin(), tokens.end(), [&](const AddedToken& t) { return t.id == id; });
+  return token == tokens.end() ? std::string_view() : std::string_view(token->content);
+}
+
+std::string WordPieceTokenizer::description() const {
+  std::string line =
+      fmt::format("WordPiece, {} pieces, {}", with_thousands(static_cast<std::int64_t>(vocabulary_size())),
+                  normalizer_.lowercase ? "lower case" : "cased");
+  if (normalizer_.strip_accents != normalizer_.lowercase) {
+    line += normalizer_.strip_accents ? ", accents stripped" : ", accents kept";
+  }
+  if (!normalizer_.handle_chinese_chars) line += ", ideographs not split";
+  if (!normalizer_.clean_text) line += ", control characters kept";
+  if (vocabulary_.num_duplicates() > 0) {
+    line += fmt::format(", {} of them duplicates", vocabulary_.num_duplicates());
+  }
+  for (const std::string& remark : remarks_) line += "; " + remark;
+  return line;
+}
+
+}  // namespace bertft::tokenizer

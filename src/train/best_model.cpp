@@ -1,0 +1,40 @@
+#include "train/best_model.h"
+
+#include <fmt/format.h>
+
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+
+namespace bertft::train {
+namespace {
+
+std::string_view metric_name(const TrainOptions& options) {
+  std::string_view name = options.metric_for_best_model;
+  if (name.starts_with("eval_")) name.remove_prefix(5);
+  return name;
+}
+
+}  // namespace
+
+double metric_value(const Json& metrics, const TrainOptions& options) {
+  const auto found = metrics.find(std::string(metric_name(options)));
+  if (found == metrics.end() || !found->is_number()) {
+    throw ConfigError(fmt::format("metric_for_best_model is {}, which this evaluation does not have.\n"
+                                  "best_f1 and best_exact need data with unanswerable questions; use f1 or exact.",
+                                  printable(options.metric_for_best_model)));
+  }
+  return found->get<double>();
+}
+
+bool is_better(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
+  const double value = metric_value(metrics, options);
+  if (!best) return true;
+  const bool greater = options.greater_is_better.value_or(metric_name(options) != "loss");
+  return greater ? value > *best + options.early_stopping_threshold : value < *best - options.early_stopping_threshold;
+}
+
+void load_weights(model::QaModel& model, const std::string& checkpoint_directory) {
+  model.load(weights::read_checkpoint(checkpoint_directory, model.config(), weights::Head::kRequired));
+}
+
+}  // namespace bertft::train

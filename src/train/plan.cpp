@@ -1,0 +1,60 @@
+#include "bertft/train/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "bertft/data/order.h"
+#include "bertft/util/error.h"
+
+namespace bertft::train {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// A number of steps, or below 1 a share of all steps, rounded up.
+std::int64_t resolved_steps(double steps, std::int64_t total) {
+  if (steps >= 1) return static_cast<std::int64_t>(steps);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(static_cast<double>(total) * steps)));
+}
+
+}  // namespace
+
+double Plan::epoch_after(std::int64_t step) const {
+  return static_cast<double>(step / steps_per_epoch) +
+         static_cast<double>(step % steps_per_epoch) / static_cast<double>(steps_per_epoch);
+}
+
+Plan make_plan(std::int64_t num_features, const TrainOptions& options) {
+  const std::int64_t batch = options.per_device_train_batch_size;
+  Plan plan;
+  plan.num_features = num_features;
+  plan.effective_batch = batch * options.gradient_accumulation_steps;
+  plan.used_features = options.dataloader_drop_last ? num_features / batch * batch : num_features;
+  if (plan.used_features == 0) {
+    throw DataError(fmt::format("{} training features make no full batch of {}, and dataloader_drop_last drops the rest.\n"
+                                "Use a smaller batch or dataloader_drop_last: false.",
+                                num_features, batch));
+  }
+  plan.steps_per_epoch = ceil_div(plan.used_features, plan.effective_batch);
+  plan.total_steps = options.max_steps.value_or(static_cast<std::int64_t>(
+      std::ceil(options.num_train_epochs * static_cast<double>(plan.steps_per_epoch))));
+  plan.logging_steps = resolved_steps(options.logging_steps, plan.total_steps);
+  plan.save_steps = resolved_steps(options.save_steps, plan.total_steps);
+  plan.eval_steps = resolved_steps(options.eval_steps.value_or(options.logging_steps), plan.total_steps);
+  return plan;
+}
+
+std::span<const std::uint32_t> DataOrder::windows(std::int64_t step) {
+  const std::int64_t epoch = step / plan_.steps_per_epoch;
+  if (epoch != epoch_) {
+    order_ = data::epoch_order(static_cast<std::uint32_t>(plan_.num_features), seed_, static_cast<std::uint64_t>(epoch));
+    epoch_ = epoch;
+  }
+  const std::int64_t begin = step % plan_.steps_per_epoch * plan_.effective_batch;
+  const std::int64_t end = std::min(begin + plan_.effective_batch, plan_.used_features);
+  return std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+}
+
+}  // namespace bertft::train

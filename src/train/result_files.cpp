@@ -1,0 +1,47 @@
+#include "train/result_files.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "bertft/util/file.h"
+#include "bertft/util/json.h"
+
+namespace bertft::train {
+namespace {
+
+// Hugging Face's form: keys sorted, four spaces, no newline at the end.
+void write_sorted(const std::filesystem::path& path, const nlohmann::json& values) {
+  write_file_atomically(path.string(), python_json(Json(values), 4));
+}
+
+void write_results(const std::string& run_directory, const std::string& name, const nlohmann::json& values) {
+  const std::filesystem::path directory(run_directory);
+  write_sorted(directory / name, values);
+  const auto all = directory / "all_results.json";
+  nlohmann::json merged = nlohmann::json::object();
+  if (std::filesystem::exists(all)) merged = nlohmann::json(parse_json(read_file(all.string()), all.string()));
+  merged.update(values);
+  write_sorted(all, merged);
+}
+
+}  // namespace
+
+void write_train_results(const std::string& run_directory, const RunState& state, const Plan& plan, double runtime_s,
+                         std::int64_t num_features) {
+  const double steps = static_cast<double>(std::max<std::int64_t>(1, state.step));
+  write_results(run_directory, "train_results.json",
+                {{"epoch", plan.epoch_after(state.step)},
+                 {"train_loss", state.loss_total / steps},
+                 {"train_runtime", runtime_s},
+                 {"train_samples", plan.num_features},
+                 {"train_samples_per_second", static_cast<double>(num_features) / runtime_s}});
+}
+
+void write_eval_results(const std::string& run_directory, const eval::Metrics& metrics, double loss, double epoch) {
+  nlohmann::json values = nlohmann::json(metrics.to_json("eval_"));
+  values["epoch"] = epoch;
+  values["eval_loss"] = loss;
+  write_results(run_directory, "eval_results.json", values);
+}
+
+}  // namespace bertft::train

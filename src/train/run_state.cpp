@@ -1,0 +1,119 @@
+#include "bertft/train/run_state.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "bertft/checkpoint/store.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+
+namespace bertft::train {
+namespace {
+
+constexpr const char* kOwnKey = "bert_finetune";
+constexpr const char* kFileName = "trainer_state.json";
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json read_state_file(const std::string& path) {
+  const Json document = parse_json(read_file(path), path);
+  if (!document.is_object() || !document.contains(kOwnKey) || !document[kOwnKey].is_object()) {
+    throw CheckpointError(fmt::format("{} was not written by bert-finetune: it has no \"{}\".", path, kOwnKey));
+  }
+  return document;
+}
+
+std::int64_t required_integer(const Json& object, const char* key, const std::string& path) {
+  const auto value = integer_member(object, key, path);
+  if (!value) throw CheckpointError(fmt::format("{} has no \"{}\".", path, key));
+  return *value;
+}
+
+}  // namespace
+
+std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
+                                  const std::string& run_directory) {
+  const Json own = {{"data_sha256", state.identity.data_sha256},
+                    {"num_features", state.identity.num_features},
+                    {"effective_batch", state.identity.effective_batch},
+                    {"seed", state.identity.seed},
+                    {"data_seed", state.identity.data_seed},
+                    {"steps_since_log", state.steps_since_log},
+                    {"loss_since_log", state.loss_since_log},
+                    {"loss_total", state.loss_total},
+                    {"evaluations_without_gain", state.evaluations_without_gain},
+                    {"best_threshold", or_null(state.best_threshold)},
+                    {"micro_batch_tokens", or_null(state.micro_batch_tokens)}};
+  const std::optional<std::string> best =
+      state.best_step ? std::optional(checkpoint::directory_of(run_directory, *state.best_step)) : std::nullopt;
+  const nlohmann::json sorted = {{"best_global_step", or_null(state.best_step)},
+                                 {"best_metric", or_null(state.best_metric)},
+                                 {"best_model_checkpoint", or_null(best)},
+                                 {"epoch", plan.epoch_after(state.step)},
+                                 {"eval_steps", plan.eval_steps},
+                                 {"global_step", state.step},
+                                 {"is_hyper_param_search", false},
+                                 {"is_local_process_zero", true},
+                                 {"is_world_process_zero", true},
+                                 {"log_history", state.log_history},
+                                 {"logging_steps", plan.logging_steps},
+                                 {"max_steps", plan.total_steps},
+                                 {"num_train_epochs", options.num_train_epochs},
+                                 {"save_steps", plan.save_steps},
+                                 {"train_batch_size", options.per_device_train_batch_size},
+                                 {kOwnKey, own}};
+  return python_json(Json(sorted), 2) + "\n";
+}
+
+RunState read_run_state(const std::string& checkpoint_directory) {
+  const std::string path = (std::filesystem::path(checkpoint_directory) / kFileName).string();
+  const Json document = read_state_file(path);
+  const Json& own = document[kOwnKey];
+  RunState state;
+  state.step = required_integer(document, "global_step", path);
+  state.identity.total_steps = required_integer(document, "max_steps", path);
+  state.best_metric = number_member(document, "best_metric", path);
+  state.best_step = integer_member(document, "best_global_step", path);
+  if (document.contains("log_history")) state.log_history = document["log_history"];
+  state.identity.data_sha256 = string_member(own, "data_sha256", path).value_or("");
+  state.identity.num_features = required_integer(own, "num_features", path);
+  state.identity.effective_batch = required_integer(own, "effective_batch", path);
+  state.identity.seed = static_cast<std::uint64_t>(required_integer(own, "seed", path));
+  state.identity.data_seed = static_cast<std::uint64_t>(required_integer(own, "data_seed", path));
+  state.steps_since_log = required_integer(own, "steps_since_log", path);
+  state.loss_since_log = number_member(own, "loss_since_log", path).value_or(0);
+  state.loss_total = number_member(own, "loss_total", path).value_or(0);
+  state.evaluations_without_gain = required_integer(own, "evaluations_without_gain", path);
+  state.best_threshold = number_member(own, "best_threshold", path);
+  state.micro_batch_tokens = integer_member(own, "micro_batch_tokens", path);
+  return state;
+}
+
+void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory) {
+  const auto differs = [&](const char* what, const auto& was, const auto& is) {
+    throw CheckpointError(
+        fmt::format("{} belongs to another run: its {} is {}, this configuration's is {}.\n"
+                    "Resume with the configuration in that directory, or start afresh in another --output-dir.",
+                    checkpoint_directory, what, was, is));
+  };
+  if (saved.data_sha256 != now.data_sha256) differs("training file's SHA-256", saved.data_sha256, now.data_sha256);
+  if (saved.num_features != now.num_features) differs("number of features", saved.num_features, now.num_features);
+  if (saved.effective_batch != now.effective_batch) {
+    differs("effective batch", saved.effective_batch, now.effective_batch);
+  }
+  if (saved.seed != now.seed) differs("seed", saved.seed, now.seed);
+  if (saved.data_seed != now.data_seed) differs("data_seed", saved.data_seed, now.data_seed);
+  if (saved.total_steps != now.total_steps) differs("number of steps", saved.total_steps, now.total_steps);
+}
+
+std::optional<double> read_best_threshold(const std::string& model_directory) {
+  const auto path = std::filesystem::path(model_directory) / kFileName;
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  return number_member(read_state_file(path.string())[kOwnKey], "best_threshold", path.string());
+}
+
+}  // namespace bertft::train

@@ -1,0 +1,39 @@
+#include "bertft/train/signals.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+
+namespace bertft::train {
+namespace {
+
+constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+constexpr int kExitInterrupted = 128 + SIGINT;
+
+std::atomic<int> g_received{0};  // handlers can reach nothing else
+std::array<struct sigaction, kSignals.size()> g_previous;
+
+extern "C" void remember_signal(int signal) {
+  int none = 0;
+  if (!g_received.compare_exchange_strong(none, signal) && signal == SIGINT) _exit(kExitInterrupted);
+}
+
+}  // namespace
+
+SignalGuard::SignalGuard() {
+  g_received = 0;
+  struct sigaction action {};
+  action.sa_handler = remember_signal;
+  action.sa_flags = SA_RESTART;
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &g_previous[i]);
+}
+
+SignalGuard::~SignalGuard() {
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_previous[i], nullptr);
+}
+
+int SignalGuard::received() { return g_received; }
+
+}  // namespace bertft::train

@@ -1,0 +1,293 @@
+#include "bertft/train/trainer.h"
+
+#include <chrono>
+#include <csignal>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "bertft/eval/prediction_files.h"
+#include "bertft/optim/schedule.h"
+#include "bertft/train/signals.h"
+#include "bertft/train/step_engine.h"
+#include "bertft/util/error.h"
+#include "train/best_model.h"
+#include "train/result_files.h"
+
+namespace bertft::train {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// More than this many steps in a row whose loss or gradients are not finite end the run.
+constexpr int kMaxSkippedInARow = 2;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
+  std::vector<optim::NamedTensor> result;
+  for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
+  return result;
+}
+
+bool due(IntervalStrategy strategy, std::int64_t step, std::int64_t interval, std::int64_t steps_per_epoch) {
+  switch (strategy) {
+    case IntervalStrategy::kNo:
+      return false;
+    case IntervalStrategy::kSteps:
+      return step % interval == 0;
+    case IntervalStrategy::kEpoch:
+      return step % steps_per_epoch == 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+struct Trainer::Impl {
+  Impl(const Setup& setup, RunState run_state)
+      : s(setup),
+        state(std::move(run_state)),
+        optimizer(parameters_of(setup.model), setup.optim),
+        engine(setup.model, optimizer, setup.device, setup.features,
+               {setup.options.micro_batch_features, setup.options.micro_batch_tokens}, state.identity.seed),
+        order(setup.plan, state.identity.data_seed),
+        store(setup.run_directory),
+        warmup(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {}
+
+  Outcome run();
+  void train_step();
+  void log_if_due();
+  bool evaluate_if_due();  // false when early stopping says so
+  void save_if_due();
+  void save();
+  std::optional<eval::Answers> evaluate();
+  void note_evaluation(const eval::Answers& answers, double runtime_s);
+  Outcome finish(Outcome::Kind kind);
+  std::string publish_final_model();
+  void evaluate_final_model(const std::string& model_directory);
+
+  template <class Event>
+  void emit(const Event& event) {
+    for (report::Observer* observer : s.observers) observer->on(event);
+  }
+
+  double learning_rate(std::int64_t step) const {
+    return s.optim.learning_rate *
+           optim::schedule_factor(s.optim.lr_scheduler_type, step, warmup, s.plan.total_steps);
+  }
+
+  const Setup s;
+  RunState state;
+  optim::AdamW optimizer;
+  StepEngine engine;
+  DataOrder order;
+  checkpoint::Store store;
+  std::int64_t warmup;
+
+  StepResult last;                          // of the step just done
+  int skipped_in_a_row = 0;
+  std::int64_t saved_step = -1;             // of the newest checkpoint of this process
+  std::optional<eval::Answers> newest_answers;
+  std::int64_t answers_step = -1;           // the step whose weights gave them
+  std::int64_t num_features = 0;            // trained on by this process
+  Clock::time_point start = Clock::now();
+};
+
+Trainer::Trainer(const Setup& setup, RunState state, const std::vector<checkpoint::NamedTensor>& optimizer_state)
+    : impl_(std::make_unique<Impl>(setup, std::move(state))) {
+  if (!optimizer_state.empty()) {
+    std::vector<optim::NamedTensor> moments;
+    for (const auto& [name, tensor] : optimizer_state) moments.push_back({name, tensor});
+    impl_->optimizer.load_state(moments, impl_->state.step);
+    impl_->saved_step = impl_->state.step;
+  }
+}
+
+Trainer::~Trainer() = default;
+
+Outcome Trainer::run() { return impl_->run(); }
+
+Outcome Trainer::Impl::run() {
+  const SignalGuard signals;
+  if (s.options.eval_on_start && s.validation != nullptr && state.step == 0) evaluate();
+  while (state.step < s.plan.total_steps && SignalGuard::received() == 0) {
+    train_step();
+    log_if_due();
+    const bool go_on = evaluate_if_due();
+    save_if_due();
+    if (!go_on) return finish(Outcome::Kind::kStoppedEarly);
+  }
+  return finish(state.step < s.plan.total_steps ? Outcome::Kind::kInterrupted : Outcome::Kind::kDone);
+}
+
+void Trainer::Impl::train_step() {
+  const double rate = learning_rate(state.step);
+  last = engine.run(order.windows(state.step), state.step, rate);
+  ++state.step;
+  if (last.applied) {
+    skipped_in_a_row = 0;
+    state.loss_since_log += last.loss;
+    state.loss_total += last.loss;
+  } else if (skipped_in_a_row++ >= kMaxSkippedInARow) {
+    throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n"
+                                    "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
+                                    skipped_in_a_row, state.step));
+  } else {
+    emit(report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});
+  }
+  ++state.steps_since_log;
+  num_features += last.num_features;
+  emit(report::StepFinished{.step = state.step,
+                            .epoch = s.plan.epoch_after(state.step),
+                            .num_features = last.num_features,
+                            .num_tokens = last.num_tokens,
+                            .learning_rate = rate,
+                            .loss = last.loss,
+                            .grad_norm = last.grad_norm});
+}
+
+void Trainer::Impl::log_if_due() {
+  if (state.step % s.plan.logging_steps != 0) return;
+  const report::LogDue event{.step = state.step,
+                             .epoch = s.plan.epoch_after(state.step),
+                             .loss = state.loss_since_log / static_cast<double>(state.steps_since_log),
+                             .grad_norm = last.grad_norm,
+                             .learning_rate = learning_rate(state.step - 1),
+                             .peak_memory_bytes = device::peak_memory_bytes(s.device)};
+  state.log_history.push_back({{"epoch", event.epoch},
+                               {"grad_norm", event.grad_norm},
+                               {"learning_rate", event.learning_rate},
+                               {"loss", event.loss},
+                               {"step", event.step}});
+  state.loss_since_log = 0;
+  state.steps_since_log = 0;
+  emit(event);
+}
+
+std::optional<eval::Answers> Trainer::Impl::evaluate() {
+  const auto started = Clock::now();
+  eval::Hooks hooks;
+  hooks.progress = [this](std::int64_t done, std::int64_t total) { emit(report::EvaluationProgress{done, total}); };
+  hooks.stop = [] { return SignalGuard::received() != 0; };
+  auto answers = eval::predict(s.model, s.device, *s.validation, hooks);
+  if (answers) note_evaluation(*answers, seconds_since(started));
+  return answers;
+}
+
+void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime_s) {
+  const eval::Metrics metrics = eval::score(*s.validation, answers.predictions);
+  Json json = metrics.to_json();
+  json["loss"] = answers.loss;
+  Json history = metrics.to_json("eval_");
+  history["eval_loss"] = answers.loss;
+  history["epoch"] = s.plan.epoch_after(state.step);
+  history["step"] = state.step;
+  state.log_history.push_back(history);
+  if (metrics.best) state.best_threshold = metrics.best->f1_threshold;
+  // The untrained model is no candidate: a run's result is something it trained.
+  const bool is_best = state.step > 0 && is_better(json, s.options, state.best_metric);
+  if (is_best) {
+    state.best_metric = metric_value(json, s.options);
+    state.best_step = state.step;
+    state.evaluations_without_gain = 0;
+  } else if (state.step > 0) {
+    ++state.evaluations_without_gain;
+  }
+  emit(report::Evaluated{.step = state.step,
+                         .epoch = s.plan.epoch_after(state.step),
+                         .metrics = json,
+                         .runtime_s = runtime_s,
+                         .num_features = static_cast<std::int64_t>(s.validation->features.windows.size()),
+                         .is_best = is_best});
+}
+
+bool Trainer::Impl::evaluate_if_due() {
+  if (s.validation == nullptr || !due(s.options.eval_strategy, state.step, s.plan.eval_steps, s.plan.steps_per_epoch)) {
+    return true;
+  }
+  newest_answers = evaluate();
+  if (!newest_answers) return true;  // interrupted; the loop ends at its head
+  answers_step = state.step;
+  return !s.options.early_stopping_patience ||
+         state.evaluations_without_gain < *s.options.early_stopping_patience;
+}
+
+void Trainer::Impl::save_if_due() {
+  if (s.options.save_strategy == IntervalStrategy::kNo) return;
+  const bool last_step = state.step == s.plan.total_steps;
+  const bool new_best = state.best_step == state.step;
+  if (last_step || new_best || due(s.options.save_strategy, state.step, s.plan.save_steps, s.plan.steps_per_epoch)) {
+    save();
+  }
+}
+
+void Trainer::Impl::save() {
+  if (saved_step == state.step) return;
+  const auto started = Clock::now();
+  checkpoint::Snapshot snapshot;
+  snapshot.step = state.step;
+  for (const auto& [name, value] : s.model.parameters()) snapshot.model.push_back({name, value});
+  for (const auto& [name, value] : optimizer.state()) snapshot.optimizer.push_back({name, value});
+  snapshot.files = s.model_files;
+  snapshot.files["trainer_state.json"] = to_trainer_state_json(state, s.plan, s.options, s.run_directory);
+  snapshot.retention = {s.options.save_total_limit, state.best_step};
+  try {
+    store.save(snapshot);
+  } catch (const StorageError& e) {
+    // The save before this one; training goes on and this one is tried (RELIABILITY §4.2).
+    emit(report::Notice{e.what()});
+    store.save(snapshot);
+  }
+  saved_step = state.step;
+  emit(report::CheckpointSaved{.step = state.step,
+                               .directory = checkpoint::directory_of(s.run_directory, state.step),
+                               .blocked_s = seconds_since(started)});
+}
+
+Outcome Trainer::Impl::finish(Outcome::Kind kind) {
+  Outcome outcome{.kind = kind, .signal = SignalGuard::received(), .step = state.step, .model_directory = {}};
+  save();
+  store.wait();
+  report::RunFinished finished{.outcome = "done",
+                               .step = state.step,
+                               .runtime_s = seconds_since(start),
+                               .num_features = num_features,
+                               .peak_memory_bytes = device::peak_memory_bytes(s.device),
+                               .rows = {}};
+  if (kind == Outcome::Kind::kInterrupted) {
+    finished.outcome = fmt::format("interrupted by SIG{}", sigabbrev_np(outcome.signal));
+    finished.rows.emplace_back("saved", checkpoint::directory_of(s.run_directory, state.step));
+    finished.rows.emplace_back("go on", "with the same command and --resume auto");
+    emit(finished);
+    return outcome;
+  }
+  if (kind == Outcome::Kind::kStoppedEarly) finished.outcome = "stopped early";
+  write_train_results(s.run_directory, state, s.plan, finished.runtime_s, num_features);
+  outcome.model_directory = publish_final_model();
+  if (s.validation != nullptr) evaluate_final_model(outcome.model_directory);
+  finished.rows.emplace_back("model", outcome.model_directory + "  (loads with from_pretrained)");
+  emit(finished);
+  return outcome;
+}
+
+std::string Trainer::Impl::publish_final_model() {
+  const std::int64_t step =
+      s.options.load_best_model_at_end && state.best_step ? *state.best_step : state.step;
+  const std::string source = checkpoint::directory_of(s.run_directory, step);
+  if (step != state.step) load_weights(s.model, source);
+  checkpoint::publish_model(source, s.run_directory);
+  return s.run_directory;
+}
+
+void Trainer::Impl::evaluate_final_model(const std::string& model_directory) {
+  const bool best_was_loaded = s.options.load_best_model_at_end && state.best_step && *state.best_step != state.step;
+  if (best_was_loaded || answers_step != state.step) newest_answers = evaluate();
+  if (!newest_answers) return;  // interrupted; the model stands, its evaluation can be had by `eval`
+  const eval::Metrics metrics = eval::score(*s.validation, newest_answers->predictions);
+  eval::write_prediction_files(model_directory, "eval_", s.validation->dataset, newest_answers->predictions,
+                               s.validation->with_negative);
+  write_eval_results(model_directory, metrics, newest_answers->loss, s.plan.epoch_after(state.step));
+}
+
+}  // namespace bertft::train

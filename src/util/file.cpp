@@ -1,0 +1,248 @@
+#include "bertft/util/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+
+namespace bertft {
+namespace {
+
+constexpr std::size_t kPathBytesInMessages = 4096;
+
+// The system's words for errno, without strerror's shared buffer.
+std::string reason(int error) {
+  return std::generic_category().message(error);
+}
+
+[[noreturn]] void fail_input(const std::string& path, const std::string& what) {
+  throw InputError(fmt::format("cannot read '{}': {}", printable(path, kPathBytesInMessages), what));
+}
+
+[[noreturn]] void fail_storage(const char* action, const std::string& path, int error) {
+  throw StorageError(fmt::format("cannot {} '{}': {}", action, printable(path, kPathBytesInMessages), reason(error)));
+}
+
+int open_retrying(const char* path, int flags, mode_t mode = 0) {
+  int fd = -1;
+  do {
+    fd = ::open(path, flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+// Closes on every way out. Linux releases the descriptor even when close() is interrupted.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+int open_for_reading(const std::string& path, struct stat& status) {
+  if (path.find('\0') != std::string::npos) fail_input(path, "the name holds a NUL byte");
+  const int fd = open_retrying(path.c_str(), O_RDONLY);
+  if (fd < 0) fail_input(path, reason(errno));
+  if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
+    const int error = S_ISDIR(status.st_mode) ? EISDIR : errno;
+    ::close(fd);
+    fail_input(path, reason(error));
+  }
+  return fd;
+}
+
+int sync_retrying(int fd) {
+  int result = 0;
+  do {
+    result = ::fsync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
+void write_all(int fd, const std::string& path, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail_storage("write to", path, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// A name beside `path` that nobody uses: the process id tells apart two processes, the counter
+// two threads, and a file left behind by a killed process of the same id is stepped over.
+std::string unused_name_beside(const std::string& path) {
+  static std::atomic<unsigned> counter{0};
+  const std::string directory = directory_of(path);
+  struct stat status;
+  std::string name;
+  do {
+    name = fmt::format("{}/.tmp-{}-{}", directory, ::getpid(), counter++);
+  } while (::lstat(name.c_str(), &status) == 0);
+  return name;
+}
+
+}  // namespace
+
+std::string read_file(const std::string& path, std::uint64_t max_bytes) {
+  constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+  struct stat status{};
+  const Descriptor file(open_for_reading(path, status));
+  const auto fail_too_large = [&] {
+    fail_input(path, fmt::format("it is larger than the {} bytes expected at most", max_bytes));
+  };
+  const auto expected = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
+  if (expected > max_bytes) fail_too_large();
+
+  // Pipes have no size and files may grow while they are read, so the end is where read() says.
+  std::string content;
+  std::size_t size = 0;
+  content.resize(static_cast<std::size_t>(expected) + 1);
+  while (true) {
+    if (size == content.size()) content.resize(size + kPieceBytes);
+    const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_input(path, reason(errno));
+    if (got == 0) break;
+    size += static_cast<std::size_t>(got);
+    if (size > max_bytes) fail_too_large();
+  }
+  content.resize(size);
+  return content;
+}
+
+MappedFile::MappedFile(const std::string& path) {
+  struct stat status{};
+  const Descriptor file(open_for_reading(path, status));
+  if (!S_ISREG(status.st_mode)) fail_input(path, "it is not a regular file");
+  if (status.st_size == 0) return;
+  void* mapping = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapping == MAP_FAILED) fail_input(path, reason(errno));
+  data_ = static_cast<const std::byte*>(mapping);
+  size_ = static_cast<std::size_t>(status.st_size);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+FileWriter::FileWriter(std::string path) : path_(std::move(path)) {
+  fd_ = open_retrying(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+  if (fd_ < 0) fail_storage("create", path_, errno);
+}
+
+FileWriter::~FileWriter() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(path_.c_str());
+}
+
+void FileWriter::write(std::string_view bytes) {
+  write_all(fd_, path_, bytes);
+}
+
+void FileWriter::close() {
+  if (sync_retrying(fd_) != 0) fail_storage("flush", path_, errno);
+  const int fd = std::exchange(fd_, -1);
+  if (::close(fd) != 0 && errno != EINTR) {
+    const int error = errno;
+    ::unlink(path_.c_str());
+    fail_storage("close", path_, error);
+  }
+}
+
+AppendFile::AppendFile(std::string path) : path_(std::move(path)) {
+  fd_ = open_retrying(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
+  if (fd_ < 0) fail_storage("append to", path_, errno);
+}
+
+AppendFile::~AppendFile() {
+  ::close(fd_);
+}
+
+void AppendFile::append(std::string_view bytes) {
+  write_all(fd_, path_, bytes);
+}
+
+void write_file_atomically(const std::string& path, std::string_view bytes) {
+  const std::string temporary = unused_name_beside(path);
+  FileWriter writer(temporary);
+  writer.write(bytes);
+  writer.close();
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    fail_storage("replace", path, error);
+  }
+  sync_directory(directory_of(path));
+}
+
+void sync_directory(const std::string& directory) {
+  const Descriptor opened(open_retrying(directory.c_str(), O_RDONLY | O_DIRECTORY));
+  if (opened.get() < 0) fail_storage("open", directory, errno);
+  const bool synced = sync_retrying(opened.get()) == 0;
+  if (!synced && errno != EINVAL && errno != ENOTSUP && errno != EROFS) fail_storage("flush", directory, errno);
+}
+
+void secure_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    // open() takes the lowest free number, and all below this one are in use by now.
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
+std::string sha256_hex(std::span<const std::byte> bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned digest_size = 0;
+  if (EVP_Digest(bytes.data(), bytes.size(), digest, &digest_size, EVP_sha256(), nullptr) != 1) {
+    throw Error("SHA-256 is not available in this system's OpenSSL library");
+  }
+  std::string hex;
+  for (unsigned i = 0; i < digest_size; ++i) fmt::format_to(std::back_inserter(hex), "{:02x}", digest[i]);
+  return hex;
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  return sha256_hex(std::as_bytes(std::span(bytes)));
+}
+
+std::string sha256_of_file(const std::string& path) {
+  return sha256_hex(MappedFile(path).bytes());
+}
+
+}  // namespace bertft

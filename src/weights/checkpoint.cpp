@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+#include "bertft/weights/model_directory.h"
+#include "weights/dtype.h"
+#include "weights/tensor_names.h"
+#include "weights/weight_files.h"
+
+namespace bertft::weights {
+namespace {
+
+using ExpectedTensors = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
+
+constexpr std::string_view kHeadPrefix = "qa_outputs.";
+
+// What is wrong with a set of tensors, told as the first three and a count.
+class Faults {
+ public:
+  void add(std::string fault) {
+    if (count_++ < kShown) text_ += (text_.empty() ? "" : "; ") + std::move(fault);
+  }
+
+  void throw_if_any(std::string_view where, std::string_view advice) const {
+    if (count_ == 0) return;
+    const std::string more = count_ > kShown ? fmt::format("; and {} more", count_ - kShown) : "";
+    throw WeightsError(fmt::format("{}: {}{}\n{}", printable(where), text_, more, advice));
+  }
+
+ private:
+  static constexpr std::size_t kShown = 3;
+  std::size_t count_ = 0;
+  std::string text_;
+};
+
+// Sorts what the files hold into expected tensors and ignored names.
+void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory) {
+  std::set<std::string_view> ours;
+  for (const auto& [name, shape] : expected) ours.insert(name);
+  Faults faults;
+  for (const SafetensorsFile& file : checkpoint.files) {
+    for (const auto& [name, tensor] : file.tensors()) {
+      if (name.starts_with("module.")) {
+        throw WeightsError(
+            fmt::format("{}: the names begin with 'module.', as in '{}': saved from inside a DataParallel wrapper\n"
+                        "Save the wrapped model itself: model.module.save_pretrained(DIR)",
+                        printable(directory), printable(name)));
+      }
+      const std::string canonical = canonical_name(name);
+      if (ours.contains(canonical)) {
+        if (!checkpoint.tensors.emplace(canonical, tensor).second) {
+          faults.add(fmt::format("two tensors stand for {}, '{}' one of them", canonical, printable(name)));
+        }
+      } else if (is_body(canonical) && !is_ignored_part_of_body(canonical)) {
+        faults.add(fmt::format("'{}' is no part of the model that config.json describes", printable(name)));
+      } else {
+        checkpoint.ignored.push_back(name);
+      }
+    }
+  }
+  faults.throw_if_any(directory, "config.json and the weights do not belong together: take both from one model.");
+}
+
+void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory, Head head) {
+  Faults faults;
+  for (const auto& [name, shape] : expected) {
+    if (checkpoint.tensors.contains(name)) continue;
+    if (name.starts_with(kHeadPrefix)) {
+      checkpoint.missing.push_back(name);
+    } else {
+      faults.add(name + " is missing");
+    }
+  }
+  if (checkpoint.missing.size() == 1) faults.add(checkpoint.missing.front() + " is missing");
+  if (checkpoint.tensors.empty() && !checkpoint.ignored.empty()) {
+    throw WeightsError(
+        fmt::format("{}: no tensor has the name of a BERT weight; the first of {} is '{}'\n"
+                    "Choose a BERT checkpoint in Hugging Face's naming.",
+                    printable(directory), checkpoint.ignored.size(), printable(checkpoint.ignored.front())));
+  }
+  faults.throw_if_any(directory, "The weights are incomplete or of another model than config.json: fetch both again.");
+  if (head == Head::kRequired && !checkpoint.missing.empty()) {
+    throw WeightsError(
+        fmt::format("{}: a base model: it has no qa_outputs, so it cannot answer questions before training\n"
+                    "Train it first, or give a directory that training has written.",
+                    printable(directory)));
+  }
+}
+
+void check_shapes(const Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory) {
+  Faults faults;
+  for (const auto& [name, shape] : expected) {
+    const auto found = checkpoint.tensors.find(name);
+    if (found == checkpoint.tensors.end()) continue;
+    const TensorView& tensor = found->second;
+    if (tensor.shape != shape) {
+      faults.add(fmt::format("{} is {}, expected {}", name, shape_text(tensor.shape), shape_text(shape)));
+    } else if (!is_floating_point(tensor.dtype)) {
+      faults.add(fmt::format("{} is of dtype {}, expected F32, F16, BF16 or F64", name, name_of(tensor.dtype)));
+    }
+  }
+  faults.throw_if_any(directory,
+                      "The shapes follow from config.json (and two outputs of the head): take both from one model.");
+}
+
+void check_finite(const Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory) {
+  Faults faults;
+  for (const auto& [name, shape] : expected) {
+    const auto found = checkpoint.tensors.find(name);
+    if (found == checkpoint.tensors.end()) continue;
+    const std::int64_t count = count_non_finite(found->second);
+    if (count > 0) {
+      faults.add(fmt::format("{} has {} NaN or infinite of {} values", name, with_thousands(count),
+                             with_thousands(found->second.num_elements())));
+    }
+  }
+  faults.throw_if_any(directory, "The training that made them diverged: take an earlier checkpoint.");
+}
+
+// "bert.pooler.dense.weight" -> "bert.pooler.*", "cls.predictions.bias" -> "cls.*"
+std::string group_of(std::string_view name) {
+  const std::size_t body = name.starts_with("bert.") ? std::string_view("bert.").size() : 0;
+  const std::size_t dot = name.find('.', body);
+  return dot == std::string_view::npos ? std::string(name) : fmt::format("{}.*", name.substr(0, dot));
+}
+
+// The largest groups first; a group of one by its whole name.
+std::string ignored_text(const std::vector<std::string>& ignored) {
+  std::map<std::string, std::vector<std::string_view>> groups;
+  for (const std::string& name : ignored) groups[group_of(name)].push_back(name);
+  std::vector<std::pair<std::string, std::size_t>> sorted;
+  for (const auto& [group, names] : groups) {
+    sorted.emplace_back(names.size() == 1 ? std::string(names.front()) : group, names.size());
+  }
+  std::ranges::stable_sort(sorted, std::ranges::greater{}, &std::pair<std::string, std::size_t>::second);
+
+  constexpr std::size_t kShown = 5;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(sorted.size(), kShown); ++i) {
+    const auto& [name, count] = sorted[i];
+    text += fmt::format("{}{}{}", i == 0 ? "" : ", ", printable(name), count == 1 ? "" : fmt::format(" ({})", count));
+  }
+  return sorted.size() > kShown ? text + ", ..." : text;
+}
+
+}  // namespace
+
+std::string Checkpoint::summary() const {
+  std::string text = fmt::format("loaded {}/{} tensors", tensors.size(), tensors.size() + missing.size());
+  if (!missing.empty()) text += "; qa_outputs.{weight,bias} newly initialised (expected for a base model)";
+  if (!ignored.empty()) text += "; ignored: " + ignored_text(ignored);
+  return text;
+}
+
+Checkpoint read_checkpoint(const std::string& directory, const EncoderConfig& config, Head head) {
+  const ExpectedTensors expected = expected_tensors(config);
+  Checkpoint checkpoint;
+  checkpoint.files = open_weight_files(directory);
+  place_tensors(checkpoint, expected, directory);
+  find_missing(checkpoint, expected, directory, head);
+  check_shapes(checkpoint, expected, directory);
+  check_finite(checkpoint, expected, directory);
+  return checkpoint;
+}
+
+}  // namespace bertft::weights

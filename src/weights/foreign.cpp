@@ -1,0 +1,101 @@
+#include "weights/foreign.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <string>
+
+namespace bertft::weights {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::string_view kConvertTorch =
+    "Pickles can run code, so they are not opened. Convert it once, if you trust it: python -c \"import sys, torch; "
+    "from safetensors.torch import save_file; save_file({k: v.contiguous().clone() for k, v in "
+    "torch.load(sys.argv[1], 'cpu', weights_only=True).items()}, 'model.safetensors', {'format': 'pt'})\" FILE";
+constexpr std::string_view kConvertTensorFlow =
+    "Take the model's safetensors version, or convert it once with transformers 4 and TensorFlow: python -c \"from "
+    "transformers import AutoModel; AutoModel.from_pretrained('DIR', from_tf=True).save_pretrained('NEW_DIR')\"";
+constexpr std::string_view kConvertFlax =
+    "Take the model's safetensors version, or convert it once with transformers 4 and Flax: python -c \"from "
+    "transformers import AutoModel; AutoModel.from_pretrained('DIR', from_flax=True).save_pretrained('NEW_DIR')\"";
+constexpr std::string_view kTakeSafetensors =
+    "Such files are made for inference. Take the model's safetensors version: hf download OWNER/MODEL --local-dir DIR";
+constexpr std::string_view kUnpack = "Unpack it and give the model directory that is inside.";
+constexpr std::string_view kDownloadAgain =
+    "Download it again, logged in if the model is gated: hf download OWNER/MODEL --local-dir DIR";
+
+constexpr ForeignFormat kTorchZip{"a PyTorch checkpoint (.bin or .pt: a zip of pickles)", kConvertTorch};
+constexpr ForeignFormat kPickle{"a Python pickle (.bin or .pt of an old PyTorch)", kConvertTorch};
+constexpr ForeignFormat kHdf5{"an HDF5 file (TensorFlow or Keras weights)", kConvertTensorFlow};
+constexpr ForeignFormat kGguf{"a GGUF file (llama.cpp)", kTakeSafetensors};
+
+struct Magic {
+  std::string_view bytes;
+  ForeignFormat format;
+};
+constexpr std::array<Magic, 10> kMagics{{
+    {"GGUF"sv, kGguf},
+    {"\x89HDF\r\n\x1a\n"sv, kHdf5},
+    {"version https://git-lfs"sv,
+     {"a Git LFS pointer, not the weights themselves",
+      "Fetch the content, in the repository it came from: git lfs install && git lfs pull"}},
+    {"PK\x03\x04"sv, {"a zip archive", kUnpack}},
+    {"\x1f\x8b"sv, {"a gzip archive", kUnpack}},
+    {"\xFD\x37zXZ\0"sv, {"an xz archive", kUnpack}},
+    {"\x28\xB5\x2F\xFD"sv, {"a zstd archive", kUnpack}},
+    {"BZh"sv, {"a bzip2 archive", kUnpack}},
+    {"7z\xBC\xAF\x27\x1C"sv, {"a 7z archive", kUnpack}},
+    {"{"sv, {"a JSON document", "The weights of a model directory are in model.safetensors: give the directory."}},
+}};
+
+// The name of the pickle inside stands in the first entry of torch's zip files.
+constexpr std::size_t kTorchZipEntryBytes = 256;
+constexpr std::size_t kTarMagicOffset = 257;
+
+bool is_html(std::string_view text) {
+  text = text.substr(0, 512);
+  text.remove_prefix(std::min(text.find_first_not_of("\xEF\xBB\xBF \t\r\n"), text.size()));
+  std::string start(text.substr(0, 14));
+  std::ranges::transform(start, start.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<?xml");
+}
+
+bool is_pickle(std::string_view text) {
+  constexpr char kProto = '\x80';  // opcode PROTO, then the protocol: 2 to 5
+  return text.size() > 2 && text[0] == kProto && text[1] >= 2 && text[1] <= 5;
+}
+
+}  // namespace
+
+std::optional<ForeignFormat> recognise_foreign(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.empty()) return ForeignFormat{"an empty file", "The download or the copy failed: fetch it again."};
+  if (is_html(text)) return ForeignFormat{"a web page (of a download that failed)", kDownloadAgain};
+  if (is_pickle(text)) return kPickle;
+  if (text.starts_with("PK\x03\x04") && text.substr(0, kTorchZipEntryBytes).find(".pkl") != std::string_view::npos) {
+    return kTorchZip;
+  }
+  for (const Magic& magic : kMagics) {
+    if (text.starts_with(magic.bytes)) return magic.format;
+  }
+  if (text.size() > kTarMagicOffset && text.substr(kTarMagicOffset).starts_with("ustar")) {
+    return ForeignFormat{"a tar archive", kUnpack};
+  }
+  return std::nullopt;
+}
+
+std::optional<ForeignFormat> recognise_foreign_name(std::string_view file_name) {
+  if (file_name.starts_with("pytorch_model") && (file_name.ends_with(".bin") || file_name.ends_with(".pt"))) {
+    return ForeignFormat{"a PyTorch checkpoint (pickle)", kConvertTorch};
+  }
+  if (file_name.ends_with(".h5")) return kHdf5;
+  if (file_name.ends_with(".ckpt.index")) return ForeignFormat{"a TensorFlow checkpoint", kConvertTensorFlow};
+  if (file_name.ends_with(".msgpack")) return ForeignFormat{"a Flax checkpoint", kConvertFlax};
+  if (file_name.ends_with(".gguf")) return kGguf;
+  if (file_name.ends_with(".onnx")) return ForeignFormat{"an ONNX graph", kTakeSafetensors};
+  return std::nullopt;
+}
+
+}  // namespace bertft::weights

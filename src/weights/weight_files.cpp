@@ -1,0 +1,123 @@
+#include "weights/weight_files.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/json.h"
+#include "bertft/util/text.h"
+#include "weights/foreign.h"
+
+namespace bertft::weights {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxIndexBytes = std::size_t{2} << 20;  // 10,000 tensors need less
+
+// Shard file -> names of the tensors that the index expects in it.
+using Index = std::map<std::string, std::vector<std::string>>;
+
+bool is_plain_file_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
+}
+
+Index read_index(const std::string& path) {
+  const std::string name = printable(path);
+  const std::string text = read_file(path, kMaxIndexBytes);
+  Json json;
+  try {
+    json = parse_json(text, name);
+  } catch (const DataError& error) {
+    throw WeightsError(error.what());
+  }
+  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object() ||
+      json["weight_map"].empty()) {
+    throw WeightsError(fmt::format("{}: an object \"weight_map\" from tensor names to file names is expected", name));
+  }
+  Index index;
+  for (const auto& [tensor, file] : json["weight_map"].items()) {
+    if (!file.is_string()) {
+      throw WeightsError(fmt::format("{}: weight_map['{}'] is not a file name", name, printable(tensor)));
+    }
+    const auto& shard = file.get_ref<const std::string&>();
+    if (!is_plain_file_name(shard)) {
+      throw WeightsError(fmt::format("{}: weight_map['{}'] is '{}'; a plain file name beside the index is expected",
+                                     name, printable(tensor), printable(shard)));
+    }
+    index[shard].push_back(tensor);
+  }
+  return index;
+}
+
+std::vector<SafetensorsFile> open_shards(const fs::path& index_path) {
+  std::vector<SafetensorsFile> files;
+  std::map<std::string, std::string> shard_of;
+  for (const auto& [shard, names] : read_index(index_path.string())) {
+    const std::string path = (index_path.parent_path() / shard).string();
+    std::error_code ignored;
+    if (!fs::exists(path, ignored)) {
+      throw InputError(fmt::format("{}: no such file, though {} lists it with {} tensors\nDownload the shard too.",
+                                   printable(path), index_path.filename().string(), names.size()));
+    }
+    const auto& tensors = files.emplace_back(path).tensors();
+    for (const std::string& name : names) {
+      if (tensors.contains(name)) continue;
+      throw WeightsError(fmt::format("{}: holds no tensor '{}', though {} lists it there", printable(path),
+                                     printable(name), index_path.filename().string()));
+    }
+    for (const auto& [name, tensor] : tensors) {
+      const auto [first, is_new] = shard_of.emplace(name, shard);
+      if (is_new) continue;
+      throw WeightsError(fmt::format("{}: tensor '{}' is in '{}' as well", printable(path), printable(name),
+                                     printable(first->second)));
+    }
+  }
+  return files;
+}
+
+[[noreturn]] void report_no_weights(const std::string& directory) {
+  std::set<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory, ignored)) names.insert(entry.path().filename().string());
+  for (const std::string& name : names) {
+    if (const auto foreign = recognise_foreign_name(name)) {
+      throw WeightsError(fmt::format("{}: no model.safetensors, but {}: {}\n{}", printable(directory), printable(name),
+                                     foreign->what, foreign->advice));
+    }
+  }
+  for (const std::string& name : names) {
+    if (!name.ends_with(".safetensors")) continue;
+    throw InputError(
+        fmt::format("{}: neither model.safetensors nor model.safetensors.index.json, but '{}'\n"
+                    "If it holds the whole model, rename it to model.safetensors; of shards, fetch all "
+                    "and the index.",
+                    printable(directory), printable(name)));
+  }
+  throw InputError(
+      fmt::format("{}: no weights: model.safetensors or model.safetensors.index.json is expected\n"
+                  "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
+                  printable(directory)));
+}
+
+}  // namespace
+
+std::vector<SafetensorsFile> open_weight_files(const std::string& directory) {
+  const fs::path single = fs::path(directory) / "model.safetensors";
+  const fs::path index = fs::path(directory) / "model.safetensors.index.json";
+  std::error_code ignored;
+  if (fs::exists(single, ignored)) {
+    std::vector<SafetensorsFile> files;
+    files.emplace_back(single.string());
+    return files;
+  }
+  if (fs::exists(index, ignored)) return open_shards(index);
+  report_no_weights(directory);
+}
+
+}  // namespace bertft::weights

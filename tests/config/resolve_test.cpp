@@ -1,0 +1,226 @@
+// Keys, sources and their precedence.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "bertft/config/config.h"
+#include "config/foreign_keys.h"
+#include "config/helpers.h"
+
+namespace bertft::config {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string write_temporary(const std::string& name, const std::string& text) {
+  const std::string path = testing::TempDir() + name;
+  std::ofstream(path, std::ios::binary) << text;
+  return path;
+}
+
+TEST(Resolve, UnknownKeyNamesTheNearestOne) {
+  EXPECT_EQ(refusal_of_yaml("seed: 1\nlearing_rate: 3e-5\n"),
+            "a.yaml:2:1: error: unknown key 'learing_rate'; did you mean 'learning_rate'?");
+  EXPECT_EQ(refusal_of_yaml("max-seq-length: 1"),
+            "a.yaml:1:1: error: unknown key 'max-seq-length'; did you mean 'max_seq_length'?");
+  EXPECT_EQ(refusal_of_yaml("Warmup_Ration: 1"),
+            "a.yaml:1:1: error: unknown key 'Warmup_Ration'; did you mean 'warmup_ratio'?");
+  EXPECT_EQ(refusal_of_yaml("colour: 1"),
+            "a.yaml:1:1: error: unknown key 'colour'; 'bert-finetune --help all' lists all keys");
+}
+
+TEST(Resolve, UnknownKeyOfTheCommandLineNamesTheArgument) {
+  EXPECT_EQ(refusal_of_set("learing_rate", "3e-5"),
+            "unknown key 'learing_rate'  (--set, argument 1); did you mean 'learning_rate'?");
+}
+
+TEST(Resolve, NestedSectionsAreExplained) {
+  EXPECT_EQ(refusal_of_yaml("training:\n  seed: 1\n"),
+            "a.yaml:1:1: error: unknown key 'training'; keys are not nested, they all stand in the first column");
+}
+
+TEST(Resolve, AllErrorsAreToldAtOnceInTheOrderOfTheirPlaces) {
+  const std::string text = refusal([] {
+    resolve_texts({{"a.yaml", "seed: x\nlearing_rate: 1\nseed: 2\n"}, {"b.yaml", "tf32: 3\n"}},
+                  {{"sed", "1", "BERT_FINETUNE_SED"}},
+                  {{"bf16", "x", "--bf16"}, {"doc_stride", "400", "--doc-stride"}});
+  });
+  EXPECT_EQ(
+      text,
+      "a.yaml:1:7: error: seed: expected a non-negative integer, got 'x'\n"
+      "a.yaml:2:1: error: unknown key 'learing_rate'; did you mean 'learning_rate'?\n"
+      "a.yaml:3:1: error: duplicate key 'seed' (first on line 1); keep one\n"
+      "b.yaml:1:7: error: tf32: expected true or false, got '3'\n"
+      "error: unknown key 'sed'  (BERT_FINETUNE_SED); did you mean 'seed'?\n"
+      "error: bf16: expected true, false or auto, got 'x'  (--bf16)\n"
+      "error: doc_stride: 400 (--doc-stride) must be below max_seq_length - 3, with max_seq_length: 384 (default); "
+      "lower doc_stride or raise max_seq_length\n"
+      "7 errors");
+}
+
+TEST(Resolve, ALongListOfErrorsIsCutAndCounted) {
+  std::string yaml;
+  for (int i = 0; i < 200; ++i) yaml += "colour" + std::to_string(i) + ": 1\n";
+  EXPECT_THAT(refusal_of_yaml(yaml), testing::EndsWith("\n200 errors, the first 50 shown"));
+}
+
+TEST(Resolve, LaterSourcesWin) {
+  const Resolved r = resolve_texts(
+      {{"a.yaml", "seed: 1\nmax_steps: 1\ndata_seed: 1\nlogging_steps: 1\n"},
+       {"b.yaml", "\nmax_steps: 2\ndata_seed: 2\nlogging_steps: 2\n"}},
+      {{"data_seed", "3", "BERT_FINETUNE_DATA_SEED"}, {"logging_steps", "3", "BERT_FINETUNE_LOGGING_STEPS"}},
+      {{"logging_steps", "4", "--set, argument 1"}, {"logging_steps", "5", "--logging-steps"}});
+  EXPECT_EQ(r.options.train.seed, 1);
+  EXPECT_EQ(r.options.train.max_steps, 2);
+  EXPECT_EQ(r.options.train.data_seed, 3);
+  EXPECT_EQ(r.options.train.logging_steps, 5);
+  EXPECT_EQ(r.origins.at("tf32"), "default");
+  EXPECT_EQ(r.origins.at("seed"), "a.yaml:1");
+  EXPECT_EQ(r.origins.at("max_steps"), "b.yaml:2");
+  EXPECT_EQ(r.origins.at("data_seed"), "BERT_FINETUNE_DATA_SEED");
+  EXPECT_EQ(r.origins.at("logging_steps"), "--logging-steps");
+}
+
+TEST(Resolve, ALaterSourceCanUnset) {
+  const Resolved r = resolve_texts({{"a.yaml", "max_steps: 10"}}, {}, {{"max_steps", "null", "--set, argument 1"}});
+  EXPECT_FALSE(r.options.train.max_steps);
+}
+
+TEST(Resolve, OldNamesGiveOneNoticeEach) {
+  const Resolved r = resolve_yaml("evaluation_strategy: no\nbatch_size: 16\nwarmup_ratio: 0.1\n");
+  EXPECT_EQ(r.options.train.per_device_train_batch_size, 16);
+  EXPECT_EQ(r.options.optim.warmup_steps, 0.1);
+  EXPECT_EQ(r.origins.at("warmup_steps"), "a.yaml:3");
+  EXPECT_THAT(r.notices,
+              ElementsAre("a.yaml:1:1: note: 'evaluation_strategy' is the old name; read as eval_strategy: no",
+                          "a.yaml:2:1: note: 'batch_size' is the old name; read as per_device_train_batch_size: 16",
+                          "a.yaml:3:1: note: 'warmup_ratio' is the old name; read as warmup_steps: 0.1"));
+}
+
+TEST(Resolve, NoticesOfTheCommandLineNameTheArgument) {
+  EXPECT_THAT(resolve_set("warmup_ratio", "0.07").notices,
+              ElementsAre("note: 'warmup_ratio' is the old name; read as warmup_steps: 0.07  (--set, argument 1)"));
+}
+
+TEST(Resolve, TheShortNameResumeIsNoOldName) {
+  const Resolved r = resolve_set("resume", "auto");
+  EXPECT_EQ(r.options.train.resume_from_checkpoint, "auto");
+  EXPECT_THAT(r.notices, IsEmpty());
+}
+
+TEST(Resolve, AWishForTheCpuBecomesTheDevice) {
+  EXPECT_EQ(resolve_yaml("use_cpu: true").options.device.device, device::DeviceChoice::kCpu);
+  EXPECT_EQ(resolve_yaml("no_cuda: True").options.device.device, device::DeviceChoice::kCpu);
+  EXPECT_EQ(resolve_yaml("no_cuda: false").options.device.device, device::DeviceChoice::kAuto);
+  EXPECT_THAT(resolve_yaml("use_cpu: true").notices,
+              ElementsAre("a.yaml:1:1: note: 'use_cpu' is the old name; read as device: cpu"));
+}
+
+TEST(Resolve, OldAndNewNameInOneSourceAreRefused) {
+  EXPECT_EQ(refusal_of_yaml("warmup_steps: 10\nwarmup_ratio: 0.1\n"),
+            "a.yaml:2:1: error: 'warmup_ratio' and 'warmup_steps' (line 1) set the same option; keep one, best as "
+            "warmup_steps");
+  EXPECT_EQ(refusal_of_yaml("use_cpu: true\nno_cuda: true\n"),
+            "a.yaml:2:1: error: 'no_cuda' and 'use_cpu' (line 1) set the same option; keep one, best as device");
+  EXPECT_EQ(
+      refusal([] {
+        resolve_texts({}, {},
+                      {{"batch_size", "1", "--set, argument 1"}, {"train_batch_size", "1", "--set, argument 2"}});
+      }),
+      "'train_batch_size' and 'batch_size' (--set, argument 1) set the same option  (--set, argument 2); keep one, "
+      "best as per_device_train_batch_size");
+}
+
+TEST(Resolve, OldAndNewNameInTwoSourcesFollowThePrecedence) {
+  EXPECT_EQ(resolve_texts({{"a.yaml", "warmup_steps: 10"}, {"b.yaml", "warmup_ratio: 0.1"}}, {}, {})
+                .options.optim.warmup_steps,
+            0.1);
+}
+
+TEST(Resolve, KeysWithoutEffectAreNotedAndPassedOver) {
+  EXPECT_THAT(resolve_yaml("group_by_length: true\nreport_to: [wandb]\n").notices,
+              ElementsAre("a.yaml:1:1: note: 'group_by_length' has no effect: nothing is padded",
+                          "a.yaml:2:1: note: 'report_to' has no effect: metrics go to metrics.jsonl in output_dir"));
+}
+
+TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
+  EXPECT_EQ(refusal_of_yaml("torch_compile: true"),
+            "a.yaml:1:1: error: 'torch_compile' is not supported: the program is native code already");
+  EXPECT_EQ(refusal_of_yaml("fsdp: [full_shard]"), "a.yaml:1:1: error: 'fsdp' is not supported: one device is used");
+  EXPECT_EQ(refusal_of_set("fp16", "true"),
+            "'fp16' is not supported  (--set, argument 1): float16 is not built yet; use bf16: true");
+  for (const char* yaml : {"probe_memory: true", "memory_limit: 12GiB", "memory_savers: auto", "kernels: fused",
+                           "auto_find_batch_size: true"}) {
+    EXPECT_THAT(refusal_of_yaml(yaml), HasSubstr("not supported: ")) << yaml;
+    EXPECT_THAT(refusal_of_yaml(yaml), HasSubstr("built yet")) << yaml;
+  }
+}
+
+TEST(Resolve, RefusedKeysThatAskForNothingAreAccepted) {
+  const Resolved r = resolve_yaml(
+      "fp16: false\ntorch_compile: no\ndeepspeed: null\nfsdp: ''\nprobe_memory: off\nkernels: reference\n"
+      "label_smoothing_factor: 0.0\noptim: adamw_torch\nauto_find_batch_size: false\n");
+  EXPECT_THAT(r.notices, IsEmpty());
+}
+
+TEST(Resolve, NoKeyIsBothAnOptionAndForeign) {
+  std::vector<std::string> known = list_foreign_keys();
+  for (const OptionInfo& option : list_options()) {
+    known.push_back(option.key);
+    known.insert(known.end(), option.aliases.begin(), option.aliases.end());
+  }
+  std::sort(known.begin(), known.end());
+  EXPECT_EQ(std::adjacent_find(known.begin(), known.end()), known.end());
+}
+
+TEST(Resolve, RelativePathsCountFromTheWorkingDirectory) {
+  const auto here = std::filesystem::current_path();
+  EXPECT_EQ(resolve_yaml("train_file: data/../train.json").options.data.train_file, (here / "train.json").string());
+  EXPECT_EQ(resolve_yaml("train_file: /data/train.json").options.data.train_file, "/data/train.json");
+}
+
+TEST(Resolve, HuggingFacesWaysToSayTheSameAreUnderstood) {
+  EXPECT_EQ(resolve_yaml("metric_for_best_model: eval_f1").options.train.metric_for_best_model, "f1");
+  EXPECT_EQ(resolve_yaml("resume_from_checkpoint: true").options.train.resume_from_checkpoint, "auto");
+  EXPECT_FALSE(resolve_yaml("resume_from_checkpoint: false").options.train.resume_from_checkpoint);
+}
+
+TEST(Resolve, TheEnvironmentIsReadByItsPrefix) {
+  setenv("BERT_FINETUNE_MAX_SEQ_LENGTH", "256", 1);
+  setenv("BERT_FINETUNE_LEARING_RATE", "1=2", 1);
+  const std::vector<Override> overrides = environment_overrides();
+  unsetenv("BERT_FINETUNE_MAX_SEQ_LENGTH");
+  unsetenv("BERT_FINETUNE_LEARING_RATE");
+  ASSERT_EQ(overrides.size(), 2u);
+  EXPECT_EQ(overrides[0].key, "learing_rate");
+  EXPECT_EQ(overrides[0].value, "1=2");
+  EXPECT_EQ(overrides[0].origin, "BERT_FINETUNE_LEARING_RATE");
+  EXPECT_EQ(overrides[1].key, "max_seq_length");
+  EXPECT_EQ(refusal([&] { resolve_texts({}, overrides, {}); }),
+            "unknown key 'learing_rate'  (BERT_FINETUNE_LEARING_RATE); did you mean 'learning_rate'?");
+}
+
+TEST(Resolve, FilesAreReadFromDisk) {
+  const std::string path = write_temporary("resolve.yaml", "seed: 5\n");
+  const Resolved r = resolve({.files = {path}, .environment = {}, .command_line = {}});
+  EXPECT_EQ(r.options.train.seed, 5);
+  EXPECT_EQ(r.origins.at("seed"), path + ":1");
+}
+
+TEST(Resolve, AMissingFileADirectoryAndAnOversizedFileAreInputErrors) {
+  const auto resolve_file = [](const std::string& path) {
+    resolve({.files = {path}, .environment = {}, .command_line = {}});
+  };
+  EXPECT_THROW(resolve_file(testing::TempDir() + "no-such.yaml"), InputError);
+  EXPECT_THROW(resolve_file(testing::TempDir()), InputError);
+  EXPECT_THROW(resolve_file(write_temporary("big.yaml", std::string((1 << 20) + 1, '#'))), InputError);
+}
+
+}  // namespace
+}  // namespace bertft::config

@@ -1,0 +1,112 @@
+// What a configuration file may look like, before any key is understood.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "config/helpers.h"
+
+namespace bertft::config {
+namespace {
+
+TEST(YamlReader, TakesAFlatMapInBlockOrFlowForm) {
+  EXPECT_EQ(resolve_yaml("# a comment\n---\nseed: 7  # another\n").options.train.seed, 7);
+  EXPECT_EQ(resolve_yaml("{seed: 7}").options.train.seed, 7);
+  EXPECT_EQ(resolve_yaml("\xEF\xBB\xBFseed: 7\r\n").options.train.seed, 7);
+  EXPECT_EQ(resolve_yaml("%YAML 1.2\n---\nseed: 7\n...\n").options.train.seed, 7);
+  EXPECT_EQ(resolve_yaml("'seed': 7").options.train.seed, 7);
+}
+
+TEST(YamlReader, RefusesDuplicateKeysWithBothLines) {
+  EXPECT_EQ(refusal_of_yaml("seed: 1\ntf32: true\nseed: 2\n"),
+            "a.yaml:3:1: error: duplicate key 'seed' (first on line 1); keep one");
+}
+
+TEST(YamlReader, RefusesAnchorsAndAliases) {
+  const std::string text =
+      ": error: anchors and aliases (& and *) are not supported; write the value out, or put a text "
+      "that begins so in quotes\n";
+  EXPECT_EQ(refusal_of_yaml("seed: &s 1\ndata_seed: *s\n"), "a.yaml:1:7" + text + "a.yaml:2:12" + text + "2 errors");
+  EXPECT_EQ(refusal_of_yaml("a: &a [*a]\n"),
+            "a.yaml:1:1: error: unknown key 'a'; 'bert-finetune --help all' lists all keys\na.yaml:1:4" + text +
+                "a.yaml:1:8" + text + "3 errors");
+}
+
+TEST(YamlReader, RefusesTags) {
+  EXPECT_EQ(refusal_of_yaml("seed: !!int 3"),
+            "a.yaml:1:7: error: tags (!) are not supported; the key decides how its value is read");
+}
+
+TEST(YamlReader, RefusesASecondDocument) {
+  EXPECT_EQ(refusal_of_yaml("seed: 1\n---\nseed: 2\n"),
+            "a.yaml:2:1: error: a second document starts here; a configuration file holds one");
+}
+
+TEST(YamlReader, RefusesRootsThatAreNotAMap) {
+  EXPECT_EQ(refusal_of_yaml("- seed: 1\n"), "a.yaml:1:1: error: expected lines of the form 'key: value', found a list");
+  EXPECT_EQ(refusal_of_yaml("seed 3\n"), "a.yaml:1:1: error: expected lines of the form 'key: value', found 'seed 3'");
+  EXPECT_EQ(refusal_of_yaml("seed:3\n"),
+            "a.yaml:1:1: error: expected lines of the form 'key: value', found 'seed:3'; a space must follow the ':'");
+  EXPECT_EQ(refusal_of_yaml("null\n"), "a.yaml:1:1: error: expected lines of the form 'key: value', found nothing");
+}
+
+TEST(YamlReader, RefusesAFileThatSaysNothing) {
+  for (const char* text : {"", "\n\n", "# only a comment\n", "---"}) {
+    EXPECT_EQ(refusal_of_yaml(text), "a.yaml:1:1: error: expected lines of the form 'key: value', found nothing")
+        << text;
+  }
+}
+
+TEST(YamlReader, RefusesKeysThatAreNoWords) {
+  EXPECT_EQ(refusal_of_yaml("? [a]\n: 1\n"), "a.yaml:1:3: error: expected the name of an option before the ':'");
+  EXPECT_EQ(refusal_of_yaml(": 1\n"), "a.yaml:1:1: error: expected the name of an option before the ':'");
+}
+
+TEST(YamlReader, NamesThePlaceOfASyntaxError) {
+  EXPECT_EQ(refusal_of_yaml("run_name: a: b\n"),
+            "a.yaml:1:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and look for a missing "
+            "':' on the line above");
+  EXPECT_EQ(refusal_of_yaml("seed: 1 #\n tf32: true\n"),
+            "a.yaml:2:2: error: this line does not fit the map above; every key begins in the same column, with ': ' "
+            "behind it");
+  EXPECT_EQ(refusal_of_yaml("output_dir: \"runs\""), "accepted");
+  EXPECT_EQ(refusal_of_yaml("output_dir: \"runs"), "a.yaml:1:18: error: not valid YAML: illegal EOF in scalar");
+}
+
+TEST(YamlReader, ReportsWhatCameBeforeASyntaxErrorToo) {
+  EXPECT_EQ(refusal_of_yaml("seed: x\noutput_dir: @runs\n"),
+            "a.yaml:1:7: error: seed: expected a non-negative integer, got 'x'\n"
+            "a.yaml:2:13: error: not valid YAML: unknown token\n2 errors");
+}
+
+TEST(YamlReader, RefusesATextThatNeverEnds) {
+  EXPECT_EQ(refusal_of_yaml("output_dir: \"runs\n"), "a.yaml:1:13: error: the closing quote of this text is missing");
+  EXPECT_EQ(refusal_of_yaml("output_dir: 'it''s\n"), "a.yaml:1:13: error: the closing quote of this text is missing");
+  EXPECT_EQ(refusal_of_yaml("output_dir: 'it''s'\ntrain_file: \"a\\\"b\"\n"), "accepted");
+}
+
+TEST(YamlReader, CountsColumnsInCodePoints) {
+  EXPECT_EQ(refusal_of_yaml("{output_dir: 'été', seed: x}"),
+            "a.yaml:1:27: error: seed: expected a non-negative integer, got 'x'");
+  EXPECT_EQ(refusal_of_yaml("\xEF\xBB\xBFseed: x"),
+            "a.yaml:1:7: error: seed: expected a non-negative integer, got 'x'");
+}
+
+TEST(YamlReader, RefusesBytesThatAreNoText) {
+  EXPECT_EQ(refusal_of_yaml("seed: 1\nété: \xff\n"), "a.yaml:2:6: error: not UTF-8 text");
+  EXPECT_EQ(refusal_of_yaml(std::string("seed: 1\0", 8)), "a.yaml:1:8: error: a NUL byte; this is not a text file");
+  EXPECT_EQ(refusal_of_yaml("\xff\xfes\0e\0"), "a.yaml:1:1: error: not UTF-8 text");
+}
+
+TEST(YamlReader, RefusesDeepNesting) {
+  EXPECT_EQ(refusal_of_yaml("seed: " + std::string(5000, '[')),
+            "a.yaml:1:1: error: nested too deeply\n"
+            "a.yaml:1:7: error: seed: expected a non-negative integer, got a list\n2 errors");
+}
+
+TEST(YamlReader, EscapesControlCharactersOfUserText) {
+  EXPECT_EQ(refusal_of_yaml("\"a\\e[31m\": 1\n"),
+            "a.yaml:1:1: error: unknown key 'a\\x1b[31m'; 'bert-finetune --help all' lists all keys");
+}
+
+}  // namespace
+}  // namespace bertft::config

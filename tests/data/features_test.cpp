@@ -1,0 +1,208 @@
+#include "bertft/data/features.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bertft/data/feature_json.h"
+#include "bertft/util/error.h"
+#include "data/squad_text.h"
+#include "data/word_tokenizer.h"
+
+namespace bertft::data {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Pair;
+
+// A data set of one question "a bc" (two tokens) on ten words of one letter, "0 1 2 ... 9".
+Dataset ten_words(std::string_view answers, std::string_view question = "a bc") {
+  return read(document(R"("0 1 2 3 4 5 6 7 8 9")", R"({"id":"q1","question":")" + std::string(question) +
+                                                       R"(","answers":)" + std::string(answers) + "}"));
+}
+
+DataOptions options(std::int64_t max_seq_length, std::int64_t doc_stride) {
+  DataOptions options;
+  options.max_seq_length = max_seq_length;
+  options.doc_stride = doc_stride;
+  return options;
+}
+
+Features features(const Dataset& dataset, const DataOptions& options, Purpose purpose = Purpose::kTraining,
+                  std::optional<std::int64_t> max_questions = std::nullopt) {
+  return make_features(dataset, WordTokenizer(), options, purpose, max_questions);
+}
+
+std::string error_of(const Dataset& dataset, const DataOptions& options) {
+  try {
+    features(dataset, options);
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::vector<std::pair<std::uint32_t, std::uint32_t>> slices(const Features& features) {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> list;
+  for (const Window& w : features.windows) list.emplace_back(w.context_begin, w.num_context_tokens);
+  return list;
+}
+
+TEST(Features, PutAShortContextIntoOneWindow) {
+  const Features made = features(ten_words("[]"), options(15, 4));
+  EXPECT_THAT(slices(made), ElementsAre(Pair(0, 10)));
+  EXPECT_EQ(made.length(made.windows[0]), 15u);
+  EXPECT_EQ(made.first_context_position(made.windows[0]), 4u);
+}
+
+TEST(Features, OverlapWindowsByDocStride) {
+  EXPECT_THAT(slices(features(ten_words("[]"), options(11, 2))), ElementsAre(Pair(0, 6), Pair(4, 6)));
+  EXPECT_THAT(slices(features(ten_words("[]"), options(10, 4))),
+              ElementsAre(Pair(0, 5), Pair(1, 5), Pair(2, 5), Pair(3, 5), Pair(4, 5), Pair(5, 5)));
+  EXPECT_THAT(slices(features(ten_words("[]"), options(9, 0))), ElementsAre(Pair(0, 4), Pair(4, 4), Pair(8, 2)));
+}
+
+TEST(Features, EndWithTheFirstWindowThatReachesTheEnd) {
+  EXPECT_THAT(slices(features(ten_words("[]"), options(14, 8))), ElementsAre(Pair(0, 9), Pair(1, 9)));
+}
+
+TEST(Features, LabelTheAnswerInEachWindowThatHoldsIt) {
+  const Features made = features(ten_words(R"([{"text":"4 5","answer_start":8}])"), options(11, 2));
+  ASSERT_EQ(made.windows.size(), 2u);
+  EXPECT_EQ(made.windows[0].start_label, 8u);
+  EXPECT_EQ(made.windows[0].end_label, 9u);
+  EXPECT_EQ(made.windows[1].start_label, 4u);
+  EXPECT_EQ(made.windows[1].end_label, 5u);
+}
+
+TEST(Features, LabelByTheFirstAnswer) {
+  const Features made =
+      features(ten_words(R"([{"text":"0","answer_start":0},{"text":"4","answer_start":8}])"), options(15, 2));
+  EXPECT_EQ(made.windows[0].start_label, 4u);
+}
+
+TEST(Features, RepeatTheQuirkOfTheLastTokenOnlyWhenAsked) {
+  const Dataset dataset = ten_words(R"([{"text":"5","answer_start":10}])");
+  DataOptions quirk = options(11, 2);
+  EXPECT_EQ(features(dataset, quirk).windows[0].start_label, 9u);
+  quirk.fix_last_token_label = false;
+  EXPECT_EQ(features(dataset, quirk).windows[0].start_label, 10u);
+  EXPECT_EQ(features(dataset, quirk).windows[0].end_label, 9u);
+  EXPECT_EQ(features(dataset, quirk).windows[1].start_label, 5u);
+}
+
+TEST(Features, TokenizeEachContextOnce) {
+  const Dataset dataset = read(
+      document(R"("one two")", R"({"id":"a","question":"x","answers":[]},{"id":"b","question":"y z","answers":[]})"));
+  const Features made = features(dataset, options(32, 2));
+  EXPECT_EQ(made.tokens.size(), 5u);
+  EXPECT_EQ(made.context_tokens(made.windows[0]).data(), made.context_tokens(made.windows[1]).data());
+}
+
+TEST(Features, KeepManyTextsInFileOrderWhateverThreadEncodedThem) {
+  std::string rows;
+  for (int i = 1; i <= 40; ++i) {
+    const std::string word(static_cast<std::size_t>(i), 'w');
+    rows += R"({"id":")" + std::to_string(i) + R"(","question":")" + word + R"(","context":")" + word + " " + word +
+            R"(","answers":{"text":[],"answer_start":[]}})" + "\n";
+  }
+  const Features made = features(read(rows), options(32, 2));
+  ASSERT_EQ(made.windows.size(), 40u);
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    EXPECT_EQ(made.question_tokens(made.windows[i])[0].id, 1001 + i);
+    EXPECT_EQ(made.context_tokens(made.windows[i])[1].id, 1001 + i);
+  }
+}
+
+TEST(Features, GiveAnEmptyContextOneWindow) {
+  const Features made = features(read(document(R"("")", R"({"id":"a","question":"q","answers":[]})")), options(8, 2));
+  EXPECT_THAT(slices(made), ElementsAre(Pair(0, 0)));
+  EXPECT_EQ(made.length(made.windows[0]), 4u);
+}
+
+TEST(Features, GiveAnEmptyQuestionTheContextAlone) {
+  const Features made = features(ten_words("[]", " "), options(16, 2));
+  EXPECT_EQ(made.length(made.windows[0]), 13u);
+}
+
+TEST(Features, RefuseAnOverlapThatNoWindowCanHave) {
+  const Dataset dataset = ten_words("[]");
+  EXPECT_THROW(features(dataset, options(16, 15)), ConfigError);
+  EXPECT_NO_THROW(features(dataset, options(16, 14)));  // nothing has to be cut
+}
+
+TEST(Features, NameTheQuestionThatLeavesNoRoom) {
+  EXPECT_EQ(error_of(ten_words("[]", "1 2 3 4 5"), options(8, 2)),
+            "question 'q1': the question's 5 tokens leave no room for its context at max_seq_length 8.\n"
+            "Shorten the question, raise max_seq_length or lower doc_stride.");
+}
+
+TEST(Features, NameTheQuestionThatLeavesNoMoreThanTheOverlap) {
+  EXPECT_THAT(
+      error_of(ten_words("[]", "1 2 3 4 5"), options(12, 4)),
+      HasSubstr("question 'q1': the question's 5 tokens leave room for 4 of context, not more than doc_stride 4"));
+  EXPECT_EQ(error_of(ten_words("[]", "1 2 3 4 5"), options(13, 4)), "no error");
+}
+
+TEST(Features, RefuseALongQuestionOnAnEmptyContextOnlyWhenItDoesNotFit) {
+  const Dataset dataset = read(document(R"("")", R"({"id":"a","question":"1 2 3 4 5","answers":[]})"));
+  EXPECT_EQ(error_of(dataset, options(8, 6)), "no error");
+  EXPECT_THAT(error_of(dataset, options(7, 2)), HasSubstr("leave no room"));
+}
+
+const char* const kTwoQuestions = R"({"id":"bad","question":"x","answers":[{"text":"2","answer_start":0}]},)"
+                                  R"({"id":"good","question":"x y","answers":[{"text":"2","answer_start":4}]})";
+
+TEST(Features, LeaveMisalignedQuestionsOutOfTraining) {
+  const Features made = features(read(document(R"("0 1 2")", kTwoQuestions)), options(32, 2));
+  ASSERT_EQ(made.windows.size(), 1u);
+  EXPECT_EQ(made.windows[0].question_idx, 1u);
+  EXPECT_EQ(made.num_skipped_questions, 1u);
+}
+
+TEST(Features, KeepMisalignedQuestionsAsRunQaDoesWhenAsked) {
+  DataOptions keep = options(32, 2);
+  keep.on_misaligned = OnMisaligned::kKeep;
+  const Features made = features(read(document(R"("0 1 2")", kTwoQuestions)), keep);
+  ASSERT_EQ(made.windows.size(), 2u);
+  EXPECT_EQ(made.windows[0].start_label, 3u);
+}
+
+TEST(Features, StopAtAMisalignedAnswerWhenAsked) {
+  DataOptions strict = options(32, 2);
+  strict.on_misaligned = OnMisaligned::kError;
+  EXPECT_THAT(error_of(read(document(R"("0 1 2")", kTwoQuestions)), strict),
+              HasSubstr("question 'bad': its answer '2' is not at answer_start 0."));
+}
+
+TEST(Features, KeepMisalignedQuestionsForEvaluationWithoutALabel) {
+  const Features made = features(read(document(R"("0 1 2")", kTwoQuestions)), options(32, 2), Purpose::kEvaluation);
+  ASSERT_EQ(made.windows.size(), 2u);
+  EXPECT_EQ(made.windows[0].end_label, 0u);
+  EXPECT_EQ(made.windows[1].end_label, 6u);
+}
+
+TEST(Features, RefuseADataSetOfWhichNothingIsLeft) {
+  EXPECT_THAT(error_of(ten_words(R"([{"text":"x","answer_start":0}])"), options(32, 2)),
+              HasSubstr("no usable question: 1 of 1"));
+}
+
+TEST(Features, TakeTheFirstQuestionsOnly) {
+  const Dataset dataset = read(
+      R"([{"id":"a","question":"q","context":"one","answers":[]},{"id":"b","question":"q","context":"two","answers":[]}])");
+  const Features made = features(dataset, options(32, 2), Purpose::kEvaluation, 1);
+  EXPECT_EQ(made.windows.size(), 1u);
+  EXPECT_EQ(made.tokens.size(), 2u);
+  EXPECT_EQ(features(dataset, options(32, 2), Purpose::kEvaluation, 99).windows.size(), 2u);
+}
+
+TEST(Features, AreWrittenWithOffsetsOfTheContextAlone) {
+  const Dataset dataset = ten_words(R"([{"text":"9","answer_start":18}])");
+  const Features made = features(dataset, options(8, 1));
+  EXPECT_EQ(feature_json(dataset, made, made.windows.back()).dump(),
+            R"({"id":"q1","window":4,"input_ids":[101,1001,1002,102,1001,1001,102],"token_type_ids":[0,0,0,0,1,1,1],)"
+            R"("offsets":[null,null,null,null,[16,17],[18,19],null],"start":5,"end":5})");
+}
+
+}  // namespace
+}  // namespace bertft::data

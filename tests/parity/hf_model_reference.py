@@ -1,0 +1,173 @@
+"""Reference values from Hugging Face's BertForQuestionAnswering for the tests of the C++ model, in fp32 on the CPU.
+
+  build/peers/bin/python tests/parity/hf_model_reference.py logits --model DIR --features FILE --count 200 --out PREFIX
+  build/peers/bin/python tests/parity/hf_model_reference.py train --model DIR --features FILE --count 128 --out PREFIX
+  build/peers/bin/python tests/parity/hf_model_reference.py tiny --vocab vocab.txt --out DIR
+
+Needs torch, transformers, safetensors. FILE is what `bert-finetune data features` writes: JSON lines with
+input_ids, token_type_ids, start, end. `logits` and `train` write PREFIX.safetensors and PREFIX.json; a base
+checkpoint gets the QA head that Hugging Face draws after set_seed(--seed), and that head is written too.
+Every feature runs alone and unpadded, because Hugging Face's loss depends on the padding.
+
+logits  input_ids, token_type_ids, start, end: [T] packed; cu_seqlens: [features + 1]
+train   dropout 0, AdamW without decay, linear schedule, clipping at 1.0. loss, grad_norm (before clipping): [steps];
+        initial.qa_outputs.*; grad.* of the first batch before clipping; final.* weights. The JSON has the last
+        step's gradient norms of the tensors whose true gradient is zero, where Adam follows rounding noise.
+tiny    a random 2-layer model as a Hugging Face directory. No tensor keeps a neutral value (a bias of 0, a
+        LayerNorm weight of 1), so that exchanging or forgetting one shows.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import save_file
+from transformers import BertConfig, BertForQuestionAnswering, BertTokenizer, set_seed
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "bench"))
+from hf_train import epoch_order, linear_schedule, load_model, make_optimizer
+
+
+def read_features(path, count):
+    with open(path, encoding="utf-8") as file:
+        features = [json.loads(line) for line in itertools.islice(file, count)]
+    if len(features) < count:
+        sys.exit(f"error: {path} has only {len(features)} features, {count} are wanted")
+    return features
+
+
+def inputs(feature):
+    ids = torch.tensor([feature["input_ids"]])
+    return {"input_ids": ids, "token_type_ids": torch.tensor([feature["token_type_ids"]]),
+            "attention_mask": torch.ones_like(ids)}
+
+
+def head(model):
+    return {f"initial.qa_outputs.{name}": p.detach().clone() for name, p in model.qa_outputs.named_parameters()}
+
+
+def write(prefix, tensors, facts, arguments):
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, f"{prefix}.safetensors")
+    facts |= {"torch": torch.__version__, "transformers": transformers.__version__,
+              "arguments": {name: value for name, value in vars(arguments).items() if name != "run"}}
+    Path(f"{prefix}.json").write_text(json.dumps(facts) + "\n")
+
+
+@torch.no_grad()
+def logits(arguments):
+    features = read_features(arguments.features, arguments.count)
+    model = load_model(arguments.model, arguments.seed).eval()
+    outputs = [model(**inputs(feature)) for feature in features]
+    lengths = torch.tensor([len(feature["input_ids"]) for feature in features], dtype=torch.int32)
+
+    def packed(key):
+        return torch.tensor([x for feature in features for x in feature[key]], dtype=torch.int32)
+
+    tensors = {
+        "input_ids": packed("input_ids"),
+        "token_type_ids": packed("token_type_ids"),
+        "start": torch.cat([output.start_logits[0] for output in outputs]),
+        "end": torch.cat([output.end_logits[0] for output in outputs]),
+        "cu_seqlens": torch.nn.functional.pad(lengths.cumsum(0, dtype=torch.int32), (1, 0)),
+    }
+    write(arguments.out, tensors | head(model), {}, arguments)
+
+
+def without_gradient(name, num_layers):
+    """Softmax ignores a shift of all its inputs, so that these gradients are zero but for rounding."""
+    last_norm = f"bert.encoder.layer.{num_layers - 1}.output.LayerNorm.bias"
+    return name.endswith("key.bias") or name in ("qa_outputs.bias", last_norm)
+
+
+def backward(model, batch):
+    """Leaves the gradients of the batch's mean loss in the model, one feature at a time; returns that loss."""
+    total = 0.0
+    for feature in batch:
+        loss = model(**inputs(feature), start_positions=torch.tensor([feature["start"]]),
+                     end_positions=torch.tensor([feature["end"]])).loss / len(batch)
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def train(arguments):
+    features = read_features(arguments.features, arguments.count)
+    no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    model = load_model(arguments.model, arguments.seed, **no_dropout).train()
+    optimizer = make_optimizer(model, arguments.lr)
+    schedule = linear_schedule(optimizer, arguments.steps)
+    tensors, losses, norms, orders = head(model), [], [], []
+    steps_per_epoch = math.ceil(len(features) / arguments.batch)
+    for step in range(arguments.steps):
+        order = epoch_order(len(features), arguments.seed, step // steps_per_epoch)
+        begin = step % steps_per_epoch * arguments.batch
+        orders.append(order[begin : begin + arguments.batch])
+        optimizer.zero_grad()
+        losses.append(backward(model, [features[i] for i in orders[-1]]))
+        gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
+        if step == 0:
+            tensors |= {f"grad.{name}": gradient for name, gradient in gradients.items()}
+        norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).item())
+        optimizer.step()
+        schedule.step()
+    tensors |= {f"final.{name}": p.detach() for name, p in model.named_parameters()}
+    tensors |= {"loss": torch.tensor(losses), "grad_norm": torch.tensor(norms)}
+    zero = {name: gradient.norm().item() for name, gradient in gradients.items()
+            if without_gradient(name, model.config.num_hidden_layers)}
+    write(arguments.out, tensors, {"zero_gradient_norms": zero, "features_of_step": orders}, arguments)
+
+
+def tiny(arguments):
+    vocab = arguments.vocab.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    set_seed(arguments.seed)
+    config = BertConfig(vocab_size=len(vocab), hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+                        intermediate_size=128, max_position_embeddings=512, initializer_range=0.1)
+    model = BertForQuestionAnswering(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter += 0.1 * torch.randn_like(parameter)
+    config.initializer_range = 0.02
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (model.bert if arguments.without_head else model).save_pretrained(arguments.out)
+    tokenizer = BertTokenizer(vocab=str(arguments.vocab), do_lower_case=not arguments.cased, model_max_length=512)
+    tokenizer.save_pretrained(arguments.out)
+    (arguments.out / "vocab.txt").write_bytes(arguments.vocab.read_bytes())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    modes = parser.add_subparsers(required=True)
+    for mode in (logits, train):
+        options = modes.add_parser(mode.__name__)
+        options.set_defaults(run=mode)
+        options.add_argument("--model", required=True, help="model directory")
+        options.add_argument("--features", required=True, help="JSON lines of `bert-finetune data features`")
+        options.add_argument("--count", type=int, required=True, help="the first so many features")
+        options.add_argument("--out", required=True, metavar="PREFIX")
+        options.add_argument("--seed", type=int, default=42)
+        options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--steps", type=int, default=20)
+    options.add_argument("--batch", type=int, default=8)
+    options.add_argument("--lr", type=float, default=5e-5)
+    options = modes.add_parser("tiny")
+    options.set_defaults(run=tiny, threads=1)
+    options.add_argument("--vocab", type=Path, required=True)
+    options.add_argument("--out", type=Path, required=True, metavar="DIR")
+    options.add_argument("--seed", type=int, default=42)
+    options.add_argument("--cased", action="store_true")
+    options.add_argument("--without-head", action="store_true", help="a base checkpoint, as pretraining leaves it")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,356 @@
+#!/usr/bin/env python3
+"""Compares our tokenizer with the Rust `tokenizers` crate: ids, code-point and byte offsets.
+
+usage: build/peers/bin/python tests/parity/tokenizer_parity.py HELPER [--train] [--only NAME]
+
+HELPER is the program made of tokenizer_dump.cpp. The data are found through
+BERTFT_DATA_DIR. Prints one line per comparison and leaves with 1 on a difference, with 77
+(skipped) without data. Without --train it takes about a minute, with it two.
+
+Every scalar value is tried. Surrogates are not: they are no scalar values, so neither UTF-8
+nor the crate has a form for them.
+"""
+
+import argparse
+import bz2
+import gzip
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+
+
+@dataclass
+class Model:
+    """A vocabulary and settings, as a model directory for us and as a Tokenizer for them."""
+
+    name: str
+    vocab: Path
+    lower: bool
+    strip: bool | None = None
+    chinese: bool = True
+    directory: Path = field(default=None)
+
+    def write(self, folder):
+        self.directory = folder / self.name
+        self.directory.mkdir()
+        (self.directory / "vocab.txt").symlink_to(self.vocab)
+        config = {"do_lower_case": self.lower, "strip_accents": self.strip, "tokenize_chinese_chars": self.chinese}
+        (self.directory / "tokenizer_config.json").write_text(json.dumps(config))
+
+    def reference(self):
+        lines = self.vocab.read_bytes().decode().split("\n")[:-1]
+        vocab = {line.rstrip(): i for i, line in enumerate(lines)}
+        tokenizer = Tokenizer(WordPiece(vocab, unk_token="[UNK]"))
+        tokenizer.normalizer = BertNormalizer(
+            lowercase=self.lower, strip_accents=self.strip, handle_chinese_chars=self.chinese
+        )
+        tokenizer.pre_tokenizer = BertPreTokenizer()
+        tokenizer.add_special_tokens(SPECIAL)
+        return tokenizer
+
+
+def ours(helper, directory, texts):
+    """[tokens, 5] per text: id, char_begin, char_end, byte_begin, byte_end."""
+    stdin = b"".join(struct.pack("=I", len(t)) + t for t in (text.encode() for text in texts))
+    run = subprocess.run([helper, directory], input=stdin, stdout=subprocess.PIPE, check=True)
+    words = np.frombuffer(run.stdout, dtype=np.uint32)
+    result, at = [], 0
+    while at < len(words):
+        count = int(words[at])
+        result.append(words[at + 1 : at + 1 + 5 * count].reshape(count, 5))
+        at += 1 + 5 * count
+    assert len(result) == len(texts), "the helper answered another number of texts"
+    return result
+
+
+def byte_of_char(text):
+    data = np.frombuffer(text.encode(), dtype=np.uint8)
+    return np.append(np.flatnonzero((data & 0xC0) != 0x80), len(data)).astype(np.uint32)
+
+
+def expected(encoding, text):
+    ids = np.array(encoding.ids, dtype=np.uint32).reshape(-1, 1)
+    chars = np.array(encoding.offsets, dtype=np.uint32).reshape(-1, 2)
+    return np.hstack([ids, chars, byte_of_char(text)[chars]])
+
+
+def first_difference(text, got, want):
+    rows = min(len(got), len(want))
+    row = next((i for i in range(rows) if not np.array_equal(got[i], want[i])), rows)
+    show = lambda table: table[row].tolist() if row < len(table) else "nothing"
+    around = text[max(0, int(want[min(row, len(want) - 1)][1]) - 10) :][:40] if len(want) else text[:40]
+    return f"token {row}: ours {show(got)}, theirs {show(want)}, in {ascii(around)}"
+
+
+class Comparison:
+    def __init__(self, helper):
+        self.helper = helper
+        self.differences = 0
+
+    def run(self, title, directory, tokenizer, texts):
+        begin = time.monotonic()
+        bad = 0
+        encode = lambda part: tokenizer.encode_batch(part, add_special_tokens=False)
+        for at in range(0, len(texts), 4096):  # bounds the memory of the encodings
+            part = texts[at : at + 4096]
+            for text, encoding, got in zip(part, encode(part), ours(self.helper, directory, part)):
+                want = expected(encoding, text)
+                if np.array_equal(got, want):
+                    continue
+                bad += 1
+                if bad <= 3:
+                    print(f"  DIFFERS {title}: {first_difference(text, got, want)}")
+        self.differences += bad
+        seconds = time.monotonic() - begin
+        print(f"{title:52} {len(texts):8} texts, {bad} differ, {seconds:5.1f} s", flush=True)
+
+
+def scalar_texts():
+    """Every scalar value as "a" + c + "b" and alone; 256 of them a text, apart by spaces."""
+    step = 256
+    return [
+        " ".join(f"a{chr(c)}b {chr(c)}" for c in SCALARS[at : at + step]) for at in range(0, len(SCALARS), step)
+    ]
+
+
+def character_vocabulary(path, exceptions):
+    """A vocabulary of single characters, so that the ids show what each was normalized to."""
+    chars = {chr(c) for c in SCALARS if unicodedata.category(chr(c)) not in ("Cn", "Co")}
+    for line in exceptions.read_text().splitlines():
+        if not line.startswith("#"):
+            _, first, last, _ = line.split("\t")
+            chars |= {chr(c) for c in range(int(first, 16), int(last, 16) + 1)}
+    chars |= {c.lower() for c in chars if len(c.lower()) == 1}
+    lines = SPECIAL + [c for c in sorted(chars) if c != "\n"]
+    lines += ["##" + c for c in lines[len(SPECIAL) :]]
+    path.write_bytes("".join(line + "\n" for line in lines).encode())
+
+
+def squad_texts(path):
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else open(path, encoding="utf-8")
+    with opened as file:
+        data = json.load(file)["data"]
+    paragraphs = [p for article in data for p in article["paragraphs"]]
+    return [p["context"] for p in paragraphs] + [q["question"] for p in paragraphs for q in p["qas"]]
+
+
+def naughty_texts(folder):
+    texts = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".txt":
+            content = path.read_text(encoding="utf-8")
+            texts += [content] + content.split("\n")
+    return texts
+
+
+def normalization_texts(path):
+    """The strings of Unicode's NormalizationTest.txt: many marks out of order."""
+    with bz2.open(path, "rt", encoding="utf-8") as lines:
+        rows = [line.split(";")[:5] for line in lines if line[0] not in "#@\n"]
+    return ["".join(chr(int(c, 16)) for c in column.split()) for row in rows for column in row]
+
+
+def random_texts(count, exceptions):
+    rng = random.Random(20261124)
+    chars = lambda *ranges: [chr(c) for first, last in ranges for c in range(first, last)]
+    pick = lambda test: [chr(c) for c in SCALARS if test(chr(c))]
+    rows = [row.split("\t") for row in exceptions.read_text().splitlines() if row[0] != "#"]
+    pools = [
+        chars((0x30, 0x3A), (0x41, 0x5B), (0x61, 0x7B)),
+        chars((0x20, 0x30), (0x3A, 0x41), (0x5B, 0x61), (0x7B, 0x7F)) + list("\t\n\r"),
+        chars((0, 0x20), (0x7F, 0xA1)) + list("\u200b\u200d\ufeff\ufffd\u2028\u3000"),
+        SPECIAL + ["[MASK", "[mask]", "MASK]", "[[SEP]]"],
+        ["the", "ing", "running", "un", "able", "ly ", " ", " of "],
+        pick(unicodedata.combining),
+        pick(lambda c: unicodedata.decomposition(c) and "<" not in unicodedata.decomposition(c)),
+        pick(lambda c: unicodedata.category(c) not in ("Cn", "Co")),
+        [chr(int(row[1], 16)) for row in rows],
+        [chr(c) for c in SCALARS[::97]],
+        chars((0x4E00, 0x4F00), (0x2B7F0, 0x2B930), (0xF900, 0xFA10)),
+    ]
+    texts = []
+    for _ in range(count):
+        mix = rng.sample(pools, rng.randint(1, 4))
+        size = rng.choice((3, 10, 40, 160))
+        texts.append("".join(rng.choice(rng.choice(mix)) for _ in range(rng.randint(1, size))))
+    return texts
+
+
+def write_files(directory, files):
+    directory.mkdir()
+    for name, content in {"config.json": {"model_type": "bert"}, **files}.items():
+        data = content if isinstance(content, str) else json.dumps(content)
+        (directory / name).write_bytes(data.encode())
+
+
+PIECES = SPECIAL + "hello Hello he ##llo x ##x e \u00e9 caf ##e ##\u00e9 \u4e00 \u4e01 [ ] NEW".split()
+NEW_ID = len(PIECES)
+FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+LOADING_TEXTS = [
+    "hello Hello HELLO hex x hexxx", "caf\u00e9 cafe\u0301 \u00e9", "\u4e00\u4e01 x\u4e00", "hello [MASK] hello",
+    "he[MASK]llo", "[MASK] \u3000[MASK]x", "a [NEW]  x[NEW]", "[new] [CLS] [SEP] [PAD] [UNK]",
+    "hellohello hexxxxxx hexxxxxxx", "NEW new",
+]
+
+
+def tokenizer_json(added=(), lower=False):
+    special = lambda token, kind: {"SpecialToken": {"id": token, "type_id": kind}}
+    sequence = lambda name, kind: {"Sequence": {"id": name, "type_id": kind}}
+    frame = [special("[CLS]", 0), sequence("A", 0), special("[SEP]", 0)]
+    return {
+        "version": "1.0",
+        "added_tokens": [{"id": PIECES.index(t), "content": t, **FLAGS} for t in SPECIAL] + list(added),
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": False,
+            "strip_accents": None,
+            "lowercase": lower,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": frame,
+            "pair": frame + [sequence("B", 1), special("[SEP]", 1)],
+            "special_tokens": {t: {"id": t, "ids": [PIECES.index(t)], "tokens": [t]} for t in ("[CLS]", "[SEP]")},
+        },
+        "decoder": None,
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 8,
+            "vocab": {piece: i for i, piece in enumerate(PIECES)},
+        },
+    }
+
+
+def loading_cases():
+    """Directories whose files leave something to decide (PARITY §3.1): name, {file: content}."""
+    vocab = "\n".join(PIECES) + "\n"
+    mask = {"content": "[MASK]", **FLAGS}
+    new = {"id": NEW_ID, "content": "[NEW]", **FLAGS}
+    plain = tokenizer_json()
+    config = lambda name="BertTokenizer", **more: {"tokenizer_config.json": {"tokenizer_class": name, **more}}
+    decoder = {"4": {**mask, "lstrip": True}}
+    special_map = {"mask_token": {**mask, "lstrip": True, "rstrip": True}}
+
+    yield "vocab.txt alone", {"vocab.txt": vocab}
+    yield "CRLF", {"vocab.txt": vocab.replace("\n", "\r\n")}
+    yield "a blank line", {"vocab.txt": vocab.replace("\nhe\n", "\n\n")}
+    yield "a duplicate", {"vocab.txt": vocab.replace("\nNEW\n", "\nhello\n")}
+    yield "no line feed at the end", {"vocab.txt": vocab[:-1]}
+    yield "cased", {"vocab.txt": vocab, **config(do_lower_case=False)}
+    yield "accents kept", {"vocab.txt": vocab, **config(strip_accents=False)}
+    yield "ElectraTokenizer", {"vocab.txt": vocab, **config("ElectraTokenizerFast")}
+    yield "tokenizer.json, BertTokenizer", {"tokenizer.json": plain}
+    yield "tokenizer.json before vocab.txt", {"tokenizer.json": plain, "vocab.txt": vocab.replace("he\n", "eh\n")}
+    yield "tokenizer.json, do_lower_case", {"tokenizer.json": plain, **config(do_lower_case=False)}
+    yield "added token", {"tokenizer.json": tokenizer_json([new])}
+    yield "added_tokens.json", {
+        "vocab.txt": vocab,
+        "added_tokens.json": {"[NEW]": NEW_ID},
+        **config(additional_special_tokens=["[NEW]"]),
+    }
+    yield "added_tokens_decoder", {"tokenizer.json": tokenizer_json([new]), **config(added_tokens_decoder=decoder)}
+    yield "special_tokens_map.json", {"vocab.txt": vocab, "special_tokens_map.json": special_map}
+    yield "another unk_token", {"vocab.txt": vocab.replace("NEW", "<unk>"), **config(unk_token="<unk>")}
+    yield "PreTrainedTokenizerFast", {"tokenizer.json": tokenizer_json([new]), **config("PreTrainedTokenizerFast")}
+    yield "TokenizersBackend, lower case", {
+        "tokenizer.json": tokenizer_json([{**new, "rstrip": True}], lower=True),
+        **config("TokenizersBackend"),
+    }
+
+
+def compare_loading(comparison, folder):
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    from transformers import AutoTokenizer
+
+    for number, (name, files) in enumerate(loading_cases()):
+        directory = folder / f"loading-{number}"
+        write_files(directory, files)
+        theirs = AutoTokenizer.from_pretrained(str(directory))
+        comparison.run(f"loading: {name}", directory, theirs.backend_tokenizer, LOADING_TEXTS)
+        saved = folder / f"saved-{number}"
+        theirs.save_pretrained(str(saved))
+        comparison.run(f"saved again: {name}", saved, theirs.backend_tokenizer, LOADING_TEXTS)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("helper", type=Path)
+    parser.add_argument("--train", action="store_true", help="also all texts of the rebuilt train file")
+    parser.add_argument("--only", help="only the texts whose name contains this")
+    args = parser.parse_args()
+    if not os.environ.get("BERTFT_DATA_DIR"):
+        print("skipped: BERTFT_DATA_DIR is unset")
+        return 77
+    data = Path(os.environ["BERTFT_DATA_DIR"])
+    exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
+    vocab = lambda name: data / "vocab" / f"bert-base-{name}-vocab.txt"
+
+    sources = {
+        "all scalar values": scalar_texts,
+        "random strings": lambda: random_texts(20_000, exceptions),
+        "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
+        "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
+        "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
+        "XQuAD": lambda: [t for p in sorted((data / "qa-extra").glob("xquad.*.json")) for t in squad_texts(p)],
+    }
+    if args.train:
+        sources["SQuAD 2.0 train"] = lambda: squad_texts(data / "squad" / "squad-v2.0-train-rebuilt.json.gz")
+    texts = {name: make() for name, make in sources.items() if not args.only or args.only in name}
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        characters = folder / "characters.txt"
+        character_vocabulary(characters, exceptions)
+        scalars, *synthetic = ("all scalar values", "random strings", "naughty strings")
+        english = ("SQuAD 2.0 dev", "SQuAD 2.0 train")
+        runs = [
+            (Model("uncased", vocab("uncased"), lower=True), (scalars, *synthetic, *english, "XQuAD")),
+            (Model("cased", vocab("cased"), lower=False), (*synthetic, *english)),
+            (Model("multilingual-cased", vocab("multilingual-cased"), lower=False), (*synthetic, *english, "XQuAD")),
+            (Model("uncased-accents-kept", vocab("uncased"), lower=True, strip=False), synthetic),
+            (Model("cased-stripped", vocab("cased"), lower=False, strip=True, chinese=False), synthetic),
+            (Model("characters-lower", characters, lower=True), (scalars, "normalization test", *synthetic)),
+            (Model("characters-cased", characters, lower=False), (scalars, *synthetic)),
+            (Model("characters-lower-accents-kept", characters, lower=True, strip=False), synthetic),
+            (
+                Model("characters-cased-stripped", characters, lower=False, strip=True, chinese=False),
+                ("normalization test", *synthetic),
+            ),
+        ]
+        comparison = Comparison(args.helper)
+        for model, names in runs:
+            model.write(folder)
+            tokenizer = model.reference()
+            for source in names:
+                if source in texts:
+                    comparison.run(f"{model.name}: {source}", model.directory, tokenizer, texts[source])
+        if not args.only:
+            compare_loading(comparison, folder)
+    print("no difference" if comparison.differences == 0 else f"{comparison.differences} texts differ")
+    return 0 if comparison.differences == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,256 @@
+// What load_tokenizer() accepts and how it refuses (RELIABILITY §4.3). That it reads directories
+// as transformers does is shown by tests/parity/tokenizer_parity.py.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "bertft/tokenizer/tokenizer.h"
+#include "bertft/util/error.h"
+#include "tokenizer/tokenizer_fixtures.h"
+
+namespace bertft::tokenizer {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr const char* kVocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nx\n##x\n";
+constexpr const char* kWordPiece =
+    R"({"added_tokens": [], "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab":
+        {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "hello": 4}}})";
+
+template <class Error>
+void expect_refusal(const TemporaryModel& model, const std::string& message) {
+  try {
+    load_tokenizer(model.directory());
+    FAIL() << "was accepted";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr(message));
+  }
+}
+
+TEST(LoadTokenizer, ReadsAVocabTxt) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  const auto tokenizer = load_tokenizer(model.directory());
+  EXPECT_THAT(ids_of(*tokenizer, "Hello xx [MASK]"), ElementsAre(5, 6, 7, 4));
+  EXPECT_EQ(tokenizer->special_ids().pad, 0U);
+  EXPECT_EQ(tokenizer->special_ids().unk, 1U);
+  EXPECT_EQ(tokenizer->special_ids().cls, 2U);
+  EXPECT_EQ(tokenizer->special_ids().sep, 3U);
+}
+
+TEST(LoadTokenizer, SaysThatLowerCaseIsADefault) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("lower case; by default"));
+}
+
+TEST(LoadTokenizer, TakesLineNumbersForIdsWithCrLf) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\nx\r\n");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "x"), ElementsAre(4));
+}
+
+TEST(LoadTokenizer, SplitsLinesAtLineFeedsOnly) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n\u2028\na\u2028b\nx\n");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "x"), ElementsAre(6));
+}
+
+TEST(LoadTokenizer, CountsBlankLines) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n\n[CLS]\n[SEP]\nx\n");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "x"), ElementsAre(5));
+}
+
+TEST(LoadTokenizer, GivesADuplicateTheLastLineAndSaysSo) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nx\ny\nx\n");
+  const auto tokenizer = load_tokenizer(model.directory());
+  EXPECT_THAT(ids_of(*tokenizer, "x y"), ElementsAre(6, 5));
+  EXPECT_THAT(tokenizer->description(), HasSubstr("1 of them duplicates"));
+}
+
+TEST(LoadTokenizer, ReadsALastLineWithoutLineFeed) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nx");
+  EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 5U);
+}
+
+TEST(LoadTokenizer, RefusesAByteOrderMark) {
+  TemporaryModel model;
+  model.write("vocab.txt", std::string("\xEF\xBB\xBF") + kVocabulary);
+  expect_refusal<DataError>(model, "vocab.txt:1:1: error: the file begins with a byte-order mark");
+}
+
+TEST(LoadTokenizer, RefusesInvalidUtf8WithItsPlace) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\nab\xFF\n");
+  expect_refusal<DataError>(model, "vocab.txt:2:3: error: not valid UTF-8");
+}
+
+TEST(LoadTokenizer, RefusesAnOverlongLine) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n" + std::string(100'000, 'a'));
+  expect_refusal<DataError>(model, "vocab.txt:2:1: error: a piece of 100000 bytes");
+}
+
+TEST(LoadTokenizer, RefusesAnEmptyVocabulary) {
+  TemporaryModel model;
+  model.write("vocab.txt", "\n\n");
+  expect_refusal<DataError>(model, "holds no pieces");
+}
+
+TEST(LoadTokenizer, NamesEachMissingSpecialToken) {
+  for (const std::string token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}) {
+    TemporaryModel model;
+    std::string vocabulary = kVocabulary;
+    model.write("vocab.txt", vocabulary.replace(vocabulary.find(token), token.size(), "other"));
+    expect_refusal<DataError>(model, "the vocabulary has no '" + token + "'");
+  }
+}
+
+TEST(LoadTokenizer, DoesWithoutMask) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nmask\n");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "[MASK]"), ElementsAre(1, 4, 1));
+}
+
+TEST(LoadTokenizer, RefusesMorePiecesThanTheModelHas) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("config.json", R"({"model_type": "bert", "vocab_size": 7})");
+  expect_refusal<DataError>(model, "the tokenizer has 8 pieces, config.json says vocab_size 7");
+}
+
+TEST(LoadTokenizer, AcceptsAPaddedVocabularySize) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("config.json", R"({"model_type": "bert", "vocab_size": 16})");
+  EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 8U);
+}
+
+TEST(LoadTokenizer, RefusesADirectoryWithoutTokenizer) {
+  const TemporaryModel model;
+  expect_refusal<InputError>(model, "holds neither tokenizer.json nor vocab.txt");
+}
+
+TEST(LoadTokenizer, RefusesADirectoryThatIsNotThere) {
+  EXPECT_THROW(load_tokenizer("/nowhere/model"), InputError);
+}
+
+TEST(LoadTokenizer, RefusesAnotherModelTypeByName) {
+  TemporaryModel model;
+  model.write("tokenizer.json", R"({"model": {"type": "Unigram", "vocab": []}})");
+  expect_refusal<ConfigError>(model, "the tokenizer model is 'Unigram'; supported is WordPiece");
+}
+
+TEST(LoadTokenizer, RefusesATokenizerJsonWithoutModel) {
+  TemporaryModel model;
+  model.write("tokenizer.json", R"({"hello": 1})");
+  expect_refusal<DataError>(model, "expected an object 'model'");
+}
+
+TEST(LoadTokenizer, RefusesAnotherTokenizerClassByName) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "BertJapaneseTokenizer"})");
+  expect_refusal<ConfigError>(model, "tokenizer_class 'BertJapaneseTokenizer' is not supported");
+}
+
+TEST(LoadTokenizer, PrefersTokenizerJsonAndSaysThatVocabTxtDiffers) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer.json", kWordPiece);
+  const auto tokenizer = load_tokenizer(model.directory());
+  EXPECT_THAT(ids_of(*tokenizer, "hello"), ElementsAre(4));
+  EXPECT_THAT(tokenizer->description(), HasSubstr("vocab.txt differs from tokenizer.json, which counts"));
+}
+
+TEST(LoadTokenizer, RefusesAnIdThatIsUsedTwice) {
+  TemporaryModel model;
+  model.write("tokenizer.json", R"({"model": {"type": "WordPiece", "vocab": {"[PAD]": 0, "[UNK]": 0}}})");
+  expect_refusal<DataError>(model, "the piece '[UNK]' has an id that another piece has too");
+}
+
+TEST(LoadTokenizer, RefusesIdsThatAreNoIntegers) {
+  for (const char* id : {"-1", "1.5", "\"1\"", "null", "4294967296"}) {
+    TemporaryModel model;
+    model.write("tokenizer.json", std::string(R"({"model": {"type": "WordPiece", "vocab": {"a": )") + id + "}}}");
+    expect_refusal<DataError>(model, "the piece 'a' has no usable id");
+  }
+}
+
+TEST(LoadTokenizer, RefusesAnAddedTokenWhoseIdContradictsTheVocabulary) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("added_tokens.json", R"({"[MASK]": 9})");
+  expect_refusal<DataError>(model, "'[MASK]' is declared with id 9, but has id 4 in the vocabulary");
+}
+
+TEST(LoadTokenizer, RefusesAGapBeforeAnAddedToken) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer_config.json", R"({"added_tokens_decoder": {"9": {"content": "[NEW]", "special": true}}})");
+  expect_refusal<DataError>(model, "the added token '[NEW]' has id 9; the next free one is 8");
+}
+
+TEST(LoadTokenizer, RefusesAnAddedTokenMatchedInNormalizedText) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("added_tokens.json", R"({"new": 8})");
+  expect_refusal<ConfigError>(model, "the added token 'new' has \"normalized\": true");
+}
+
+TEST(LoadTokenizer, RefusesAnAddedTokenThatMustBeASingleWord) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer_config.json",
+              R"({"added_tokens_decoder": {"4": {"content": "[MASK]", "special": true, "single_word": true}}})");
+  expect_refusal<ConfigError>(model, "has \"single_word\": true");
+}
+
+TEST(LoadTokenizer, KeepsAnAddedTokenBeyondTheVocabularyWhole) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer_config.json",
+              R"({"added_tokens_decoder": {"8": {"content": "<table>", "special": true, "lstrip": true}}})");
+  const auto tokenizer = load_tokenizer(model.directory());
+  EXPECT_THAT(ids_of(*tokenizer, "hello <table>x"), ElementsAre(5, 8, 6));
+  EXPECT_EQ(tokenizer->vocabulary_size(), 9U);
+  EXPECT_EQ(tokenizer->piece(8), "<table>");
+}
+
+TEST(LoadTokenizer, RefusesSplitSpecialTokens) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer_config.json", R"({"split_special_tokens": true})");
+  expect_refusal<ConfigError>(model, "split_special_tokens is not supported");
+}
+
+TEST(LoadTokenizer, RefusesAFastTokenizerWithAnotherNormalizer) {
+  TemporaryModel model;
+  model.write("tokenizer.json", kWordPiece);
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
+  expect_refusal<ConfigError>(model, "the normalizer is 'none'");
+}
+
+TEST(LoadTokenizer, RefusesAFastTokenizerWithoutItsFile) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
+  expect_refusal<InputError>(model, "tokenizer.json is missing");
+}
+
+TEST(LoadTokenizer, RefusesAConfigThatIsNoObject) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("tokenizer_config.json", "[]");
+  expect_refusal<DataError>(model, "expected a JSON object");
+}
+
+}  // namespace
+}  // namespace bertft::tokenizer

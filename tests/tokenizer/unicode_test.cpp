@@ -1,0 +1,86 @@
+// Independent figures: PARITY §2.2, counted in tokenizers 0.23.3.
+
+#include "tokenizer/unicode.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace bertft::tokenizer {
+namespace {
+
+std::size_t count(CodePointFlags flag) {
+  const auto flags = code_point_flags();
+  return static_cast<std::size_t>(
+      std::count_if(flags.begin(), flags.end(), [&](std::uint8_t f) { return (f & flag) != 0; }));
+}
+
+std::u32string lower(char32_t code_point) {
+  std::array<char32_t, 2> out;
+  const auto mapped = lower_case(code_point, out);
+  return {mapped.begin(), mapped.end()};
+}
+
+std::u32string decomposed(char32_t code_point) {
+  std::array<char32_t, 4> out;
+  const auto mapped = canonical_decomposition(code_point, out);
+  return {mapped.begin(), mapped.end()};
+}
+
+TEST(Unicode, DropsAsManyCodePointsAsTheCrate) {
+  EXPECT_EQ(count(kDropped), 137'681U);
+}
+
+TEST(Unicode, StripsAsManyAccentsAsTheCrate) {
+  EXPECT_EQ(count(kAccent), 1'567U);
+}
+
+TEST(Unicode, IsolatesAsMuchPunctuationAsTheCrate) {
+  EXPECT_EQ(count(kPunctuation), 726U);
+}
+
+TEST(Unicode, KnowsThe25WhiteSpaces) {
+  EXPECT_EQ(count(kWhiteSpace), 25U);
+}
+
+TEST(Unicode, LeavesOutThe256IdeographsThatTheCrateLeavesOut) {
+  EXPECT_TRUE(code_point_flags()[0x2B81F] & kIdeograph);
+  EXPECT_FALSE(code_point_flags()[0x2B820] & kIdeograph);
+  EXPECT_FALSE(code_point_flags()[0x2B91F] & kIdeograph);
+  EXPECT_TRUE(code_point_flags()[0x2B920] & kIdeograph);
+}
+
+TEST(Unicode, LowerCasesSigmaWithoutLookingAround) {
+  EXPECT_EQ(lower(U'Σ'), U"σ");
+}
+
+TEST(Unicode, LowerCasesDottedCapitalIToTwoCodePoints) {
+  EXPECT_EQ(lower(0x130), U"i\u0307");
+}
+
+TEST(Unicode, LowerCasesLettersOfUnicode17) {
+  EXPECT_EQ(lower(0xA7CB), U"\u0264");
+  EXPECT_EQ(lower(0x10D65), U"\U00010D85");
+  EXPECT_EQ(lower(0x16EA1), U"\U00016EBC");
+}
+
+TEST(Unicode, LeavesLettersWithoutCaseAlone) {
+  EXPECT_EQ(lower(U'中'), U"中");
+}
+
+TEST(Unicode, DecomposesHangulByRule) {
+  EXPECT_EQ(decomposed(U'한'), U"\u1112\u1161\u11AB");
+}
+
+TEST(Unicode, DoesNotDecomposeForCompatibility) {
+  EXPECT_EQ(decomposed(U'ﬁ'), U"ﬁ");
+}
+
+TEST(Unicode, DecomposesNoLetterThatUnicode9LacksADecompositionFor) {
+  EXPECT_EQ(decomposed(0x11938), U"\U00011938");
+}
+
+}  // namespace
+}  // namespace bertft::tokenizer

@@ -1,0 +1,44 @@
+# LibTorch 2.11 with CUDA 13.0 and the nvcc beside it: the PyPI wheels of libtorch.lock,
+# which scripts/setup.sh installs into the user's cache. LIBTORCH=DIR (a folder with
+# share/cmake/Torch) and CUDAToolkit_ROOT=DIR bring your own.
+file(SHA256 ${PROJECT_SOURCE_DIR}/third_party/libtorch.lock lock_id)
+string(SUBSTRING ${lock_id} 0 16 lock_id)
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(cache $ENV{XDG_CACHE_HOME})
+else()
+  set(cache $ENV{HOME}/.cache)
+endif()
+set(site ${cache}/bert-finetune/libtorch-${lock_id}/lib/python3.11/site-packages)
+if(DEFINED ENV{LIBTORCH})
+  set(LIBTORCH $ENV{LIBTORCH} CACHE PATH "Folder of LibTorch")
+else()
+  set(LIBTORCH ${site}/torch CACHE PATH "Folder of LibTorch")
+endif()
+if(NOT EXISTS ${LIBTORCH}/share/cmake/Torch)
+  message(FATAL_ERROR "No LibTorch in ${LIBTORCH}. Run scripts/setup.sh, or set LIBTORCH=DIR.")
+endif()
+
+if(DEFINED ENV{CUDAToolkit_ROOT})
+  set(CUDAToolkit_ROOT $ENV{CUDAToolkit_ROOT} CACHE PATH "CUDA 13.0 toolkit")
+else()
+  set(CUDAToolkit_ROOT ${site}/nvidia/cu13 CACHE PATH "CUDA 13.0 toolkit")
+endif()
+set(CUDA_TOOLKIT_ROOT_DIR ${CUDAToolkit_ROOT} CACHE PATH "the same, for LibTorch's own search")
+set(CMAKE_CUDA_COMPILER ${CUDAToolkit_ROOT}/bin/nvcc CACHE FILEPATH "nvcc")
+set(ENV{PATH} "${CUDAToolkit_ROOT}/bin:$ENV{PATH}")
+
+# Must stand before find_package(Torch): without a GPU its own guess names an architecture
+# that nvcc 13 refuses.
+set(TORCH_CUDA_ARCH_LIST "7.5;8.0;8.6;8.9;9.0;10.0;12.0+PTX" CACHE STRING "GPU architectures")
+set(Torch_DIR ${LIBTORCH}/share/cmake/Torch)
+find_package(Torch 2.11 REQUIRED)
+
+# The wheel ships fmt 12 headers beside its own, which spdlog and libfmt of the system must
+# not meet: this folder holds fmt alone and comes first.
+get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/compat)
+file(CREATE_LINK ${fmt_include}/fmt ${PROJECT_BINARY_DIR}/compat/fmt SYMBOLIC)
+add_library(bertft_torch INTERFACE)
+target_include_directories(bertft_torch SYSTEM BEFORE INTERFACE ${PROJECT_BINARY_DIR}/compat)
+target_compile_definitions(bertft_torch INTERFACE AT_PER_OPERATOR_HEADERS)
+target_link_libraries(bertft_torch INTERFACE torch)
