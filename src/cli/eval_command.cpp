@@ -30,7 +30,8 @@ void print_metrics(const eval::Metrics& metrics, bool json) {
     std::cout << python_json(metrics.to_json(), 2) << std::endl;
     return;
   }
-  for (const auto& [key, value] : metrics.to_json().items()) {
+  const Json numbers = metrics.to_json();
+  for (const auto& [key, value] : numbers.items()) {
     std::cout << fmt::format("{:<20} {}\n", key,
                              value.is_number_integer() ? std::to_string(value.get<std::int64_t>())
                                                        : fmt::format("{:.4f}", value.get<double>()));
@@ -93,7 +94,7 @@ void add_eval_command(CLI::App& app, int& exit_code) {
   command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")->type_name("DIR");
   command->add_option("--predictions", flags->predictions, "score this file instead of a model")->type_name("FILE");
   command->add_option("--null-odds", flags->null_odds, "null odds, for the best thresholds")->type_name("FILE");
-  command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer", true);
+  command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer")->capture_default_str();
   command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out");
   add_option_flags(*command, {"Data", "Evaluation", "Device"});
   command->callback([command, flags, &exit_code] { exit_code = evaluate(*command, *flags); });

@@ -105,7 +105,7 @@ void add_predict_command(CLI::App& app, int& exit_code) {
   command->add_option("--question", flags->question, "the question")->type_name("TEXT");
   command->add_option("--context-file", flags->context_file, "text file that holds the answer")->type_name("FILE");
   command->add_option("--data", flags->data, "SQuAD file; answers go to predictions.json")->type_name("FILE");
-  command->add_option("--save-to", flags->save_to, "directory of predictions.json", true)->type_name("DIR");
+  command->add_option("--save-to", flags->save_to, "directory of predictions.json")->capture_default_str()->type_name("DIR");
   command->add_flag("--json", flags->json, "with --question: answer and candidates as one JSON object");
   add_option_flags(*command, {"Data", "Evaluation", "Device"});
   command->callback([command, flags, &exit_code] { exit_code = predict(*command, *flags); });

@@ -34,12 +34,18 @@ class Lines {
   Place at(std::size_t byte_offset) const {
     const auto next = std::upper_bound(starts_.begin(), starts_.end(), byte_offset);
     const std::size_t start = *std::prev(next);
-    const std::string_view before = text_.substr(start, byte_offset - start);
-    const std::size_t valid = find_invalid_utf8(before).value_or(before.size());
+    // Events come in order: counting on from the last one keeps a file of one line linear.
+    if (counted_to_ < start || counted_to_ > byte_offset) {
+      counted_to_ = start;
+      num_counted_ = 0;
+    }
+    const std::string_view piece = text_.substr(counted_to_, byte_offset - counted_to_);
+    num_counted_ += count_code_points(piece.substr(0, find_invalid_utf8(piece).value_or(piece.size())));
+    counted_to_ = byte_offset;
     return {.source = source_,
             .origin = std::string(name_),
             .line = static_cast<std::size_t>(next - starts_.begin()),
-            .column = count_code_points(before.substr(0, valid)) + 1};
+            .column = num_counted_ + 1};
   }
 
   /// yaml-cpp counts columns in bytes; it marks some errors with no place at all.
@@ -76,6 +82,8 @@ class Lines {
   std::string_view text_, name_;
   std::size_t source_;
   std::vector<std::size_t> starts_;
+  mutable std::size_t counted_to_ = 0;   // byte offset on the current line
+  mutable std::size_t num_counted_ = 0;  // code points from the line's start to there
 };
 
 class FlatMapReader : public YAML::EventHandler {

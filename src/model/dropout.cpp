@@ -24,8 +24,9 @@ struct Replay {
 };
 
 struct DropoutAdd : torch::autograd::Function<DropoutAdd> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& residual,
-                            const DropoutSite& site, const DeviceBatch& batch) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
+                            const std::optional<at::Tensor>& added, const DropoutSite& site, const DeviceBatch& batch) {
+    const at::Tensor residual = added.value_or(at::Tensor());
     ctx->saved_data["replay"] = hold(Replay{site, batch});
     ctx->saved_data["x_type"] = static_cast<std::int64_t>(x.scalar_type());
     ctx->saved_data["has_residual"] = residual.defined();
@@ -46,7 +47,8 @@ struct DropoutAdd : torch::autograd::Function<DropoutAdd> {
 at::Tensor dropout_add(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& site,
                        const DeviceBatch& batch) {
   if (!site.active()) return residual.defined() ? x + residual : x;
-  return DropoutAdd::apply(x, residual, site, batch);
+  // Autograd takes an absent input as an empty optional, not as an undefined tensor.
+  return DropoutAdd::apply(x, residual.defined() ? std::optional(residual) : std::nullopt, site, batch);
 }
 
 }  // namespace bertft::model

@@ -1,6 +1,7 @@
 // What a configuration file may look like, before any key is understood.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 
 #include "config/helpers.h"
@@ -87,6 +88,11 @@ TEST(YamlReader, RefusesATextThatNeverEnds) {
 TEST(YamlReader, CountsColumnsInCodePoints) {
   EXPECT_EQ(refusal_of_yaml("{output_dir: 'été', seed: x}"),
             "a.yaml:1:27: error: seed: expected a non-negative integer, got 'x'");
+  EXPECT_EQ(refusal_of_yaml("{seéd: 1, ü: 2, seed: ü, tf32: x}"),
+            "a.yaml:1:2: error: unknown key 'seéd'; did you mean 'seed'?\n"
+            "a.yaml:1:11: error: unknown key 'ü'; 'bert-finetune --help all' lists all keys\n"
+            "a.yaml:1:23: error: seed: expected a non-negative integer, got 'ü'\n"
+            "a.yaml:1:32: error: tf32: expected true or false, got 'x'\n4 errors");
   EXPECT_EQ(refusal_of_yaml("\xEF\xBB\xBFseed: x"),
             "a.yaml:1:7: error: seed: expected a non-negative integer, got 'x'");
 }
@@ -101,6 +107,17 @@ TEST(YamlReader, RefusesDeepNesting) {
   EXPECT_EQ(refusal_of_yaml("seed: " + std::string(5000, '[')),
             "a.yaml:1:1: error: nested too deeply\n"
             "a.yaml:1:7: error: seed: expected a non-negative integer, got a list\n2 errors");
+}
+
+TEST(YamlReader, AMebibyteOnOneLineIsRefusedInNoTime) {
+  std::string yaml = "{a: &b 1";
+  for (int i = 0; yaml.size() < 1'000'000; ++i) yaml += ", a" + std::to_string(i) + ": *b";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_NE(refusal_of_yaml(yaml + "}"), "accepted");
+  yaml = "{a: 1";
+  for (int i = 0; yaml.size() < 1'000'000; ++i) yaml += ", a" + std::to_string(i) + ": 1";
+  EXPECT_NE(refusal_of_yaml(yaml + "}"), "accepted");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));  // linear: under one second
 }
 
 TEST(YamlReader, EscapesControlCharactersOfUserText) {

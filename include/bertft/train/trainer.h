@@ -27,7 +27,6 @@ struct Setup {
   const Plan& plan;
   const data::Features& features;
   const eval::Task* validation;                   // null: no evaluation
-  std::string validation_file;                    // for messages
   const device::Device& device;
   model::QaModel& model;
   std::string run_directory;                      // exists and is ours
