@@ -74,12 +74,24 @@ make_env() {
   touch "$dir/.complete"
 }
 
+# nvcc and CMake expect the layout of an installed toolkit: lib64, and libraries under their
+# plain names, which the wheels leave out.
+complete_toolkit() {
+  local toolkit=$1/lib/python3.11/site-packages/nvidia/cu13 library plain
+  [ -e "$toolkit/lib64" ] || ln -s lib "$toolkit/lib64"
+  for library in "$toolkit"/lib/lib*.so.*; do
+    plain=${library%%.so.*}.so
+    [ -e "$plain" ] || ln -s "$(basename "$library")" "$plain"
+  done
+}
+
 install_debian_packages
 if [ -n "${LIBTORCH:-}" ]; then
   say "LibTorch: $LIBTORCH (from the environment)"
 else
   [ -f "$libtorch_env/.complete" ] || say "LibTorch, cuDNN and nvcc: downloading (about 3 GB, once)"
   make_env "$libtorch_env" libtorch
+  complete_toolkit "$libtorch_env"
   say "LibTorch: $libtorch_env"
 fi
 

@@ -29,12 +29,6 @@ set(ENV{PATH} "${CUDAToolkit_ROOT}/bin:$ENV{PATH}")
 
 # The runtime comes with LibTorch as a shared library; nvcc's static one must not join it.
 set(CMAKE_CUDA_RUNTIME_LIBRARY None)
-# The wheel has no libcudart.so for the linker to find; both of CMake's searches are told.
-if(EXISTS ${CUDAToolkit_ROOT}/lib/libcudart.so.13)
-  foreach(variable CUDA_CUDART CUDA_CUDART_LIBRARY CUDA_cudart_LIBRARY)
-    set(${variable} ${CUDAToolkit_ROOT}/lib/libcudart.so.13 CACHE FILEPATH "the wheel's CUDA runtime")
-  endforeach()
-endif()
 
 # Must stand before find_package(Torch): without a GPU its own guess names an architecture
 # that nvcc 13 refuses.

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Builds build/bert-finetune in Release, after scripts/setup.sh. Further arguments go to
+# CMake's configuration.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+echo "build    configuring and compiling into build/ (first time: some minutes)"
+mkdir -p build
+cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" > build/configure.log 2>&1 ||
+  { cat build/configure.log >&2; exit 1; }
+ninja -C build --quiet "${BERTFT_TARGET:-bert-finetune}"

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# From nothing to a fine-tuned model on the CPU: installs what is missing, builds, trains on
+# the data in configs/quickstart, evaluates. No GPU needed; run it again whenever you like.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh
+BERTFT_TARGET=bert-finetune scripts/build.sh
+echo "train    build/bert-finetune --config configs/quickstart.yaml --overwrite"
+build/bert-finetune --config configs/quickstart.yaml --overwrite
+
+/usr/bin/python3 - <<'PYTHON'
+import json
+events = [json.loads(line) for line in open("runs/quickstart/metrics.jsonl", encoding="utf-8")]
+losses = [e["loss"] for e in events if e["kind"] == "log"]
+evals = [e["metrics"] for e in events if e["kind"] == "eval"]
+print(f"result   loss {losses[0]:.2f} -> {losses[-1]:.2f}"
+      f"   exact {evals[0]['exact']:.1f} -> {evals[-1]['exact']:.1f}"
+      f"   f1 {evals[0]['f1']:.1f} -> {evals[-1]['f1']:.1f}   in runs/quickstart")
+PYTHON
+echo "try      build/bert-finetune predict runs/quickstart --question 'Who ...?' --context-file FILE"

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The same set-up as quickstart.sh, then builds and runs every test.
+#
+#   scripts/test.sh [ctest arguments]      for example: scripts/test.sh -L unit
+#
+# BERTFT_DATA_DIR=DIR adds the tests on the real data; without it they skip and say so.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh --tests
+if [ -n "${BERTFT_DATA_DIR:-}" ]; then
+  BERTFT_DATA_DIR=$(cd "$BERTFT_DATA_DIR" && pwd)
+  mkdir -p build/data
+  rebuilt=squad-v2.0-train-rebuilt.json
+  [ -f build/data/$rebuilt ] || gzip -dc "$BERTFT_DATA_DIR/squad/$rebuilt.gz" > build/data/$rebuilt
+fi
+
+echo "build    fuzz targets (clang, address and undefined-behaviour sanitizers)"
+cmake -S . -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-19 -DBERTFT_FUZZ=ON \
+  -DBERTFT_WITH_TORCH=OFF -DBERTFT_BUILD_TESTS=OFF -DBERTFT_SANITIZE=address,undefined,float-cast-overflow \
+  > build/configure-fuzz.log 2>&1 || { cat build/configure-fuzz.log >&2; exit 1; }
+ninja -C build/fuzz --quiet
+
+BERTFT_TARGET=all scripts/build.sh -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
+  -DBERTFT_FUZZ_DIR="$PWD/build/fuzz/tests/fuzz"
+ctest --test-dir build --output-on-failure "$@"
