@@ -68,7 +68,8 @@ config::Sources sources_of(const CLI::App& command) {
   std::map<const CLI::Option*, std::size_t> next;  // parse_order() names an option once for each use
   std::size_t num_settings = 0;
   for (const CLI::Option* option : command.parse_order()) {
-    const std::string name = option->get_lnames().front();
+    if (option->get_lnames().empty()) continue;  // a positional argument
+    const std::string& name = option->get_lnames().front();
     const auto& results = option->results();
     const std::size_t index = next[option]++;
     const std::string value = index < results.size() ? results[index] : "";

@@ -1,0 +1,299 @@
+"""The program as a subprocess, with a BERT model and SQuAD files so small that a run takes seconds.
+
+Environment: BERTFT_BINARY names the program (else build/bert-finetune of this checkout). Tests that
+need BERTFT_DATA_DIR or BERTFT_MINILM_DIR skip without.
+"""
+
+import array
+import contextlib
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import string
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("BERTFT_BINARY", str(ROOT / "build" / "bert-finetune"))
+
+# Starting takes 0.35 s of it (LibTorch's libraries); processor time, since test machines are busy.
+MAX_CPU_S_OF_A_REFUSAL = 1.5
+
+MAX_POSITIONS = 128
+HIDDEN, LAYERS, HEADS, INTERMEDIATE = 64, 2, 4, 128
+
+
+# ---- the program ----
+
+class Result:
+    def __init__(self, code, out, err, cpu_s=0.0):
+        self.code, self.out, self.err, self.cpu_s = code, out, err, cpu_s
+
+    def __repr__(self):
+        return f"exit code {self.code}\n--- stdout ---\n{self.out}\n--- stderr ---\n{self.err}"
+
+
+def environment(extra=None):
+    """This process's environment without variables that the program reads, plus `extra`."""
+    clean = {k: v for k, v in os.environ.items()
+             if not k.startswith(("BERT_FINETUNE_", "SLURM_")) and k != "WORLD_SIZE"}
+    clean.setdefault("OMP_NUM_THREADS", "2")
+    clean.update(extra or {})
+    return clean
+
+
+def start(*args, cwd, env=None, **popen):
+    popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
+    return subprocess.Popen([BINARY, *map(str, args)], cwd=cwd, env=environment(env), **popen)
+
+
+def wait(process, timeout=60):
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    return Result(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+
+def run(*args, cwd, env=None, timeout=60, **popen):
+    def cpu_s():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = cpu_s()
+    result = wait(start(*args, cwd=cwd, env=env, **popen), timeout)
+    result.cpu_s = cpu_s() - before
+    return result
+
+
+# ---- data ----
+
+WARES = ["salt", "wool", "honey", "amber", "copper", "linen", "cheese", "glass"]
+MONTHS = ["march", "april", "may", "june", "july", "august"]
+SYLLABLES = ["bar", "den", "fel", "gor", "hal", "kim", "lor", "mar", "nes", "pol", "rin", "sol", "tam", "vel"]
+
+
+def _name(rng):
+    return "".join(rng.sample(SYLLABLES, 2)).capitalize()
+
+
+def _paragraph(rng, prefix):
+    town, river, founder, ware, month = _name(rng), _name(rng), _name(rng), rng.choice(WARES), rng.choice(MONTHS)
+    year = str(rng.randrange(1100, 1900))
+    context = (f"{town} is a small town on the river {river}. It was founded by {founder} in the year {year}, after "
+               f"the great fire. Every {month} the people of {town} sell {ware} at the market by the old bridge.")
+
+    def qa(number, question, answer):
+        answers = [{"text": answer, "answer_start": context.index(answer)}] if answer else []
+        return {"id": f"{prefix}-{number}", "question": question, "answers": answers, "is_impossible": not answer}
+
+    return {"context": context, "qas": [
+        qa(0, f"Which river flows by {town}?", river),
+        qa(1, f"Who founded {town}?", founder),
+        qa(2, f"In which year was {town} founded?", year),
+        qa(3, f"What do the people of {town} sell?", ware),
+        qa(4, f"Who burned the bridge of {town}?", None)]}
+
+
+def squad(num_paragraphs, seed):
+    """A SQuAD 2.0 document of five questions a paragraph, one of them unanswerable."""
+    rng = random.Random(seed)
+    paragraphs = [_paragraph(rng, f"q{seed}-{i}") for i in range(num_paragraphs)]
+    return {"version": "v2.0", "data": [{"title": "Towns", "paragraphs": paragraphs}]}
+
+
+def questions_of(document):
+    return [qa for article in document["data"] for p in article["paragraphs"] for qa in p["qas"]]
+
+
+def write_json(path, value):
+    pathlib.Path(path).write_text(json.dumps(value), encoding="utf-8")
+    return pathlib.Path(path)
+
+
+# ---- a model ----
+
+def vocabulary():
+    characters = string.ascii_lowercase + string.digits + string.punctuation
+    documents = json.dumps([squad(4, 0), WARES, MONTHS]).lower()
+    words = sorted(set(re.findall(r"[a-z]{2,}", documents)) | set(SYLLABLES))
+    return (["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + list(characters) + words
+            + ["##" + c for c in string.ascii_lowercase + string.digits] + ["##" + s for s in SYLLABLES])
+
+
+def model_config(vocab_size, **changes):
+    return {"architectures": ["BertModel"], "model_type": "bert", "vocab_size": vocab_size, "hidden_size": HIDDEN,
+            "num_hidden_layers": LAYERS, "num_attention_heads": HEADS, "intermediate_size": INTERMEDIATE,
+            "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1,
+            "max_position_embeddings": MAX_POSITIONS, "type_vocab_size": 2, "initializer_range": 0.02,
+            "layer_norm_eps": 1e-12, "pad_token_id": 0, **changes}
+
+
+def weight_shapes(vocab_size):
+    shapes = {"embeddings.word_embeddings.weight": (vocab_size, HIDDEN),
+              "embeddings.position_embeddings.weight": (MAX_POSITIONS, HIDDEN),
+              "embeddings.token_type_embeddings.weight": (2, HIDDEN)}
+
+    def linear(name, outputs, inputs):
+        shapes[name + ".weight"], shapes[name + ".bias"] = (outputs, inputs), (outputs,)
+
+    def layer_norm(name):
+        shapes[name + ".LayerNorm.weight"] = shapes[name + ".LayerNorm.bias"] = (HIDDEN,)
+
+    layer_norm("embeddings")
+    for layer in (f"encoder.layer.{i}." for i in range(LAYERS)):
+        for part in ("query", "key", "value"):
+            linear(layer + "attention.self." + part, HIDDEN, HIDDEN)
+        linear(layer + "attention.output.dense", HIDDEN, HIDDEN)
+        layer_norm(layer + "attention.output")
+        linear(layer + "intermediate.dense", INTERMEDIATE, HIDDEN)
+        linear(layer + "output.dense", HIDDEN, INTERMEDIATE)
+        layer_norm(layer + "output")
+    return shapes
+
+
+def write_safetensors(path, tensors):
+    """tensors: name -> (shape, bytes of float32)."""
+    header, offset = {}, 0
+    for name, (shape, data) in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(d for _, d in tensors.values()))
+
+
+def random_weights(vocab_size, seed=1):
+    rng = random.Random(seed)
+
+    def values(name, count):
+        if name.endswith("bias"):
+            return array.array("f", bytes(4 * count))
+        if "LayerNorm" in name:
+            return array.array("f", [1.0]) * count
+        return array.array("f", (rng.gauss(0.0, 0.05) for _ in range(count)))
+
+    return {name: (shape, values(name, shape[0] * (shape[1] if len(shape) > 1 else 1)).tobytes())
+            for name, shape in weight_shapes(vocab_size).items()}
+
+
+def make_model(directory):
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True)
+    pieces = vocabulary()
+    (directory / "vocab.txt").write_text("".join(piece + "\n" for piece in pieces), encoding="utf-8")
+    write_json(directory / "tokenizer_config.json", {"tokenizer_class": "BertTokenizer", "do_lower_case": True})
+    write_json(directory / "config.json", model_config(len(pieces)))
+    write_safetensors(directory / "model.safetensors", random_weights(len(pieces)))
+    return directory
+
+
+# ---- the test case ----
+
+class EndToEndTest(unittest.TestCase):
+    """Each class has one folder with model/, train.json and dev.json; each test an own empty folder, self.cwd."""
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.access(BINARY, os.X_OK):
+            raise RuntimeError(f"BERTFT_BINARY: {BINARY} is no program; build bert-finetune first")
+        cls.shared = pathlib.Path(tempfile.mkdtemp(prefix="bertft-e2e-"))
+        cls.addClassCleanup(shutil.rmtree, cls.shared, ignore_errors=True)
+        cls.model = make_model(cls.shared / "model")
+        cls.train_file = write_json(cls.shared / "train.json", squad(12, seed=11))
+        cls.dev_file = write_json(cls.shared / "dev.json", squad(4, seed=22))
+
+    def setUp(self):
+        self.cwd = pathlib.Path(tempfile.mkdtemp(dir=self.shared))
+
+    def run_program(self, *args, **options):
+        return run(*args, **{"cwd": self.cwd, **options})
+
+    def training(self, *flags, model=None, train=None, output="run"):
+        """Arguments of a training run of a few steps."""
+        return ["--model-name-or-path", str(model or self.model), "--train-file", str(train or self.train_file),
+                "--output-dir", output, "--max-seq-length", "64", "--doc-stride", "16", "--device", "cpu",
+                "--learning-rate", "1e-3", "--max-steps", "4", "--logging-steps", "1", *map(str, flags)]
+
+    def trained(self, *flags, **options):
+        """The result of a training run, which must succeed."""
+        result = self.run_program(*self.training(*flags, **options))
+        self.assertEqual(result.code, 0, result)
+        return result
+
+    def assert_refused(self, result, code, *texts, max_lines=3):
+        """One to three lines on stderr that hold `texts`, nothing on stdout, and quickly."""
+        self.assertEqual(result.code, code, result)
+        self.assertEqual(result.out, "", result)
+        lines = result.err.splitlines()
+        self.assertTrue(1 <= len(lines) <= max_lines, result)
+        self.assertRegex(result.err, r"(?m)^(error: |[^ ]+:\d+:\d+: error: )", result)
+        self.assertNotRegex(result.err, r"\r|\x1b|terminate called|std::|\.cpp|c10::", result)
+        for text in texts:
+            self.assertIn(text, result.err, result)
+        if result.cpu_s:
+            self.assertLess(result.cpu_s, MAX_CPU_S_OF_A_REFUSAL, result)
+
+    def assert_training_refused(self, arguments, code, *texts, **options):
+        """assert_refused, and no file or folder came into being."""
+        before = tree(self.cwd)
+        self.assert_refused(self.run_program(*arguments, **options), code, *texts)
+        self.assertEqual(tree(self.cwd), before)
+
+    @contextlib.contextmanager
+    def started(self, *args, **options):
+        """A process that does not outlive the test."""
+        process = start(*args, **{"cwd": self.cwd, **options})
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+
+
+def tree(directory):
+    """Every path below a folder, with the content of files."""
+    directory = pathlib.Path(directory)
+    return {str(p.relative_to(directory)): p.read_bytes() if p.is_file() else None for p in directory.rglob("*")}
+
+
+def names(directory):
+    return sorted(p.name for p in pathlib.Path(directory).iterdir())
+
+
+def metric_lines(run_directory, kind=None, timing=False):
+    """Objects of metrics.jsonl; timings differ from run to run and are left out."""
+    lines = [json.loads(line) for line in (pathlib.Path(run_directory) / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        if not timing:
+            del line["timing"]
+    return [line for line in lines if kind in (None, line["kind"])]
+
+
+def newest_checkpoint(run_directory):
+    """(step, path), or None."""
+    found = [(int(p.name.rpartition("-")[2]), p) for p in pathlib.Path(run_directory).glob("checkpoint-*")]
+    return max(found, default=None)
+
+
+def wait_until(condition, timeout=30):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("waited in vain")
+        time.sleep(0.002)
+
+
+def main():
+    unittest.main(verbosity=2)
