@@ -65,7 +65,8 @@ struct Trainer::Impl {
   void note_evaluation(const eval::Answers& answers, double runtime_s);
   Outcome finish(Outcome::Kind kind);
   std::string publish_final_model();
-  void evaluate_final_model(const std::string& model_directory);
+  // Adds its rows to the final summary.
+  void evaluate_final_model(const std::string& model_directory, report::RunFinished& finished);
 
   template <class Event>
   void emit(const Event& event) {
@@ -265,7 +266,7 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
   if (kind == Outcome::Kind::kStoppedEarly) finished.outcome = "stopped early";
   write_train_results(s.run_directory, state, s.plan, finished.runtime_s, num_features);
   outcome.model_directory = publish_final_model();
-  if (s.validation != nullptr) evaluate_final_model(outcome.model_directory);
+  if (s.validation != nullptr) evaluate_final_model(outcome.model_directory, finished);
   finished.rows.emplace_back("model", outcome.model_directory + "  (loads with from_pretrained)");
   emit(finished);
   return outcome;
@@ -280,7 +281,7 @@ std::string Trainer::Impl::publish_final_model() {
   return s.run_directory;
 }
 
-void Trainer::Impl::evaluate_final_model(const std::string& model_directory) {
+void Trainer::Impl::evaluate_final_model(const std::string& model_directory, report::RunFinished& finished) {
   const bool best_was_loaded = s.options.load_best_model_at_end && state.best_step && *state.best_step != state.step;
   if (best_was_loaded || answers_step != state.step) newest_answers = evaluate();
   if (!newest_answers) return;  // interrupted; the model stands, its evaluation can be had by `eval`
@@ -288,6 +289,12 @@ void Trainer::Impl::evaluate_final_model(const std::string& model_directory) {
   eval::write_prediction_files(model_directory, "eval_", s.validation->dataset, newest_answers->predictions,
                                s.validation->with_negative);
   write_eval_results(model_directory, metrics, newest_answers->loss, s.plan.epoch_after(state.step));
+  finished.rows.emplace_back("result", fmt::format("exact {:.1f}  f1 {:.1f}  at threshold {:g}", metrics.exact, metrics.f1,
+                                                   s.validation->null_score_diff_threshold));
+  if (metrics.best) {
+    finished.rows.emplace_back("best", fmt::format("exact {:.1f}  f1 {:.1f}  at their best thresholds; {:.3f} for f1 is kept in the checkpoint",
+                                                   metrics.best->exact, metrics.best->f1, metrics.best->f1_threshold));
+  }
 }
 
 }  // namespace bertft::train
