@@ -54,7 +54,7 @@ std::vector<std::string> take_log_flags(std::vector<std::string> args) {
     args.erase(found, args.end());
   };
   take("-q", log::Level::kWarn);
-  take("-qq", log::Level::kQuiet);
+  take("-qq", log::Level::kError);
   take("-v", log::Level::kDebug);
   return args;
 }

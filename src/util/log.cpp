@@ -58,11 +58,17 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t formatted;
-    formatter_->format(message, formatted);
     std::string bytes = status_line_.empty() ? "" : kEraseLine;
-    if (is_terminal_ && message.level == spdlog::level::warn) bytes += "warning: ";
-    bytes.append(formatted.data(), formatted.size());
+    if (message.level == spdlog::level::err) {
+      // An error is the program's last word, in the form FILE:LINE:COL: error: that editors know.
+      bytes.append(message.payload.data(), message.payload.size());
+      bytes += '\n';
+    } else {
+      spdlog::memory_buf_t formatted;
+      formatter_->format(message, formatted);
+      if (is_terminal_ && message.level == spdlog::level::warn) bytes += "warning: ";
+      bytes.append(formatted.data(), formatted.size());
+    }
     bytes += status_line_;
     write_to_stderr(bytes);
   }

@@ -135,7 +135,7 @@ TEST(Log, ShowsFromTheLevelOn) {
   EXPECT_THAT(speak_at(log::Level::kInfo), HasSubstr("info I\n"));
   EXPECT_THAT(speak_at(log::Level::kWarn), Not(HasSubstr("info I\n")));
   EXPECT_THAT(speak_at(log::Level::kWarn), HasSubstr("warning W\n"));
-  EXPECT_THAT(speak_at(log::Level::kError), MatchesRegex("[^\n]*error E\n"));
+  EXPECT_EQ(speak_at(log::Level::kError), "E\n");
   EXPECT_EQ(speak_at(log::Level::kQuiet), "");
 }
 

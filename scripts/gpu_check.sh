@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Everything that needs a GPU, in one short visit: build check, the tests, a training run and
+# the timed step beside the Hugging Face loop. Prints one table; exits non-zero on a failure.
+# Not yet run on a GPU.
+#
+#   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh [MODEL_DIR]     default: build/minilm
+set -uo pipefail
+cd "$(dirname "$0")/.."
+model=${1:-build/minilm}
+data=${BERTFT_DATA_DIR:?set it to the folder of the real data}
+out=${OUT:-build/gpu-check}
+mkdir -p "$out"
+failed=0
+row() { printf '%-34s %s\n' "$1" "$2"; }
+check() {  # NAME COMMAND...
+  local name=$1 start=$SECONDS; shift
+  if "$@" > "$out/${name// /-}.log" 2>&1; then row "$name" "ok, $((SECONDS - start)) s"; else
+    row "$name" "FAILED (see $out/${name// /-}.log)"; failed=1; fi
+}
+figures() {  # NAME COMMAND...: prints features/s and peak memory of the JSON line
+  local name=$1; shift
+  "$@" > "$out/${name// /-}.json" 2> "$out/${name// /-}.log" || { row "$name" FAILED; failed=1; return; }
+  row "$name" "$(grep -o '"features_per_s_median_step": [0-9.]*\|"peak_[a-z_]*": [0-9.]*' "$out/${name// /-}.json" | tr '\n' ' ')"
+}
+
+nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader || { echo "no GPU here" >&2; exit 69; }
+check "set-up" scripts/setup.sh --tests
+check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_DATA_DIR="$data"
+check "build of the benchmark" ninja -C build step_bench
+check "device is found" build/bert-finetune --config configs/quickstart.yaml --device cuda --dry-run --output-dir "$out/dry"
+check "tests with label gpu" ctest --test-dir build -L gpu --output-on-failure --no-tests=ignore
+for precision in true false; do
+  check "quickstart on cuda, bf16 $precision" build/bert-finetune --config configs/quickstart.yaml --device cuda \
+    --set bf16=$precision --output-dir "$out/run-$precision" --overwrite
+done
+check "micro-batches of 4" build/bert-finetune --config configs/quickstart.yaml --device cuda --set bf16=true \
+  --micro-batch-features 4 --output-dir "$out/run-micro" --overwrite
+train=$data/squad/squad-v2.0-train-10k.json
+for precision in "" --bf16; do
+  figures "ours ${precision:-fp32}" build/scripts/bench/step_bench --model "$model" --train "$train" --max-steps 40 --batch 32 --device cuda $precision
+  figures "hugging face ${precision:-fp32}" build/peers/bin/python scripts/bench/hf_train.py --model "$model" \
+    --train "$train" --steps-only --max-steps 40 --batch 32 --device cuda $precision
+done
+exit $failed
