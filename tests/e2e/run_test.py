@@ -129,7 +129,8 @@ class Use(EndToEndTest):
         self.assertEqual({k: v for k, v in metrics.items() if not k.startswith("best_")}, json.loads(scored.out))
 
     def test_eval_refuses_a_base_model(self):
-        self.assert_refused(self.run_program("eval", self.model, "--data", self.dev_file), 65, "qa_outputs")
+        self.assert_refused(self.run_program("eval", self.model, "--data", self.dev_file, "--max-seq-length", "64",
+                                             "--doc-stride", "16"), 65, "qa_outputs")
 
     def test_predict_answers_from_the_context(self):
         (self.cwd / "context.txt").write_text("The ferry to Barden sells salt in march.")
