@@ -1,0 +1,57 @@
+#include "bertft/train/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "bertft/util/error.h"
+
+namespace bertft::train {
+namespace {
+
+TrainOptions options(std::int64_t batch, std::int64_t accumulation, double epochs) {
+  TrainOptions o;
+  o.per_device_train_batch_size = batch;
+  o.gradient_accumulation_steps = accumulation;
+  o.num_train_epochs = epochs;
+  return o;
+}
+
+TEST(Plan, CountsTheLastPartialBatchAndAccumulation) {
+  const Plan plan = make_plan(20, options(4, 3, 2));
+  EXPECT_EQ(plan.steps_per_epoch, 2);
+  EXPECT_EQ(plan.total_steps, 4);  // as transformers 5.17 counts this case (PARITY P4)
+}
+
+TEST(Plan, ReadsIntervalsBelowOneAsShares) {
+  TrainOptions o = options(10, 1, 1);
+  o.logging_steps = 0.25;
+  o.save_steps = 0.001;
+  const Plan plan = make_plan(100, o);
+  EXPECT_EQ(plan.logging_steps, 3);
+  EXPECT_EQ(plan.save_steps, 1);
+  EXPECT_EQ(plan.eval_steps, 3);  // unset: logging_steps
+}
+
+TEST(Plan, RefusesToDropEverything) {
+  TrainOptions o = options(8, 1, 1);
+  o.dataloader_drop_last = true;
+  EXPECT_THROW(make_plan(7, o), DataError);
+}
+
+TEST(DataOrder, VisitsEachFeatureOnceAnEpochInAnotherOrderEachTime) {
+  const Plan plan = make_plan(20, options(4, 2, 2));
+  DataOrder order(plan, 42);
+  std::vector<std::vector<std::uint32_t>> epochs(2);
+  for (std::int64_t step = 0; step < plan.total_steps; ++step) {
+    const auto windows = order.windows(step);
+    auto& seen = epochs[static_cast<std::size_t>(step / plan.steps_per_epoch)];
+    seen.insert(seen.end(), windows.begin(), windows.end());
+  }
+  EXPECT_NE(epochs[0], epochs[1]);
+  for (auto& epoch : epochs) {
+    std::sort(epoch.begin(), epoch.end());
+    for (std::uint32_t i = 0; i < 20; ++i) EXPECT_EQ(epoch[i], i);
+  }
+}
+
+}  // namespace
+}  // namespace bertft::train
