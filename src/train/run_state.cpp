@@ -45,7 +45,6 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"steps_since_log", state.steps_since_log},
                     {"loss_since_log", state.loss_since_log},
                     {"loss_total", state.loss_total},
-                    {"last_evaluation", state.last_evaluation},
                     {"evaluations_without_gain", state.evaluations_without_gain},
                     {"best_threshold", or_null(state.best_threshold)},
                     {"micro_batch_tokens", or_null(state.micro_batch_tokens)}};
@@ -88,7 +87,6 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.steps_since_log = required_integer(own, "steps_since_log", path);
   state.loss_since_log = number_member(own, "loss_since_log", path).value_or(0);
   state.loss_total = number_member(own, "loss_total", path).value_or(0);
-  state.last_evaluation = required_integer(own, "last_evaluation", path);
   state.evaluations_without_gain = required_integer(own, "evaluations_without_gain", path);
   state.best_threshold = number_member(own, "best_threshold", path);
   state.micro_batch_tokens = integer_member(own, "micro_batch_tokens", path);

@@ -112,10 +112,6 @@ Outcome Trainer::run() { return impl_->run(); }
 Outcome Trainer::Impl::run() {
   const SignalGuard signals;
   if (s.options.eval_on_start && s.validation != nullptr && state.step == 0) evaluate();
-  // A signal may have cut off the evaluation that was due at the step we go on from.
-  if (state.last_evaluation != state.step && state.step > 0 && !evaluate_if_due()) {
-    return finish(Outcome::Kind::kStoppedEarly);
-  }
   while (state.step < s.plan.total_steps && SignalGuard::received() == 0) {
     train_step();
     log_if_due();
@@ -190,7 +186,6 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
   history["step"] = state.step;
   state.log_history.push_back(history);
   if (metrics.best) state.best_threshold = metrics.best->f1_threshold;
-  state.last_evaluation = state.step;
   // The untrained model is no candidate: a run's result is something it trained.
   const bool is_best = state.step > 0 && is_better(json, s.options, state.best_metric);
   if (is_best) {

@@ -28,7 +28,6 @@ struct RunState {
   double loss_total = 0;                      // sum over all steps
   std::optional<double> best_metric;
   std::optional<std::int64_t> best_step;
-  std::int64_t last_evaluation = 0;           // step of it; 0: none yet
   std::int64_t evaluations_without_gain = 0;
   std::optional<double> best_threshold;       // for f1, of the last evaluation
   std::optional<std::int64_t> micro_batch_tokens;
