@@ -22,4 +22,5 @@ ninja -C build/fuzz --quiet
 
 BERTFT_TARGET=all scripts/build.sh -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
   -DBERTFT_FUZZ_DIR="$PWD/build/fuzz/tests/fuzz"
+export BERTFT_MINILM_DIR="$PWD/build/minilm" BERTFT_UNPACKED_DIR="$PWD/build/data"
 ctest --test-dir build --output-on-failure "$@"
