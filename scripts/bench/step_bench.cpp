@@ -5,16 +5,15 @@
 // The batches are those of `scripts/bench/hf_train.py --steps-only` with the same --train, --max-steps, --batch and
 // --seed, so that the two can be compared step by step. Dropout is as the model's config.json says. Two more steps
 // than asked for are run first and not counted. Figures are printed as one JSON line.
+#include <ATen/Parallel.h>
 #include <sys/resource.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <exception>
 #include <iostream>
 #include <numeric>
-
-#include <ATen/Parallel.h>
-#include <CLI/CLI.hpp>
 
 #include "bertft/data/order.h"
 #include "bertft/optim/schedule.h"
@@ -98,16 +97,17 @@ std::vector<Step> run_steps(const Arguments& a, const device::Device& device, co
   for (std::int64_t i = -kWarmUpSteps; i < a.max_steps; ++i) {
     const std::size_t begin = static_cast<std::size_t>(std::max<std::int64_t>(i, 0)) * batch_size % order.size();
     const auto windows = std::span(order).subspan(begin, std::min(batch_size, order.size() - begin));
-    const double rate = i < 0 ? 0.0  // leaves the weights as they are
-                              : options.learning_rate *
-                                    optim::schedule_factor(optim::Schedule::kLinear, i, /*warmup=*/0, a.max_steps);
+    const double rate =
+        i < 0 ? 0.0  // leaves the weights as they are
+              : options.learning_rate * optim::schedule_factor(optim::Schedule::kLinear, i, /*warmup=*/0, a.max_steps);
     const double user_before = user_seconds();
     const auto before = std::chrono::steady_clock::now();
     const train::StepResult result = engine.run(windows, i + kWarmUpSteps, rate);
     device::synchronize(device);
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - before;
     if (i < 0) continue;
-    steps.push_back({elapsed.count(), user_seconds() - user_before, result.loss, result.num_features, result.num_tokens});
+    steps.push_back(
+        {elapsed.count(), user_seconds() - user_before, result.loss, result.num_features, result.num_tokens});
   }
   return steps;
 }

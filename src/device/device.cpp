@@ -1,7 +1,5 @@
 #include "bertft/device/device.h"
 
-#include <sys/resource.h>
-
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -9,6 +7,7 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <torch/version.h>
 
 #include "bertft/util/error.h"
@@ -18,7 +17,9 @@ namespace {
 
 constexpr int kAmpereMajor = 8;
 
-bool gpu_available() { return c10::cuda::device_count() > 0; }
+bool gpu_available() {
+  return c10::cuda::device_count() > 0;
+}
 
 Device select_cpu(const DeviceOptions& options) {
   Device device;
@@ -82,8 +83,9 @@ std::uint64_t peak_memory_bytes(const Device& device) {
 
 std::string library_versions() {
   const auto& context = at::globalContext();
-  return fmt::format("LibTorch {}\nCUDA runtime {}, cuDNN {}\n{}", TORCH_VERSION, context.versionRuntimeCuDNN() > 0 ? context.versionCUDART() : 0,
-                     context.versionRuntimeCuDNN(), at::show_config());
+  return fmt::format("LibTorch {}\nCUDA runtime {}, cuDNN {}\n{}", TORCH_VERSION,
+                     context.versionRuntimeCuDNN() > 0 ? context.versionCUDART() : 0, context.versionRuntimeCuDNN(),
+                     at::show_config());
 }
 
 }  // namespace bertft::device

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <utility>
-
-#include <ATen/core/Tensor.h>
 
 #include "bertft/device/device.h"
 #include "model/dropout.h"

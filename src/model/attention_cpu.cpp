@@ -1,10 +1,9 @@
-#include <cmath>
-
-#include <ATen/Parallel.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
+
+#include <cmath>
 
 #include "model/attention.h"
 #include "model/cpu_target.h"
@@ -32,21 +31,23 @@ Head head_of(std::int64_t item, std::int64_t head_size, const DeviceBatch& batch
   return {begin, end - begin, head * head_size, head_size, sequence, head};
 }
 
-// Calls work(head, scores, other) for every head with two fp32 scratch matrices [l, l].
+// Calls work(head, square) for every head, where square(0), square(1), ... are the thread's
+// `num_squares` fp32 scratch matrices [l, l].
 template <class Work>
-void for_each_head(std::int64_t num_heads, std::int64_t head_size, const DeviceBatch& batch, const Work& work) {
+void for_each_head(std::int64_t num_heads, std::int64_t head_size, std::int64_t num_squares, const DeviceBatch& batch,
+                   const Work& work) {
   const std::int64_t items = batch.num_sequences() * num_heads;
   const std::int64_t area = batch.max_length * batch.max_length;
   const std::int64_t grain = (items + at::get_num_threads() - 1) / at::get_num_threads();
   at::parallel_for(0, items, grain, [&](std::int64_t first, std::int64_t last) {
     at::AutoDispatchBelowADInplaceOrView no_autograd;
-    const at::Tensor scratch = at::empty({2, area}, at::kFloat);
+    const at::Tensor scratch = at::empty({num_squares, area}, at::kFloat);
     for (std::int64_t item = first; item < last; ++item) {
       const Head head = head_of(item, head_size, batch);
       const auto square = [&](std::int64_t which) {
         return scratch.select(0, which).narrow(0, 0, head.length * head.length).view({head.length, head.length});
       };
-      work(head, square(0), square(1));
+      work(head, square);
     }
   });
 }
@@ -100,15 +101,18 @@ std::uint64_t draw_row(const Head& head, std::int64_t query) {
   return static_cast<std::uint64_t>(head.head * head.length + query);
 }
 
-float score_scale(const Head& head) { return 1.0F / std::sqrt(static_cast<float>(head.size)); }
+float score_scale(const Head& head) {
+  return 1.0F / std::sqrt(static_cast<float>(head.size));
+}
 
 }  // namespace
 
 AttentionForward attention_forward_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                                        const AttentionShape& shape, const DropoutSite& site, const DeviceBatch& batch) {
   AttentionForward result{at::empty_like(q), at::empty({shape.num_heads, q.size(0)}, at::kFloat)};
-  for_each_head(shape.num_heads, q.size(1) / shape.num_heads, batch, [&](const Head& head, at::Tensor scores, at::Tensor) {
+  const auto work = [&](const Head& head, const auto& square) {
     const std::int64_t l = head.length;
+    at::Tensor scores = square(0);
     at::mm_out(scores, head.as_float(q), head.as_float(k).t());
     float* log_sums = result.log_sums.mutable_data_ptr<float>() + head.head * q.size(0) + head.begin;
     std::vector<float> multipliers(static_cast<std::size_t>(l));
@@ -130,7 +134,8 @@ AttentionForward attention_forward_cpu(const at::Tensor& q, const at::Tensor& k,
     } else {
       out.copy_(at::mm(scores, head.as_float(v)));
     }
-  });
+  };
+  for_each_head(shape.num_heads, q.size(1) / shape.num_heads, /*num_squares=*/1, batch, work);
   return result;
 }
 
@@ -138,8 +143,9 @@ AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tens
                                       const at::Tensor& v, const AttentionForward& forward, const AttentionShape& shape,
                                       const DropoutSite& site, const DeviceBatch& batch) {
   AttentionGrads grads{at::empty_like(q), at::empty_like(k), at::empty_like(v)};
-  const auto work = [&](const Head& head, at::Tensor probabilities, at::Tensor grad_scores) {
+  const auto work = [&](const Head& head, const auto& square) {
     const std::int64_t l = head.length;
+    at::Tensor probabilities = square(0), grad_scores = square(1), dropped = square(2);
     const at::Tensor q_head = head.as_float(q), k_head = head.as_float(k);
     const at::Tensor grad_head = head.as_float(grad_out).contiguous();
     const at::Tensor out_head = head.as_float(forward.out).contiguous();
@@ -147,7 +153,6 @@ AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tens
     at::mm_out(grad_scores, grad_head, head.as_float(v).t());  // of the dropped probabilities, so far
     const float* log_sums = forward.log_sums.const_data_ptr<float>() + head.head * q.size(0) + head.begin;
     std::vector<float> multipliers(static_cast<std::size_t>(l), 1.0F);
-    const at::Tensor dropped = at::empty({l, l}, at::kFloat);
     for (std::int64_t i = 0; i < l; ++i) {
       float* p = probabilities.mutable_data_ptr<float>() + i * l;
       float* g = grad_scores.mutable_data_ptr<float>() + i * l;
@@ -166,7 +171,7 @@ AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tens
     head.of(grads.q).copy_(at::mm(grad_scores, k_head));
     head.of(grads.k).copy_(at::mm(grad_scores.t(), q_head));
   };
-  for_each_head(shape.num_heads, q.size(1) / shape.num_heads, batch, work);
+  for_each_head(shape.num_heads, q.size(1) / shape.num_heads, /*num_squares=*/3, batch, work);
   return grads;
 }
 

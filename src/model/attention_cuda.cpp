@@ -1,8 +1,8 @@
-#include <mutex>
-
 #include <ATen/Context.h>
 #include <ATen/ops/_efficient_attention_forward.h>
 #include <ATen/ops/_flash_attention_forward.h>
+
+#include <mutex>
 
 #include "model/attention.h"
 
@@ -35,7 +35,8 @@ at::Tensor attention_cuda(const at::Tensor& q, const at::Tensor& k, const at::Te
     if (site.active()) seek_generator(q, site.key, before * kFlashOffsetPerHead);
     const std::vector<std::int64_t> heads = {tokens, num_heads, size};
     return std::get<0>(at::_flash_attention_forward(q.view(heads), k.view(heads), v.view(heads), batch.cu_seqlens,
-                                                    batch.cu_seqlens, batch.max_length, batch.max_length, dropout, /*is_causal=*/false,
+                                                    batch.cu_seqlens, batch.max_length, batch.max_length, dropout,
+                                                    /*is_causal=*/false,
                                                     /*return_debug_mask=*/false))
         .reshape({tokens, num_heads * size});
   }

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <utility>
-
 #include <ATen/core/ivalue.h>
 #include <torch/custom_class.h>
+
+#include <utility>
 
 namespace bertft::model {
 

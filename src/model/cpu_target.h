@@ -1,5 +1,11 @@
 #pragma once
 
+#include <ATen/Parallel.h>
+
+#ifndef INTRA_OP_PARALLEL
+#error "at::parallel_for is a serial loop in files that are compiled without OpenMP"
+#endif
+
 // One function, compiled for several instruction sets; the loader picks the widest that the
 // machine has. Results agree between the clones for integers; for floating point within the
 // rounding of fused multiply-add, so that one machine always gives the same bits.

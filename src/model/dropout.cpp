@@ -13,7 +13,8 @@ using torch::autograd::variable_list;
 at::Tensor apply_mask(const at::Tensor& x, const at::Tensor& residual, at::ScalarType out_type, const DropoutSite& site,
                       const DeviceBatch& batch) {
   if (x.is_cuda()) {
-    return dropout_add_cuda(x, residual, out_type, site, {batch.sequence_of_row, batch.positions, batch.first_in_batch});
+    return dropout_add_cuda(x, residual, out_type, site,
+                            {batch.sequence_of_row, batch.positions, batch.first_in_batch});
   }
   return dropout_add_cpu(x, residual, out_type, site, batch);
 }
@@ -24,8 +25,8 @@ struct Replay {
 };
 
 struct DropoutAdd : torch::autograd::Function<DropoutAdd> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
-                            const std::optional<at::Tensor>& added, const DropoutSite& site, const DeviceBatch& batch) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const std::optional<at::Tensor>& added,
+                            const DropoutSite& site, const DeviceBatch& batch) {
     const at::Tensor residual = added.value_or(at::Tensor());
     ctx->saved_data["replay"] = hold(Replay{site, batch});
     ctx->saved_data["x_type"] = static_cast<std::int64_t>(x.scalar_type());

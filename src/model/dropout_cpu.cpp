@@ -1,9 +1,9 @@
+#include <ATen/Dispatch.h>
+#include <ATen/ops/empty.h>
+
+#include <algorithm>
 #include <array>
 #include <cstring>
-
-#include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 
 #include "model/cpu_target.h"
 #include "model/dropout.h"

@@ -22,8 +22,8 @@ __global__ void dropout_add_kernel(const X* x, const float* residual, const std:
   const std::int64_t row = quad / quads_per_row;
   const std::int64_t column = quad % quads_per_row * 4;
   const std::uint64_t sequence_key = device::fold(key, static_cast<std::uint64_t>(first_in_batch + sequence[row]));
-  const std::uint64_t draws = device::draw4(sequence_key, static_cast<std::uint64_t>(position[row]),
-                                            static_cast<std::uint64_t>(column));
+  const std::uint64_t draws =
+      device::draw4(sequence_key, static_cast<std::uint64_t>(position[row]), static_cast<std::uint64_t>(column));
   for (int lane = 0; lane < 4; ++lane) {
     const std::int64_t i = row * quads_per_row * 4 + column + lane;
     const auto drawn = static_cast<std::uint32_t>(draws >> (16 * lane)) & 0xffffU;

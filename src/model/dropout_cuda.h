@@ -2,9 +2,9 @@
 
 // C++17: the .cu file that implements dropout_add_cuda includes this.
 
-#include <cstdint>
-
 #include <ATen/core/Tensor.h>
+
+#include <cstdint>
 
 #include "bertft/device/counter_rng.h"
 
@@ -13,8 +13,8 @@ namespace bertft::model {
 /// One place of the network where elements are dropped. The mask of an element depends on
 /// the key, its sequence's place in the effective batch, and its place in the sequence.
 struct DropoutSite {
-  device::DropoutRate rate;   // threshold 0: nothing is dropped
-  std::uint64_t key = 0;      // folded from seed, step, layer and site
+  device::DropoutRate rate;  // threshold 0: nothing is dropped
+  std::uint64_t key = 0;     // folded from seed, step, layer and site
 
   bool active() const { return rate.threshold > 0; }
 };

@@ -17,7 +17,9 @@ enum Site : std::uint64_t { kEmbeddingSite = 0, kAttentionSite = 1, kAttentionOu
 class Autocast {
  public:
   explicit Autocast(const device::Device& device)
-      : type_(device.torch_device.type()), was_enabled_(at::autocast::is_autocast_enabled(type_)),
+      : type_(device.torch_device.type()),
+        was_enabled_(at::autocast::is_autocast_enabled(type_)),
+        had_type_(at::autocast::get_autocast_dtype(type_)),
         had_cache_(at::autocast::is_autocast_cache_enabled()) {
     at::autocast::set_autocast_enabled(type_, device.bf16);
     at::autocast::set_autocast_dtype(type_, at::kBFloat16);
@@ -25,6 +27,7 @@ class Autocast {
   }
   ~Autocast() {
     at::autocast::set_autocast_enabled(type_, was_enabled_);
+    at::autocast::set_autocast_dtype(type_, had_type_);
     at::autocast::set_autocast_cache_enabled(had_cache_);
   }
   Autocast(const Autocast&) = delete;
@@ -32,7 +35,9 @@ class Autocast {
 
  private:
   at::DeviceType type_;
-  bool was_enabled_, had_cache_;
+  bool was_enabled_;
+  at::ScalarType had_type_;
+  bool had_cache_;
 };
 
 at::Tensor activate(const at::Tensor& x, weights::EncoderConfig::Activation activation) {
@@ -119,9 +124,9 @@ at::Tensor EncoderLayerImpl::forward(const at::Tensor& hidden, const ForwardCont
   const at::Tensor mixed =
       attention(query_->forward(hidden), key_->forward(hidden), value_->forward(hidden), shape_,
                 context.dropout_site(attention_dropout_, index_, kAttentionSite), batch, context.device);
-  const at::Tensor attended = attention_norm_->forward(
-      dropout_add(attention_output_->forward(mixed), hidden,
-                  context.dropout_site(hidden_dropout_, index_, kAttentionOutputSite), batch));
+  const at::Tensor attended =
+      attention_norm_->forward(dropout_add(attention_output_->forward(mixed), hidden,
+                                           context.dropout_site(hidden_dropout_, index_, kAttentionOutputSite), batch));
   const at::Tensor inner = activate(intermediate_->forward(attended), activation_);
   return output_norm_->forward(dropout_add(output_->forward(inner), attended,
                                            context.dropout_site(hidden_dropout_, index_, kOutputSite), batch));

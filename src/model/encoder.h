@@ -1,8 +1,8 @@
 #pragma once
 
-#include <optional>
-
 #include <torch/torch.h>
+
+#include <optional>
 
 #include "bertft/device/device.h"
 #include "bertft/model/qa_model.h"
@@ -12,7 +12,7 @@ namespace bertft::model {
 
 /// What every layer of one forward pass is told.
 struct ForwardContext {
-  const DeviceBatch& batch;
+  DeviceBatch batch;  // by value: a recomputed layer asks again in the backward pass
   const device::Device& device;
   std::optional<DropoutSeed> dropout;
 

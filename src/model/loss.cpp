@@ -14,10 +14,9 @@ at::Tensor span_loss_sum(const SpanLogits& logits, const DeviceBatch& batch) {
   const at::Tensor largest = at::full({n, 2}, -std::numeric_limits<float>::infinity(), both.options())
                                  .scatter_reduce(0, index, both.detach(), "amax");
   const at::Tensor shifted = at::exp(both - largest.index_select(0, sequence));
-  const at::Tensor log_sum =
-      at::log(at::zeros({n, 2}, both.options()).index_add(0, sequence, shifted)) + largest;
-  const at::Tensor target = at::stack(
-      {logits.start.index_select(0, batch.start_rows), logits.end.index_select(0, batch.end_rows)}, 1);
+  const at::Tensor log_sum = at::log(at::zeros({n, 2}, both.options()).index_add(0, sequence, shifted)) + largest;
+  const at::Tensor target =
+      at::stack({logits.start.index_select(0, batch.start_rows), logits.end.index_select(0, batch.end_rows)}, 1);
   return (log_sum - target).sum() * 0.5;
 }
 

@@ -1,11 +1,10 @@
 #include "bertft/model/qa_model.h"
 
-#include <cstring>
-
-#include <torch/torch.h>
-
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <cstring>
 
 #include "bertft/util/error.h"
 #include "model/encoder.h"
@@ -28,7 +27,10 @@ at::ScalarType scalar_type(weights::DType dtype) {
   }
 }
 
-void fill(at::Tensor parameter, const weights::TensorView& view) {
+void fill(const std::string& name, at::Tensor parameter, const weights::TensorView& view) {
+  if (parameter.sizes() != at::IntArrayRef(view.shape)) {  // copy_() would spread a smaller tensor
+    throw ShapeError(fmt::format("{} has {} values, {} are expected", name, view.num_elements(), parameter.numel()));
+  }
   // Copied first: the bytes of a mapped file need not be aligned for their type.
   at::Tensor raw = at::empty(view.shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
   std::memcpy(raw.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
@@ -50,7 +52,7 @@ QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (auto& [name, parameter] : parameters()) {
     if (const auto found = checkpoint.tensors.find(name); found != checkpoint.tensors.end()) {
-      fill(parameter, found->second);
+      fill(name, parameter, found->second);
     } else if (name == "qa_outputs.weight") {
       parameter.normal_(0, config.initializer_range, generator);
     } else if (name == "qa_outputs.bias") {
@@ -71,7 +73,7 @@ void QaModel::load(const weights::Checkpoint& checkpoint) {
   for (auto& [name, parameter] : parameters()) {
     const auto found = checkpoint.tensors.find(name);
     if (found == checkpoint.tensors.end()) throw WeightsError(fmt::format("tensor {} is missing", name));
-    fill(parameter, found->second);
+    fill(name, parameter, found->second);
   }
 }
 
@@ -86,6 +88,8 @@ std::vector<NamedParameter> QaModel::parameters() const {
   return result;
 }
 
-const weights::EncoderConfig& QaModel::config() const { return impl_->config; }
+const weights::EncoderConfig& QaModel::config() const {
+  return impl_->config;
+}
 
 }  // namespace bertft::model

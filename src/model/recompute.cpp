@@ -29,6 +29,8 @@ struct Recompute : torch::autograd::Function<Recompute> {
 
 }  // namespace
 
-at::Tensor recomputed(const Block& block, const at::Tensor& input) { return Recompute::apply(input, block); }
+at::Tensor recomputed(const Block& block, const at::Tensor& input) {
+  return Recompute::apply(input, block);
+}
 
 }  // namespace bertft::model

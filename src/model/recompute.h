@@ -1,8 +1,8 @@
 #pragma once
 
-#include <functional>
-
 #include <ATen/core/Tensor.h>
+
+#include <functional>
 
 namespace bertft::model {
 

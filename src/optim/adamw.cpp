@@ -1,9 +1,5 @@
 #include "bertft/optim/adamw.h"
 
-#include <algorithm>
-#include <array>
-#include <cctype>
-
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
@@ -13,6 +9,10 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
 
 #include "bertft/util/error.h"
 

@@ -1,0 +1,71 @@
+#include "bertft/device/device.h"
+
+#include <c10/cuda/CUDAFunctions.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bertft/util/error.h"
+
+namespace bertft::device {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+bool has_gpu() {
+  return c10::cuda::device_count() > 0;
+}
+
+DeviceOptions options_for(DeviceChoice choice) {
+  DeviceOptions options;
+  options.device = choice;
+  return options;
+}
+
+TEST(Device, OnTheCpuComputesInFp32UnlessBf16IsAskedFor) {
+  DeviceOptions options = options_for(DeviceChoice::kCpu);
+  EXPECT_FALSE(select_device(options).bf16);
+  EXPECT_THAT(select_device(options).description, HasSubstr("fp32"));
+  options.bf16 = true;
+  const Device device = select_device(options);
+  EXPECT_TRUE(device.bf16);
+  EXPECT_FALSE(device.is_cuda());
+  EXPECT_FALSE(device.has_flash);
+  EXPECT_THAT(device.description, HasSubstr("bf16"));
+}
+
+TEST(Device, AutoTakesTheCpuWhereThereIsNoGpu) {
+  if (has_gpu()) GTEST_SKIP() << "there is a GPU";
+  EXPECT_THAT(select_device(options_for(DeviceChoice::kAuto)).description, StartsWith("CPU, "));
+}
+
+TEST(Device, AutoTakesAGpuWhereThereIsOne) {
+  if (!has_gpu()) GTEST_SKIP() << "there is no GPU";
+  EXPECT_TRUE(select_device(options_for(DeviceChoice::kAuto)).is_cuda());
+}
+
+TEST(Device, CudaWithoutAGpuIsAnErrorThatNamesTheWayOut) {
+  if (has_gpu()) GTEST_SKIP() << "there is a GPU";
+  try {
+    select_device(options_for(DeviceChoice::kCuda));
+    FAIL() << "nothing was thrown";
+  } catch (const DeviceError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("device: cpu"));
+  }
+}
+
+TEST(Device, CountsThePeakMemoryOfTheProcess) {
+  const Device device = select_device(options_for(DeviceChoice::kCpu));
+  const std::uint64_t before = peak_memory_bytes(device);
+  constexpr std::size_t kBytes = std::size_t{512} << 20;
+  const std::vector<char> block(kBytes, 1);
+  EXPECT_GE(peak_memory_bytes(device), before);
+  EXPECT_GE(peak_memory_bytes(device), kBytes);
+}
+
+TEST(Device, NamesTheLibraryVersions) {
+  EXPECT_THAT(library_versions(), StartsWith("LibTorch 2."));
+}
+
+}  // namespace
+}  // namespace bertft::device
