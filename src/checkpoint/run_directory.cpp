@@ -1,6 +1,7 @@
 #include "bertft/checkpoint/run_directory.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -11,10 +12,9 @@
 #include <string_view>
 #include <system_error>
 
-#include <fmt/format.h>
-
 #include "bertft/checkpoint/store.h"
 #include "bertft/util/error.h"
+#include "bertft/util/text.h"
 
 namespace bertft::checkpoint {
 namespace {
@@ -24,17 +24,34 @@ namespace fs = std::filesystem;
 constexpr std::string_view kLockName = "run.lock";
 
 // What a run leaves at the top of its directory, besides checkpoints (CONVENTIONS §3.4).
-constexpr std::array<std::string_view, 16> kRunFiles = {
-    "model.safetensors",   "config.json",           "trainer_state.json",        "train_results.json",
-    "eval_results.json",   "all_results.json",      "eval_predictions.json",     "eval_nbest_predictions.json",
-    "eval_null_odds.json", "metrics.jsonl",         "train.log",                 "environment.json",
-    "README.md",           "tokenizer_config.json", "bert_finetune_config.yaml", "tokenizer.json"};
+constexpr std::array<std::string_view, 19> kRunFiles = {"model.safetensors",
+                                                        "config.json",
+                                                        "trainer_state.json",
+                                                        "train_results.json",
+                                                        "eval_results.json",
+                                                        "all_results.json",
+                                                        "eval_predictions.json",
+                                                        "eval_nbest_predictions.json",
+                                                        "eval_null_odds.json",
+                                                        "metrics.jsonl",
+                                                        "train.log",
+                                                        "environment.json",
+                                                        "README.md",
+                                                        "tokenizer_config.json",
+                                                        "bert_finetune_config.yaml",
+                                                        "tokenizer.json",
+                                                        "vocab.txt",
+                                                        "added_tokens.json",
+                                                        "special_tokens_map.json"};
 
-std::string reason(int error) { return std::strerror(error); }
+std::string reason(int error) {
+  return std::strerror(error);
+}
 
 // The nearest folder that is there, from `path` upwards.
 fs::path existing_ancestor(fs::path path) {
-  while (!path.empty() && !fs::exists(path)) path = path.parent_path();
+  std::error_code ignored;
+  while (!path.empty() && !fs::exists(path, ignored)) path = path.parent_path();
   return path.empty() ? fs::path(".") : path;
 }
 
@@ -68,23 +85,29 @@ void check_run_directory(const std::string& path, Existing existing) {
   std::error_code error;
   const fs::path wanted(path);
   if (!fs::exists(wanted, error)) {
+    if (error) {  // a name too long, a loop of links, a folder that may not be entered
+      throw OutputError(fmt::format("output_dir {} cannot be made: {}.\nChoose another with --output-dir DIR.",
+                                    printable(path), error.message()));
+    }
     const fs::path ancestor = existing_ancestor(fs::absolute(wanted));
     if (!fs::is_directory(ancestor, error)) {
-      throw OutputError(fmt::format("output_dir {} cannot be made: {} is a file.\nChoose another with --output-dir DIR.",
-                                    path, ancestor.string()));
+      throw OutputError(
+          fmt::format("output_dir {} cannot be made: {} is a file.\nChoose another with --output-dir DIR.", path,
+                      ancestor.string()));
     }
     check_writable(ancestor, path);
     return;
   }
   if (!fs::is_directory(wanted, error)) {
-    throw OutputError(fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
+    throw OutputError(
+        fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
   check_writable(wanted, path);
   if (existing == Existing::kRefuse && !is_empty_but_for_lock(wanted)) {
-    throw OutputError(
-        fmt::format("output_dir {} exists and is not empty.\n"
-                    "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
-                    path));
+    throw OutputError(fmt::format(
+        "output_dir {} exists and is not empty.\n"
+        "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
+        path));
   }
 }
 
@@ -98,7 +121,8 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, reason(errno)));
   if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     close(lock_fd_);
-    throw OutputError(fmt::format("output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path_));
+    throw OutputError(fmt::format(
+        "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path_));
   }
   if (existing == Existing::kOverwrite) remove_earlier_run(path_);
 }

@@ -1,5 +1,7 @@
 #include "bertft/checkpoint/store.h"
 
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,9 +9,6 @@
 #include <exception>
 #include <filesystem>
 #include <thread>
-
-#include <ATen/ops/empty.h>
-#include <fmt/format.h>
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -65,7 +64,7 @@ void remove_checkpoint(const Found& checkpoint) {
   if (error) log::warn(fmt::format("could not remove {}: {}", checkpoint.directory, error.message()));
 }
 
-void prune(const std::string& run_directory, const Retention& retention) {
+void remove_older(const std::string& run_directory, const Retention& retention) {
   if (!retention.newest) return;
   std::int64_t kept = 0;
   for (const Found& found : list_checkpoints(run_directory)) {
@@ -107,7 +106,7 @@ void write(const std::string& run_directory, const Snapshot& snapshot) {
     fs::remove_all(temporary, ignored);
     throw;
   }
-  prune(run_directory, snapshot.retention);
+  remove_older(run_directory, snapshot.retention);
 }
 
 }  // namespace
@@ -130,10 +129,11 @@ Store::~Store() {
   }
 }
 
-void Store::save(const Snapshot& snapshot) {
+void Store::save(const Snapshot& snapshot, const std::function<void()>& before_writing) {
   wait();
   Snapshot copy{snapshot.step, on_host(snapshot.model), on_host(snapshot.optimizer), snapshot.files,
                 snapshot.retention};
+  if (before_writing) before_writing();
   impl_->writer = std::thread([impl = impl_.get(), copy = std::move(copy)] {
     try {
       write(impl->run_directory, copy);
@@ -146,6 +146,11 @@ void Store::save(const Snapshot& snapshot) {
 void Store::wait() {
   if (impl_->writer.joinable()) impl_->writer.join();
   if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
+}
+
+void Store::prune(const Retention& retention) {
+  wait();
+  remove_older(impl_->run_directory, retention);
 }
 
 std::string directory_of(const std::string& run_directory, std::int64_t step) {
@@ -174,7 +179,8 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
       verify(found.directory);
       return found;
     } catch (const Error& e) {
-      skipped.emplace_back(e.what());
+      const std::string_view what = e.what();
+      skipped.push_back(fmt::format("{} It is passed over.", what.substr(0, what.find('\n'))));
     }
   }
   return std::nullopt;
@@ -206,6 +212,9 @@ void publish_model(const std::string& checkpoint_directory, const std::string& r
     fs::create_hard_link(source, temporary, error);
     if (error) fs::copy_file(source, temporary, error);  // a file system without links
     if (!error) fs::rename(temporary, fs::path(run_directory) / name, error);
+    // Between two names of one file rename() does nothing: an earlier process had come this far.
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
     if (error) throw StorageError(fmt::format("{} was not written to {}: {}", name, run_directory, error.message()));
   }
   sync_directory(run_directory);

@@ -1,13 +1,16 @@
 #include "bertft/cli/cli.h"
 
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
-
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "bertft/config/config.h"
 #include "bertft/util/error.h"
@@ -29,8 +32,18 @@ constexpr const char* kExamples = R"(Examples:
   bert-finetune eval runs/squad2 --data data/dev-v2.0.json --json
   bert-finetune predict runs/squad2 --question "When ...?" --context-file a.txt
 
-`bert-finetune COMMAND --help` tells a command's flags; `--help all` every option.
+`bert-finetune COMMAND --help` tells its flags, `--help all` every option.
+With any command: -q shows warnings only, -qq results only, -v details too.
 )";
+
+constexpr const char* kCommandFooter = "Every option of the configuration is a flag too: bert-finetune --help all";
+
+void set_footers(CLI::App& command) {
+  for (CLI::App* inner : command.get_subcommands([](CLI::App*) { return true; })) {
+    inner->footer(kCommandFooter);
+    set_footers(*inner);
+  }
+}
 
 // `train` is the default: it may be left out before flags.
 std::vector<std::string> with_command(std::vector<std::string> args) {
@@ -40,8 +53,8 @@ std::vector<std::string> with_command(std::vector<std::string> args) {
     args.insert(args.begin(), "train");
   } else if (std::find(kCommands.begin(), kCommands.end(), args[0]) == kCommands.end()) {
     const auto meant = nearest(args[0], kCommands);
-    throw UsageError(fmt::format("unknown command '{}'{}.\nCommands: train (default), eval, predict, data. See --help.",
-                                 printable(args[0]), meant ? fmt::format("; did you mean '{}'?", *meant) : ""));
+    throw UsageError(fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
+                                 printable(args[0]), meant ? fmt::format("; did you mean '{}'?", *meant) : "."));
   }
   return args;
 }
@@ -59,25 +72,66 @@ std::vector<std::string> take_log_flags(std::vector<std::string> args) {
   return args;
 }
 
-int parse_error(const CLI::ParseError& error) {
-  log::error(fmt::format("error: {}\nSee bert-finetune --help.", error.what()));
+// The command that was being parsed, and its name as the user typed it.
+std::pair<const CLI::App*, std::string> innermost(const CLI::App& app) {
+  const CLI::App* command = &app;
+  std::string name = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    name += " " + command->get_name();
+  }
+  return {command, name};
+}
+
+// "unknown flag '--learing-rate'; did you mean '--learning-rate'?"
+std::string describe_unexpected(const CLI::App& command, std::vector<std::string> unexpected) {
+  std::reverse(unexpected.begin(), unexpected.end());  // CLI11 keeps them last first
+  const auto flag = std::find_if(unexpected.begin(), unexpected.end(),
+                                 [](const std::string& argument) { return argument.starts_with("--"); });
+  if (flag == unexpected.end()) return fmt::format("unexpected argument '{}'.", printable(unexpected.front()));
+  std::vector<std::string> flags;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  const auto meant = nearest(flag->substr(0, flag->find('=')), {flags.begin(), flags.end()});
+  return fmt::format("unknown flag '{}'{}", printable(*flag),
+                     meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
+}
+
+int parse_error(const CLI::App& app, const CLI::ParseError& error) {
+  const auto [command, name] = innermost(app);
+  const bool has_extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+  const std::string fact = has_extras ? describe_unexpected(*command, app.remaining(true)) : error.what();
+  log::error(fmt::format("error: {}\nSee {} --help.", fact, name));
   return kUsage;
+}
+
+// `| head` is no mistake: a reader that has gone is not told of.
+int unwritten_result() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  const bool reader_has_gone = poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+  if (!reader_has_gone) log::error("error: the result could not be written to stdout; is the disk full?");
+  return kIoError;
 }
 
 int run_command(std::vector<std::string> args) {
   int exit_code = kOk;
   CLI::App app("Fine-tunes BERT encoders for extractive question answering (SQuAD 2.0).", "bert-finetune");
   app.require_subcommand(0, 1);
-  app.footer(kExamples + exit_code_help());
   app.set_version_flag("--version", version_line());
-  app.add_flag_callback("--build-info", [] {
-    std::cout << build_info() << std::endl;
-    throw CLI::Success();
-  }, "compiler, build type, library versions");
+  app.add_flag_callback(
+      "--build-info",
+      [] {
+        std::cout << build_info() << std::endl;
+        throw CLI::Success();
+      },
+      "compiler, build type, library versions");
   add_train_command(app, exit_code);
   add_eval_command(app, exit_code);
   add_predict_command(app, exit_code);
   add_data_command(app, exit_code);
+  set_footers(app);
+  app.footer(kExamples + exit_code_help());
 
   args = with_command(take_log_flags(std::move(args)));
   if (args.empty()) args = {"--help"};
@@ -90,7 +144,7 @@ int run_command(std::vector<std::string> args) {
     app.parse(std::move(args));
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    return parse_error(e);
+    return parse_error(app, e);
   }
   return exit_code;
 }
@@ -100,7 +154,8 @@ int run_command(std::vector<std::string> args) {
 int run(int argc, char** argv) {
   secure_standard_streams();
   try {
-    return run_command({argv + 1, argv + argc});
+    const int exit_code = run_command({argv + 1, argv + argc});
+    return std::cout.flush() ? exit_code : unwritten_result();
   } catch (const std::exception& e) {
     log::set_status_line("");
     const Failure failure = describe(e);

@@ -24,9 +24,9 @@ std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, 
 int check(const CLI::App& command, const DataFlags& flags) {
   const config::Options options = resolve_and_tell(sources_of(command)).options;
   const data::Dataset dataset = data::read_dataset(flags.file);
-  const data::DataCheck result =
-      flags.model.empty() ? data::check_data(dataset)
-                          : data::check_data(dataset, *load_tokenizer_of(flags, options), options.data);
+  const data::DataCheck result = flags.model.empty()
+                                     ? data::check_data(dataset)
+                                     : data::check_data(dataset, *load_tokenizer_of(flags, options), options.data);
   std::cout << (flags.json ? python_json(result.to_json(), 2) + "\n" : result.to_text()) << std::flush;
   return kOk;
 }
@@ -39,6 +39,7 @@ int print_features(const CLI::App& command, const DataFlags& flags) {
   const data::Features features = data::make_features(dataset, *tokenizer, options.data, purpose);
   for (const data::Window& window : features.windows) {
     std::cout << python_json(data::feature_json(dataset, features, window), -1) << '\n';
+    if (!std::cout) break;  // full, or nobody reads it: run() says so
   }
   std::cout << std::flush;
   return kOk;
@@ -47,7 +48,7 @@ int print_features(const CLI::App& command, const DataFlags& flags) {
 }  // namespace
 
 void add_data_command(CLI::App& app, int& exit_code) {
-  CLI::App* data = app.add_subcommand("data", "look at a data file before any device time is spent");
+  CLI::App* data = app.add_subcommand("data", "look at a data file before training on it");
   data->require_subcommand(1);
 
   auto flags = std::make_shared<DataFlags>();
@@ -61,7 +62,7 @@ void add_data_command(CLI::App& app, int& exit_code) {
   CLI::App* features = data->add_subcommand("features", "write the windows as JSON lines");
   features->add_option("file", flags->file, "SQuAD file")->type_name("FILE")->required();
   features->add_option("--model", flags->model, "whose tokenizer to use")->type_name("DIR")->required();
-  features->add_flag("--training", flags->training, "the windows that training sees: misaligned questions left out");
+  features->add_flag("--training", flags->training, "as training sees them: misaligned ones left out");
   add_option_flags(*features, {"Data"});
   features->callback([features, flags, &exit_code] { exit_code = print_features(*features, *flags); });
 }

@@ -1,8 +1,8 @@
+#include <fmt/format.h>
+
 #include <chrono>
 #include <iostream>
 #include <memory>
-
-#include <fmt/format.h>
 
 #include "bertft/eval/metric.h"
 #include "bertft/eval/prediction_files.h"
@@ -44,9 +44,9 @@ int score_file(const EvalFlags& flags) {
   const data::Dataset dataset = data::read_dataset(flags.data);
   const eval::NullOdds odds = flags.null_odds.empty() ? eval::NullOdds{} : eval::read_null_odds(flags.null_odds);
   const auto missing = flags.allow_missing ? eval::MissingPredictions::kExclude : eval::MissingPredictions::kError;
-  const std::optional<double> threshold =
-      odds.empty() ? std::nullopt : std::optional<double>(flags.na_prob_threshold);
-  print_metrics(eval::evaluate(dataset, eval::read_predictions(flags.predictions), odds, missing, threshold), flags.json);
+  const std::optional<double> threshold = odds.empty() ? std::nullopt : std::optional<double>(flags.na_prob_threshold);
+  print_metrics(eval::evaluate(dataset, eval::read_predictions(flags.predictions), odds, missing, threshold),
+                flags.json);
   return kOk;
 }
 
@@ -58,6 +58,7 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
       data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
   const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),
                         with_negative(options.data, dataset)};
+  if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   const auto console = report::make_console();
   eval::Hooks hooks;
   hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
@@ -77,8 +78,9 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
 
 int evaluate(const CLI::App& command, const EvalFlags& flags) {
   if (flags.predictions.empty() == flags.model.empty()) {
-    throw UsageError("eval needs either RUN_DIR or --predictions FILE.\n"
-                     "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");
+    throw UsageError(
+        "eval needs either RUN_DIR or --predictions FILE.\n"
+        "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");
   }
   return flags.model.empty() ? score_file(flags) : evaluate_model(command, flags);
 }
@@ -88,13 +90,16 @@ int evaluate(const CLI::App& command, const EvalFlags& flags) {
 void add_eval_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("eval", "score a trained model, or a predictions file");
   auto flags = std::make_shared<EvalFlags>();
-  command->add_option("run_dir", flags->model, "run directory, checkpoint, or Hugging Face QA model")->type_name("RUN_DIR");
+  command->add_option("run_dir", flags->model, "run directory, checkpoint or Hugging Face QA model")
+      ->type_name("RUN_DIR");
   command->add_option("--data", flags->data, "SQuAD file with gold answers")->type_name("FILE")->required();
   command->add_flag("--json", flags->json, "one JSON object with the official keys on stdout");
-  command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")->type_name("DIR");
+  command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")
+      ->type_name("DIR");
   command->add_option("--predictions", flags->predictions, "score this file instead of a model")->type_name("FILE");
   command->add_option("--null-odds", flags->null_odds, "null odds, for the best thresholds")->type_name("FILE");
-  command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer")->capture_default_str();
+  command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer")
+      ->capture_default_str();
   command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out");
   add_option_flags(*command, {"Data", "Evaluation", "Device"});
   command->callback([command, flags, &exit_code] { exit_code = evaluate(*command, *flags); });

@@ -1,10 +1,10 @@
 #include "cli/exit_codes.h"
 
-#include <csignal>
-#include <new>
-
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
+
+#include <csignal>
+#include <new>
 
 #include "bertft/util/error.h"
 
@@ -39,9 +39,15 @@ Failure describe(const std::exception& error) {
     message = torch_error->what_without_backtrace();
   }
   if (code == kOutOfMemory) {
-    message = fmt::format("out of memory: {}\nSet micro_batch_tokens lower (the result does not change), or gradient_checkpointing: true.", message);
+    message = fmt::format(
+        "out of memory: {}\nSet micro_batch_tokens lower (the result does not change), or gradient_checkpointing: "
+        "true.",
+        message);
   } else if (code == kInternal) {
-    message = fmt::format("internal error: {}\nThis is a bug of bert-finetune; please report it with the command and `bert-finetune --build-info`.", message);
+    message = fmt::format(
+        "internal error: {}\nThis is a bug of bert-finetune; please report it with the command and `bert-finetune "
+        "--build-info`.",
+        message);
   }
   return {code, message};
 }
@@ -54,8 +60,9 @@ int code_of_signal(int signal) {
 
 std::string exit_code_help() {
   return "Exit codes: 0 ok, 1 diverged, 2 usage, 65 bad data or weights, 66 input missing,\n"
-         "  69 no device, 70 internal error, 71 out of memory, 73 output directory, 74 I/O,\n"
-         "  75 preempted after saving, 78 bad configuration, 130 SIGINT, 143 SIGTERM\n";
+         "  69 no device, 70 internal error, 71 out of memory, 73 output directory,\n"
+         "  74 I/O, 75 preempted after saving, 78 bad configuration,\n"
+         "  130 SIGINT, 143 SIGTERM or SIGHUP";
 }
 
 }  // namespace bertft::cli

@@ -1,7 +1,7 @@
+#include <fmt/format.h>
+
 #include <iostream>
 #include <memory>
-
-#include <fmt/format.h>
 
 #include "bertft/eval/prediction_files.h"
 #include "bertft/eval/predictor.h"
@@ -32,10 +32,12 @@ data::Dataset single_question(const PredictFlags& flags) {
   for (const auto& [text, what] : {std::pair(std::string_view(dataset.contexts[0]), flags.context_file),
                                    std::pair(std::string_view(flags.question), std::string("--question"))}) {
     if (const auto bad = find_invalid_utf8(text)) {
-      throw DataError(fmt::format("{} is not UTF-8 (byte {}). Convert it, for example with iconv.", printable(what), *bad));
+      throw DataError(
+          fmt::format("{} is not UTF-8 (byte {}). Convert it, for example with iconv.", printable(what), *bad));
     }
   }
-  dataset.questions.push_back({.id = "question", .text = flags.question, .context_idx = 0, .is_impossible = false, .answers = {}});
+  dataset.questions.push_back(
+      {.id = "question", .text = flags.question, .context_idx = 0, .is_impossible = false, .answers = {}});
   return dataset;
 }
 
@@ -65,7 +67,8 @@ void print_answer(const eval::Prediction& prediction, bool json) {
                           {"start", candidate.char_begin},
                           {"end", candidate.char_end}});
   }
-  std::cout << python_json({{"answer", prediction.text}, {"null_odds", prediction.null_odds}, {"n_best", candidates}}, 2)
+  std::cout << python_json({{"answer", prediction.text}, {"null_odds", prediction.null_odds}, {"n_best", candidates}},
+                           2)
             << std::endl;
 }
 
@@ -83,11 +86,13 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
     return kOk;
   }
   if (file.empty()) {
-    throw UsageError("predict needs --question with --context-file, or --data FILE.\n"
-                     "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
+    throw UsageError(
+        "predict needs --question with --context-file, or --data FILE.\n"
+        "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
   const data::Dataset dataset = load_dataset(file, std::nullopt);
   const bool negative = with_negative(options, dataset);
+  make_result_directory(flags.save_to);
   const eval::Answers answers = answer(trained, dataset, negative);
   eval::write_prediction_files(flags.save_to, "", dataset, answers.predictions, negative);
   log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, answers.predictions.size()));
@@ -99,14 +104,16 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
 void add_predict_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("predict", "answer a question, or every question of a file");
   auto flags = std::make_shared<PredictFlags>();
-  command->add_option("run_dir", flags->model, "run directory, checkpoint, or Hugging Face QA model")
+  command->add_option("run_dir", flags->model, "run directory, checkpoint or Hugging Face QA model")
       ->type_name("RUN_DIR")
       ->required();
   command->add_option("--question", flags->question, "the question")->type_name("TEXT");
   command->add_option("--context-file", flags->context_file, "text file that holds the answer")->type_name("FILE");
   command->add_option("--data", flags->data, "SQuAD file; answers go to predictions.json")->type_name("FILE");
-  command->add_option("--save-to", flags->save_to, "directory of predictions.json")->capture_default_str()->type_name("DIR");
-  command->add_flag("--json", flags->json, "with --question: answer and candidates as one JSON object");
+  command->add_option("--save-to", flags->save_to, "directory of predictions.json")
+      ->capture_default_str()
+      ->type_name("DIR");
+  command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON");
   add_option_flags(*command, {"Data", "Evaluation", "Device"});
   command->callback([command, flags, &exit_code] { exit_code = predict(*command, *flags); });
 }

@@ -1,10 +1,10 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <memory>
-
-#include <fmt/format.h>
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/config/config.h"
@@ -56,11 +56,24 @@ void refuse_several_processes() {
   for (const char* name : {"WORLD_SIZE", "SLURM_NTASKS"}) {
     const char* value = std::getenv(name);
     if (value != nullptr && std::atoi(value) > 1) {
-      throw UsageError(fmt::format("started as one of {} processes ({}); this program uses one GPU.\n"
-                                   "Start it once: drop torchrun, or use srun -n1.",
-                                   printable(value), name));
+      throw UsageError(
+          fmt::format("started as one of {} processes ({}); this program uses one GPU.\n"
+                      "Start it once: drop torchrun, or use srun -n1.",
+                      printable(value), name));
     }
   }
+}
+
+// Overwriting removes what an earlier run left: not the model to start from.
+void refuse_to_overwrite_model(const config::Options& options) {
+  if (existing_policy(options.train) != Existing::kOverwrite) return;
+  const fs::path output = fs::weakly_canonical(*options.train.output_dir);
+  const fs::path model = fs::weakly_canonical(*options.model.model_name_or_path);
+  if (std::mismatch(output.begin(), output.end(), model.begin(), model.end()).first != output.end()) return;
+  throw OutputError(
+      fmt::format("output_dir {} holds the model to start from, {}, and --overwrite would remove it.\n"
+                  "Choose another with --output-dir DIR.",
+                  *options.train.output_dir, *options.model.model_name_or_path));
 }
 
 Inputs read_inputs(config::Resolved resolved) {
@@ -81,6 +94,12 @@ Inputs read_inputs(config::Resolved resolved) {
     in.validation_features =
         data::make_features(*in.validation_set, *in.files.tokenizer, options.data, data::Purpose::kEvaluation);
     in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);
+    if (!in.with_negative && options.train.metric_for_best_model.starts_with("best_")) {
+      throw ConfigError(
+          fmt::format("metric_for_best_model is {}, but {} has no unanswerable questions.\n"
+                      "Without them no threshold is searched; use f1 or exact.",
+                      options.train.metric_for_best_model, *options.data.validation_file));
+    }
   }
   in.plan = train::make_plan(static_cast<std::int64_t>(in.train_features.windows.size()), options.train);
   return in;
@@ -89,10 +108,10 @@ Inputs read_inputs(config::Resolved resolved) {
 std::string count_line(const data::Dataset& dataset, const data::Features& features) {
   const auto answerable = std::count_if(dataset.questions.begin(), dataset.questions.end(),
                                         [](const data::Question& q) { return !q.answers.empty(); });
-  std::string line = fmt::format("{} questions ({} with answer) -> {} windows",
-                                 with_thousands(static_cast<std::int64_t>(dataset.questions.size())),
-                                 with_thousands(answerable),
-                                 with_thousands(static_cast<std::int64_t>(features.windows.size())));
+  std::string line =
+      fmt::format("{} questions ({} with answer) -> {} windows",
+                  with_thousands(static_cast<std::int64_t>(dataset.questions.size())), with_thousands(answerable),
+                  with_thousands(static_cast<std::int64_t>(features.windows.size())));
   if (features.num_skipped_questions > 0) {
     line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
   }
@@ -106,20 +125,21 @@ Rows describe(const Inputs& in, const std::string& weights_line) {
   Rows rows;
   rows.emplace_back("train", count_line(in.train_set, in.train_features));
   if (in.validation_set) rows.emplace_back("validate", count_line(*in.validation_set, *in.validation_features));
-  rows.emplace_back("windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}",
-                                           o.data.max_seq_length, o.data.doc_stride, in.files.tokenizer->description()));
+  rows.emplace_back(
+      "windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}", o.data.max_seq_length,
+                             o.data.doc_stride, in.files.tokenizer->description()));
   rows.emplace_back("model", fmt::format("{}; {}", in.files.directory, weights_line));
-  rows.emplace_back("plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
-                                        with_thousands(in.plan.total_steps), in.plan.effective_batch,
-                                        o.optim.learning_rate,
-                                        optim::warmup_step_count(o.optim.warmup_steps, in.plan.total_steps), o.train.seed));
+  rows.emplace_back("plan",
+                    fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
+                                with_thousands(in.plan.total_steps), in.plan.effective_batch, o.optim.learning_rate,
+                                optim::warmup_step_count(o.optim.warmup_steps, in.plan.total_steps), o.train.seed));
   rows.emplace_back("device", in.device.description);
   rows.emplace_back("output", *o.train.output_dir);
   return rows;
 }
 
 void print(const Rows& rows) {
-  for (const auto& [name, text] : rows) log::info(fmt::format("{:<9}{}", name, text));
+  for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
 }
 
 // "auto" or a directory -> the checkpoint to go on from, verified; none: start afresh.
@@ -175,8 +195,9 @@ int train_all(Inputs in) {
     state = std::move(saved);
     moments = checkpoint::read_optimizer(resume->directory);
   }
-  if (state.step >= in.plan.total_steps) {
-    log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, state.step, in.plan.total_steps));
+  if (train::is_over(state, in.plan, o.train) && train::has_results(*o.train.output_dir)) {
+    log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, state.step,
+                          in.plan.total_steps));
     return kOk;
   }
   const auto weights = weights::read_checkpoint(resume ? resume->directory : in.files.directory, in.files.config,
@@ -189,7 +210,8 @@ int train_all(Inputs in) {
     in.resolved.options.data.version_2_with_negative = in.with_negative;
     in.resolved.origins["version_2_with_negative"] = "recognised from the data";
   }
-  write_file_atomically((fs::path(directory.path()) / "bert_finetune_config.yaml").string(), config::to_yaml(in.resolved));
+  write_file_atomically((fs::path(directory.path()) / "bert_finetune_config.yaml").string(),
+                        config::to_yaml(in.resolved));
   write_environment(directory.path());
 
   const auto console = report::make_console();
@@ -200,14 +222,23 @@ int train_all(Inputs in) {
                                   o.eval.null_score_diff_threshold.value_or(0.0), in.with_negative});
   }
   Rows rows = describe(in, weights.summary());
-  if (resume) rows.emplace_back("resume", fmt::format("{}: step {} of {}", resume->directory, state.step, in.plan.total_steps));
-  const report::RunStarted started{.rows = rows, .total_steps = in.plan.total_steps, .first_step = state.step,
+  if (resume)
+    rows.emplace_back("resume", fmt::format("{}: step {} of {}", resume->directory, state.step, in.plan.total_steps));
+  const report::RunStarted started{.rows = rows,
+                                   .total_steps = in.plan.total_steps,
+                                   .first_step = state.step,
                                    .logging_steps = in.plan.logging_steps};
   console->on(started);
   metrics->on(started);
-  const train::Setup setup{.options = o.train, .optim = o.optim, .plan = in.plan, .features = in.train_features,
-                           .validation = validation ? &*validation : nullptr, .device = in.device, .model = model,
-                           .run_directory = directory.path(), .model_files = small_files(in),
+  const train::Setup setup{.options = o.train,
+                           .optim = o.optim,
+                           .plan = in.plan,
+                           .features = in.train_features,
+                           .validation = validation ? &*validation : nullptr,
+                           .device = in.device,
+                           .model = model,
+                           .run_directory = directory.path(),
+                           .model_files = small_files(in),
                            .observers = {console.get(), metrics.get()}};
   const train::Outcome outcome = train::Trainer(setup, std::move(state), moments).run();
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
@@ -222,6 +253,7 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   }
   config::require_for_training(resolved);
   checkpoint::check_run_directory(*resolved.options.train.output_dir, existing_policy(resolved.options.train));
+  refuse_to_overwrite_model(resolved.options);
   Inputs in = read_inputs(std::move(resolved));
   if (!flags.dry_run) return train_all(std::move(in));
   const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);
@@ -236,8 +268,8 @@ void add_train_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "fine-tune a model (the default command)");
   auto flags = std::make_shared<TrainFlags>();
   add_option_flags(*command, {"Model", "Data", "Training", "Optimizer", "Evaluation", "Device"});
-  command->add_flag("--dry-run", flags->dry_run, "read and check everything, say what would happen, write nothing");
-  command->add_flag("--dump-config", flags->dump_config, "print every option with its value and origin as YAML");
+  command->add_flag("--dry-run", flags->dry_run, "check everything, say what would happen, no more");
+  command->add_flag("--dump-config", flags->dump_config, "print every option, value and origin as YAML");
   command->callback([command, flags, &exit_code] { exit_code = train(*command, *flags); });
 }
 

@@ -1,8 +1,10 @@
 #include "cli/workspace.h"
 
-#include <filesystem>
-
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
 
 #include "bertft/checkpoint/store.h"
 #include "bertft/train/run_state.h"
@@ -19,15 +21,17 @@ namespace fs = std::filesystem;
 void check_fit(const ModelFiles& files, const config::Options& options) {
   const auto vocabulary = static_cast<std::int64_t>(files.tokenizer->vocabulary_size());
   if (vocabulary > files.config.vocab_size) {
-    throw DataError(fmt::format("the tokenizer in {} has {} pieces, the model in {} has {} (vocab_size).\n"
-                                "They do not belong together; check tokenizer_name.",
-                                files.tokenizer_directory, with_thousands(vocabulary), files.directory,
-                                with_thousands(files.config.vocab_size)));
+    throw DataError(
+        fmt::format("the tokenizer in {} has {} pieces, the model in {} has {} (vocab_size).\n"
+                    "They do not belong together; check tokenizer_name.",
+                    files.tokenizer_directory, with_thousands(vocabulary), files.directory,
+                    with_thousands(files.config.vocab_size)));
   }
   if (options.data.max_seq_length > files.config.max_position_embeddings) {
-    throw ConfigError(fmt::format("max_seq_length is {}; this model has {} positions.\n"
-                                  "Lower it or choose a model with more positions.",
-                                  options.data.max_seq_length, files.config.max_position_embeddings));
+    throw ConfigError(
+        fmt::format("max_seq_length is {}; this model has {} positions.\n"
+                    "Lower it or choose a model with more positions.",
+                    options.data.max_seq_length, files.config.max_position_embeddings));
   }
 }
 
@@ -72,8 +76,9 @@ data::Dataset load_dataset(const std::string& path, const std::optional<std::int
 
 std::string resolve_model_directory(const std::string& given) {
   if (!fs::is_directory(given)) {
-    throw InputError(fmt::format("{} is not a directory. Expected a run directory, one of its checkpoints, or a Hugging Face model.",
-                                 printable(given)));
+    throw InputError(
+        fmt::format("{} is not a directory. Expected a run directory, one of its checkpoints, or a Hugging Face model.",
+                    printable(given)));
   }
   if (holds_model(given)) return given;
   std::vector<std::string> skipped;
@@ -98,9 +103,18 @@ config::Resolved resolve_for_model(config::Sources sources, const std::string& m
 double threshold_for(const eval::EvalOptions& options, const std::string& model_directory) {
   if (options.null_score_diff_threshold) return *options.null_score_diff_threshold;
   if (const auto stored = train::read_best_threshold(model_directory)) return *stored;
-  throw ConfigError(fmt::format("null_score_diff_threshold is auto, but {} stores no tuned threshold.\n"
-                                "Give a number: --set null_score_diff_threshold=0",
-                                model_directory));
+  throw ConfigError(
+      fmt::format("null_score_diff_threshold is auto, but {} stores no tuned threshold.\n"
+                  "Give a number: --set null_score_diff_threshold=0",
+                  model_directory));
+}
+
+void make_result_directory(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!error && access(path.c_str(), W_OK | X_OK) != 0) error = {errno, std::generic_category()};
+  if (error)
+    throw OutputError(fmt::format("{}: results cannot be written there: {}.", printable(path), error.message()));
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {

@@ -40,6 +40,9 @@ config::Resolved resolve_for_model(config::Sources sources, const std::string& m
 /// The threshold in force: the option's, or under `auto` the one stored with the model.
 double threshold_for(const eval::EvalOptions& options, const std::string& model_directory);
 
+/// Makes a directory for results, before the work that leads to them. throws OutputError
+void make_result_directory(const std::string& path);
+
 /// Whether SQuAD 2.0 rules apply: as the option says, else as the data shows.
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset);
 

@@ -1,8 +1,8 @@
 #include "bertft/train/run_state.h"
 
-#include <filesystem>
-
 #include <fmt/format.h>
+
+#include <filesystem>
 
 #include "bertft/checkpoint/store.h"
 #include "bertft/util/error.h"
@@ -34,6 +34,11 @@ std::int64_t required_integer(const Json& object, const char* key, const std::st
 }
 
 }  // namespace
+
+bool is_over(const RunState& state, const Plan& plan, const TrainOptions& options) {
+  const auto& patience = options.early_stopping_patience;
+  return state.step >= plan.total_steps || (patience && state.evaluations_without_gain >= *patience);
+}
 
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
                                   const std::string& run_directory) {

@@ -1,10 +1,13 @@
 #include "bertft/train/trainer.h"
 
-#include <chrono>
-#include <csignal>
-#include <string_view>
-
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <filesystem>
+#include <string_view>
 
 #include "bertft/eval/prediction_files.h"
 #include "bertft/optim/schedule.h"
@@ -22,7 +25,9 @@ using Clock = std::chrono::steady_clock;
 // More than this many steps in a row whose loss or gradients are not finite end the run.
 constexpr int kMaxSkippedInARow = 2;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
   std::vector<optim::NamedTensor> result;
@@ -42,6 +47,18 @@ bool due(IntervalStrategy strategy, std::int64_t step, std::int64_t interval, st
   return false;
 }
 
+// JSON has no NaN: a checkpoint that held one could not be read again.
+Json finite_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+// An evaluation is in the history only when it was finished.
+bool is_evaluated(const RunState& state) {
+  return std::any_of(state.log_history.begin(), state.log_history.end(), [&](const Json& entry) {
+    return entry.contains("eval_loss") && entry.value("step", std::int64_t{-1}) == state.step;
+  });
+}
+
 }  // namespace
 
 struct Trainer::Impl {
@@ -58,15 +75,16 @@ struct Trainer::Impl {
   Outcome run();
   void train_step();
   void log_if_due();
-  bool evaluate_if_due();  // false when early stopping says so
+  bool evaluation_is_due() const;
+  void evaluate_if_due();
   void save_if_due();
   void save();
-  std::optional<eval::Answers> evaluate();
+  std::optional<eval::Answers> predict();
   void note_evaluation(const eval::Answers& answers, double runtime_s);
   Outcome finish(Outcome::Kind kind);
-  std::string publish_final_model();
-  // Adds its rows to the final summary.
-  void evaluate_final_model(const std::string& model_directory, report::RunFinished& finished);
+  std::int64_t choose_final_step();
+  bool answer_with_final_model(std::int64_t final_step);
+  void add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const;
 
   template <class Event>
   void emit(const Event& event) {
@@ -74,8 +92,7 @@ struct Trainer::Impl {
   }
 
   double learning_rate(std::int64_t step) const {
-    return s.optim.learning_rate *
-           optim::schedule_factor(s.optim.lr_scheduler_type, step, warmup, s.plan.total_steps);
+    return s.optim.learning_rate * optim::schedule_factor(s.optim.lr_scheduler_type, step, warmup, s.plan.total_steps);
   }
 
   const Setup s;
@@ -86,12 +103,12 @@ struct Trainer::Impl {
   checkpoint::Store store;
   std::int64_t warmup;
 
-  StepResult last;                          // of the step just done
+  StepResult last;  // of the step just done
   int skipped_in_a_row = 0;
-  std::int64_t saved_step = -1;             // of the newest checkpoint of this process
+  std::int64_t saved_step = -1;  // of the newest checkpoint of this process
   std::optional<eval::Answers> newest_answers;
-  std::int64_t answers_step = -1;           // the step whose weights gave them
-  std::int64_t num_features = 0;            // trained on by this process
+  std::int64_t answers_step = -1;  // the step whose weights gave them
+  std::int64_t num_features = 0;   // trained on by this process
   Clock::time_point start = Clock::now();
 };
 
@@ -107,19 +124,30 @@ Trainer::Trainer(const Setup& setup, RunState state, const std::vector<checkpoin
 
 Trainer::~Trainer() = default;
 
-Outcome Trainer::run() { return impl_->run(); }
+bool has_results(const std::string& run_directory) {
+  const std::filesystem::path directory(run_directory);
+  return std::filesystem::exists(directory / "model.safetensors") &&
+         std::filesystem::exists(directory / "train_results.json");
+}
+
+Outcome Trainer::run() {
+  return impl_->run();
+}
 
 Outcome Trainer::Impl::run() {
   const SignalGuard signals;
-  if (s.options.eval_on_start && s.validation != nullptr && state.step == 0) evaluate();
-  while (state.step < s.plan.total_steps && SignalGuard::received() == 0) {
+  if (evaluation_is_due()) {  // before the first step, or where a signal cut an evaluation off
+    evaluate_if_due();
+    save_if_due();
+  }
+  while (!is_over(state, s.plan, s.options) && SignalGuard::received() == 0) {
     train_step();
     log_if_due();
-    const bool go_on = evaluate_if_due();
+    evaluate_if_due();
     save_if_due();
-    if (!go_on) return finish(Outcome::Kind::kStoppedEarly);
   }
-  return finish(state.step < s.plan.total_steps ? Outcome::Kind::kInterrupted : Outcome::Kind::kDone);
+  if (!is_over(state, s.plan, s.options) || evaluation_is_due()) return finish(Outcome::Kind::kInterrupted);
+  return finish(state.step < s.plan.total_steps ? Outcome::Kind::kStoppedEarly : Outcome::Kind::kDone);
 }
 
 void Trainer::Impl::train_step() {
@@ -128,16 +156,18 @@ void Trainer::Impl::train_step() {
   ++state.step;
   if (last.applied) {
     skipped_in_a_row = 0;
+    ++state.steps_since_log;
     state.loss_since_log += last.loss;
     state.loss_total += last.loss;
   } else if (skipped_in_a_row++ >= kMaxSkippedInARow) {
-    throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n"
-                                    "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
-                                    skipped_in_a_row, state.step));
+    throw DivergedError(
+        fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n"
+                    "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
+                    skipped_in_a_row, state.step));
   } else {
-    emit(report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});
+    emit(
+        report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});
   }
-  ++state.steps_since_log;
   num_features += last.num_features;
   emit(report::StepFinished{.step = state.step,
                             .epoch = s.plan.epoch_after(state.step),
@@ -157,23 +187,21 @@ void Trainer::Impl::log_if_due() {
                              .learning_rate = learning_rate(state.step - 1),
                              .peak_memory_bytes = device::peak_memory_bytes(s.device)};
   state.log_history.push_back({{"epoch", event.epoch},
-                               {"grad_norm", event.grad_norm},
+                               {"grad_norm", finite_or_null(event.grad_norm)},
                                {"learning_rate", event.learning_rate},
-                               {"loss", event.loss},
+                               {"loss", finite_or_null(event.loss)},
                                {"step", event.step}});
   state.loss_since_log = 0;
   state.steps_since_log = 0;
   emit(event);
 }
 
-std::optional<eval::Answers> Trainer::Impl::evaluate() {
-  const auto started = Clock::now();
+// None when a signal came in between.
+std::optional<eval::Answers> Trainer::Impl::predict() {
   eval::Hooks hooks;
   hooks.progress = [this](std::int64_t done, std::int64_t total) { emit(report::EvaluationProgress{done, total}); };
   hooks.stop = [] { return SignalGuard::received() != 0; };
-  auto answers = eval::predict(s.model, s.device, *s.validation, hooks);
-  if (answers) note_evaluation(*answers, seconds_since(started));
-  return answers;
+  return eval::predict(s.model, s.device, *s.validation, hooks);
 }
 
 void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime_s) {
@@ -203,19 +231,27 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
                          .is_best = is_best});
 }
 
-bool Trainer::Impl::evaluate_if_due() {
-  if (s.validation == nullptr || !due(s.options.eval_strategy, state.step, s.plan.eval_steps, s.plan.steps_per_epoch)) {
-    return true;
-  }
-  newest_answers = evaluate();
-  if (!newest_answers) return true;  // interrupted; the loop ends at its head
+// The last step is always evaluated, before its checkpoint is written, so that the checkpoint
+// has the whole history.
+bool Trainer::Impl::evaluation_is_due() const {
+  if (s.validation == nullptr || is_evaluated(state)) return false;
+  if (state.step == 0) return s.options.eval_on_start;
+  return state.step == s.plan.total_steps ||
+         due(s.options.eval_strategy, state.step, s.plan.eval_steps, s.plan.steps_per_epoch);
+}
+
+void Trainer::Impl::evaluate_if_due() {
+  if (!evaluation_is_due()) return;
+  const auto started = Clock::now();
+  newest_answers = predict();
+  if (!newest_answers) return;  // interrupted; the resumed run does it
   answers_step = state.step;
-  return !s.options.early_stopping_patience ||
-         state.evaluations_without_gain < *s.options.early_stopping_patience;
+  note_evaluation(*newest_answers, seconds_since(started));
+  saved_step = -1;  // a checkpoint of this step, if there is one, does not know of it
 }
 
 void Trainer::Impl::save_if_due() {
-  if (s.options.save_strategy == IntervalStrategy::kNo) return;
+  if (s.options.save_strategy == IntervalStrategy::kNo || state.step == 0) return;
   const bool last_step = state.step == s.plan.total_steps;
   const bool new_best = state.best_step == state.step;
   if (last_step || new_best || due(s.options.save_strategy, state.step, s.plan.save_steps, s.plan.steps_per_epoch)) {
@@ -225,6 +261,7 @@ void Trainer::Impl::save_if_due() {
 
 void Trainer::Impl::save() {
   if (saved_step == state.step) return;
+  saved_step = state.step;
   const auto started = Clock::now();
   checkpoint::Snapshot snapshot;
   snapshot.step = state.step;
@@ -234,23 +271,26 @@ void Trainer::Impl::save() {
   snapshot.files["trainer_state.json"] = to_trainer_state_json(state, s.plan, s.options, s.run_directory);
   snapshot.retention = {s.options.save_total_limit, state.best_step};
   try {
-    store.save(snapshot);
+    store.wait();
   } catch (const StorageError& e) {
     // The save before this one; training goes on and this one is tried (RELIABILITY §4.2).
     emit(report::Notice{e.what()});
-    store.save(snapshot);
   }
-  saved_step = state.step;
-  emit(report::CheckpointSaved{.step = state.step,
-                               .directory = checkpoint::directory_of(s.run_directory, state.step),
-                               .blocked_s = seconds_since(started)});
+  store.save(snapshot, [&] {
+    emit(report::CheckpointSaved{.step = state.step,
+                                 .directory = checkpoint::directory_of(s.run_directory, state.step),
+                                 .blocked_s = seconds_since(started)});
+  });
 }
 
 Outcome Trainer::Impl::finish(Outcome::Kind kind) {
-  Outcome outcome{.kind = kind, .signal = SignalGuard::received(), .step = state.step, .model_directory = {}};
   save();
   store.wait();
-  report::RunFinished finished{.outcome = "done",
+  store.prune({s.options.save_total_limit, state.best_step});  // a process killed between saving and pruning
+  const std::int64_t final_step = choose_final_step();
+  if (kind != Outcome::Kind::kInterrupted && !answer_with_final_model(final_step)) kind = Outcome::Kind::kInterrupted;
+  Outcome outcome{.kind = kind, .signal = SignalGuard::received(), .step = state.step, .model_directory = {}};
+  report::RunFinished finished{.outcome = kind == Outcome::Kind::kDone ? "done" : "stopped early",
                                .step = state.step,
                                .runtime_s = seconds_since(start),
                                .num_features = num_features,
@@ -263,38 +303,47 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
     emit(finished);
     return outcome;
   }
-  if (kind == Outcome::Kind::kStoppedEarly) finished.outcome = "stopped early";
-  write_train_results(s.run_directory, state, s.plan, finished.runtime_s, num_features);
-  outcome.model_directory = publish_final_model();
-  if (s.validation != nullptr) evaluate_final_model(outcome.model_directory, finished);
+  checkpoint::publish_model(checkpoint::directory_of(s.run_directory, final_step), s.run_directory);
+  outcome.model_directory = s.run_directory;
+  std::optional<eval::Metrics> metrics;
+  if (s.validation != nullptr) {
+    metrics = eval::score(*s.validation, newest_answers->predictions);
+    eval::write_prediction_files(s.run_directory, "eval_", s.validation->dataset, newest_answers->predictions,
+                                 s.validation->with_negative);
+    add_rows(finished, *metrics);
+  }
   finished.rows.emplace_back("model", outcome.model_directory + "  (loads with from_pretrained)");
   emit(finished);
+  // Last, so that these files stand for all the others: has_results().
+  if (metrics) write_eval_results(s.run_directory, *metrics, newest_answers->loss, s.plan.epoch_after(state.step));
+  write_train_results(s.run_directory, state, s.plan, finished.runtime_s, num_features);
   return outcome;
 }
 
-std::string Trainer::Impl::publish_final_model() {
-  const std::int64_t step =
-      s.options.load_best_model_at_end && state.best_step ? *state.best_step : state.step;
-  const std::string source = checkpoint::directory_of(s.run_directory, step);
-  if (step != state.step) load_weights(s.model, source);
-  checkpoint::publish_model(source, s.run_directory);
-  return s.run_directory;
+// The step whose checkpoint becomes the final model.
+std::int64_t Trainer::Impl::choose_final_step() {
+  if (!s.options.load_best_model_at_end || !state.best_step) return state.step;
+  const std::string best = checkpoint::directory_of(s.run_directory, *state.best_step);
+  if (std::filesystem::exists(best)) return *state.best_step;
+  emit(report::Notice{fmt::format("the best checkpoint, {}, is not there; the final model is the last step's", best)});
+  return state.step;
 }
 
-void Trainer::Impl::evaluate_final_model(const std::string& model_directory, report::RunFinished& finished) {
-  const bool best_was_loaded = s.options.load_best_model_at_end && state.best_step && *state.best_step != state.step;
-  if (best_was_loaded || answers_step != state.step) newest_answers = evaluate();
-  if (!newest_answers) return;  // interrupted; the model stands, its evaluation can be had by `eval`
-  const eval::Metrics metrics = eval::score(*s.validation, newest_answers->predictions);
-  eval::write_prediction_files(model_directory, "eval_", s.validation->dataset, newest_answers->predictions,
-                               s.validation->with_negative);
-  write_eval_results(model_directory, metrics, newest_answers->loss, s.plan.epoch_after(state.step));
-  finished.rows.emplace_back("result", fmt::format("exact {:.1f}  f1 {:.1f}  at threshold {:g}", metrics.exact, metrics.f1,
-                                                   s.validation->null_score_diff_threshold));
-  if (metrics.best) {
-    finished.rows.emplace_back("best", fmt::format("exact {:.1f}  f1 {:.1f}  at their best thresholds; {:.3f} for f1 is kept in the checkpoint",
-                                                   metrics.best->exact, metrics.best->f1, metrics.best->f1_threshold));
-  }
+// False when a signal came in between.
+bool Trainer::Impl::answer_with_final_model(std::int64_t final_step) {
+  if (final_step != state.step) load_weights(s.model, checkpoint::directory_of(s.run_directory, final_step));
+  if (s.validation == nullptr || answers_step == final_step) return true;
+  newest_answers = predict();
+  return newest_answers.has_value();
+}
+
+void Trainer::Impl::add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const {
+  finished.rows.emplace_back("result", fmt::format("exact {:.1f}  f1 {:.1f}  at threshold {:g}", metrics.exact,
+                                                   metrics.f1, s.validation->null_score_diff_threshold));
+  if (!metrics.best) return;
+  finished.rows.emplace_back(
+      "best", fmt::format("exact {:.1f}  f1 {:.1f}  at their best thresholds; {:.3f} for f1 is kept in the checkpoint",
+                          metrics.best->exact, metrics.best->f1, metrics.best->f1_threshold));
 }
 
 }  // namespace bertft::train

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 namespace bertft::checkpoint {
 
@@ -42,12 +43,17 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   /// Copies the tensors to the host, then writes in the background while training goes on.
-  /// Waits first for an earlier save that is still being written.
+  /// Waits first for an earlier save that is still being written. `before_writing` is called
+  /// when the caller may go on, before anything is written: what it notes down is there
+  /// whenever the checkpoint is.
   /// throws StorageError of that earlier save
-  void save(const Snapshot& snapshot);
+  void save(const Snapshot& snapshot, const std::function<void()>& before_writing = {});
 
   /// Returns when nothing is being written any more. throws StorageError
   void wait();
+
+  /// Removes the checkpoints that `retention` does not keep, as save() does in the end.
+  void prune(const Retention& retention);
 
  private:
   struct Impl;

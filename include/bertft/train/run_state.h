@@ -12,7 +12,7 @@ namespace bertft::train {
 
 /// What must be equal for a run to go on as if it had never stopped.
 struct RunIdentity {
-  std::string data_sha256;        // of train_file
+  std::string data_sha256;  // of train_file
   std::int64_t num_features = 0, effective_batch = 0, total_steps = 0;
   std::uint64_t seed = 0, data_seed = 0;
 
@@ -22,17 +22,20 @@ struct RunIdentity {
 /// Where a run stands, apart from tensors: trainer_state.json.
 struct RunState {
   RunIdentity identity;
-  std::int64_t step = 0;                      // optimizer steps done
-  std::int64_t steps_since_log = 0;
-  double loss_since_log = 0;                  // sum over those steps
-  double loss_total = 0;                      // sum over all steps
+  std::int64_t step = 0;             // optimizer steps done
+  std::int64_t steps_since_log = 0;  // applied ones
+  double loss_since_log = 0;         // sum over those steps
+  double loss_total = 0;             // sum over all steps
   std::optional<double> best_metric;
   std::optional<std::int64_t> best_step;
   std::int64_t evaluations_without_gain = 0;
-  std::optional<double> best_threshold;       // for f1, of the last evaluation
+  std::optional<double> best_threshold;  // for f1, of the last evaluation
   std::optional<std::int64_t> micro_batch_tokens;
-  Json log_history = Json::array();           // as Hugging Face's, so that notebooks go on working
+  Json log_history = Json::array();  // as Hugging Face's, so that notebooks go on working
 };
+
+/// Whether training has come to its end: all steps are done, or early stopping says so.
+bool is_over(const RunState& state, const Plan& plan, const TrainOptions& options);
 
 /// Hugging Face's fields, and ours under "bert_finetune".
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,

@@ -26,21 +26,24 @@ struct Setup {
   const optim::OptimOptions& optim;
   const Plan& plan;
   const data::Features& features;
-  const eval::Task* validation;                   // null: no evaluation
+  const eval::Task* validation;  // null: no evaluation
   const device::Device& device;
   model::QaModel& model;
-  std::string run_directory;                      // exists and is ours
-  std::map<std::string, std::string> model_files; // small files of each checkpoint: config.json, tokenizer, ...
+  std::string run_directory;                       // exists and is ours
+  std::map<std::string, std::string> model_files;  // small files of each checkpoint: config.json, tokenizer, ...
   std::vector<report::Observer*> observers;
 };
 
 struct Outcome {
   enum class Kind { kDone, kStoppedEarly, kInterrupted };
   Kind kind = Kind::kDone;
-  int signal = 0;                                 // of kInterrupted
+  int signal = 0;  // of kInterrupted
   std::int64_t step = 0;
-  std::string model_directory;                    // where the result stands, empty when interrupted
+  std::string model_directory;  // where the result stands, empty when interrupted
 };
+
+/// Whether `run_directory` holds all that run() leaves at the end of training.
+bool has_results(const std::string& run_directory);
 
 /// The loop: fetch, step, observe; log, evaluate and save when due (PARITY P4).
 class Trainer {
@@ -50,8 +53,9 @@ class Trainer {
   Trainer(const Setup& setup, RunState state, const std::vector<checkpoint::NamedTensor>& optimizer_state);
   ~Trainer();
 
-  /// Trains to the end, or until a signal or early stopping. Leaves the final model in the
-  /// run directory unless interrupted.
+  /// Trains to the end, or until a signal or early stopping. Leaves the final model and its
+  /// evaluation in the run directory unless interrupted. A state that is_over() already is
+  /// brought to that end: its process was killed before.
   /// throws DivergedError, StorageError (the last save failed)
   Outcome run();
 

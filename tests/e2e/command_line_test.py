@@ -1,0 +1,95 @@
+"""Help, versions, and what a mistyped command line is answered with."""
+
+import re
+
+import harness
+from harness import EndToEndTest
+
+
+class Help(EndToEndTest):
+    def printed(self, *args):
+        result = self.run_program(*args)
+        self.assertEqual((result.code, result.err), (0, ""), result)
+        return result.out
+
+    def assert_fits(self, text, num_lines):
+        lines = text.splitlines()
+        self.assertLessEqual(len(lines), num_lines, text)
+        self.assertLessEqual(max(map(len, lines)), 80, text)
+
+    def test_fits_one_screen_and_names_commands_examples_and_exit_codes(self):
+        text = self.printed("--help")
+        self.assert_fits(text, 40)
+        for word in ("train", "eval", "predict", "data", "Examples:", "--config", "--set", "Exit codes:", "-q"):
+            self.assertIn(word, text)
+        for code in (0, 1, 2, 65, 66, 69, 70, 71, 73, 74, 75, 78, 130, 143):
+            self.assertRegex(text, rf"\b{code} ")
+
+    def test_is_what_no_arguments_get(self):
+        self.assertEqual(self.printed(), self.printed("--help"))
+
+    def test_of_all_options_names_each_key_with_its_default(self):
+        text = self.printed("--help", "all")
+        self.assert_fits(text, 400)
+        for flag in ("--learning-rate X", "--max-seq-length N", "--output-dir PATH", "--micro-batch-tokens N"):
+            self.assertIn(flag, text)
+        self.assertIn("default 384 tokens", " ".join(text.split()))
+
+    def test_of_each_command_is_short(self):
+        for command in (("train",), ("eval",), ("predict",), ("data",), ("data", "check"), ("data", "features")):
+            with self.subTest(command):
+                self.assert_fits(self.printed(*command, "--help"), 40)
+
+    def test_version_is_one_line(self):
+        self.assertRegex(self.printed("--version"), r"^bert-finetune \d+\.\d+\.\d+\n$")
+
+    def test_build_info_tells_compiler_and_libraries(self):
+        self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d.*\ncompiler GCC .*\nLibTorch 2\.")
+
+
+class Mistakes(EndToEndTest):
+    def refused(self, args, *texts, code=2):
+        self.assert_training_refused(args, code, *texts)
+
+    def test_an_unknown_command_is_answered_with_the_nearest(self):
+        self.refused(["trian", "--config", "x.yaml"], "unknown command 'trian'; did you mean 'train'?\n", "--help")
+
+    def test_a_command_like_no_other_gets_the_list(self):
+        self.refused(["frobnicate"], "unknown command 'frobnicate'.\n", "train (default), eval, predict, data")
+
+    def test_an_unknown_flag_is_answered_with_the_nearest(self):
+        self.refused(["--learing-rate", "3e-5"], "unknown flag '--learing-rate'; did you mean '--learning-rate'?",
+                     "See bert-finetune train --help.")
+        self.refused(["eval", "x", "--data", "y", "--jsom"], "'--jsom'; did you mean '--json'?", "bert-finetune eval --help")
+
+    def test_a_flag_like_no_other_is_named(self):
+        self.refused(["--no-such-flag"], "unknown flag '--no-such-flag'.")
+
+    def test_an_argument_too_many_is_named(self):
+        self.refused(["train", "config.yaml"], "unexpected argument 'config.yaml'")
+
+    def test_missing_values_and_arguments(self):
+        for args, text in ((["--config"], "--config"), (["--set"], "--set"), (["data"], "subcommand"),
+                           (["data", "check"], "file is required"), (["data", "features", "x.json"], "--model is required"),
+                           (["eval", "run"], "--data is required"), (["predict"], "run_dir is required")):
+            with self.subTest(args):
+                self.refused(args, text)
+
+    def test_set_needs_a_key_and_a_value(self):
+        for setting in ("learning_rate", "=3", ""):
+            with self.subTest(setting):
+                self.refused(["--set", setting], "key=value", "--set learning_rate=3e-5")
+
+    def test_several_processes_are_refused(self):
+        for name in ("WORLD_SIZE", "SLURM_NTASKS"):
+            with self.subTest(name):
+                self.assert_training_refused(self.training(), 2, "one of 4 processes", name, env={name: "4"})
+
+    def test_control_characters_are_not_passed_on_to_the_terminal(self):
+        result = self.run_program("tr\x1b[2Jain\x07")
+        self.assert_refused(result, 2, "unknown command")
+        self.assertIsNone(re.search(r"[\x00-\x09\x0b-\x1f]", result.err), result)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,142 @@
+"""bert-finetune eval: a model's score, and that of a predictions file."""
+
+import json
+import shutil
+
+import harness
+from harness import EndToEndTest, metric_lines, names, questions_of, tree
+
+SCORES = ["exact", "f1", "total", "HasAns_exact", "HasAns_f1", "HasAns_total", "NoAns_exact", "NoAns_f1", "NoAns_total"]
+BEST = ["best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh"]
+
+
+class EvalTest(EndToEndTest):
+    def setUp(self):
+        super().setUp()
+        self.run_directory = self.learned_run()
+
+    def scores(self, *args):
+        """The object that eval --json prints; without the flag -q it also talks, on stderr."""
+        return self.printed_json(self.run_program("eval", *args, "--data", self.dev_file, "--json"))
+
+    def refused(self, code, *texts, args, data=None):
+        arguments = ["eval", *args, "--data", data or self.dev_file]
+        self.assert_training_refused(arguments, code, *texts)
+
+
+class Model(EvalTest):
+    def test_of_a_run_directory_prints_the_official_keys(self):
+        before = tree(self.run_directory)
+        scores = self.scores(self.run_directory)
+        self.assertEqual(list(scores), SCORES + BEST)
+        self.assertEqual((scores["total"], scores["HasAns_total"], scores["NoAns_total"]), (20, 16, 4))
+        self.assertGreater(scores["f1"], 50)
+        self.assertEqual(tree(self.run_directory), before)
+
+    def test_gives_what_the_run_itself_measured(self):
+        measured = {line["step"]: line["metrics"] for line in metric_lines(self.run_directory, "eval")}
+        for step in (32, 64):
+            expected = {k: v for k, v in measured[step].items() if k != "loss"}
+            self.assertEqual(self.scores(self.run_directory / f"checkpoint-{step}"), expected)
+        self.assertEqual(self.scores(self.run_directory), {k: v for k, v in measured[64].items() if k != "loss"})
+
+    def test_works_on_a_bare_hugging_face_directory(self):
+        bare = self.cwd / "bare"
+        bare.mkdir()
+        for name in ("model.safetensors", "config.json", "vocab.txt", "tokenizer_config.json"):
+            shutil.copy(self.run_directory / name, bare)
+        self.assertEqual(self.scores(bare, *self.WINDOWS), self.scores(self.run_directory))
+
+    def test_takes_the_best_checkpoint_of_an_unfinished_run_and_says_so(self):
+        unfinished = shutil.copytree(self.run_directory, self.cwd / "run")
+        (unfinished / "model.safetensors").unlink()
+        result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
+        best = json.loads((self.run_directory / "trainer_state.json").read_text())["best_global_step"]
+        self.assertIn(f"taking its best checkpoint, run/checkpoint-{best}", result.err)
+        self.assertEqual(self.printed_json(result), self.scores(self.run_directory / f"checkpoint-{best}"))
+
+    def test_batch_size_does_not_change_the_scores(self):
+        self.assertEqual(self.scores(self.run_directory, "--per-device-eval-batch-size", 1),
+                         self.scores(self.run_directory, "--per-device-eval-batch-size", 7))
+
+    def test_applies_the_threshold_that_is_asked_for(self):
+        for threshold, no_answer in ((1e6, 0), (-1e6, 100)):
+            scores = self.scores(self.run_directory, "--null-score-diff-threshold", threshold)
+            self.assertEqual(scores["NoAns_exact"], no_answer)
+        tuned = self.scores(self.run_directory, "--null-score-diff-threshold", "auto")
+        self.assertEqual(tuned["f1"], tuned["best_f1"])
+
+    def test_without_a_tuned_threshold_cannot_be_automatic(self):
+        (self.cwd / "bare").mkdir()
+        for name in ("model.safetensors", "config.json", "vocab.txt", "tokenizer_config.json"):
+            shutil.copy(self.run_directory / name, self.cwd / "bare")
+        self.refused(78, "null_score_diff_threshold is auto", args=["bare", *self.WINDOWS, "--null-score-diff-threshold", "auto"])
+
+    def test_prints_a_table_without_json(self):
+        result = self.run_program("eval", self.run_directory, "--data", self.dev_file)
+        self.assertEqual([line.split()[0] for line in result.out.splitlines()], SCORES + BEST)
+        self.assertIn("evaluated 20 windows", result.err)
+
+    def test_refuses_a_model_without_a_head(self):
+        self.refused(65, "a base model: it has no qa_outputs", args=[self.model, *self.WINDOWS])
+
+    def test_refuses_what_is_no_model(self):
+        self.refused(66, "nowhere is not a directory", args=["nowhere"])
+        self.refused(66, "config.json", args=["."])
+
+    def test_refuses_bad_data(self):
+        self.refused(66, "none.json", args=[self.run_directory], data="none.json")
+        self.refused(65, "bad.json:1:", args=[self.run_directory], data=self.written("bad.json", "{"))
+
+
+class Predictions(EvalTest):
+    def saved(self):
+        self.scores(self.run_directory, "--save-predictions", "deep/out")
+        return self.cwd / "deep" / "out"
+
+    def test_are_saved_with_the_established_names(self):
+        out = self.saved()
+        self.assertEqual(names(out), ["nbest_predictions.json", "null_odds.json", "predictions.json"])
+        for name in names(out):
+            self.assertEqual((out / name).read_bytes(), (self.run_directory / f"eval_{name}").read_bytes(), name)
+
+    def test_score_as_the_model_did(self):
+        out = self.saved()
+        whole = self.scores(self.run_directory)
+        self.assertEqual(self.scores("--predictions", out / "predictions.json"), {k: whole[k] for k in SCORES})
+        # Raw odds are no probabilities: no prediction may be dropped for them.
+        scored = self.scores("--predictions", out / "predictions.json", "--null-odds", out / "null_odds.json",
+                             "--na-prob-thresh", 1e9)
+        self.assertEqual(scored, whole)
+
+    def test_of_the_gold_answers_are_perfect(self):
+        questions = questions_of(json.loads(self.dev_file.read_text()))
+        gold = {qa["id"]: qa["answers"][0]["text"] if qa["answers"] else "" for qa in questions}
+        scores = self.scores("--predictions", harness.write_json(self.cwd / "p.json", gold))
+        self.assertEqual({scores[k] for k in SCORES if "total" not in k}, {100.0})
+
+    def test_that_are_missing_are_an_error_unless_allowed(self):
+        one = harness.write_json(self.cwd / "p.json", {"q22-0-0": "x", "unheard-of": "y"})
+        self.refused(65, "19 of 20 questions have no prediction: 'q22-0-1'", "--allow-missing", args=["--predictions", one])
+        self.assertEqual(self.scores("--predictions", one, "--allow-missing")["total"], 1)
+
+    def test_in_a_malformed_file(self):
+        for content, text in (("[1]", "found array"), ('{"q22-0-0": 3}', "question 'q22-0-0' is of type number"),
+                              ("{", "p.json:1:"), ("", "p.json")):
+            with self.subTest(content):
+                self.refused(65, text, args=["--predictions", self.written("p.json", content)])
+        self.refused(66, "none.json", args=["--predictions", "none.json"])
+
+    def test_come_instead_of_a_model(self):
+        for args in ([], [self.run_directory, "--predictions", "p.json"]):
+            with self.subTest(args):
+                self.refused(2, "either RUN_DIR or --predictions", args=args)
+
+    def test_cannot_be_saved_below_a_file(self):
+        self.written("file", "mine")
+        result = self.run_program("eval", self.run_directory, "--data", self.dev_file, "--save-predictions", "file/out")
+        self.assert_refused(result, 73, "file/out: results cannot be written there")
+
+
+if __name__ == "__main__":
+    harness.main()

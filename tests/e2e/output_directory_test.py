@@ -1,0 +1,135 @@
+"""Who may write where: an occupied, impossible or shared output directory, and a device that is not there."""
+
+import os
+import resource
+import unittest
+
+import harness
+from harness import EndToEndTest, checkpoints, names, tree, wait_until
+
+
+class OutputDirectory(EndToEndTest):
+    def refused(self, code, *texts, flags=(), **options):
+        self.assert_training_refused(self.training(*flags, **options), code, *texts)
+
+    def test_that_is_not_empty(self):
+        (self.cwd / "run").mkdir()
+        self.written("run/notes.txt", "mine")
+        self.refused(73, "run exists and is not empty", "--resume auto", "--overwrite", "--output-dir DIR")
+
+    def test_that_is_a_file_or_below_one(self):
+        self.written("file", "mine")
+        self.refused(73, "file is a file, not a directory", output="file")
+        self.refused(73, "file is a file", output="file/deeper/run")
+
+    def test_where_nothing_can_be_made(self):
+        self.refused(73, "cannot be written", output="/proc/bertft/run")
+        self.refused(73, "x" * 50, output="x" * 300)
+
+    @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
+    def test_that_is_read_only(self):
+        (self.cwd / "run").mkdir(mode=0o555)
+        self.refused(73, "cannot be written: Permission denied")
+
+    def test_that_is_empty_or_several_levels_deep_is_fine(self):
+        (self.cwd / "run").mkdir()
+        self.trained("--max-steps", 1)
+        self.trained("--max-steps", 1, output="a/b/c")
+        self.assertIn("model.safetensors", names(self.cwd / "a" / "b" / "c"))
+
+    @unittest.skipIf(os.path.exists("/dev/nvidia0"), "a GPU is there")
+    def test_is_not_made_when_a_gpu_is_asked_for_that_is_not_there(self):
+        self.refused(69, "device is cuda, but no GPU can be used", "device: cpu", flags=["--device", "cuda"])
+
+
+class EarlierRun(EndToEndTest):
+    def test_is_not_overwritten_by_accident(self):
+        self.trained()
+        self.assert_training_refused(self.training(), 73, "exists and is not empty")
+
+    def test_is_replaced_by_overwrite_which_spares_files_of_other_names(self):
+        self.trained("--validation-file", self.dev_file, "--save-steps", 2, "--seed", 1)
+        for name in ("notes.txt", "checkpoint-best", "vocab.txt.bak"):
+            self.written(f"run/{name}", "mine")
+        self.trained("--overwrite", "--max-steps", 3)
+        self.trained("--max-steps", 3, output="fresh")
+        left = set(names(self.cwd / "run")) - set(names(self.cwd / "fresh"))
+        self.assertEqual(left, {"notes.txt", "checkpoint-best", "vocab.txt.bak"})
+        self.assertEqual(list(checkpoints(self.cwd / "fresh")), [3])
+        self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
+                         (self.cwd / "fresh" / "model.safetensors").read_bytes())
+
+    def test_is_spared_when_the_new_one_cannot_start(self):
+        self.trained("--max-steps", 1)
+        self.assert_training_refused(self.training("--overwrite", train="none.json"), 66, "none.json")
+
+    def test_is_not_overwritten_when_it_is_the_model_to_start_from(self):
+        self.trained("--max-steps", 1)
+        for model in ("run", "run/checkpoint-1", "./run/../run"):
+            with self.subTest(model):
+                self.assert_training_refused(self.training("--overwrite", model=model), 73, "holds the model to start from")
+
+    def test_can_be_trained_further_into_another_directory(self):
+        self.trained("--max-steps", 1)
+        result = self.trained(model="run", output="further")
+        self.assertIn("loaded 39/39 tensors", result.err)
+
+
+class TwoRuns(EndToEndTest):
+    def test_never_share_a_directory(self):
+        with self.started(*self.training("--max-steps", 100_000)) as first:
+            wait_until(lambda: (self.cwd / "run" / "metrics.jsonl").exists())
+            for flags, text in (((), "not empty"), (("--resume", "auto"), "in use by another run"),
+                                (("--overwrite",), "in use by another run")):
+                with self.subTest(flags):
+                    result = self.run_program(*self.training(*flags))
+                    self.assertEqual(result.code, 73, result)
+                    self.assertIn(text, result.err)
+            self.assertIsNone(first.poll())
+            self.assertIn("metrics.jsonl", names(self.cwd / "run"))
+
+    def test_started_together_have_one_winner(self):
+        for attempt in range(3):
+            arguments = self.training("--max-steps", 30, output=f"run{attempt}")
+            with self.started(*arguments) as one, self.started(*arguments) as other:
+                results = [harness.wait(one), harness.wait(other)]
+            self.assertEqual(sorted(r.code for r in results), [0, 73], results)
+
+
+class DiskFull(EndToEndTest):
+    @staticmethod
+    def limit_files_to_500_kb():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+
+    def test_at_the_last_save_is_74_and_leaves_no_half_checkpoint(self):
+        # model.safetensors (350 KB) may be written, optimizer.safetensors (700 KB) may not.
+        result = self.run_program(*self.training(), preexec_fn=self.limit_files_to_500_kb)
+        self.assertEqual(result.code, 74, result)
+        self.assertRegex(result.err, r"(?m)^error: .*optimizer\.safetensors.*File too large")
+        left = names(self.cwd / "run")
+        self.assertFalse([n for n in left if n.startswith((".tmp", "checkpoint", "model"))], left)
+
+    def test_at_an_earlier_save_does_not_stop_the_run(self):
+        result = self.run_program(*self.training("--save-steps", 1), preexec_fn=self.limit_files_to_500_kb)
+        self.assertEqual(result.code, 74, result)
+        self.assertIn("step=4 ", result.err)
+
+    def test_leaves_a_run_that_goes_on_when_there_is_room_again(self):
+        self.trained("--save-steps", 2, output="whole")
+        self.run_program(*self.training("--save-steps", 2), preexec_fn=self.limit_files_to_500_kb)
+        self.trained("--save-steps", 2, "--resume", "auto")
+        self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
+                         (self.cwd / "whole" / "model.safetensors").read_bytes())
+
+
+class TheInputs(EndToEndTest):
+    def test_are_left_as_they_were(self):
+        model = self.copied_model()
+        data = self.written("data.json", self.train_file.read_bytes())
+        before = (tree(model), data.read_bytes())
+        self.trained(model=model, train=data)
+        self.assertEqual((tree(model), data.read_bytes()), before)
+
+
+if __name__ == "__main__":
+    harness.main()

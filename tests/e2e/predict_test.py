@@ -1,0 +1,94 @@
+"""bert-finetune predict: one question with its text, or a file of questions."""
+
+import json
+
+import harness
+from harness import EndToEndTest, names, questions_of
+
+TEXT = "Barden is a small town on the river Solmar. It was founded by Felgor in the year 1300, after the great fire."
+
+
+class PredictTest(EndToEndTest):
+    def setUp(self):
+        super().setUp()
+        self.run_directory = self.learned_run()
+
+    def ask(self, text, *flags, question="Who founded Barden?"):
+        self.written("text.txt", text)
+        return self.run_program("predict", self.run_directory, "--question", question, "--context-file", "text.txt", *flags)
+
+
+class OneQuestion(PredictTest):
+    def test_is_answered_on_stdout(self):
+        result = self.ask(TEXT)
+        self.assertEqual((result.code, result.out), (0, "Felgor\n"), result)
+
+    def test_is_answered_in_json_with_places_in_the_text(self):
+        for text in (TEXT, "Übrigens 😀: " + TEXT):  # characters of several bytes: places count code points
+            answer = self.printed_json(self.ask(text, "--json"))
+            self.assertEqual(list(answer), ["answer", "null_odds", "n_best"])
+            self.assertEqual(answer["answer"], answer["n_best"][0]["text"])
+            for candidate in answer["n_best"]:
+                self.assertEqual(text[candidate["start"]:candidate["end"]], candidate["text"])
+            self.assertAlmostEqual(sum(candidate["probability"] for candidate in answer["n_best"]), 1, places=5)
+
+    def test_has_as_many_candidates_as_asked_for(self):
+        answer = self.printed_json(self.ask(TEXT, "--json", "--n-best-size", 3))
+        self.assertLessEqual(len(answer["n_best"]), 3 + 1)
+
+    def test_has_no_answer_in_an_empty_text(self):
+        for text in ("", " \n"):
+            with self.subTest(text):
+                result = self.ask(text)
+                self.assertEqual((result.code, result.out), (0, "(no answer)\n"), result)
+        self.assertEqual(self.printed_json(self.ask("", "--json"))["answer"], "")
+
+    def test_is_answered_from_a_text_longer_than_a_window(self):
+        result = self.ask("The old bridge is old. " * 40 + TEXT)
+        self.assertEqual((result.code, result.out), (0, "Felgor\n"), result)
+
+    def test_too_long_for_a_window_is_refused(self):
+        self.assert_refused(self.ask(TEXT, question="who " * 80), 65, "max_seq_length")
+
+    def test_of_text_that_is_not_utf8_is_refused(self):
+        self.assert_refused(self.ask(b"Barden \xff"), 65, "text.txt is not UTF-8 (byte 7)")
+        self.assert_refused(self.ask(TEXT, question=b"Who \xfe?"), 65, "--question is not UTF-8 (byte 4)")
+
+    def test_needs_its_text(self):
+        base = ["predict", self.run_directory, "--question", "Who?"]
+        self.assert_refused(self.run_program(*base), 2, "--question and --context-file belong together")
+        self.assert_refused(self.run_program(*base, "--context-file", "none.txt"), 66, "none.txt")
+        self.assert_refused(self.run_program("predict", self.run_directory), 2, "--question with --context-file, or --data FILE")
+
+
+class File(PredictTest):
+    def test_gives_the_three_prediction_files(self):
+        result = self.run_program("predict", self.run_directory, "--data", self.dev_file, "--save-to", "out")
+        self.assertEqual((result.code, result.out), (0, ""), result)
+        self.assertIn("wrote out/predictions.json, 20 answers", result.err)
+        for name in ("predictions.json", "nbest_predictions.json", "null_odds.json"):
+            self.assertEqual((self.cwd / "out" / name).read_bytes(), (self.run_directory / f"eval_{name}").read_bytes(), name)
+
+    def test_needs_no_answers(self):
+        questions = json.loads(self.dev_file.read_text())
+        for qa in questions_of(questions):
+            del qa["answers"], qa["is_impossible"]
+        data = harness.write_json(self.cwd / "questions.json", questions)
+        result = self.run_program("predict", self.run_directory, "--data", data)
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(len(json.loads((self.cwd / "predictions.json").read_text())), 20)
+
+    def test_can_be_named_by_test_file(self):
+        result = self.run_program("predict", self.run_directory, "--test-file", self.dev_file)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("predictions.json", names(self.cwd))
+
+    def test_that_is_bad_is_refused(self):
+        before = names(self.cwd)
+        for data, code in (("none.json", 66), (self.model, 66)):
+            self.assert_refused(self.run_program("predict", self.run_directory, "--data", data), code, str(data))
+        self.assertEqual(names(self.cwd), before)
+
+
+if __name__ == "__main__":
+    harness.main()

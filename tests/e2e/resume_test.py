@@ -1,0 +1,272 @@
+"""A run that was stopped goes on to the same bits; one that cannot says why."""
+
+import json
+import shutil
+import signal
+
+import harness
+from harness import EndToEndTest, change_json, checkpoints, metric_lines, names, wait_until
+
+STEPS = 24
+# Dropout is on. 60 windows in batches of 14 leave 4 for an epoch's last step; micro-batches of 3 are uneven too.
+LONG = ("--max-steps", STEPS, "--per-device-train-batch-size", 7, "--gradient-accumulation-steps", 2,
+        "--micro-batch-features", 3, "--save-steps", 7, "--save-total-limit", 2, "--eval-strategy", "steps",
+        "--eval-steps", 5, "--eval-on-start")
+
+
+class ResumeTest(EndToEndTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.long = (*LONG, "--validation-file", cls.dev_file)
+
+    def uninterrupted(self):
+        """The run directory to compare with; made once."""
+        whole = self.shared / "whole"
+        if not whole.exists():
+            self.trained(*self.long, output=whole)
+        return whole
+
+    def interrupt(self, number, when, repeat=1):
+        """Sends a signal once `when` stands in the log."""
+        with self.started(*self.training(*self.long)) as process:
+            log = self.cwd / "run" / "train.log"
+            wait_until(lambda: log.exists() and when in log.read_text())
+            for _ in range(repeat):
+                process.send_signal(number)
+            return harness.wait(process)
+
+    def go_on(self, *flags, env=None):
+        return self.trained(*self.long, "--resume", "auto", *flags, env=env)
+
+    def assert_same_run(self, run, kinds=("log", "eval", "checkpoint", "finish")):
+        whole = self.uninterrupted()
+        self.assertEqual(list(checkpoints(run)), list(checkpoints(whole)))
+        for name in ("model.safetensors", "optimizer.safetensors"):
+            ours, expected = (folder / f"checkpoint-{STEPS}" / name for folder in (run, whole))
+            self.assertEqual(ours.read_bytes(), expected.read_bytes(), name)
+        for name in ("model.safetensors", "eval_predictions.json", "eval_null_odds.json", "eval_results.json"):
+            self.assertEqual((run / name).read_bytes(), (whole / name).read_bytes(), name)
+        states = [json.loads((folder / f"checkpoint-{STEPS}" / "trainer_state.json").read_text()) for folder in (run, whole)]
+        for state in states:
+            state["best_model_checkpoint"] = state["best_model_checkpoint"].rpartition("/")[2]
+            del state["train_batch_size"]  # the product counts, not its factors
+        self.assertEqual(*states)
+        for kind in kinds:
+            self.assertEqual(metric_lines(run, kind), metric_lines(whole, kind), kind)
+
+
+class Signals(ResumeTest):
+    # A stopped run writes one checkpoint more, and metrics.jsonl says so.
+    KINDS = ("log", "eval", "finish")
+
+    def assert_stops_and_goes_on(self, number, code, when):
+        stopped = self.interrupt(number, when)
+        self.assertEqual(stopped.code, code, stopped)
+        self.assertIn(f"interrupted by {number.name}", stopped.err)
+        self.assertIn("go on", stopped.err)
+        self.assertIn("--resume auto", stopped.err)
+        self.assertNotIn("model.safetensors", names(self.cwd / "run"))
+        resumed = self.go_on()
+        self.assertRegex(resumed.err, rf"resume .*checkpoint-\d+: step \d+ of {STEPS}")
+        self.assert_same_run(self.cwd / "run", self.KINDS)
+
+    def test_term_is_143(self):
+        self.assert_stops_and_goes_on(signal.SIGTERM, 143, "step=4 ")
+
+    def test_int_is_130(self):
+        self.assert_stops_and_goes_on(signal.SIGINT, 130, "step=12 ")
+
+    def test_hup_is_143(self):
+        self.assert_stops_and_goes_on(signal.SIGHUP, 143, "step=1 ")
+
+    def test_usr1_is_75(self):
+        self.assert_stops_and_goes_on(signal.SIGUSR1, 75, "step=20 ")
+
+    def test_during_an_evaluation(self):
+        # Five epochs' worth of questions, so that the signal comes in the middle of the evaluation after step 5.
+        large = harness.write_json(self.cwd / "large.json", harness.squad(80, seed=22))
+        flags = (*LONG, "--validation-file", large, "--max-steps", 11)
+        self.trained(*flags, output="whole")
+        with self.started(*self.training(*flags)) as process:
+            log = self.cwd / "run" / "train.log"
+            wait_until(lambda: log.exists() and "step=5 " in log.read_text())
+            process.send_signal(signal.SIGTERM)
+            stopped = harness.wait(process)
+        self.assertEqual(stopped.code, 143, stopped)
+        self.assertNotIn("eval @ 5 ", stopped.err)
+        self.trained(*flags, "--resume", "auto")
+        for kind in self.KINDS:
+            self.assertEqual(metric_lines(self.cwd / "run", kind), metric_lines(self.cwd / "whole", kind))
+        self.assertEqual(*((self.cwd / run / "model.safetensors").read_bytes() for run in ("run", "whole")))
+
+    def test_int_twice_ends_at_once(self):
+        stopped = self.interrupt(signal.SIGINT, "step=10 ", repeat=2)
+        self.assertEqual(stopped.code, 130, stopped)
+        self.go_on()
+        self.assert_same_run(self.cwd / "run", self.KINDS)
+
+    def test_stop_and_continue_are_harmless(self):
+        with self.started(*self.training(*self.long)) as process:
+            wait_until(lambda: (self.cwd / "run" / "metrics.jsonl").exists())
+            process.send_signal(signal.SIGSTOP)
+            process.send_signal(signal.SIGCONT)
+            self.assertEqual(harness.wait(process).code, 0)
+        self.assert_same_run(self.cwd / "run")
+
+    def test_before_training_leave_nothing(self):
+        with self.started(*self.training(*self.long)) as process:
+            process.send_signal(signal.SIGTERM)
+            self.assertIn(harness.wait(process).code, (-signal.SIGTERM, 143))
+        self.assertNotIn("model.safetensors", names(self.cwd / "run") if (self.cwd / "run").exists() else [])
+
+
+class StoppedRun(ResumeTest):
+    """What a run may and may not go on with, tried on copies of one that was stopped in the middle."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stopped = cls.shared / "stopped"
+        if cls.stopped.exists():
+            return
+        arguments = cls.training(cls, *cls.long, "--save-steps", 4, output="stopped")
+        process = harness.start(*arguments, cwd=cls.shared)
+        wait_until(lambda: (cls.stopped / "checkpoint-12").exists())
+        process.send_signal(signal.SIGTERM)
+        assert harness.wait(process).code == 143
+
+    def setUp(self):
+        super().setUp()
+        shutil.copytree(self.stopped, self.cwd / "run")
+        self.newest = list(checkpoints(self.cwd / "run").values())[-1]
+
+    def refused(self, *flags, texts, code=65, **options):
+        arguments = self.training(*self.long, "--resume", "auto", *flags, **options)
+        self.assert_training_refused(arguments, code, *texts)
+
+    def flip_a_bit(self, path):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+    def test_needs_the_same_seed(self):
+        self.refused("--seed", 7, texts=["belongs to another run: its seed is 42, this configuration's is 7"])
+        self.refused("--data-seed", 7, texts=["its data_seed is 42, this configuration's is 7"])
+
+    def test_needs_the_same_effective_batch(self):
+        self.refused("--gradient-accumulation-steps", 1, texts=["its effective batch is 14, this configuration's is 7"])
+
+    def test_needs_the_same_length(self):
+        self.refused("--max-steps", 30, texts=["its number of steps is 24, this configuration's is 30"])
+
+    def test_needs_the_same_data(self):
+        other = self.written("train.json", self.train_file.read_text().replace("great fire", "great feud"))
+        self.refused(train=other, texts=["its training file's SHA-256 is"])
+        self.refused("--max-train-samples", 50, texts=["its number of features is 60, this configuration's is 50"])
+
+    def test_goes_on_with_another_batch_splitting(self):
+        # Twice the same batch size and half the accumulation are the same effective batch.
+        self.go_on("--per-device-train-batch-size", 14, "--gradient-accumulation-steps", 1)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+    def test_goes_on_with_other_micro_batches_and_threads(self):
+        two_threads = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
+        self.go_on("--micro-batch-features", "null", "--micro-batch-tokens", 150, env=two_threads)
+        ours, expected = (metric_lines(run, "log") for run in (self.cwd / "run", self.uninterrupted()))
+        for line, expected_line in zip(ours, expected, strict=True):
+            # Sums are taken in another order, and the steps carry the difference on.
+            self.assertLess(abs(line["loss"] - expected_line["loss"]), 1e-4 * expected_line["loss"])
+
+    def test_passes_over_a_damaged_checkpoint_with_auto(self):
+        self.flip_a_bit(self.newest / "optimizer.safetensors")
+        result = self.go_on()
+        self.assertIn(f"{self.newest} is damaged: optimizer.safetensors has another content than written. It is passed over.",
+                      result.err)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+    def test_refuses_a_damaged_checkpoint_that_was_named(self):
+        for spoil, text in ((lambda: self.flip_a_bit(self.newest / "model.safetensors"), "another content"),
+                            (lambda: (self.newest / "model.safetensors").write_bytes(b"short"), "another size"),
+                            (lambda: (self.newest / "vocab.txt").unlink(), "vocab.txt is missing"),
+                            (lambda: (self.newest / "manifest.json").write_text("{"), "manifest.json cannot be read"),
+                            (lambda: (self.newest / "manifest.json").unlink(), "has no manifest.json")):
+            with self.subTest(text):
+                shutil.rmtree(self.newest)
+                shutil.copytree(self.stopped / self.newest.name, self.newest)
+                spoil()
+                self.refused("--resume", self.newest, texts=["is damaged", text, "--resume auto"])
+
+    def test_refuses_manifests_of_other_versions_or_with_paths(self):
+        manifest = self.newest / "manifest.json"
+        content = json.loads(manifest.read_text())
+        change_json(manifest, version=999)
+        self.refused("--resume", self.newest, texts=["format version 999; this program reads version"])
+        content["files"][0]["name"] = "../../../etc/passwd"
+        harness.write_json(manifest, content)
+        self.refused("--resume", self.newest, texts=["is damaged"])
+
+    def test_refuses_a_directory_that_is_no_checkpoint(self):
+        self.refused("--resume", "nowhere", texts=["nowhere is not a checkpoint directory"], code=66)
+        self.refused("--resume", self.model, texts=["has no manifest.json"])
+
+    def test_can_go_on_from_a_named_checkpoint(self):
+        oldest = list(checkpoints(self.cwd / "run").values())[0]
+        self.trained(*self.long, "--resume", oldest)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+    def test_can_go_on_in_another_directory(self):
+        self.trained(*self.long, "--resume", self.newest, output="elsewhere")
+        self.assertEqual((self.cwd / "elsewhere" / "model.safetensors").read_bytes(),
+                         (self.uninterrupted() / "model.safetensors").read_bytes())
+
+    def test_removes_what_killed_processes_left(self):
+        for name in (".tmp-14-99", ".trash-checkpoint-2"):
+            (self.cwd / "run" / name).mkdir()
+            self.written(f"run/{name}/model.safetensors", b"half")
+        self.written("run/.tmp-99-0", b"half")
+        self.go_on()
+        self.assertEqual([n for n in names(self.cwd / "run") if n.startswith(".")], [])
+
+    def test_drops_metrics_that_a_killed_process_left_half_written(self):
+        with (self.cwd / "run" / "metrics.jsonl").open("a") as file:
+            file.write('{"kind":"log","step":23,"loss":1.0}\n{"kind":"log","st')
+        self.go_on()
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+
+class OtherRuns(ResumeTest):
+    def test_that_are_finished_say_so(self):
+        for flags in ((), ("--validation-file", self.dev_file)):
+            with self.subTest(flags):
+                self.trained(*flags, output="run")
+                before = harness.tree(self.cwd / "run")
+                result = self.trained(*flags, "--resume", "auto", output="run")
+                self.assertRegex(result.err, r"resume .*run is finished: 4 of 4 steps done")
+                self.assertEqual(harness.tree(self.cwd / "run"), before)
+                shutil.rmtree(self.cwd / "run")
+
+    def test_that_were_killed_before_their_results_were_written_get_them(self):
+        shutil.copytree(self.uninterrupted(), self.cwd / "run")
+        for name in ("model.safetensors", "eval_results.json", "eval_predictions.json"):
+            with self.subTest(name):
+                (self.cwd / "run" / name).unlink()
+                (self.cwd / "run" / "train_results.json").unlink()
+                self.go_on()
+                self.assert_same_run(self.cwd / "run")
+
+    def test_that_have_no_checkpoint_start_afresh(self):
+        result = self.go_on()
+        self.assertRegex(result.err, r"resume .*no checkpoint in .*run; starting afresh")
+        self.assert_same_run(self.cwd / "run")
+
+    def test_write_a_configuration_that_can_be_resumed(self):
+        stopped = self.interrupt(signal.SIGTERM, "step=9 ")
+        self.assertEqual(stopped.code, 143, stopped)
+        result = self.run_program("--config", "run/bert_finetune_config.yaml", "--resume", "auto")
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+
+if __name__ == "__main__":
+    harness.main()
