@@ -1,8 +1,9 @@
 #include "checkpoint/manifest.h"
 
-#include <filesystem>
-
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
 
 #include "bertft/checkpoint/store.h"
 #include "bertft/util/error.h"

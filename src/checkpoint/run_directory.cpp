@@ -14,6 +14,7 @@
 
 #include "bertft/checkpoint/store.h"
 #include "bertft/util/error.h"
+#include "bertft/util/log.h"
 #include "bertft/util/text.h"
 
 namespace bertft::checkpoint {
@@ -119,10 +120,14 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   const std::string lock = (fs::path(path_) / kLockName).string();
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, reason(errno)));
-  if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    close(lock_fd_);
-    throw OutputError(fmt::format(
-        "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path_));
+  if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) {
+      close(lock_fd_);
+      throw OutputError(fmt::format(
+          "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path_));
+    }
+    // Some network file systems know no locks.
+    log::warn(fmt::format("{} cannot be locked ({}): start no second run there", path_, reason(errno)));
   }
   if (existing == Existing::kOverwrite) remove_earlier_run(path_);
 }

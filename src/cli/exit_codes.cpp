@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <filesystem>
 #include <new>
 
 #include "bertft/util/error.h"
+#include "bertft/util/text.h"
 
 namespace bertft::cli {
 namespace {
@@ -23,7 +25,7 @@ int code_of(const std::exception& error) {
   if (is<DataError>(error) || is<WeightsError>(error) || is<CheckpointError>(error)) return kBadData;
   if (is<DeviceError>(error)) return kNoDevice;
   if (is<OutputError>(error)) return kCannotOutput;
-  if (is<StorageError>(error)) return kIoError;
+  if (is<StorageError>(error) || is<std::filesystem::filesystem_error>(error)) return kIoError;
   if (is<DivergedError>(error)) return kDiverged;
   if (is<c10::OutOfMemoryError>(error) || is<std::bad_alloc>(error)) return kOutOfMemory;
   return kInternal;
@@ -37,6 +39,8 @@ Failure describe(const std::exception& error) {
   // A c10::Error carries a C++ stack in what(); no user can use it.
   if (const auto* torch_error = dynamic_cast<const c10::Error*>(&error)) {
     message = torch_error->what_without_backtrace();
+  } else if (const auto* file_error = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
+    message = fmt::format("{}: {}", printable(file_error->path1().string()), file_error->code().message());
   }
   if (code == kOutOfMemory) {
     message = fmt::format(

@@ -84,10 +84,6 @@ Inputs read_inputs(config::Resolved resolved) {
   in.files = load_model_files(options, *options.model.model_name_or_path);
   in.train_set = load_dataset(*options.data.train_file, options.data.max_train_samples);
   in.train_features = data::make_features(in.train_set, *in.files.tokenizer, options.data, data::Purpose::kTraining);
-  if (in.train_features.windows.empty()) {
-    throw DataError(fmt::format("{}: no question can be trained on.\nSee `bert-finetune data check {}`.",
-                                *options.data.train_file, *options.data.train_file));
-  }
   in.with_negative = with_negative(options.data, in.train_set);
   if (options.data.validation_file) {
     in.validation_set = load_dataset(*options.data.validation_file, options.data.max_eval_samples);

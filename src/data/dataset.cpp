@@ -99,6 +99,7 @@ Dataset read_dataset_from(std::string_view text, std::string_view name) {
     fail_syntax(text, nul, name, "a NUL byte");
 
   Dataset dataset;
+  dataset.name = name;
   dataset.sha256 = sha256_hex(text);
   SquadSax sax(dataset, name);
   FormDetector detector;

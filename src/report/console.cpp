@@ -173,36 +173,36 @@ class Console final : public Observer {
   void draw_training() {
     const double now_s = clock_();
     const std::string total = with_thousands(total_steps_);
-    std::vector<std::string> fields = {fmt::format("step  {:>{}}/{}", with_thousands(step_), total.size(), total),
-                                       fmt::format("{}%", percent(step_, total_steps_))};
-    if (loss_) fields.push_back(fmt::format("loss {:.3f}", *loss_));
-    if (grad_norm_) fields.push_back(fmt::format("|g| {:.2g}", *grad_norm_));
-    if (learning_rate_ > 0) fields.push_back(fmt::format("lr {:.2g}", learning_rate_));
-    if (const auto rate = throughput_.features_per_s()) fields.push_back(rate_text(*rate) + " features/s");
-    if (peak_memory_bytes_ > 0) fields.push_back("peak " + memory_text(peak_memory_bytes_));
-    fields.push_back("elapsed " + clock_text(now_s - started_s_));
-    if (const auto left = seconds_left()) fields.push_back("left " + clock_text(*left));
+    std::vector<Field> fields = {{0, fmt::format("step  {:>{}}/{}", with_thousands(step_), total.size(), total)},
+                                 {0, fmt::format("{}%", percent(step_, total_steps_))}};
+    if (loss_) fields.push_back({1, fmt::format("loss {:.3f}", *loss_)});
+    if (grad_norm_) fields.push_back({4, fmt::format("|g| {:.2g}", *grad_norm_)});
+    if (learning_rate_ > 0) fields.push_back({5, fmt::format("lr {:.2g}", learning_rate_)});
+    if (const auto rate = throughput_.features_per_s()) fields.push_back({2, rate_text(*rate) + " features/s"});
+    if (peak_memory_bytes_ > 0) fields.push_back({3, "peak " + memory_text(peak_memory_bytes_)});
+    fields.push_back({6, "elapsed " + clock_text(now_s - started_s_)});
+    if (const auto left = seconds_left()) fields.push_back({1, "left " + clock_text(*left)});
     draw(std::move(fields), step_, total_steps_, now_s);
   }
 
   void draw_evaluation(const EvaluationProgress& event, double per_s) {
     const std::string total = with_thousands(event.total);
-    std::vector<std::string> fields = {fmt::format("eval  {:>{}}/{}", with_thousands(event.done), total.size(), total),
-                                       fmt::format("{}%", percent(event.done, event.total))};
+    std::vector<Field> fields = {{0, fmt::format("eval  {:>{}}/{}", with_thousands(event.done), total.size(), total)},
+                                 {0, fmt::format("{}%", percent(event.done, event.total))}};
     if (per_s > 0) {
-      fields.push_back(rate_text(per_s) + " features/s");
-      fields.push_back("left " + clock_text(static_cast<double>(event.total - event.done) / per_s));
+      fields.push_back({2, rate_text(per_s) + " features/s"});
+      fields.push_back({1, "left " + clock_text(static_cast<double>(event.total - event.done) / per_s)});
     }
     draw(std::move(fields), event.done, event.total, clock_());
   }
 
-  void draw(std::vector<std::string> fields, std::int64_t done, std::int64_t total, double now_s) {
+  void draw(std::vector<Field> fields, std::int64_t done, std::int64_t total, double now_s) {
     if (!screen_.is_terminal) return;
     if (screen_.shows_blocks && total > 0) {
-      fields.push_back(block_bar(static_cast<double>(done) / static_cast<double>(total), kBarWidth));
+      fields.push_back({7, block_bar(static_cast<double>(done) / static_cast<double>(total), kBarWidth)});
     }
     // Some terminals wrap as soon as the last column is used.
-    screen_.set_status_line(fit_fields(fields, screen_.columns() - 1));
+    screen_.set_status_line(fit_fields(std::move(fields), screen_.columns() - 1));
     last_drawn_s_ = now_s;
   }
 

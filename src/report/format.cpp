@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <cmath>
 #include <string_view>
 
@@ -66,15 +67,20 @@ std::string block_bar(double fraction, int width) {
   return bar;
 }
 
-std::string fit_fields(const std::vector<std::string>& fields, int columns) {
-  std::string line;
-  std::size_t used = 0;
-  for (const std::string& field : fields) {
-    const std::size_t needed = count_code_points(field) + (line.empty() ? 0 : 2);
-    if (used + needed > static_cast<std::size_t>(std::max(columns, 0))) break;
-    line += (line.empty() ? "" : "  ") + field;
-    used += needed;
+std::string fit_fields(std::vector<Field> fields, int columns) {
+  const auto width = [&] {
+    std::size_t total = fields.empty() ? 0 : 2 * (fields.size() - 1);
+    for (const Field& field : fields) total += count_code_points(field.text);
+    return total;
+  };
+  while (width() > static_cast<std::size_t>(std::max(columns, 0))) {
+    // Of equal ranks the last one goes first.
+    const auto least = std::max_element(fields.rbegin(), fields.rend(),
+                                        [](const Field& a, const Field& b) { return a.rank < b.rank; });
+    fields.erase(std::next(least).base());
   }
+  std::string line;
+  for (const Field& field : fields) line += (line.empty() ? "" : "  ") + field.text;
   return line;
 }
 

@@ -26,7 +26,14 @@ std::vector<std::string> two_columns(const std::vector<std::pair<std::string, st
 /// A bar of `width` cells in eighths of a block.
 std::string block_bar(double fraction, int width);
 
-/// The fields from the left that fit into `columns`, two spaces between them.
-std::string fit_fields(const std::vector<std::string>& fields, int columns);
+/// A part of the status line; `rank` 0 stays longest when the terminal is narrow.
+struct Field {
+  int rank = 0;
+  std::string text;
+};
+
+/// The fields, two spaces between them, without those of the highest ranks until the rest fits
+/// into `columns`.
+std::string fit_fields(std::vector<Field> fields, int columns);
 
 }  // namespace bertft::report

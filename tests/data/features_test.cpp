@@ -133,7 +133,7 @@ TEST(Features, RefuseAnOverlapThatNoWindowCanHave) {
 
 TEST(Features, NameTheQuestionThatLeavesNoRoom) {
   EXPECT_EQ(error_of(ten_words("[]", "1 2 3 4 5"), options(8, 2)),
-            "question 'q1': the question's 5 tokens leave no room for its context at max_seq_length 8.\n"
+            "data.json: question 'q1': the question's 5 tokens leave no room for its context at max_seq_length 8.\n"
             "Shorten the question, raise max_seq_length or lower doc_stride.");
 }
 
@@ -184,7 +184,7 @@ TEST(Features, KeepMisalignedQuestionsForEvaluationWithoutALabel) {
 
 TEST(Features, RefuseADataSetOfWhichNothingIsLeft) {
   EXPECT_THAT(error_of(ten_words(R"([{"text":"x","answer_start":0}])"), options(32, 2)),
-              HasSubstr("no usable question: 1 of 1"));
+              HasSubstr("data.json: no usable question: 1 of 1"));
 }
 
 TEST(Features, TakeTheFirstQuestionsOnly) {

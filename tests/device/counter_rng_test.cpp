@@ -94,6 +94,11 @@ TEST(DropoutRate, OfAPowerOfTwoIsExact) {
   EXPECT_EQ(dropout_rate(0.25).threshold, 16384U);
 }
 
+TEST(DropoutRate, OfAlmostOneKeepsSomething) {
+  EXPECT_EQ(dropout_rate(0.999999).threshold, 65535U);
+  EXPECT_EQ(dropout_rate(0.999999).scale, 65536.0F);
+}
+
 TEST(DropoutRate, OfZeroDropsNothing) {
   EXPECT_EQ(dropout_rate(0).threshold, 0U);
   EXPECT_EQ(dropout_rate(0).scale, 1.0F);

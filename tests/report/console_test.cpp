@@ -105,6 +105,9 @@ TEST_F(ConsoleTest, NeverFillsTheLastColumnHoweverNarrowTheTerminal) {
   columns_ = 40;
   console_->on(log_due());
   EXPECT_EQ(status_, "step  4,000/8,236  48%  loss 1.102");
+  columns_ = 80;
+  console_->on(log_due());
+  EXPECT_EQ(status_, "step  4,000/8,236  48%  loss 1.102  64 features/s  peak 7.5 GiB  left 35:18");
 }
 
 TEST_F(ConsoleTest, DrawsABarOnlyWhereBlocksAreShown) {

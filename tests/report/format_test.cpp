@@ -37,11 +37,12 @@ TEST(Format, BarGrowsByEighthsOfACell) {
 }
 
 TEST(Format, FieldsThatDoNotFitAreDroppedFromTheRight) {
-  EXPECT_EQ(fit_fields({"ab", "cd", "e"}, 9), "ab  cd  e");
-  EXPECT_EQ(fit_fields({"ab", "cd", "e"}, 8), "ab  cd");
-  EXPECT_EQ(fit_fields({"ab", "a long one", "e"}, 8), "ab");
-  EXPECT_EQ(fit_fields({"ab"}, 1), "");
-  EXPECT_EQ(fit_fields({"äö"}, 2), "äö");
+  EXPECT_EQ(fit_fields({{0, "ab"}, {1, "cd"}, {2, "e"}}, 9), "ab  cd  e");
+  EXPECT_EQ(fit_fields({{0, "ab"}, {1, "cd"}, {2, "e"}}, 8), "ab  cd");
+  EXPECT_EQ(fit_fields({{0, "ab"}, {2, "a long one"}, {1, "e"}}, 8), "ab  e");
+  EXPECT_EQ(fit_fields({{0, "ab"}, {1, "cd"}, {1, "e"}}, 7), "ab  cd");
+  EXPECT_EQ(fit_fields({{0, "ab"}}, 1), "");
+  EXPECT_EQ(fit_fields({{0, "äö"}}, 2), "äö");
 }
 
 }  // namespace

@@ -46,6 +46,7 @@ struct Dataset {
   enum class Form { kNested, kFlat, kLines };
 
   Form form = Form::kNested;
+  std::string name;                // the file's path as given, for messages
   std::string version;             // the file's own "version", may be empty
   std::uint32_t num_articles = 0;  // of the flat forms: different titles
   std::vector<std::string> contexts;

@@ -47,9 +47,10 @@ struct DropoutRate {
   float scale = 1.0F;
 };
 
-/// throws nothing; 0 <= probability < 1
+/// 0 <= probability < 1; the nearest rate of the grid that keeps something.
 inline DropoutRate dropout_rate(double probability) {
-  const auto threshold = static_cast<std::uint32_t>(probability * 65536.0 + 0.5);
+  const auto nearest = static_cast<std::uint32_t>(probability * 65536.0 + 0.5);
+  const std::uint32_t threshold = nearest < 65535 ? nearest : 65535;
   return {threshold, static_cast<float>(65536.0 / (65536.0 - threshold))};
 }
 

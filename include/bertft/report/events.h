@@ -28,7 +28,8 @@ struct StepFinished {
   std::optional<double> loss = {}, grad_norm = {};
 };
 
-/// Due every logging_steps: the mean over the steps since the last one.
+/// Due every logging_steps. `loss` is the mean over the steps since the last one, `grad_norm` and
+/// `learning_rate` are the last step's, as Hugging Face logs them.
 struct LogDue {
   std::int64_t step = 0;
   double epoch = 0, loss = 0, grad_norm = 0, learning_rate = 0;

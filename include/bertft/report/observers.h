@@ -16,7 +16,7 @@ std::unique_ptr<Observer> make_console();
 
 /// metrics.jsonl in `run_directory`: one object a line, appended as it happens, so that a killed
 /// run keeps its curve. Every line has "kind" and "step"; by kind it has further
-///   log         epoch, learning_rate, and loss, grad_norm as means over the steps since the last one
+///   log         epoch, learning_rate, grad_norm (before clipping) of this step, loss as mean since the last line
 ///   eval        epoch, metrics (the official keys and "loss"), num_features, is_best
 ///   checkpoint  name (of the directory)
 ///   finish      outcome

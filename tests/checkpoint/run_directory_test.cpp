@@ -1,0 +1,81 @@
+#include "bertft/checkpoint/run_directory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "bertft/util/error.h"
+#include "checkpoint/temporary_directory.h"
+
+namespace bertft::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::ThrowsMessage;
+
+class RunDirectoryTest : public testing::Test {
+ protected:
+  TemporaryDirectory parent_;
+};
+
+TEST_F(RunDirectoryTest, IsMadeWithItsParents) {
+  const RunDirectory run(parent_ / "a/b/run", Existing::kRefuse);
+  EXPECT_TRUE(fs::is_directory(parent_ / "a/b/run"));
+}
+
+TEST_F(RunDirectoryTest, IsCheckedWithoutLeavingATrace) {
+  check_run_directory(parent_ / "a/b/run", Existing::kRefuse);
+  EXPECT_THAT(parent_.names(), IsEmpty());
+}
+
+TEST_F(RunDirectoryTest, BelongsToOneRunAtATime) {
+  {
+    const RunDirectory first(parent_ / "run", Existing::kRefuse);
+    EXPECT_THAT([&] { RunDirectory(parent_ / "run", Existing::kContinue); },
+                ThrowsMessage<OutputError>(HasSubstr("in use by another run")));
+  }
+  EXPECT_NO_THROW(RunDirectory(parent_ / "run", Existing::kRefuse));
+}
+
+TEST_F(RunDirectoryTest, IsRefusedWhenItHoldsSomething) {
+  write(parent_ / "notes.txt", "mine");
+  EXPECT_THAT([&] { RunDirectory(parent_.path(), Existing::kRefuse); },
+              ThrowsMessage<OutputError>(HasSubstr("not empty")));
+  EXPECT_NO_THROW(RunDirectory(parent_.path(), Existing::kContinue));
+}
+
+TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
+  fs::create_directory(parent_ / "checkpoint-5");
+  for (const char* name :
+       {"checkpoint-5/model.safetensors", "model.safetensors", "metrics.jsonl", "vocab.txt", "notes.txt"}) {
+    write(parent_ / name, "x");
+  }
+  const RunDirectory run(parent_.path(), Existing::kOverwrite);
+  EXPECT_THAT(parent_.names(), ElementsAre("notes.txt", "run.lock"));
+}
+
+TEST_F(RunDirectoryTest, OverwritesNothingWhileAnotherRunUsesIt) {
+  const RunDirectory first(parent_.path(), Existing::kRefuse);
+  write(parent_ / "metrics.jsonl", "x");
+  EXPECT_THROW(RunDirectory(parent_.path(), Existing::kOverwrite), OutputError);
+  EXPECT_TRUE(fs::exists(parent_ / "metrics.jsonl"));
+}
+
+TEST_F(RunDirectoryTest, CannotBeOrLieUnderAFile) {
+  write(parent_ / "file", "x");
+  EXPECT_THAT([&] { check_run_directory(parent_ / "file", Existing::kOverwrite); },
+              ThrowsMessage<OutputError>(HasSubstr("is a file")));
+  EXPECT_THAT([&] { check_run_directory(parent_ / "file/run", Existing::kRefuse); },
+              ThrowsMessage<OutputError>(HasSubstr("cannot be made")));
+}
+
+TEST_F(RunDirectoryTest, CannotHaveANameThatNoFileSystemTakes) {
+  EXPECT_THROW(check_run_directory(parent_ / std::string(300, 'x'), Existing::kRefuse), OutputError);
+}
+
+}  // namespace
+}  // namespace bertft::checkpoint

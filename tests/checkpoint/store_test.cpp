@@ -1,0 +1,204 @@
+#include "bertft/checkpoint/store.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <functional>
+
+#include "bertft/util/error.h"
+#include "bertft/weights/safetensors.h"
+#include "checkpoint/temporary_directory.h"
+
+namespace bertft::checkpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+Snapshot snapshot(std::int64_t step, const Retention& retention = {}) {
+  return {.step = step,
+          .model = {{"encoder.weight", at::full({2, 3}, static_cast<double>(step))}},
+          .optimizer = {{"exp_avg.encoder.weight", at::full({2, 3}, 0.5)}},
+          .files = {{"config.json", "{}\n"}, {"trainer_state.json", R"({"global_step": 1})"}},
+          .retention = retention};
+}
+
+class StoreTest : public testing::Test {
+ protected:
+  void save(const Snapshot& wanted) {
+    Store store(run_.path());
+    store.save(wanted);
+    store.wait();
+  }
+
+  float first_weight(std::int64_t step) const {
+    const weights::SafetensorsFile file(directory_of(run_.path(), step) + "/model.safetensors");
+    float value = 0;
+    std::memcpy(&value, file.tensors().at("encoder.weight").bytes.data(), sizeof value);
+    return value;
+  }
+
+  TemporaryDirectory run_;
+};
+
+TEST_F(StoreTest, WritesACheckpointThatVerifiesAndReadsBack) {
+  save(snapshot(7));
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-7"));
+  const std::string directory = directory_of(run_.path(), 7);
+  EXPECT_NO_THROW(verify(directory));
+  EXPECT_EQ(content_of(directory + "/config.json"), "{}\n");
+  EXPECT_EQ(first_weight(7), 7.0F);
+  const std::vector<NamedTensor> moments = read_optimizer(directory);
+  ASSERT_THAT(moments, SizeIs(1));
+  EXPECT_EQ(moments[0].name, "exp_avg.encoder.weight");
+  EXPECT_TRUE(at::equal(moments[0].tensor, at::full({2, 3}, 0.5)));
+}
+
+TEST_F(StoreTest, KeepsTheValuesOfTheMomentItWasAskedWhileTrainingGoesOn) {
+  Store store(run_.path());
+  const Snapshot taken = snapshot(3);
+  at::Tensor weight = taken.model[0].tensor;
+  store.save(taken, [&] { weight.fill_(-1); });
+  store.wait();
+  EXPECT_EQ(first_weight(3), 3.0F);
+}
+
+TEST_F(StoreTest, CallsBackBeforeAnythingIsWritten) {
+  Store store(run_.path());
+  bool was_there = true;
+  store.save(snapshot(3), [&] { was_there = fs::exists(directory_of(run_.path(), 3)); });
+  store.wait();
+  EXPECT_FALSE(was_there);
+}
+
+TEST_F(StoreTest, WritesAStepAgainInPlaceOfTheOlderOne) {
+  save(snapshot(3));
+  Snapshot again = snapshot(3);
+  again.model[0].tensor.fill_(9);
+  save(again);
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-3"));
+  EXPECT_EQ(first_weight(3), 9.0F);
+}
+
+TEST_F(StoreTest, KeepsTheNewestAndTheBestBesides) {
+  const Retention two{.newest = 2, .best_step = 1};
+  for (const std::int64_t step : {1, 2, 3, 4}) save(snapshot(step, two));
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-1", "checkpoint-3", "checkpoint-4"));
+  Store(run_.path()).prune({.newest = 1, .best_step = 4});
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-4"));
+}
+
+TEST_F(StoreTest, KeepsAllWithoutALimit) {
+  for (const std::int64_t step : {1, 2, 3}) save(snapshot(step));
+  EXPECT_THAT(run_.names(), SizeIs(3));
+}
+
+TEST_F(StoreTest, RemovesWhatAKilledProcessLeftHalfDone) {
+  fs::create_directory(run_ / ".tmp-5-123");
+  write(run_ / ".tmp-5-123/model.safetensors", "half");
+  fs::create_directory(run_ / ".trash-checkpoint-2");
+  write(run_ / "notes.txt", "mine");
+  const Store store(run_.path());
+  EXPECT_THAT(run_.names(), ElementsAre("notes.txt"));
+}
+
+TEST_F(StoreTest, ReportsAFailedSaveAtTheNextWaitAndLeavesNothing) {
+  save(snapshot(1));
+  Store store(run_.path());
+  Snapshot bad = snapshot(2, {.newest = 1, .best_step = {}});
+  bad.files["no-such-folder/file"] = "";
+  store.save(bad);
+  EXPECT_THROW(store.wait(), StorageError);
+  EXPECT_NO_THROW(store.wait());  // said once
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-1"));
+}
+
+TEST_F(StoreTest, ListsCheckpointsByNumberNewestFirst) {
+  for (const char* name :
+       {"checkpoint-9", "checkpoint-10", "checkpoint-", "checkpoint-1x", "checkpoint--", "other-3"}) {
+    fs::create_directory(run_ / name);
+  }
+  write(run_ / "checkpoint-11", "a file");
+  std::vector<std::int64_t> steps;
+  for (const Found& found : list_checkpoints(run_.path())) steps.push_back(found.step);
+  EXPECT_THAT(steps, ElementsAre(10, 9));
+  EXPECT_THAT(list_checkpoints(run_ / "no-such"), IsEmpty());
+}
+
+// What may befall a checkpoint on a disk, and the word that names it.
+struct Damage {
+  const char* name;
+  std::function<void(const std::string& directory)> inflict;
+  const char* said;
+};
+
+class DamagedCheckpoint : public StoreTest, public testing::WithParamInterface<Damage> {};
+
+TEST_P(DamagedCheckpoint, IsNamedAndPassedOverForTheOneBefore) {
+  save(snapshot(1));
+  save(snapshot(2));
+  GetParam().inflict(directory_of(run_.path(), 2));
+  EXPECT_THAT([&] { verify(directory_of(run_.path(), 2)); },
+              testing::ThrowsMessage<CheckpointError>(HasSubstr(GetParam().said)));
+  std::vector<std::string> skipped;
+  const auto found = newest_good(run_.path(), skipped);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->step, 1);
+  EXPECT_THAT(skipped, ElementsAre(testing::AllOf(HasSubstr("checkpoint-2"), HasSubstr("passed over"))));
+}
+
+void replace_in_manifest(const std::string& directory, const std::string& what, const std::string& by) {
+  std::string manifest = content_of(directory + "/manifest.json");
+  const std::size_t at = manifest.find(what);
+  ASSERT_NE(at, std::string::npos);
+  write(directory + "/manifest.json", manifest.replace(at, what.size(), by));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    OfAllKinds, DamagedCheckpoint,
+    testing::Values(
+        Damage{"FlippedBit",
+               [](const std::string& d) {
+                 std::string bytes = content_of(d + "/optimizer.safetensors");
+                 bytes.back() ^= 1;
+                 write(d + "/optimizer.safetensors", bytes);
+               },
+               "optimizer.safetensors has another content"},
+        Damage{"CutShort", [](const std::string& d) { fs::resize_file(d + "/model.safetensors", 40); },
+               "model.safetensors has another size"},
+        Damage{"MissingFile", [](const std::string& d) { fs::remove(d + "/config.json"); }, "config.json is missing"},
+        Damage{"MissingManifest", [](const std::string& d) { fs::remove(d + "/manifest.json"); }, "manifest.json"},
+        Damage{"EmptyManifest", [](const std::string& d) { write(d + "/manifest.json", ""); }, "manifest.json"},
+        Damage{"ManifestThatLeadsOut",
+               [](const std::string& d) { replace_in_manifest(d, "\"config.json\"", "\"../config.json\""); },
+               "does not list files"},
+        Damage{"NewerFormat", [](const std::string& d) { replace_in_manifest(d, "\"version\": 1", "\"version\": 99"); },
+               "99"}),
+    [](const auto& damage) { return damage.param.name; });
+
+TEST_F(StoreTest, FindsNothingWhereNothingIsGood) {
+  std::vector<std::string> skipped;
+  EXPECT_FALSE(newest_good(run_.path(), skipped));
+  EXPECT_THAT(skipped, IsEmpty());
+  EXPECT_THROW(verify(run_ / "checkpoint-1"), InputError);
+}
+
+TEST_F(StoreTest, MakesTheModelOfACheckpointTheRunsOwn) {
+  save(snapshot(1));
+  save(snapshot(2));
+  publish_model(directory_of(run_.path(), 1), run_.path());
+  publish_model(directory_of(run_.path(), 2), run_.path());
+  publish_model(directory_of(run_.path(), 2), run_.path());  // again, as after a crash
+  EXPECT_THAT(run_.names(),
+              ElementsAre("checkpoint-1", "checkpoint-2", "config.json", "model.safetensors", "trainer_state.json"));
+  EXPECT_EQ(content_of(run_ / "model.safetensors"), content_of(run_ / "checkpoint-2/model.safetensors"));
+}
+
+}  // namespace
+}  // namespace bertft::checkpoint

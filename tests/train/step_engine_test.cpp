@@ -1,0 +1,134 @@
+#include "bertft/train/step_engine.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <numeric>
+
+#include "data/squad_text.h"
+#include "data/word_tokenizer.h"
+#include "model/tiny_bert.h"
+
+namespace bertft::train {
+namespace {
+
+constexpr std::uint64_t kSeed = 42;
+constexpr double kLearningRate = 1e-3;
+
+// Windows of 6 to 16 tokens, all of different length, with answers at different places.
+data::Features seven_windows() {
+  std::string rows;
+  for (int i = 0; i < 7; ++i) {
+    std::string context = "aa";
+    for (int j = 0; j < 2 + 5 * i % 11; ++j) context += " b";
+    rows += R"({"id":")" + std::to_string(i) + R"(","question":"qqq","context":")" + context +
+            R"(","answers":[{"text":")" + (i % 2 == 0 ? "aa" : "b") + R"(","answer_start":)" +
+            (i % 2 == 0 ? "0" : "3") + "}]}\n";
+  }
+  return make_features(data::read(rows), data::WordTokenizer(), {}, data::Purpose::kTraining);
+}
+
+model::TinyBert bert_for_words() {
+  model::TinyBert bert;
+  bert.config.vocab_size = 1100;  // WordTokenizer's ids are 1000 and a word's length
+  bert.fill(/*seed=*/1);
+  return bert;
+}
+
+// A model with its optimizer at the beginning of a run.
+class TrainedBert {
+ public:
+  explicit TrainedBert(const model::TinyBert& bert = bert_for_words())
+      : model_(bert.make()), optimizer_(parameters_of(model_), {}) {}
+
+  StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {
+    std::vector<std::uint32_t> windows(features.windows.size());
+    std::iota(windows.begin(), windows.end(), 0U);
+    return StepEngine(model_, optimizer_, device_, features, limit, kSeed).run(windows, step, kLearningRate);
+  }
+
+  // All weights and moments, flat.
+  at::Tensor state() const {
+    std::vector<at::Tensor> all;
+    for (const auto& [name, value] : model_.parameters()) all.push_back(value.detach().flatten());
+    for (const auto& [name, value] : optimizer_.state()) all.push_back(value.flatten());
+    return at::cat(all).clone();
+  }
+
+ private:
+  static std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
+    std::vector<optim::NamedTensor> result;
+    for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
+    return result;
+  }
+
+  device::Device device_;
+  model::QaModel model_;
+  optim::AdamW optimizer_;
+};
+
+class MicroBatches : public testing::TestWithParam<data::MicroBatchLimit> {};
+
+// Dropout is on. The step is the same but for the order in which float sums are formed.
+TEST_P(MicroBatches, OfAnySizeGiveTheSameStep) {
+  const data::Features features = seven_windows();
+  TrainedBert whole, cut;
+  for (std::int64_t step = 0; step < 3; ++step) {
+    const StepResult expected = whole.step(features, {}, step);
+    const StepResult result = cut.step(features, GetParam(), step);
+    EXPECT_NEAR(result.loss, expected.loss, 1e-6 * expected.loss);
+    EXPECT_NEAR(result.grad_norm, expected.grad_norm, 1e-5 * expected.grad_norm);
+    EXPECT_EQ(result.num_tokens, expected.num_tokens);
+    EXPECT_EQ(result.num_features, 7);
+  }
+  // Adam divides by the gradient's size: where that is near zero its sign is noise.
+  const at::Tensor difference = (whole.state() - cut.state()).abs();
+  EXPECT_LT(difference.median().item<float>(), 1e-8);
+  EXPECT_LT(difference.max().item<float>(), 3 * kLearningRate);
+}
+
+INSTANTIATE_TEST_SUITE_P(Limits, MicroBatches,
+                         testing::Values(data::MicroBatchLimit{.features = 1, .tokens = {}},
+                                         data::MicroBatchLimit{.features = 2, .tokens = {}},
+                                         data::MicroBatchLimit{.features = 5, .tokens = {}},
+                                         data::MicroBatchLimit{.features = {}, .tokens = 1},
+                                         data::MicroBatchLimit{.features = {}, .tokens = 30}));
+
+TEST(StepEngine, RepeatsAStepToTheSameBits) {
+  const data::Features features = seven_windows();
+  TrainedBert first, second;
+  first.step(features, {.features = 3, .tokens = {}});
+  second.step(features, {.features = 3, .tokens = {}});
+  EXPECT_TRUE(at::equal(first.state(), second.state()));
+}
+
+TEST(StepEngine, DrawsOtherDropoutMasksInEachStep) {
+  const data::Features features = seven_windows();
+  TrainedBert first, second;
+  EXPECT_NE(first.step(features, {}, 0).loss, second.step(features, {}, 1).loss);
+}
+
+TEST(StepEngine, LowersTheLossOfABatchItSeesAgain) {
+  const data::Features features = seven_windows();
+  TrainedBert run;
+  const double before = run.step(features, {}).loss;
+  for (std::int64_t step = 1; step < 30; ++step) run.step(features, {}, step);
+  EXPECT_LT(run.step(features, {}, 30).loss, before / 2);
+}
+
+TEST(StepEngine, ChangesNothingWhenTheLossIsNotFinite) {
+  const data::Features features = seven_windows();
+  model::TinyBert bert = bert_for_words();
+  at::Tensor bias = bert.value("qa_outputs.bias").clone();
+  bias[0] = std::numeric_limits<float>::quiet_NaN();
+  bert.replace("qa_outputs.bias", bias);
+  TrainedBert run(bert);
+  const at::Tensor before = run.state();
+  EXPECT_FALSE(run.step(features, {.features = 2, .tokens = {}}).applied);
+  EXPECT_TRUE(at::allclose(run.state(), before, 0, 0, /*equal_nan=*/true));
+}
+
+}  // namespace
+}  // namespace bertft::train
