@@ -15,6 +15,7 @@ ROWS = [
     ["data"],
     ["device"],
     ["model", "optim"],
+    ["memory"],
     ["checkpoint", "eval", "report"],
     ["train"],
     ["config"],

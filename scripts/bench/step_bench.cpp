@@ -16,6 +16,7 @@
 #include <numeric>
 
 #include "bertft/data/order.h"
+#include "bertft/memory/budget.h"
 #include "bertft/optim/schedule.h"
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/train/step_engine.h"
@@ -89,7 +90,7 @@ std::vector<Step> run_steps(const Arguments& a, const device::Device& device, co
   for (const auto& [name, value] : model.parameters()) parameters.push_back({name, value});
   const optim::OptimOptions options;
   optim::AdamW optimizer(std::move(parameters), options);
-  train::StepEngine engine(model, optimizer, device, features, a.limit, static_cast<std::uint64_t>(a.seed));
+  train::StepEngine engine({model, optimizer, device, features}, a.limit, static_cast<std::uint64_t>(a.seed));
   const auto order =
       data::epoch_order(static_cast<std::uint32_t>(features.windows.size()), static_cast<std::uint64_t>(a.seed), 0);
   const auto batch_size = static_cast<std::size_t>(a.batch);
@@ -156,6 +157,7 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   if (arguments.threads > 0) at::set_num_threads(static_cast<int>(arguments.threads));
   const device::Device device = select(arguments);
+  memory::apply(memory::make_budget({}, memory::capacity_of(device)), device);
   const data::Features features = read_features(arguments);
   const std::vector<Step> steps = run_steps(arguments, device, features);
   std::cout << python_json(figures(arguments, device, steps), -1) << '\n';

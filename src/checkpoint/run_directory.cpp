@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -23,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kLockName = "run.lock";
+constexpr std::string_view kProbeName = "probe.json";
 
 // What a run leaves at the top of its directory, besides checkpoints (CONVENTIONS §3.4).
 constexpr std::array<std::string_view, 19> kRunFiles = {"model.safetensors",
@@ -68,11 +70,11 @@ void check_writable(const fs::path& folder, const std::string& wanted) {
   unlink(probe.c_str());
 }
 
-bool is_empty_but_for_lock(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().filename() != kLockName) return false;
-  }
-  return true;
+// A probe that was made for the run to come is no run.
+bool is_empty_but_for_probe(const fs::path& folder) {
+  return std::all_of(fs::directory_iterator(folder), fs::directory_iterator(), [](const fs::directory_entry& entry) {
+    return entry.path().filename() == kLockName || entry.path().filename() == kProbeName;
+  });
 }
 
 void remove_earlier_run(const std::string& path) {
@@ -104,7 +106,7 @@ void check_run_directory(const std::string& path, Existing existing) {
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
   check_writable(wanted, path);
-  if (existing == Existing::kRefuse && !is_empty_but_for_lock(wanted)) {
+  if (existing == Existing::kRefuse && !is_empty_but_for_probe(wanted)) {
     throw OutputError(fmt::format(
         "output_dir {} exists and is not empty.\n"
         "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "bertft/memory/shortage.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
@@ -131,9 +132,27 @@ Store::~Store() {
 
 void Store::save(const Snapshot& snapshot, const std::function<void()>& before_writing) {
   wait();
-  Snapshot copy{snapshot.step, on_host(snapshot.model), on_host(snapshot.optimizer), snapshot.files,
-                snapshot.retention};
+  Snapshot copy{snapshot.step, {}, {}, snapshot.files, snapshot.retention};
+  const auto shortage = memory::attempt(
+      device::Device{},
+      [&] {
+        copy.model = on_host(snapshot.model);
+        copy.optimizer = on_host(snapshot.optimizer);
+      },
+      [&] {
+        copy.model.clear();
+        copy.optimizer.clear();
+      });
+  const bool is_on_host = snapshot.model.empty() || snapshot.model.front().tensor.is_cpu();
+  if (shortage && !is_on_host) {
+    throw StorageError(fmt::format("{} was not saved: {}.", directory_of(impl_->run_directory, snapshot.step),
+                                   shortage->message));
+  }
   if (before_writing) before_writing();
+  if (shortage) {  // no room for the copy: training waits for the disk
+    write(impl_->run_directory, snapshot);
+    return;
+  }
   impl_->writer = std::thread([impl = impl_.get(), copy = std::move(copy)] {
     try {
       write(impl->run_directory, copy);

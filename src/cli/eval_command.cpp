@@ -101,7 +101,7 @@ void add_eval_command(CLI::App& app, int& exit_code) {
   command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer")
       ->capture_default_str();
   command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out");
-  add_option_flags(*command, {"Data", "Evaluation", "Device"});
+  add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});
   command->callback([command, flags, &exit_code] { exit_code = evaluate(*command, *flags); });
 }
 

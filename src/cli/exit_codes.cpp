@@ -5,8 +5,8 @@
 
 #include <csignal>
 #include <filesystem>
-#include <new>
 
+#include "bertft/memory/shortage.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
@@ -27,7 +27,7 @@ int code_of(const std::exception& error) {
   if (is<OutputError>(error)) return kCannotOutput;
   if (is<StorageError>(error) || is<std::filesystem::filesystem_error>(error)) return kIoError;
   if (is<DivergedError>(error)) return kDiverged;
-  if (is<c10::OutOfMemoryError>(error) || is<std::bad_alloc>(error)) return kOutOfMemory;
+  if (is<OutOfMemoryError>(error) || memory::is_out_of_memory(error)) return kOutOfMemory;
   return kInternal;
 }
 
@@ -42,11 +42,9 @@ Failure describe(const std::exception& error) {
   } else if (const auto* file_error = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
     message = fmt::format("{}: {}", printable(file_error->path1().string()), file_error->code().message());
   }
-  if (code == kOutOfMemory) {
-    message = fmt::format(
-        "out of memory: {}\nSet micro_batch_tokens lower (the result does not change), or gradient_checkpointing: "
-        "true.",
-        message);
+  if (code == kOutOfMemory && !is<OutOfMemoryError>(error)) {
+    message = fmt::format("out of memory: {}.\nNothing could be made smaller: give it more memory, or a smaller model.",
+                          message);
   } else if (code == kInternal) {
     message = fmt::format(
         "internal error: {}\nThis is a bug of bert-finetune; please report it with the command and `bert-finetune "

@@ -12,6 +12,7 @@
 namespace bertft::cli {
 namespace {
 
+constexpr std::string_view kProbeMemory = "probe_memory";
 constexpr const char* kOptionGroup = "";  // hidden in --help; `--help all` lists them
 
 // Both spellings, --max-seq-length and --max_seq_length.
@@ -55,6 +56,7 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   for (const config::OptionInfo& option : config::list_options()) {
     if (std::find(groups.begin(), groups.end(), option.group) == groups.end()) continue;
+    if (option.key == kProbeMemory) continue;  // --probe-memory probes and ends; see train_command.cpp
     add_flag(command, option.key, option.is_boolean);
     for (const std::string& alias : option.aliases) add_flag(command, alias, option.is_boolean);
   }

@@ -114,7 +114,7 @@ void add_predict_command(CLI::App& app, int& exit_code) {
       ->capture_default_str()
       ->type_name("DIR");
   command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON");
-  add_option_flags(*command, {"Data", "Evaluation", "Device"});
+  add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});
   command->callback([command, flags, &exit_code] { exit_code = predict(*command, *flags); });
 }
 

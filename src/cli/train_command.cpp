@@ -8,7 +8,6 @@
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/config/config.h"
-#include "bertft/optim/schedule.h"
 #include "bertft/report/observers.h"
 #include "bertft/train/trainer.h"
 #include "bertft/util/error.h"
@@ -17,9 +16,10 @@
 #include "bertft/util/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/inputs.h"
+#include "cli/memory_command.h"
 #include "cli/option_flags.h"
 #include "cli/version.h"
-#include "cli/workspace.h"
 
 namespace bertft::cli {
 namespace {
@@ -28,22 +28,7 @@ namespace fs = std::filesystem;
 using checkpoint::Existing;
 
 struct TrainFlags {
-  bool dry_run = false, dump_config = false;
-};
-
-/// All inputs of a run, read and checked; nothing has been written yet.
-struct Inputs {
-  config::Resolved resolved;
-  device::Device device;
-  ModelFiles files;
-  data::Dataset train_set;
-  data::Features train_features;
-  std::optional<data::Dataset> validation_set;
-  std::optional<data::Features> validation_features;
-  bool with_negative = false;
-  train::Plan plan;
-
-  const config::Options& options() const { return resolved.options; }
+  bool dry_run = false, dump_config = false, plan_memory = false, probe_memory = false, json = false;
 };
 
 Existing existing_policy(const train::TrainOptions& options) {
@@ -74,64 +59,6 @@ void refuse_to_overwrite_model(const config::Options& options) {
       fmt::format("output_dir {} holds the model to start from, {}, and --overwrite would remove it.\n"
                   "Choose another with --output-dir DIR.",
                   *options.train.output_dir, *options.model.model_name_or_path));
-}
-
-Inputs read_inputs(config::Resolved resolved) {
-  Inputs in;
-  in.resolved = std::move(resolved);
-  const config::Options& options = in.options();
-  in.device = device::select_device(options.device);
-  in.files = load_model_files(options, *options.model.model_name_or_path);
-  in.train_set = load_dataset(*options.data.train_file, options.data.max_train_samples);
-  in.train_features = data::make_features(in.train_set, *in.files.tokenizer, options.data, data::Purpose::kTraining);
-  in.with_negative = with_negative(options.data, in.train_set);
-  if (options.data.validation_file) {
-    in.validation_set = load_dataset(*options.data.validation_file, options.data.max_eval_samples);
-    in.validation_features =
-        data::make_features(*in.validation_set, *in.files.tokenizer, options.data, data::Purpose::kEvaluation);
-    in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);
-    if (!in.with_negative && options.train.metric_for_best_model.starts_with("best_")) {
-      throw ConfigError(
-          fmt::format("metric_for_best_model is {}, but {} has no unanswerable questions.\n"
-                      "Without them no threshold is searched; use f1 or exact.",
-                      options.train.metric_for_best_model, *options.data.validation_file));
-    }
-  }
-  in.plan = train::make_plan(static_cast<std::int64_t>(in.train_features.windows.size()), options.train);
-  return in;
-}
-
-std::string count_line(const data::Dataset& dataset, const data::Features& features) {
-  const auto answerable = std::count_if(dataset.questions.begin(), dataset.questions.end(),
-                                        [](const data::Question& q) { return !q.answers.empty(); });
-  std::string line =
-      fmt::format("{} questions ({} with answer) -> {} windows",
-                  with_thousands(static_cast<std::int64_t>(dataset.questions.size())), with_thousands(answerable),
-                  with_thousands(static_cast<std::int64_t>(features.windows.size())));
-  if (features.num_skipped_questions > 0) {
-    line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
-  }
-  return line;
-}
-
-using Rows = std::vector<std::pair<std::string, std::string>>;
-
-Rows describe(const Inputs& in, const std::string& weights_line) {
-  const config::Options& o = in.options();
-  Rows rows;
-  rows.emplace_back("train", count_line(in.train_set, in.train_features));
-  if (in.validation_set) rows.emplace_back("validate", count_line(*in.validation_set, *in.validation_features));
-  rows.emplace_back(
-      "windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}", o.data.max_seq_length,
-                             o.data.doc_stride, in.files.tokenizer->description()));
-  rows.emplace_back("model", fmt::format("{}; {}", in.files.directory, weights_line));
-  rows.emplace_back("plan",
-                    fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
-                                with_thousands(in.plan.total_steps), in.plan.effective_batch, o.optim.learning_rate,
-                                optim::warmup_step_count(o.optim.warmup_steps, in.plan.total_steps), o.train.seed));
-  rows.emplace_back("device", in.device.description);
-  rows.emplace_back("output", *o.train.output_dir);
-  return rows;
 }
 
 void print(const Rows& rows) {
@@ -198,6 +125,9 @@ int train_all(Inputs in) {
   }
   const auto weights = weights::read_checkpoint(resume ? resume->directory : in.files.directory, in.files.config,
                                                 resume ? weights::Head::kRequired : weights::Head::kMayBeMissing);
+  if (o.memory.probe_memory == memory::ProbeMemory::kAuto && !state.micro_batch_tokens) {
+    state.micro_batch_tokens = find_token_budget(in, weights);
+  }
   model::QaModel model(in.files.config, weights, o.model, in.device, state.identity.seed);
 
   const checkpoint::RunDirectory directory(*o.train.output_dir, existing_policy(o.train));
@@ -247,13 +177,18 @@ int train(const CLI::App& command, const TrainFlags& flags) {
     std::cout << config::to_yaml(resolved);
     return kOk;
   }
+  if (flags.plan_memory) {
+    print_memory_plan(resolved.options, flags.json);
+    return kOk;
+  }
   config::require_for_training(resolved);
   checkpoint::check_run_directory(*resolved.options.train.output_dir, existing_policy(resolved.options.train));
   refuse_to_overwrite_model(resolved.options);
   Inputs in = read_inputs(std::move(resolved));
-  if (!flags.dry_run) return train_all(std::move(in));
+  if (!flags.dry_run && !flags.probe_memory) return train_all(std::move(in));
   const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);
   print(describe(in, weights.summary()));
+  if (flags.probe_memory) return probe_memory(in, weights);
   log::info("dry run: nothing was written");
   return kOk;
 }
@@ -263,9 +198,12 @@ int train(const CLI::App& command, const TrainFlags& flags) {
 void add_train_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "fine-tune a model (the default command)");
   auto flags = std::make_shared<TrainFlags>();
-  add_option_flags(*command, {"Model", "Data", "Training", "Optimizer", "Evaluation", "Device"});
+  add_option_flags(*command, {"Model", "Data", "Training", "Optimizer", "Evaluation", "Device", "Memory"});
   command->add_flag("--dry-run", flags->dry_run, "check everything, say what would happen, no more");
   command->add_flag("--dump-config", flags->dump_config, "print every option, value and origin as YAML");
+  command->add_flag("--plan-memory", flags->plan_memory, "what fits, by an estimate; needs no device");
+  command->add_flag("--probe-memory", flags->probe_memory, "what fits, by real steps on the device");
+  command->add_flag("--json", flags->json, "with --plan-memory: one JSON object");
   command->callback([command, flags, &exit_code] { exit_code = train(*command, *flags); });
 }
 

@@ -9,6 +9,7 @@ TrainedModel load_trained_model(config::Sources sources, const std::string& give
   resolved.options.model.config_name.reset();
   resolved.options.model.tokenizer_name.reset();
   const device::Device device = device::select_device(resolved.options.device);
+  limit_memory(resolved.options.memory, device);
   ModelFiles files = load_model_files(resolved.options, directory);
   const auto weights = weights::read_checkpoint(directory, files.config, weights::Head::kRequired);
   model::QaModel model(files.config, weights, resolved.options.model, device, /*seed=*/0);

@@ -97,7 +97,12 @@ std::string resolve_model_directory(const std::string& given) {
 config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory) {
   const auto stored = fs::path(model_directory) / "bert_finetune_config.yaml";
   if (fs::exists(stored)) sources.files.insert(sources.files.begin(), stored.string());
-  return resolve_and_tell(sources);
+  config::Resolved resolved = resolve_and_tell(sources);
+  // How much memory there is belongs to the machine of the training.
+  const auto was_stored = [&](const char* key) { return resolved.origins[key].starts_with(stored.string()); };
+  if (was_stored("memory_limit")) resolved.options.memory.memory_limit.reset();
+  if (was_stored("memory_reserve")) resolved.options.memory.memory_reserve.reset();
+  return resolved;
 }
 
 double threshold_for(const eval::EvalOptions& options, const std::string& model_directory) {
@@ -115,6 +120,12 @@ void make_result_directory(const std::string& path) {
   if (!error && access(path.c_str(), W_OK | X_OK) != 0) error = {errno, std::generic_category()};
   if (error)
     throw OutputError(fmt::format("{}: results cannot be written there: {}.", printable(path), error.message()));
+}
+
+memory::Budget limit_memory(const memory::MemoryOptions& options, const device::Device& device) {
+  const memory::Budget budget = memory::make_budget(options, memory::capacity_of(device));
+  memory::apply(budget, device);
+  return budget;
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {

@@ -18,11 +18,18 @@ std::optional<std::string> translate_cpu_wish(std::string_view text) {
   return *wishes_cpu ? "cpu" : "auto";
 }
 
+std::optional<std::string> translate_batch_wish(std::string_view text) {
+  const std::optional<bool> wishes_to_find = read_bool(text);
+  if (!wishes_to_find) return std::nullopt;
+  return *wishes_to_find ? "auto" : "off";
+}
+
 }  // namespace
 
 const std::vector<TranslatedKey>& translated_keys() {
   static const std::vector<TranslatedKey> keys = {
       {"warmup_ratio", "warmup_steps", "a number of at least 0 and below 1", translate_warmup_ratio},
+      {"auto_find_batch_size", "probe_memory", "true or false", translate_batch_wish},
       {"use_cpu", "device", "true or false", translate_cpu_wish},
       {"no_cuda", "device", "true or false", translate_cpu_wish},
   };
@@ -67,7 +74,6 @@ const std::vector<ForeignKey>& foreign_keys() {
       {"use_fast_tokenizer", kPassOver, "there is one tokenizer, equal to the fast one"},
 
       {"adafactor", kRefuse, "the optimizer is AdamW"},
-      {"auto_find_batch_size", kRefuse, "it would be probe_memory, which is not built yet; set micro_batch_tokens"},
       {"bf16_full_eval", kRefuse, "evaluation computes as bf16 says"},
       {"dataset_config_name", kRefuse, "name the files: train_file, validation_file"},
       {"dataset_name", kRefuse, "name the files: train_file, validation_file"},
@@ -83,13 +89,11 @@ const std::vector<ForeignKey>& foreign_keys() {
       {"logging_strategy", kRefuse, "set logging_steps", {"steps"}},
       {"lr_scheduler_kwargs", kRefuse, "schedules have no parameters besides warmup_steps"},
       {"max_query_length", kRefuse, "questions are never cut, as in run_qa"},
-      {"memory_limit", kRefuse, "a memory limit is not built yet; set micro_batch_tokens"},
       {"memory_savers", kRefuse, "choosing them is not built yet; set gradient_checkpointing: true"},
       {"model_revision", kRefuse, "models are read from local directories; fetch that revision into one", {"main"}},
       {"neftune_noise_alpha", kRefuse, "no noise is added to embeddings"},
       {"optim", kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused"}},
       {"optim_args", kRefuse, "the optimizer is AdamW with the adam_* options"},
-      {"probe_memory", kRefuse, "probing is not built yet; set micro_batch_tokens"},
       {"push_to_hub", kRefuse, "nothing is uploaded; push output_dir yourself"},
       {"save_only_model", kRefuse, "a checkpoint always holds what resuming needs"},
       {"torch_compile", kRefuse, "the program is native code already"},

@@ -52,7 +52,7 @@ class Checker {
 };
 
 void check_batches(Checker& c) {
-  const auto& [model, data, train, optim, eval, device] = c.options();
+  const auto& [model, data, train, optim, eval, device, memory] = c.options();
   c.require(!(train.micro_batch_features && train.micro_batch_tokens), {"micro_batch_features", "micro_batch_tokens"},
             fmt::format("{} and {} exclude each other", c.said("micro_batch_features"), c.said("micro_batch_tokens")),
             "; set one of them to null");

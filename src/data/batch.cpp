@@ -10,22 +10,24 @@ std::uint32_t PackedBatch::max_length() const {
   return static_cast<std::uint32_t>(longest);
 }
 
+std::size_t first_slice(const Features& features, std::span<const std::uint32_t> windows,
+                        const MicroBatchLimit& limit) {
+  std::int64_t num_tokens = 0;
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    num_tokens += features.length(features.windows[windows[i]]);
+    const bool full = (limit.features && static_cast<std::int64_t>(i) >= *limit.features) ||
+                      (limit.tokens && num_tokens > *limit.tokens);
+    if (full && i > 0) return i;
+  }
+  return windows.size();
+}
+
 std::vector<std::size_t> slice_batch(const Features& features, std::span<const std::uint32_t> windows,
                                      const MicroBatchLimit& limit) {
   std::vector<std::size_t> borders{0};
-  std::int64_t num_tokens = 0;  // of the slice in hand
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const std::int64_t length = features.length(features.windows[windows[i]]);
-    const auto num_features = static_cast<std::int64_t>(i - borders.back());
-    const bool full =
-        (limit.features && num_features + 1 > *limit.features) || (limit.tokens && num_tokens + length > *limit.tokens);
-    if (full && num_features > 0) {
-      borders.push_back(i);
-      num_tokens = 0;
-    }
-    num_tokens += length;
+  while (borders.back() < windows.size()) {
+    borders.push_back(borders.back() + first_slice(features, windows.subspan(borders.back()), limit));
   }
-  if (!windows.empty()) borders.push_back(windows.size());
   return borders;
 }
 

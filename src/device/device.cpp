@@ -7,8 +7,12 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <torch/version.h>
+
+#include <algorithm>
+#include <array>
 
 #include "bertft/util/error.h"
 
@@ -28,6 +32,12 @@ Device select_cpu(const DeviceOptions& options) {
   return device;
 }
 
+std::array<unsigned char, 16> uuid_of(const cudaDeviceProp& properties) {
+  std::array<unsigned char, 16> bytes{};
+  std::copy(std::begin(properties.uuid.bytes), std::end(properties.uuid.bytes), bytes.begin());
+  return bytes;
+}
+
 Device select_gpu(const DeviceOptions& options) {
   Device device;
   device.torch_device = c10::Device(c10::kCUDA, 0);
@@ -42,6 +52,7 @@ Device select_gpu(const DeviceOptions& options) {
   at::globalContext().setAllowTF32CuBLAS(options.tf32);
   at::globalContext().setSDPUseCuDNN(false);
   if (options.full_determinism) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  device.identity = fmt::format("{} {:02x}", properties->name, fmt::join(uuid_of(*properties), ""));
   const double gib = static_cast<double>(properties->totalGlobalMem) / (1 << 30);
   device.description = fmt::format("GPU 0 {}, {:.1f} GiB, {}", properties->name, gib,
                                    device.bf16 ? "bf16" : (options.tf32 ? "fp32 with TF32" : "fp32"));

@@ -1,12 +1,15 @@
 #include "bertft/eval/predictor.h"
 
-#include <algorithm>
-#include <numeric>
-
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
+#include <fmt/format.h>
+
+#include <numeric>
 
 #include "bertft/data/batch.h"
+#include "bertft/memory/shortage.h"
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
 
 namespace bertft::eval {
 namespace {
@@ -57,6 +60,29 @@ class Decoder {
   std::vector<Logits> logits_;
 };
 
+// What one batch gives.
+struct Scored {
+  at::Tensor logits;  // [T, 2] on the host
+  double loss = 0;    // sum over its features
+};
+
+Scored run_batch(model::QaModel& model, const device::Device& device, const data::PackedBatch& packed) {
+  const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
+  const model::SpanLogits logits = model.forward(batch, std::nullopt);
+  return {at::stack({logits.start, logits.end}, 1).to(at::kCPU),
+          model::span_loss_sum(logits, batch).item<double>()};
+}
+
+// Halves the batches from here on: each feature's logits do not depend on its neighbours.
+void shrink(data::MicroBatchLimit& limit, const data::PackedBatch& packed, const memory::Shortage& shortage) {
+  const auto tokens = static_cast<std::int64_t>(packed.num_tokens());
+  if (packed.num_sequences() <= 1) {
+    throw OutOfMemoryError(fmt::format("one feature of {} tokens does not fit in memory (evaluation): {}.",
+                                       with_thousands(tokens), shortage.message));
+  }
+  limit.tokens = tokens / 2;
+}
+
 }  // namespace
 
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
@@ -65,19 +91,25 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   const auto total = task.features.windows.size();
   std::vector<std::uint32_t> order(total);
   std::iota(order.begin(), order.end(), 0U);
-  const auto borders = data::slice_batch(task.features, order, {task.options.per_device_eval_batch_size, {}});
+  data::MicroBatchLimit limit{task.options.per_device_eval_batch_size, {}};
 
   Decoder decoder(task);
   double loss = 0;
-  for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
+  for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
-    const std::span<const std::uint32_t> slice(order.data() + borders[i], borders[i + 1] - borders[i]);
-    const data::PackedBatch packed = data::pack(task.features, slice, 0);
-    const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
-    const model::SpanLogits logits = model.forward(batch, std::nullopt);
-    loss += model::span_loss_sum(logits, batch).item<double>();
-    decoder.add(packed, at::stack({logits.start, logits.end}, 1).to(at::kCPU));
-    hooks.progress(static_cast<std::int64_t>(borders[i + 1]), static_cast<std::int64_t>(total));
+    const std::span<const std::uint32_t> rest(order.data() + done, total - done);
+    const data::PackedBatch packed =
+        data::pack(task.features, rest.first(data::first_slice(task.features, rest, limit)), 0);
+    Scored scored;
+    const auto shortage = memory::attempt(device, [&] { scored = run_batch(model, device, packed); });
+    if (shortage) {
+      shrink(limit, packed, *shortage);
+      continue;
+    }
+    loss += scored.loss;
+    decoder.add(packed, scored.logits);
+    done += packed.num_sequences();
+    hooks.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   }
   return Answers{decoder.finish(), total == 0 ? 0 : loss / static_cast<double>(total)};
 }

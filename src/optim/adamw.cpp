@@ -1,7 +1,6 @@
 #include "bertft/optim/adamw.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
@@ -44,6 +43,9 @@ bool is_decayed(std::string_view name) {
 AdamW::AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options)
     : options_(options), parameters_(std::move(parameters)) {
   groups_.resize(2);
+  if (!parameters_.empty()) {
+    steps_ = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(parameters_[0].tensor.device()));
+  }
   groups_[0].weight_decay = options.weight_decay;
   groups_[1].weight_decay = 0;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -52,7 +54,7 @@ AdamW::AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options)
     group.parameters.push_back(parameter);
     group.exp_avgs.push_back(at::zeros_like(parameter, at::TensorOptions().requires_grad(false)));
     group.exp_avg_sqs.push_back(at::zeros_like(parameter, at::TensorOptions().requires_grad(false)));
-    group.steps.push_back(at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(parameter.device())));
+    group.steps.push_back(steps_);
     group.index.push_back(i);
   }
 }
@@ -81,11 +83,11 @@ double AdamW::clip_gradients() {
 
 void AdamW::step(double learning_rate) {
   const at::NoGradGuard no_grad;
+  steps_.fill_(static_cast<double>(steps_done_ + 1));
   for (Group& group : groups_) {
     std::vector<at::Tensor> grads;
     for (const at::Tensor& parameter : group.parameters) grads.push_back(parameter.grad());
     if (grads.empty()) continue;
-    at::_foreach_add_(group.steps, 1);
     at::_fused_adamw_(group.parameters, grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate,
                       options_.adam_beta1, options_.adam_beta2, group.weight_decay, options_.adam_epsilon,
                       /*amsgrad=*/false, /*maximize=*/false);
@@ -113,9 +115,6 @@ void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t step
       throw CheckpointError(fmt::format("the optimizer state has no {} of this model's shape", name));
     }
     moment.copy_(found->tensor);
-  }
-  for (Group& group : groups_) {
-    for (at::Tensor& step : group.steps) step.fill_(static_cast<double>(steps_done));
   }
   steps_done_ = steps_done;
 }

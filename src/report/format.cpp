@@ -32,11 +32,6 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {} min", s / 3600, s / 60 % 60);
 }
 
-std::string memory_text(std::uint64_t bytes) {
-  const double mib = static_cast<double>(bytes) / (1 << 20);
-  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
-}
-
 std::string rate_text(double per_second) {
   return fmt::format("{:.{}f}", per_second, per_second < 10 ? 1 : 0);
 }

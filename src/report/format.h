@@ -13,9 +13,6 @@ std::string clock_text(double seconds);
 /// 42.3 -> "42.3 s", 652 -> "10 min 52 s", 7800 -> "2 h 10 min"; for a duration that is over.
 std::string duration_text(double seconds);
 
-/// "7.5 GiB", below one GiB "812 MiB".
-std::string memory_text(std::uint64_t bytes);
-
 /// Features per second: "403", below ten "3.2".
 std::string rate_text(double per_second);
 

@@ -1,37 +1,76 @@
 #include "bertft/train/step_engine.h"
 
+#include <ATen/TensorOperators.h>
+#include <fmt/format.h>
+
 #include <cmath>
 
-#include <ATen/TensorOperators.h>
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
 
 namespace bertft::train {
+namespace {
 
-StepEngine::StepEngine(model::QaModel& model, optim::AdamW& optimizer, const device::Device& device,
-                       const data::Features& features, const data::MicroBatchLimit& limit, std::uint64_t seed)
-    : model_(model), optimizer_(optimizer), device_(device), features_(features), limit_(limit), seed_(seed) {}
+// Other processes come and go: a single feature is tried so often before the run gives up.
+constexpr int kTriesOfOne = 3;
+
+}  // namespace
+
+StepEngine::StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed)
+    : parts_(parts), limit_(limit), seed_(seed) {}
 
 StepResult StepEngine::run(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate) {
+  while (true) {
+    StepResult result;
+    Place place;
+    const auto shortage = memory::attempt(
+        parts_.device, [&] { result = run_once(windows, step, learning_rate, place); },
+        [&] { parts_.optimizer.zero_grad(); });
+    if (!shortage) {
+      failures_of_one_ = 0;
+      return result;
+    }
+    shrink(*shortage, place, step);
+  }
+}
+
+StepResult StepEngine::run_once(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate,
+                                Place& place) {
   StepResult result;
   result.num_features = static_cast<std::int64_t>(windows.size());
-  optimizer_.zero_grad();
+  parts_.optimizer.zero_grad();
   at::Tensor loss;
-  const auto borders = data::slice_batch(features_, windows, limit_);
+  const auto borders = data::slice_batch(parts_.features, windows, limit_);
   for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
     const auto slice = windows.subspan(borders[i], borders[i + 1] - borders[i]);
-    const data::PackedBatch packed = data::pack(features_, slice, static_cast<std::uint32_t>(borders[i]));
-    const model::DeviceBatch batch = model::to_device(packed, device_.torch_device);
+    const data::PackedBatch packed = data::pack(parts_.features, slice, static_cast<std::uint32_t>(borders[i]));
+    place = {"forward", static_cast<std::int64_t>(packed.num_sequences()),
+             static_cast<std::int64_t>(packed.num_tokens())};
+    const model::DeviceBatch batch = model::to_device(packed, parts_.device.torch_device);
     const model::SpanLogits logits =
-        model_.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
+        parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
     const at::Tensor part = model::span_loss_sum(logits, batch) / static_cast<double>(windows.size());
+    place.phase = "backward";
     part.backward();
     loss = loss.defined() ? loss + part.detach() : part.detach();
     result.num_tokens += batch.num_tokens();
   }
+  place.phase = "optimizer";
   result.loss = loss.item<double>();
-  result.grad_norm = optimizer_.clip_gradients();
+  result.grad_norm = parts_.optimizer.clip_gradients();
   result.applied = std::isfinite(result.loss) && std::isfinite(result.grad_norm);
-  if (result.applied) optimizer_.step(learning_rate);
+  if (result.applied) parts_.optimizer.step(learning_rate);
   return result;
+}
+
+void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step) {
+  if (place.num_features <= 1) {
+    if (++failures_of_one_ < kTriesOfOne) return;
+    throw OutOfMemoryError(fmt::format("one feature of {} tokens does not fit in memory ({} of step {}): {}.",
+                                       with_thousands(place.num_tokens), place.phase, step + 1, shortage.message));
+  }
+  limit_.tokens = place.num_tokens / 2;
+  listener_({shortage, place.phase, place.num_tokens, *limit_.tokens});
 }
 
 }  // namespace bertft::train

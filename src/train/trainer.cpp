@@ -14,6 +14,7 @@
 #include "bertft/train/signals.h"
 #include "bertft/train/step_engine.h"
 #include "bertft/util/error.h"
+#include "bertft/util/text.h"
 #include "train/best_model.h"
 #include "train/result_files.h"
 
@@ -59,6 +60,16 @@ bool is_evaluated(const RunState& state) {
   });
 }
 
+// The micro-batch that the options ask for, or the smaller one that a run was forced to before:
+// sums in another order would end in other bits.
+data::MicroBatchLimit limit_of(const TrainOptions& options, const RunState& state) {
+  data::MicroBatchLimit limit{options.micro_batch_features, options.micro_batch_tokens};
+  if (state.micro_batch_tokens && (!limit.tokens || *state.micro_batch_tokens < *limit.tokens)) {
+    limit.tokens = state.micro_batch_tokens;
+  }
+  return limit;
+}
+
 }  // namespace
 
 struct Trainer::Impl {
@@ -66,14 +77,17 @@ struct Trainer::Impl {
       : s(setup),
         state(std::move(run_state)),
         optimizer(parameters_of(setup.model), setup.optim),
-        engine(setup.model, optimizer, setup.device, setup.features,
-               {setup.options.micro_batch_features, setup.options.micro_batch_tokens}, state.identity.seed),
+        engine({setup.model, optimizer, setup.device, setup.features}, limit_of(setup.options, state),
+               state.identity.seed),
         order(setup.plan, state.identity.data_seed),
         store(setup.run_directory),
-        warmup(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {}
+        warmup(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {
+    engine.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
+  }
 
   Outcome run();
   void train_step();
+  void note_shrunk(const Shrunk& shrunk);
   void log_if_due();
   bool evaluation_is_due() const;
   void evaluate_if_due();
@@ -176,6 +190,14 @@ void Trainer::Impl::train_step() {
                             .learning_rate = rate,
                             .loss = last.loss,
                             .grad_norm = last.grad_norm});
+}
+
+void Trainer::Impl::note_shrunk(const Shrunk& shrunk) {
+  state.micro_batch_tokens = shrunk.tokens_limit;
+  emit(report::Notice{fmt::format(
+      "step {}: out of memory in {} ({} tokens); redone with {} tokens a micro-batch, effective batch still {}",
+      state.step + 1, shrunk.phase, with_thousands(shrunk.tokens), with_thousands(shrunk.tokens_limit),
+      s.plan.effective_batch)});
 }
 
 void Trainer::Impl::log_if_due() {

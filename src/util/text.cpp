@@ -175,6 +175,11 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
   return best;
 }
 
+std::string memory_text(std::uint64_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+}
+
 std::string with_thousands(std::int64_t n) {
   std::string digits = fmt::format("{}", n);
   const std::size_t first_digit = n < 0 ? 1 : 0;

@@ -155,8 +155,7 @@ TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
   EXPECT_EQ(refusal_of_yaml("fsdp: [full_shard]"), "a.yaml:1:1: error: 'fsdp' is not supported: one device is used");
   EXPECT_EQ(refusal_of_set("fp16", "true"),
             "'fp16' is not supported  (--set, argument 1): float16 is not built yet; use bf16: true");
-  for (const char* yaml : {"probe_memory: true", "memory_limit: 12GiB", "memory_savers: auto", "kernels: fused",
-                           "auto_find_batch_size: true"}) {
+  for (const char* yaml : {"memory_savers: auto", "kernels: fused"}) {
     EXPECT_THAT(refusal_of_yaml(yaml), HasSubstr("not supported: ")) << yaml;
     EXPECT_THAT(refusal_of_yaml(yaml), HasSubstr("built yet")) << yaml;
   }
@@ -164,8 +163,8 @@ TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
 
 TEST(Resolve, RefusedKeysThatAskForNothingAreAccepted) {
   const Resolved r = resolve_yaml(
-      "fp16: false\ntorch_compile: no\ndeepspeed: null\nfsdp: ''\nprobe_memory: off\nkernels: reference\n"
-      "label_smoothing_factor: 0.0\noptim: adamw_torch\nauto_find_batch_size: false\n");
+      "fp16: false\ntorch_compile: no\ndeepspeed: null\nfsdp: ''\nkernels: reference\n"
+      "label_smoothing_factor: 0.0\noptim: adamw_torch\n");
   EXPECT_THAT(r.notices, IsEmpty());
 }
 

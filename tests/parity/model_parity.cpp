@@ -107,7 +107,7 @@ void compare_training(Inputs in, const weights::SafetensorsFile& reference, std:
   optim::AdamW optimizer(parameters, optim_options);
   const device::Device device;
   // Three sequences and more at a time, so that accumulation is compared as well.
-  train::StepEngine engine(model, optimizer, device, in.features, {.features = 3, .tokens = {}}, kSeed);
+  train::StepEngine engine({model, optimizer, device, in.features}, {.features = 3, .tokens = {}}, kSeed);
   train::TrainOptions options;
   options.per_device_train_batch_size = kBatch;
   options.max_steps = kSteps;

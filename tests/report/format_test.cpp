@@ -21,12 +21,6 @@ TEST(Format, DurationsAreAsPreciseAsTheyAreShort) {
   EXPECT_EQ(duration_text(7800), "2 h 10 min");
 }
 
-TEST(Format, MemoryIsInBinaryUnits) {
-  EXPECT_EQ(memory_text(0), "0 MiB");
-  EXPECT_EQ(memory_text(std::uint64_t{812} << 20), "812 MiB");
-  EXPECT_EQ(memory_text(std::uint64_t{15} << 29), "7.5 GiB");
-}
-
 TEST(Format, BarGrowsByEighthsOfACell) {
   EXPECT_EQ(block_bar(0, 4), "");
   EXPECT_EQ(block_bar(1.0 / 32, 4), "▏");

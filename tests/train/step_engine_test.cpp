@@ -5,69 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <numeric>
 
-#include "data/squad_text.h"
-#include "data/word_tokenizer.h"
-#include "model/tiny_bert.h"
+#include "train/small_run.h"
 
 namespace bertft::train {
 namespace {
-
-constexpr std::uint64_t kSeed = 42;
-constexpr double kLearningRate = 1e-3;
-
-// Windows of 6 to 16 tokens, all of different length, with answers at different places.
-data::Features seven_windows() {
-  std::string rows;
-  for (int i = 0; i < 7; ++i) {
-    std::string context = "aa";
-    for (int j = 0; j < 2 + 5 * i % 11; ++j) context += " b";
-    rows += R"({"id":")" + std::to_string(i) + R"(","question":"qqq","context":")" + context +
-            R"(","answers":[{"text":")" + (i % 2 == 0 ? "aa" : "b") + R"(","answer_start":)" +
-            (i % 2 == 0 ? "0" : "3") + "}]}\n";
-  }
-  return make_features(data::read(rows), data::WordTokenizer(), {}, data::Purpose::kTraining);
-}
-
-model::TinyBert bert_for_words() {
-  model::TinyBert bert;
-  bert.config.vocab_size = 1100;  // WordTokenizer's ids are 1000 and a word's length
-  bert.fill(/*seed=*/1);
-  return bert;
-}
-
-// A model with its optimizer at the beginning of a run.
-class TrainedBert {
- public:
-  explicit TrainedBert(const model::TinyBert& bert = bert_for_words())
-      : model_(bert.make()), optimizer_(parameters_of(model_), {}) {}
-
-  StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {
-    std::vector<std::uint32_t> windows(features.windows.size());
-    std::iota(windows.begin(), windows.end(), 0U);
-    return StepEngine(model_, optimizer_, device_, features, limit, kSeed).run(windows, step, kLearningRate);
-  }
-
-  // All weights and moments, flat.
-  at::Tensor state() const {
-    std::vector<at::Tensor> all;
-    for (const auto& [name, value] : model_.parameters()) all.push_back(value.detach().flatten());
-    for (const auto& [name, value] : optimizer_.state()) all.push_back(value.flatten());
-    return at::cat(all).clone();
-  }
-
- private:
-  static std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
-    std::vector<optim::NamedTensor> result;
-    for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
-    return result;
-  }
-
-  device::Device device_;
-  model::QaModel model_;
-  optim::AdamW optimizer_;
-};
 
 class MicroBatches : public testing::TestWithParam<data::MicroBatchLimit> {};
 

@@ -103,6 +103,12 @@ TEST(Nearest, DoesNotProposeAWordThatSharesNothing) {
   EXPECT_EQ(nearest("lr", {"fp"}), std::nullopt);
 }
 
+TEST(MemoryText, IsInBinaryUnits) {
+  EXPECT_EQ(memory_text(0), "0 MiB");
+  EXPECT_EQ(memory_text(std::uint64_t{812} << 20), "812 MiB");
+  EXPECT_EQ(memory_text(std::uint64_t{15} << 29), "7.5 GiB");
+}
+
 TEST(WithThousands, GroupsFromTheRight) {
   EXPECT_EQ(with_thousands(0), "0");
   EXPECT_EQ(with_thousands(999), "999");

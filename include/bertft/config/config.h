@@ -10,6 +10,7 @@
 #include "bertft/data/options.h"
 #include "bertft/device/options.h"
 #include "bertft/eval/options.h"
+#include "bertft/memory/options.h"
 #include "bertft/model/options.h"
 #include "bertft/optim/options.h"
 #include "bertft/train/options.h"
@@ -24,6 +25,7 @@ struct Options {
   optim::OptimOptions optim;
   eval::EvalOptions eval;
   device::DeviceOptions device;
+  memory::MemoryOptions memory;
 };
 
 /// Visits all groups in the order in which they are printed: v.group("Data") before each.
@@ -41,6 +43,8 @@ void visit(Visitor& v, Options& o) {
   visit(v, o.eval);
   v.group("Device");
   visit(v, o.device);
+  v.group("Memory");
+  visit(v, o.memory);
 }
 
 /// A value given outside a file. `origin` is shown to the user: "--set, argument 1",

@@ -35,7 +35,8 @@ class AdamW {
   /// max_grad_norm: g * min(1, max / (norm + 1e-6)).
   double clip_gradients();
 
-  /// One update from the gradients in place.
+  /// One update from the gradients in place. Running out of memory in it leaves weights and
+  /// moments as they were, so that it can be done again.
   void step(double learning_rate);
 
   std::int64_t steps_done() const { return steps_done_; }
@@ -50,7 +51,8 @@ class AdamW {
  private:
   struct Group {
     double weight_decay;
-    std::vector<at::Tensor> parameters, exp_avgs, exp_avg_sqs, steps;
+    std::vector<at::Tensor> parameters, exp_avgs, exp_avg_sqs;
+    std::vector<at::Tensor> steps;   // the one tensor steps_, once for each parameter
     std::vector<std::size_t> index;  // into parameters_
   };
   std::vector<at::Tensor> gradients() const;
@@ -58,6 +60,7 @@ class AdamW {
   OptimOptions options_;
   std::vector<NamedTensor> parameters_;
   std::vector<Group> groups_;
+  at::Tensor steps_;  // scalar float32 on the device, as the fused kernel wants it
   std::int64_t steps_done_ = 0;
 };
 

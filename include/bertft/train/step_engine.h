@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string>
 
 #include "bertft/data/batch.h"
 #include "bertft/data/features.h"
 #include "bertft/device/device.h"
+#include "bertft/memory/shortage.h"
 #include "bertft/model/qa_model.h"
 #include "bertft/optim/adamw.h"
 
@@ -18,25 +21,58 @@ struct StepResult {
   bool applied = true;    // false: loss or gradients were not finite, nothing was changed
 };
 
+/// What the engine works on; the references must outlive it.
+struct StepParts {
+  model::QaModel& model;
+  optim::AdamW& optimizer;
+  const device::Device& device;
+  const data::Features& features;
+};
+
+/// A step that ran out of memory and is done again in smaller pieces.
+struct Shrunk {
+  memory::Shortage shortage;
+  std::string phase;               // "forward", "backward", "optimizer"
+  std::int64_t tokens = 0;         // of the micro-batch that did not fit
+  std::int64_t tokens_limit = 0;   // from now on
+};
+
 /// Runs one optimizer step over an effective batch, whatever part of it fits on the device
 /// at a time: the only code that loops over micro-batches. Gradients of micro-batches add up
 /// to those of the whole batch exactly: each contributes its sum divided by the whole count.
+///
+/// A step that runs out of memory changes nothing: it is done again from its beginning, with the
+/// same dropout masks, at half the token budget, which stays in force.
 class StepEngine {
  public:
-  /// The references must outlive the engine. `seed` keys the dropout masks.
-  StepEngine(model::QaModel& model, optim::AdamW& optimizer, const device::Device& device,
-             const data::Features& features, const data::MicroBatchLimit& limit, std::uint64_t seed);
+  /// `seed` keys the dropout masks.
+  StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed);
 
   /// `windows` is the effective batch of step `step`, counted from 0.
+  /// throws OutOfMemoryError when a micro-batch of one feature does not fit, tried several times
   StepResult run(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate);
 
+  /// The limit in force.
+  const data::MicroBatchLimit& limit() const { return limit_; }
+
+  /// Told of every step that is done again.
+  void on_shrink(std::function<void(const Shrunk&)> listener) { listener_ = std::move(listener); }
+
  private:
-  model::QaModel& model_;
-  optim::AdamW& optimizer_;
-  const device::Device& device_;
-  const data::Features& features_;
+  // Where the work stands, for messages.
+  struct Place {
+    const char* phase = "forward";
+    std::int64_t num_features = 0, num_tokens = 0;  // of the micro-batch
+  };
+
+  StepResult run_once(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate, Place& place);
+  void shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step);
+
+  StepParts parts_;
   data::MicroBatchLimit limit_;
   std::uint64_t seed_;
+  std::function<void(const Shrunk&)> listener_ = [](const Shrunk&) {};
+  int failures_of_one_ = 0;  // in a row, of micro-batches that cannot be cut
 };
 
 }  // namespace bertft::train

@@ -33,6 +33,8 @@ class DeviceError : public Error { using Error::Error; };
 class OutputError : public Error { using Error::Error; };
 // Disk full or I/O error while writing.
 class StorageError : public Error { using Error::Error; };
+// Not even the smallest piece of work fits into memory.
+class OutOfMemoryError : public Error { using Error::Error; };
 // Loss or gradients stayed non-finite.
 class DivergedError : public Error { using Error::Error; };
 

@@ -35,4 +35,7 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
 /// 1234567 -> "1,234,567".
 std::string with_thousands(std::int64_t n);
 
+/// Bytes as "7.5 GiB", below one GiB as "812 MiB".
+std::string memory_text(std::uint64_t bytes);
+
 }  // namespace bertft

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+
+#include "bertft/device/device.h"
+#include "bertft/memory/limits.h"
+
+namespace bertft::memory {
+
+/// What the device has now.
+Capacity capacity_of(const device::Device& device);
+
+/// Makes the device's allocator keep the limit from now on. On the CPU it must be called
+/// before the first tensor is made, on CUDA before the first large one.
+void apply(const Budget& budget, const device::Device& device);
+
+/// Bytes of tensors in use now, and the most since reset_peak(). A GPU's allocator counts how
+/// often it had to give back its cache before an allocation succeeded.
+struct Use {
+  std::uint64_t now = 0, peak = 0;
+  std::uint64_t num_retries = 0;
+};
+Use use_of(const device::Device& device);
+void reset_peak(const device::Device& device);
+
+/// Gives memory that allocators only keep for later back to the device.
+void release_cached(const device::Device& device);
+
+}  // namespace bertft::memory

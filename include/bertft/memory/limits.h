@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "bertft/memory/options.h"
+
+namespace bertft::memory {
+
+/// What a device has, in bytes. On the CPU the machine's memory and its control group's limit,
+/// whichever is less; page cache that can be dropped counts as free.
+struct Capacity {
+  std::uint64_t total = 0, free = 0;
+};
+
+/// What a run may use of it.
+struct Budget {
+  std::uint64_t limit = 0;   // allocators refuse more
+  std::uint64_t usable = 0;  // a plan or a probe fills no more: the limit less the reserve
+  std::string source;        // "memory_limit 12GiB", "free memory"
+};
+
+/// "12GiB", "1.5 GB", "900MiB", "50%" of `whole` -> bytes. `key` names the option in messages.
+/// throws ConfigError for anything else, for nothing, and for more than `whole`
+std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uint64_t whole);
+
+/// The budget that the options and the device give. Without a limit all that is free but the
+/// reserve, so that the kernel has no reason to kill anybody.
+/// throws ConfigError as parse_amount, and when the reserve leaves nothing
+Budget make_budget(const MemoryOptions& options, const Capacity& capacity);
+
+}  // namespace bertft::memory

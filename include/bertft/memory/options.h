@@ -1,0 +1,38 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "bertft/util/option.h"
+
+namespace bertft::memory {
+
+enum class ProbeMemory { kOff, kAuto };
+inline std::vector<OptionName<ProbeMemory>> option_names(ProbeMemory) {
+  return {{ProbeMemory::kOff, "off"}, {ProbeMemory::kAuto, "auto"}};
+}
+
+enum class ProbeProcess { kAuto, kSame, kChild };
+inline std::vector<OptionName<ProbeProcess>> option_names(ProbeProcess) {
+  return {{ProbeProcess::kAuto, "auto"}, {ProbeProcess::kSame, "same"}, {ProbeProcess::kChild, "child"}};
+}
+
+/// How much memory a run may use on its device, and whether it first finds out what fits.
+struct MemoryOptions {
+  std::optional<std::string> memory_limit = {};
+  std::optional<std::string> memory_reserve = {};
+  ProbeMemory probe_memory = ProbeMemory::kOff;
+  std::optional<std::int64_t> probe_up_to = {};
+  ProbeProcess probe_process = ProbeProcess::kAuto;
+};
+
+template <class Visitor>
+void visit(Visitor& v, MemoryOptions& o) {
+  v.field("memory_limit", o.memory_limit, {.help = "most memory for tensors on the device, such as 12GiB or 50% of it; unset: what is free", .unset_name = "auto"});
+  v.field("memory_reserve", o.memory_reserve, {.help = "part of that which no plan fills, such as 512MiB or 5%; unset: 3% or 256MiB, whichever is more", .unset_name = "auto"});
+  v.field("probe_memory", o.probe_memory, {.help = "auto: before training, find the micro-batch that fits, or take it from a probe.json that still holds"});
+  v.field("probe_up_to", o.probe_up_to, {.help = "largest micro-batch that is tried; unset: the effective batch, and all of train_file for --probe-memory", .unit = "features", .at_least = 1, .unset_name = "auto"});
+  v.field("probe_process", o.probe_process, {.help = "where the probe of a training runs; auto: in a process of its own on a GPU, in the same on a CPU"});
+}
+
+}  // namespace bertft::memory

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+
+#include "bertft/weights/model_directory.h"
+
+namespace bertft::memory {
+
+/// What decides how many bytes a training step takes.
+struct StepShape {
+  weights::EncoderConfig encoder;
+  std::int64_t length = 384;  // tokens of every sequence: the worst case
+  bool bf16 = false;
+  bool gradient_checkpointing = false;
+  bool is_cuda = false;
+  std::int64_t num_threads = 1;  // each holds attention scores of one head on the CPU
+};
+
+/// The bytes of a step at its fullest, by what they hold.
+struct StepBytes {
+  std::uint64_t weights = 0, gradients = 0, optimizer = 0;
+  std::uint64_t activations = 0;  // kept from the forward for the backward pass
+  std::uint64_t workspace = 0;    // what comes and goes around them
+  std::uint64_t context = 0;      // CUDA's own, outside the allocator
+
+  std::uint64_t total() const { return weights + gradients + optimizer + activations + workspace + context; }
+  /// What the allocator sees.
+  std::uint64_t tensors() const { return total() - context; }
+};
+
+/// The bytes of a step with micro-batches of `num_features`, several of them to a step, from
+/// shapes alone (MEMORY §2.8). They hold for the reference path of `model`: the derivation
+/// stands beside the code. An estimate, to be confirmed by a real step.
+StepBytes plan_step(const StepShape& shape, std::int64_t num_features);
+
+/// The largest micro-batch up to `at_most` features whose tensors fit into `bytes`; 0: none.
+std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most);
+
+}  // namespace bertft::memory

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bertft::memory {
+
+/// What became of one size that was tried on the device.
+struct Trial {
+  std::int64_t num_features = 0;   // of a micro-batch, each of full length
+  bool fits = false;
+  std::string phase = {};          // "done", or where memory ran out
+  std::uint64_t peak_bytes = 0;    // the most in use; of a size that does not fit, so far
+  double features_per_s = 0;
+  std::int64_t steps_done = 0;     // real optimizer steps
+};
+
+struct SearchTask {
+  std::int64_t at_most = 1;                                  // features
+  std::uint64_t usable_bytes = 0;
+  std::function<std::uint64_t(std::int64_t)> predict;        // bytes of a size, not falling
+  std::function<Trial(std::int64_t)> attempt;                // runs it
+};
+
+struct SearchResult {
+  std::int64_t num_features = 0;  // the largest that fitted; 0: not even one
+  std::vector<Trial> trials;      // in the order in which they were made
+};
+
+/// Finds the largest size that fits: two small trials correct the prediction, a third at the
+/// size that they allow confirms it, and at most two more close the gap to the true maximum or
+/// step down from a size that did not fit. When there is plenty of room one trial is enough.
+/// throws std::logic_error when an attempt says "fits" without having done a step
+SearchResult find_micro_batch(const SearchTask& task);
+
+}  // namespace bertft::memory

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "bertft/device/device.h"
+
+namespace bertft::memory {
+
+/// Running out of memory, as a result.
+struct Shortage {
+  std::string message;  // what the allocator or library said, first line
+};
+
+/// Runs `work`; the only place that catches running out of memory. When that happens,
+/// `work` is left, then `release` lets go of what the failed work had kept elsewhere (it must
+/// not throw), then memory cached by allocators goes back, and the shortage is returned.
+/// Every other exception passes through: a retry would not help.
+std::optional<Shortage> attempt(const device::Device& device, const std::function<void()>& work,
+                                const std::function<void()>& release = [] {});
+
+/// Whether an exception means "out of memory": by its type first, by its text second.
+bool is_out_of_memory(const std::exception& error);
+
+}  // namespace bertft::memory

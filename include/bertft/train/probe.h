@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "bertft/device/device.h"
+#include "bertft/memory/limits.h"
+#include "bertft/memory/search.h"
+#include "bertft/model/options.h"
+#include "bertft/optim/options.h"
+#include "bertft/util/json.h"
+#include "bertft/weights/model_directory.h"
+
+namespace bertft::train {
+
+/// What a probe tries and where. References must outlive the call.
+struct ProbeTask {
+  const weights::EncoderConfig& config;
+  const weights::Checkpoint& weights;
+  const model::ModelOptions& model;
+  const optim::OptimOptions& optim;
+  const device::Device& device;
+  memory::Budget budget;
+  std::int64_t length = 384;         // of every feature: the longest there can be
+  std::int64_t effective_batch = 8;  // features of a step
+  std::int64_t eval_batch = 8;
+  std::int64_t at_most = 8;          // features of a micro-batch
+};
+
+/// Finds the largest micro-batch of full-length features for which a whole cycle fits: an
+/// optimizer step with the moments in place, an evaluation batch, a step again, in steps of
+/// two micro-batches unless one is the whole effective batch. It works on a model and an
+/// optimizer of its own, which are gone when it returns; no data, file or counter is touched.
+/// `tell` hears of every trial.
+memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell);
+
+/// What a result depends on; two probes with equal keys may stand for one another.
+Json probe_key(const ProbeTask& task, const std::string& version, const std::optional<std::string>& memory_limit);
+
+/// The content of probe.json.
+Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const Json& key);
+
+/// The micro-batch of an earlier probe, from its file, when it still holds: equal key, no less
+/// memory usable, and a search that went as far as this one would. 0 when nothing fitted.
+std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key);
+
+}  // namespace bertft::train

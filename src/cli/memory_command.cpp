@@ -1,0 +1,184 @@
+#include "cli/memory_command.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include "bertft/checkpoint/run_directory.h"
+#include "bertft/memory/plan_report.h"
+#include "bertft/train/probe.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "cli/exit_codes.h"
+#include "cli/version.h"
+
+namespace bertft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string probe_file(const Inputs& in) {
+  return (fs::path(*in.options().train.output_dir) / "probe.json").string();
+}
+
+train::ProbeTask task_of(const Inputs& in, const weights::Checkpoint& weights, std::int64_t at_most) {
+  const config::Options& o = in.options();
+  return {.config = in.files.config,
+          .weights = weights,
+          .model = o.model,
+          .optim = o.optim,
+          .device = in.device,
+          .budget = in.budget,
+          .length = o.data.max_seq_length,
+          .effective_batch = in.plan.effective_batch,
+          .eval_batch = o.eval.per_device_eval_batch_size,
+          .at_most = o.memory.probe_up_to.value_or(at_most)};
+}
+
+Json key_of(const Inputs& in, const train::ProbeTask& task) {
+  return train::probe_key(task, version_line(), in.options().memory.memory_limit);
+}
+
+constexpr const char* kTrialHead = "features    tokens  peak      features/s  fits  reached";
+
+std::string trial_line(const memory::Trial& trial, std::int64_t length) {
+  const std::string rate = trial.features_per_s > 0 ? fmt::format("{:.1f}", trial.features_per_s) : "-";
+  return fmt::format("{:>8}  {:>8}  {:<8}  {:>10}  {:<4}  {}", with_thousands(trial.num_features),
+                     with_thousands(trial.num_features * length), memory_text(trial.peak_bytes), rate,
+                     trial.fits ? "yes" : "no", trial.phase);
+}
+
+// "two micro-batches of 8 features (3,072 tokens) make the effective batch of 16".
+std::string use_line(const Inputs& in, std::int64_t num_features) {
+  const std::int64_t length = in.options().data.max_seq_length;
+  const std::int64_t effective = in.plan.effective_batch;
+  if (num_features >= effective) return fmt::format("the whole effective batch of {} fits at once", effective);
+  return fmt::format("micro_batch_tokens {} ({} features of {}): {} micro-batches make the effective batch of {}",
+                     num_features * length, num_features, length, (effective + num_features - 1) / num_features,
+                     effective);
+}
+
+std::string nothing_fits(const Inputs& in) {
+  return fmt::format(
+      "not even one feature of {} tokens fits into {} ({}).\n"
+      "See --plan-memory; gradient_checkpointing: true, bf16: true or a lower max_seq_length take less.",
+      in.options().data.max_seq_length, memory_text(in.budget.usable), in.budget.source);
+}
+
+memory::SearchResult probe_here(const Inputs& in, const train::ProbeTask& task,
+                                const std::function<void(const std::string&)>& say) {
+  say(kTrialHead);
+  const memory::SearchResult result =
+      train::probe(task, [&](const memory::Trial& trial) { say(trial_line(trial, task.length)); });
+  write_file_atomically(probe_file(in), python_json(train::probe_json(task, result, key_of(in, task)), 2) + "\n");
+  return result;
+}
+
+std::vector<std::string> own_arguments() {
+  const std::string line = read_file("/proc/self/cmdline");  // each ends with a NUL
+  std::vector<std::string> arguments;
+  for (std::size_t begin = 0; begin < line.size();) {
+    const std::size_t end = line.find('\0', begin);
+    arguments.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return arguments;
+}
+
+// This program once more, as `--probe-memory`; its results go to stderr. A process that has run
+// out of a GPU's memory has left marks on it: the training starts in a clean one.
+void probe_in_child(const train::ProbeTask& task) {
+  std::vector<std::string> arguments = own_arguments();
+  arguments.insert(arguments.end(), {"--probe-memory", "--probe-up-to", std::to_string(task.at_most)});
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  pid_t child = 0;
+  const int error = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", std::strerror(error)));
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  const bool is_done = WIFEXITED(status) && (WEXITSTATUS(status) == kOk || WEXITSTATUS(status) == kOutOfMemory);
+  if (!is_done) throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
+}
+
+}  // namespace
+
+void print_memory_plan(const config::Options& options, bool json) {
+  const auto& directory = options.model.config_name ? options.model.config_name : options.model.model_name_or_path;
+  if (!directory) throw ConfigError("a plan needs a model.\nSet model_name_or_path, or --model-name-or-path DIR.");
+  const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
+  const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
+                                .length = options.data.max_seq_length,
+                                .bf16 = false,
+                                .gradient_checkpointing = false,
+                                .is_cuda = is_cuda,
+                                .num_threads = std::max(1U, std::thread::hardware_concurrency())};
+  std::optional<std::uint64_t> usable;
+  if (options.memory.memory_limit) {
+    if (options.memory.memory_limit->find('%') != std::string::npos) {
+      throw ConfigError("a plan is made without a device, of which memory_limit could be a share.\n"
+                        "Give an amount such as 12GiB.");
+    }
+    constexpr memory::Capacity kAny{std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()};
+    usable = memory::make_budget(options.memory, kAny).usable;
+  }
+  const std::int64_t effective = options.train.per_device_train_batch_size * options.train.gradient_accumulation_steps;
+  const memory::PlanReport report = memory::make_plan_report(shape, effective, usable);
+  std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
+}
+
+int probe_memory(const Inputs& in, const weights::Checkpoint& weights) {
+  const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
+  const train::ProbeTask task =
+      task_of(in, weights, static_cast<std::int64_t>(in.train_features.windows.size()));
+  const memory::SearchResult result =
+      probe_here(in, task, [](const std::string& line) { std::cout << line << std::endl; });
+  if (result.num_features == 0) {
+    log::error("error: " + nothing_fits(in));
+    return kOutOfMemory;
+  }
+  std::cout << "use: " << use_line(in, result.num_features) << "\nkept in " << probe_file(in) << std::endl;
+  return kOk;
+}
+
+std::optional<std::int64_t> find_token_budget(const Inputs& in, const weights::Checkpoint& weights) {
+  const train::ProbeTask task = task_of(in, weights, in.plan.effective_batch);
+  const Json key = key_of(in, task);
+  std::optional<std::int64_t> found = train::reusable_probe(probe_file(in), task, key);
+  if (found) {
+    log::info(fmt::format("probe     {} still holds", probe_file(in)));
+  } else {
+    const auto where = in.options().memory.probe_process;
+    const bool in_child = where == memory::ProbeProcess::kChild ||
+                          (where == memory::ProbeProcess::kAuto && in.device.is_cuda());
+    if (in_child) {
+      probe_in_child(task);
+      found = train::reusable_probe(probe_file(in), task, key);
+      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(in)));
+    } else {
+      const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
+      found = probe_here(in, task, [](const std::string& line) { log::info("probe     " + line); }).num_features;
+    }
+  }
+  if (*found == 0) throw OutOfMemoryError(nothing_fits(in));
+  log::info("probe     " + use_line(in, *found));
+  if (*found >= in.plan.effective_batch) return std::nullopt;
+  return *found * task.length;
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,47 @@
+#include <c10/util/Exception.h>
+
+#include <new>
+
+#include "bertft/memory/budget.h"
+#include "bertft/memory/shortage.h"
+#include "memory/shortage_text.h"
+
+namespace bertft::memory {
+namespace {
+
+constexpr std::int32_t kCudaMemoryAllocation = 2;  // cudaErrorMemoryAllocation
+
+std::string first_line(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+bool is_out_of_memory(const std::exception& error) {
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return true;
+  if (const auto* of_device = dynamic_cast<const c10::AcceleratorError*>(&error)) {
+    return of_device->get_error_code() == kCudaMemoryAllocation;  // any other leaves the device unusable
+  }
+  return dynamic_cast<const c10::Error*>(&error) != nullptr && says_out_of_memory(error.what());
+}
+
+std::optional<Shortage> attempt(const device::Device& device, const std::function<void()>& work,
+                                const std::function<void()>& release) {
+  Shortage shortage;
+  try {
+    work();
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    shortage.message = first_line(error);
+  }
+  // Outside the handler: the exception itself may hold what has to go.
+  release();
+  release_cached(device);
+  return shortage;
+}
+
+}  // namespace bertft::memory

@@ -1,0 +1,56 @@
+#include "bertft/memory/budget.h"
+
+#include <c10/cuda/CUDACachingAllocator.h>
+
+#include <algorithm>
+
+#include "memory/cpu_allocator.h"
+#include "memory/machine.h"
+
+namespace bertft::memory {
+namespace {
+
+namespace cuda = c10::cuda::CUDACachingAllocator;
+
+}  // namespace
+
+Capacity capacity_of(const device::Device& device) {
+  if (!device.is_cuda()) return machine_capacity();
+  const auto [free, total] = cuda::get()->getMemoryInfo(device.torch_device.index());
+  return {total, free};
+}
+
+void apply(const Budget& budget, const device::Device& device) {
+  if (!device.is_cuda()) {
+    CpuAllocator::instance().set_limit(budget.limit);
+    return;
+  }
+  const auto total = static_cast<double>(capacity_of(device).total);
+  cuda::setMemoryFraction(std::min(1.0, static_cast<double>(budget.limit) / total), device.torch_device.index());
+}
+
+Use use_of(const device::Device& device) {
+  if (!device.is_cuda()) return {CpuAllocator::instance().in_use(), CpuAllocator::instance().peak(), 0};
+  const auto stats = cuda::getDeviceStats(device.torch_device.index());
+  return {static_cast<std::uint64_t>(stats.allocated_bytes[0].current),
+          static_cast<std::uint64_t>(stats.reserved_bytes[0].peak),
+          static_cast<std::uint64_t>(stats.num_alloc_retries)};
+}
+
+void reset_peak(const device::Device& device) {
+  if (device.is_cuda()) {
+    cuda::resetPeakStats(device.torch_device.index());
+  } else {
+    CpuAllocator::instance().reset_peak();
+  }
+}
+
+void release_cached(const device::Device& device) {
+  if (device.is_cuda()) {
+    cuda::emptyCache();
+  } else {
+    CpuAllocator::instance().release_cached();
+  }
+}
+
+}  // namespace bertft::memory

@@ -1,0 +1,168 @@
+#include "memory/cpu_allocator.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+
+#include "bertft/util/text.h"
+
+namespace bertft::memory {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kAlignment = 64;              // of every block, LibTorch's own
+constexpr std::uint64_t kLarge = std::uint64_t{1} << 20;  // from here on a block is a mapping
+constexpr std::uint64_t kMostCut = 2;  // a block is not used for less than its half
+
+// Stands before each block's data.
+struct alignas(kAlignment) Header {
+  std::uint64_t bytes;  // of the whole block
+};
+
+std::uint64_t round_up(std::uint64_t bytes, std::uint64_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+void* data_of(void* block) {
+  return static_cast<std::byte*>(block) + sizeof(Header);
+}
+
+}  // namespace
+
+CpuAllocator& CpuAllocator::instance() {
+  // Never destroyed: tensors may outlive everything.
+  static CpuAllocator* const allocator = [] {
+    auto* made = new CpuAllocator;
+    c10::SetCPUAllocator(made, /*priority=*/100);
+    return made;
+  }();
+  return *allocator;
+}
+
+c10::DataPtr CpuAllocator::allocate(std::size_t bytes) {
+  const c10::Device kCpu(c10::kCPU);
+  if (bytes == 0) return {nullptr, nullptr, &free_block, kCpu};
+  const std::uint64_t needed = bytes + sizeof(Header);
+  const std::lock_guard lock(mutex_);
+  if (fault_ && fault_()) refuse(bytes);
+  void* block = take(round_up(needed, needed < kLarge ? kAlignment : kPage), bytes);
+  void* data = data_of(block);
+  return {data, data, &free_block, kCpu};
+}
+
+void* CpuAllocator::take(std::uint64_t needed, std::size_t asked) {
+  void* block = nullptr;
+  if (needed < kLarge) {
+    if (in_use_ + needed > limit_) refuse(asked);
+    while (in_use_ + cached_ + needed > limit_) release(free_blocks_.begin());
+    block = std::aligned_alloc(kAlignment, needed);
+    if (block == nullptr) refuse(asked);
+  } else if (const auto found = free_blocks_.lower_bound(needed);
+             found != free_blocks_.end() && found->first <= kMostCut * needed) {
+    const auto [bytes, address] = *found;
+    free_blocks_.erase(found);
+    cached_ -= bytes;
+    if (bytes > needed) munmap(static_cast<std::byte*>(address) + needed, bytes - needed);
+    block = address;
+  } else {
+    block = map(needed, asked);
+  }
+  static_cast<Header*>(block)->bytes = needed;
+  in_use_ += needed;
+  peak_ = std::max(peak_, in_use_);
+  return block;
+}
+
+void* CpuAllocator::map(std::uint64_t bytes, std::size_t asked) {
+  if (in_use_ + bytes > limit_) refuse(asked);
+  // Blocks are kept as long as the process stays below 5/4 of the most that was in use: less
+  // costs time in the kernel, which has to clear every page anew.
+  most_kept_ = std::max(most_kept_, (in_use_ + bytes) / 4 * 5);
+  while (in_use_ + cached_ + bytes > std::min(most_kept_, limit_)) release(free_blocks_.begin());
+  void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (address == MAP_FAILED) refuse(asked);
+  return address;
+}
+
+// `block` comes from take().
+void CpuAllocator::give_back(void* block) {
+  const std::uint64_t bytes = static_cast<Header*>(block)->bytes;
+  const std::lock_guard lock(mutex_);
+  in_use_ -= bytes;
+  if (bytes < kLarge) {
+    std::free(block);
+  } else {
+    free_blocks_.emplace(bytes, block);
+    cached_ += bytes;
+  }
+}
+
+void CpuAllocator::free_block(void* data) {
+  if (data != nullptr) instance().give_back(static_cast<std::byte*>(data) - sizeof(Header));
+}
+
+void CpuAllocator::release(std::multimap<std::uint64_t, void*>::iterator block) {
+  munmap(block->second, block->first);
+  cached_ -= block->first;
+  free_blocks_.erase(block);
+}
+
+void CpuAllocator::release_cached_locked() {
+  while (!free_blocks_.empty()) release(free_blocks_.begin());
+}
+
+void CpuAllocator::refuse(std::size_t asked) const {
+  TORCH_CHECK_WITH(OutOfMemoryError, false, memory_text(asked), " more than the ", memory_text(in_use_),
+                   " in use, of a budget of ", memory_text(limit_));
+  throw std::bad_alloc();  // not reached: the check throws
+}
+
+c10::DeleterFnPtr CpuAllocator::raw_deleter() const {
+  return &free_block;
+}
+
+void CpuAllocator::copy_data(void* target, const void* source, std::size_t bytes) const {
+  default_copy_data(target, source, bytes);
+}
+
+void CpuAllocator::set_limit(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  limit_ = bytes;
+  if (in_use_ + cached_ > limit_) release_cached_locked();
+}
+
+std::uint64_t CpuAllocator::limit() const {
+  const std::lock_guard lock(mutex_);
+  return limit_;
+}
+
+std::uint64_t CpuAllocator::in_use() const {
+  const std::lock_guard lock(mutex_);
+  return in_use_;
+}
+
+std::uint64_t CpuAllocator::peak() const {
+  const std::lock_guard lock(mutex_);
+  return peak_;
+}
+
+void CpuAllocator::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  peak_ = in_use_;
+}
+
+void CpuAllocator::release_cached() {
+  const std::lock_guard lock(mutex_);
+  release_cached_locked();
+}
+
+void CpuAllocator::set_fault(std::function<bool()> fault) {
+  const std::lock_guard lock(mutex_);
+  fault_ = std::move(fault);
+}
+
+}  // namespace bertft::memory

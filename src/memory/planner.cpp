@@ -1,0 +1,99 @@
+#include "bertft/memory/planner.h"
+
+#include <algorithm>
+
+namespace bertft::memory {
+namespace {
+
+constexpr std::int64_t kFloat = 4, kHalf = 2;
+
+// Measured guesses of MEMORY §2.8, until a GPU has been asked: CUDA's context and libraries, two
+// cuBLAS workspaces (forward and backward thread), and the rounding of the caching allocator.
+constexpr std::uint64_t kCudaContext = std::uint64_t{768} << 20;
+constexpr std::uint64_t kCublasWorkspaces = std::uint64_t{64} << 20;
+constexpr double kCudaRounding = 1.03;
+
+std::int64_t num_elements(const std::vector<std::int64_t>& shape) {
+  std::int64_t n = 1;
+  for (const std::int64_t size : shape) n *= size;
+  return n;
+}
+
+struct Sizes {
+  explicit Sizes(const StepShape& shape)
+      : h(shape.encoder.hidden_size), f(shape.encoder.intermediate_size), heads(shape.encoder.num_attention_heads),
+        layers(shape.encoder.num_hidden_layers), wide(shape.bf16 ? kHalf : kFloat) {
+    for (const auto& [name, dims] : weights::expected_tensors(shape.encoder)) parameters += num_elements(dims);
+    linear = layers * (4 * h * h + 2 * h * f) + 2 * h;
+  }
+  std::int64_t h, f, heads, layers;
+  std::int64_t wide;            // bytes of a number between linear layers
+  std::int64_t parameters = 0;  // all
+  std::int64_t linear;          // weights of linear layers
+};
+
+// Bytes a token of one layer keeps for its backward pass. In fp32: the input, q, k, v, the mixed
+// values, the sum before and the result after the first norm, the inner layer before and after
+// its activation, the sum before the second norm. Under autocast each linear layer keeps a half
+// copy of its input instead, and both sums stay fp32. Besides: log-sum-exp, means, deviations.
+std::int64_t layer_bytes_per_token(const Sizes& s) {
+  const std::int64_t small = kFloat * s.heads + 4 * kFloat;
+  if (s.wide == kFloat) return kFloat * (8 * s.h + 2 * s.f) + small;
+  return kHalf * (3 * s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloat * 2 * s.h + small;
+}
+
+// Of a token outside the layers: ids and places, the embeddings' sum, the last hidden state, the
+// logits and what the loss keeps of them.
+std::int64_t outer_bytes_per_token(const Sizes& s) {
+  constexpr std::int64_t kBatch = 4 * 4, kLoss = 96;
+  return kBatch + kLoss + kFloat * s.h + kFloat * s.h;
+}
+
+}  // namespace
+
+StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
+  const Sizes s(shape);
+  const std::int64_t tokens = num_features * shape.length;
+  const std::int64_t layer = layer_bytes_per_token(s);
+  // A recomputed layer keeps its input only, and in the backward pass one layer is whole.
+  const std::int64_t kept = shape.gradient_checkpointing ? s.layers * kFloat * s.h + layer : s.layers * layer;
+  // bf16 copies of the linear layers' weights live as long as the layer they belong to.
+  const std::int64_t casts =
+      shape.bf16 ? kHalf * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
+
+  // The fullest moment is one of three. At the last layer's inner product, backwards: the
+  // gradient of the inner layer and of the weight, with all activations still there. At the
+  // last attention: its own gradients and scores, with the layer's second half gone. At the
+  // embeddings: a gradient of the whole table beside the sum of the earlier micro-batches.
+  const std::int64_t inner = s.wide * s.f * tokens + (s.wide + (shape.bf16 ? kFloat : 0)) * s.h * s.f;
+  const std::int64_t scores =
+      shape.is_cuda ? 0 : 3 * shape.num_threads * kFloat * shape.length * shape.length;
+  const std::int64_t second_half = (shape.bf16 ? kHalf * (s.h + 2 * s.f) + kFloat * s.h : kFloat * (2 * s.h + 2 * s.f)) * tokens;
+  const std::int64_t attention =
+      (kFloat * s.h + 4 * s.wide * s.h) * tokens + scores - std::min(second_half, kept * tokens);
+  const std::int64_t activations = tokens * (kept + outer_bytes_per_token(s)) + casts;
+  const std::int64_t table = kFloat * shape.encoder.vocab_size * s.h + 2 * kFloat * s.h * tokens - activations;
+
+  StepBytes bytes;
+  bytes.weights = bytes.gradients = static_cast<std::uint64_t>(kFloat * s.parameters);
+  bytes.optimizer = static_cast<std::uint64_t>(2 * kFloat * s.parameters);
+  bytes.activations = static_cast<std::uint64_t>(activations);
+  bytes.workspace = static_cast<std::uint64_t>(std::max({inner, attention, table, std::int64_t{0}}));
+  if (shape.is_cuda) {
+    bytes.activations = static_cast<std::uint64_t>(kCudaRounding * static_cast<double>(bytes.activations));
+    bytes.workspace += kCublasWorkspaces;
+    bytes.context = kCudaContext;
+  }
+  return bytes;
+}
+
+std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most) {
+  std::int64_t fits = 0, too_large = at_most + 1;
+  while (too_large - fits > 1) {
+    const std::int64_t middle = fits + (too_large - fits) / 2;
+    (plan_step(shape, middle).tensors() <= bytes ? fits : too_large) = middle;
+  }
+  return fits;
+}
+
+}  // namespace bertft::memory

@@ -1,0 +1,129 @@
+#include "bertft/memory/search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+
+namespace bertft::memory {
+namespace {
+
+constexpr std::size_t kMostTrials = 5;
+constexpr std::int64_t kSmall = 4;           // the second trial, where it shows the growth already
+constexpr double kPlenty = 0.75;             // a prediction below this share of the room needs no calibration
+constexpr double kStepDown = 0.9;            // after a size that did not fit; more after each further one
+constexpr double kCaution = 0.995;           // of the room, after a size that did not fit
+constexpr double kGrowing = 0.9;             // of the full slope
+constexpr double kCloseEnough = 0.01;        // of the size found
+
+class Search {
+ public:
+  explicit Search(const SearchTask& task) : task_(task), too_large_(task.at_most + 1) {}
+
+  SearchResult run() {
+    for (std::optional<std::int64_t> size = first(); size; size = next()) attempt(*size);
+    return std::move(result_);
+  }
+
+ private:
+  // Where there is plenty of room, all of it at once; else one feature, to learn.
+  std::int64_t first() const {
+    const auto room = kPlenty * static_cast<double>(task_.usable_bytes);
+    return static_cast<double>(task_.predict(task_.at_most)) <= room ? task_.at_most : 1;
+  }
+
+  void attempt(std::int64_t size) {
+    Trial trial = try_once(size);
+    // A shortage where twice the size should fit is another process's, or chance: asked again.
+    if (!trial.fits && task_.predict(2 * size) < task_.usable_bytes) trial = try_once(size);
+    if (trial.fits) {
+      num_failures_ = 0;
+      fitting_.push_back(trial);
+      std::sort(fitting_.begin(), fitting_.end(),
+                [](const Trial& a, const Trial& b) { return a.num_features < b.num_features; });
+      result_.num_features = fitting_.back().num_features;
+    } else {
+      ++num_failures_;
+      too_large_ = std::min(too_large_, size);
+    }
+  }
+
+  Trial try_once(std::int64_t size) {
+    const Trial trial = task_.attempt(size);
+    if (trial.fits && trial.steps_done == 0) throw std::logic_error("a trial without a step proves nothing");
+    result_.trials.push_back(trial);
+    return trial;
+  }
+
+  std::optional<std::int64_t> next() const {
+    const std::int64_t best = result_.num_features;
+    if (best + 1 >= too_large_) return std::nullopt;
+    if (num_failures_ > 0) return std::max(best + 1, step_down());
+    if (result_.trials.size() >= kMostTrials) return std::nullopt;
+    const std::int64_t size = largest_expected_to_fit();
+    if (result_.trials.size() == 1 && best == 1 && size > kSmall) {
+      return grows_between(1, kSmall) ? kSmall : std::max(kSmall, size / 2);
+    }
+    // A second shortage is not worth one feature more.
+    const double close = std::max(kCloseEnough * static_cast<double>(best), too_large_ <= task_.at_most ? 1.0 : 0.0);
+    const bool is_close = static_cast<double>(size - best) <= close;
+    return size > best && !is_close ? std::optional(size) : std::nullopt;
+  }
+
+  std::int64_t step_down() const {
+    const double share = std::pow(kStepDown, num_failures_);
+    const std::int64_t middle = result_.num_features + (too_large_ - result_.num_features) / 2;
+    const auto lower = static_cast<std::int64_t>(share * static_cast<double>(too_large_));
+    return std::min(too_large_ - 2, std::max(lower, middle));
+  }
+
+  // Whether the part of the prediction that grows with the size decides at both sizes: for small
+  // ones it may be the optimizer, whatever the size.
+  bool grows_between(std::int64_t small, std::int64_t large) const {
+    const auto predict = [this](std::int64_t n) { return static_cast<double>(task_.predict(n)); };
+    const double slope = predict(task_.at_most + 1) - predict(task_.at_most);
+    return predict(large) - predict(small) > kGrowing * slope * static_cast<double>(large - small);
+  }
+
+  std::int64_t largest_expected_to_fit() const {
+    std::int64_t fits = result_.num_features, too_large = too_large_;
+    const bool has_failed = too_large_ <= task_.at_most;
+    const double room = (has_failed ? kCaution : 1.0) * static_cast<double>(task_.usable_bytes);
+    while (too_large - fits > 1) {
+      const std::int64_t middle = fits + (too_large - fits) / 2;
+      (expected(middle) <= room ? fits : too_large) = middle;
+    }
+    return fits;
+  }
+
+  // The prediction, moved through the largest measured size and stretched by what the last two
+  // have shown, provided that they differ in the part that grows with the size.
+  double expected(std::int64_t size) const {
+    const auto predict = [this](std::int64_t n) { return static_cast<double>(task_.predict(n)); };
+    const Trial& last = fitting_.back();
+    double stretch = 1;
+    if (fitting_.size() >= 2) {
+      const Trial& before = fitting_[fitting_.size() - 2];
+      if (grows_between(before.num_features, last.num_features)) {
+        const double predicted = predict(last.num_features) - predict(before.num_features);
+        const double measured = static_cast<double>(last.peak_bytes) - static_cast<double>(before.peak_bytes);
+        stretch = std::clamp(measured / predicted, 0.5, 2.0);
+      }
+    }
+    return static_cast<double>(last.peak_bytes) + stretch * (predict(size) - predict(last.num_features));
+  }
+
+  const SearchTask& task_;
+  SearchResult result_;
+  std::vector<Trial> fitting_;  // by size
+  std::int64_t too_large_;
+  int num_failures_ = 0;  // in a row
+};
+
+}  // namespace
+
+SearchResult find_micro_batch(const SearchTask& task) {
+  return Search(task).run();
+}
+
+}  // namespace bertft::memory

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string_view>
+
+namespace bertft::memory {
+
+/// Whether the text of an error means "out of memory": all spellings of CUDA, cuBLAS, cuDNN, the
+/// CPU allocator and PyTorch's caching allocator (LIBTORCH §2.3, RELIABILITY §4.5).
+bool says_out_of_memory(std::string_view text);
+
+}  // namespace bertft::memory

@@ -1,0 +1,211 @@
+#include "bertft/train/probe.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "bertft/memory/budget.h"
+#include "bertft/memory/planner.h"
+#include "bertft/train/step_engine.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+
+namespace bertft::train {
+namespace {
+
+constexpr std::int64_t kFormat = 1;
+constexpr double kNoLearningRate = 0;
+
+// A size that does not fit ends its trial where the engine would go on with less.
+struct DoesNotFit {
+  std::string phase;
+};
+
+// One window of exactly `length` tokens.
+data::Features full_window(const ProbeTask& task) {
+  constexpr std::int64_t kFrame = 4;  // [CLS], one token of question, two [SEP]
+  data::Features features;
+  const auto id = static_cast<std::uint32_t>(std::min<std::int64_t>(1, task.config.vocab_size - 1));
+  const auto num_context = static_cast<std::uint32_t>(task.length - kFrame);
+  features.tokens.assign(num_context + 1, {.id = id, .char_begin = 0, .char_end = 0, .byte_begin = 0, .byte_end = 0});
+  features.context_offsets = {0, num_context};
+  features.question_offsets = {num_context, num_context + 1};
+  features.context_of = {0};
+  features.windows = {{.question_idx = 0,
+                       .window_idx = 0,
+                       .context_begin = 0,
+                       .num_context_tokens = num_context,
+                       .start_label = 0,
+                       .end_label = 0}};
+  features.special = {.cls = id, .sep = id, .pad = id, .unk = id};
+  return features;
+}
+
+class Probe {
+ public:
+  explicit Probe(const ProbeTask& task)
+      : task_(task),
+        features_(full_window(task)),
+        model_(task.config, task.weights, task.model, task.device, /*seed=*/0),
+        optimizer_(parameters(), task.optim) {}
+
+  memory::Trial run(std::int64_t num_features) {
+    memory::Trial trial;
+    trial.num_features = num_features;
+    memory::reset_peak(task_.device);
+    const std::uint64_t retries = memory::use_of(task_.device).num_retries;
+    try {
+      run_cycle(trial);
+      trial.fits = memory::use_of(task_.device).num_retries == retries;
+      trial.phase = trial.fits ? "done" : "done, but only after emptying the allocator's cache";
+    } catch (const DoesNotFit& stop) {
+      trial.phase = stop.phase;
+    } catch (const OutOfMemoryError&) {
+      trial.phase = "one feature";
+    }
+    trial.peak_bytes = memory::use_of(task_.device).peak;
+    optimizer_.zero_grad();
+    memory::release_cached(task_.device);
+    return trial;
+  }
+
+ private:
+  void run_cycle(memory::Trial& trial) {
+    StepEngine engine({model_, optimizer_, task_.device, features_}, {trial.num_features, std::nullopt}, /*seed=*/0);
+    engine.on_shrink([](const Shrunk& shrunk) { throw DoesNotFit{shrunk.phase}; });
+    const std::int64_t num_micro_batches = trial.num_features < task_.effective_batch ? 2 : 1;
+    const std::vector<std::uint32_t> windows(static_cast<std::size_t>(num_micro_batches * trial.num_features), 0U);
+    engine.run(windows, trial.steps_done++, kNoLearningRate);
+    evaluate(trial.num_features);
+    const auto start = std::chrono::steady_clock::now();
+    engine.run(windows, trial.steps_done++, kNoLearningRate);
+    device::synchronize(task_.device);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    trial.features_per_s = static_cast<double>(windows.size()) / seconds.count();
+  }
+
+  // Gradients are still there, as they are when training stops to evaluate.
+  void evaluate(std::int64_t num_features) {
+    const at::NoGradGuard no_grad;
+    const auto n = static_cast<std::size_t>(std::min(task_.eval_batch, num_features));
+    const std::vector<std::uint32_t> windows(n, 0U);
+    const data::PackedBatch packed = data::pack(features_, windows, 0);
+    const auto shortage = memory::attempt(task_.device, [&] {
+      const model::DeviceBatch batch = model::to_device(packed, task_.device.torch_device);
+      model::span_loss_sum(model_.forward(batch, std::nullopt), batch).item<double>();
+    });
+    if (shortage) throw DoesNotFit{"evaluation"};
+  }
+
+  std::vector<optim::NamedTensor> parameters() const {
+    std::vector<optim::NamedTensor> result;
+    for (const auto& [name, value] : model_.parameters()) result.push_back({name, value});
+    return result;
+  }
+
+  const ProbeTask& task_;
+  data::Features features_;
+  model::QaModel model_;
+  optim::AdamW optimizer_;
+};
+
+memory::StepShape shape_of(const ProbeTask& task) {
+  return {.encoder = task.config,
+          .length = task.length,
+          .bf16 = task.device.bf16,
+          .gradient_checkpointing = task.model.gradient_checkpointing,
+          .is_cuda = task.device.is_cuda(),
+          .num_threads = at::get_num_threads()};
+}
+
+}  // namespace
+
+memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell) {
+  // Up to the reserve and no further.
+  memory::apply({task.budget.usable, task.budget.usable, task.budget.source}, task.device);
+  const memory::StepShape shape = shape_of(task);
+  memory::SearchResult result;
+  std::optional<Probe> trials;
+  const auto shortage = memory::attempt(task.device, [&] { trials.emplace(task); }, [&] { trials.reset(); });
+  if (shortage) {
+    result.trials.push_back({.num_features = 1, .fits = false, .phase = "loading", .peak_bytes = task.budget.usable});
+    tell(result.trials.back());
+  } else {
+    result = memory::find_micro_batch({.at_most = task.at_most,
+                                       .usable_bytes = task.budget.usable,
+                                       .predict = [&](std::int64_t n) { return memory::plan_step(shape, n).tensors(); },
+                                       .attempt =
+                                           [&](std::int64_t n) {
+                                             const memory::Trial trial = trials->run(n);
+                                             tell(trial);
+                                             return trial;
+                                           }});
+  }
+  trials.reset();
+  memory::release_cached(task.device);
+  memory::reset_peak(task.device);
+  memory::apply(task.budget, task.device);
+  return result;
+}
+
+Json probe_key(const ProbeTask& task, const std::string& version, const std::optional<std::string>& memory_limit) {
+  const weights::EncoderConfig& c = task.config;
+  return {{"device", task.device.identity},
+          {"memory_limit", memory_limit ? Json(*memory_limit) : Json(nullptr)},
+          {"model",
+           {c.vocab_size, c.hidden_size, c.num_hidden_layers, c.num_attention_heads, c.intermediate_size,
+            c.max_position_embeddings, c.type_vocab_size}},
+          {"length", task.length},
+          {"effective_batch", task.effective_batch},
+          {"eval_batch", task.eval_batch},
+          {"precision", task.device.bf16 ? "bf16" : "fp32"},
+          {"gradient_checkpointing", task.model.gradient_checkpointing},
+          {"kernels", "reference"},
+          {"optimizer", "adamw"},
+          {"threads", at::get_num_threads()},
+          {"version", version}};
+}
+
+Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const Json& key) {
+  Json trials = Json::array();
+  for (const memory::Trial& trial : result.trials) {
+    trials.push_back({{"features", trial.num_features},
+                      {"tokens", trial.num_features * task.length},
+                      {"fits", trial.fits},
+                      {"phase", trial.phase},
+                      {"peak_bytes", trial.peak_bytes},
+                      {"features_per_s", trial.features_per_s},
+                      {"steps", trial.steps_done}});
+  }
+  return {{"format", kFormat},
+          {"key", key},
+          {"usable_bytes", task.budget.usable},
+          {"searched_up_to", task.at_most},
+          {"micro_batch_features", result.num_features},
+          {"micro_batch_tokens", result.num_features * task.length},
+          {"trials", trials}};
+}
+
+std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  try {
+    const Json document = parse_json(read_file(path), path);
+    if (!document.is_object() || integer_member(document, "format", path) != kFormat) return std::nullopt;
+    if (!document.contains("key") || document["key"] != key) return std::nullopt;
+    const auto usable = integer_member(document, "usable_bytes", path);
+    const auto searched = integer_member(document, "searched_up_to", path);
+    const auto found = integer_member(document, "micro_batch_features", path);
+    if (!usable || !searched || !found) return std::nullopt;
+    const bool no_less_free = task.budget.usable >= static_cast<std::uint64_t>(*usable);
+    const bool went_as_far = *found < *searched || *searched >= task.at_most;
+    return no_less_free && went_as_far ? std::optional(std::min(*found, task.at_most)) : std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;  // a damaged file is one that does not hold
+  }
+}
+
+}  // namespace bertft::train

@@ -1,0 +1,123 @@
+"""What fits into memory: planned, probed, and survived when it does not."""
+
+import json
+import shutil
+
+import harness
+from harness import EndToEndTest, metric_lines
+
+# The small model's weights, gradients and moments take 2 MiB; a window of 64 tokens about 400 KiB.
+ROOMY, TIGHT, TINY = "200MiB", "4MiB", "1MiB"
+
+
+class MemoryTest(EndToEndTest):
+    def limited(self, limit, *flags):
+        return self.training("--max-steps", 4, "--memory-limit", limit, "--memory-reserve", 0, *flags)
+
+    def losses(self, run):
+        return [line["loss"] for line in metric_lines(self.cwd / run, "log")]
+
+
+class OutOfMemory(MemoryTest):
+    def test_in_a_step_makes_smaller_pieces_of_the_same_step(self):
+        for limit, run in ((ROOMY, "roomy"), (TIGHT, "tight")):
+            result = self.run_program(*self.limited(limit, "--logging-steps", 1, "--output-dir", run))
+            self.assertEqual(result.code, 0, result)
+        self.assertRegex(result.err, r"warning step 1: out of memory in (forward|backward) \([\d,]+ tokens\); redone with "
+                                     r"[\d,]+ tokens a micro-batch, effective batch still 8")
+        for a, b in zip(self.losses("roomy"), self.losses("tight"), strict=True):
+            self.assertAlmostEqual(a, b, delta=1e-6 * a)
+
+    def test_leaves_its_smaller_pieces_to_the_resumed_run(self):
+        self.run_program(*self.limited(TIGHT, "--output-dir", "whole"))
+        self.run_program(*self.limited(TIGHT, "--output-dir", "parts", "--save-steps", 2))
+        shutil.rmtree(self.cwd / "parts/checkpoint-4")
+        for name in ("model.safetensors", "train_results.json"):
+            (self.cwd / "parts" / name).unlink()
+        resumed = self.run_program(*self.limited(TIGHT, "--output-dir", "parts", "--resume", "auto"))
+        self.assertEqual(resumed.code, 0, resumed)
+        self.assertNotIn("out of memory", resumed.err)
+        self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),
+                         (self.cwd / "parts/model.safetensors").read_bytes())
+
+    def test_of_not_even_one_feature_is_an_error(self):
+        result = self.run_program(*self.limited(TINY))
+        self.assertEqual(result.code, 71, result)
+        self.assertIn("out of memory", result.err)
+        self.assertLessEqual(len(result.err[result.err.index("error: "):].splitlines()), 3)
+
+
+class Limit(MemoryTest):
+    def test_that_makes_no_sense_is_refused(self):
+        for limit, said in (("0GiB", "leaves no memory"), ("-1GiB", "leaves no memory"), ("12", "no unit"),
+                            ("12bananas", "'bananas' is no unit"), ("1000000GiB", "the device has")):
+            with self.subTest(limit):
+                result = self.run_program(*self.training("--memory-limit=" + limit))
+                self.assertEqual(result.code, 78, result)
+                self.assertIn(said, result.err)
+
+
+class Probe(MemoryTest):
+    def test_prints_what_was_tried_and_keeps_it(self):
+        result = self.run_program(*self.limited(TIGHT, "--probe-memory"))
+        self.assertEqual(result.code, 0, result)
+        lines = result.out.splitlines()
+        self.assertEqual(lines[0].split(), ["features", "tokens", "peak", "features/s", "fits", "reached"])
+        self.assertIn("use: ", result.out)
+        kept = json.loads((self.cwd / "run/probe.json").read_text())
+        self.assertEqual(len(kept["trials"]), sum(line.lstrip()[0].isdigit() for line in lines if line.strip()))
+        self.assertGreater(kept["micro_batch_features"], 0)
+        self.assertFalse((self.cwd / "run/model.safetensors").exists())
+
+    def test_of_nothing_that_fits_is_an_error(self):
+        result = self.run_program(*self.limited(TINY, "--probe-memory"))
+        self.assertEqual(result.code, 71, result)
+        self.assertIn("not even one feature", result.err)
+
+    def test_before_training_changes_nothing_but_the_micro_batch(self):
+        probed = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--output-dir", "probed"))
+        self.assertEqual(probed.code, 0, probed)
+        self.assertNotIn("out of memory", probed.err)
+        tokens = json.loads((self.cwd / "probed/probe.json").read_text())["micro_batch_tokens"]
+        given = self.run_program(*self.limited(TIGHT, "--micro-batch-tokens", tokens, "--output-dir", "given"))
+        self.assertEqual(given.code, 0, given)
+        self.assertEqual((self.cwd / "probed/model.safetensors").read_bytes(),
+                         (self.cwd / "given/model.safetensors").read_bytes())
+
+    def test_is_used_again_while_it_holds(self):
+        first = self.run_program(*self.limited(TIGHT, "--probe-memory"))
+        self.assertEqual(first.code, 0, first)
+        again = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto"))
+        self.assertEqual(again.code, 0, again)
+        self.assertIn("probe.json still holds", again.err)
+        other = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--overwrite", "--max-seq-length", 48))
+        self.assertEqual(other.code, 0, other)
+        self.assertNotIn("still holds", other.err)
+
+    def test_runs_in_a_process_of_its_own_where_asked(self):
+        result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child"))
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.out, "")
+        self.assertIn("micro-batches make the effective batch of 8", result.err)
+
+
+class Plan(MemoryTest):
+    def test_needs_neither_data_nor_device(self):
+        result = self.run_program("--model-name-or-path", self.model, "--plan-memory")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("Largest micro-batch of a GPU", result.out)
+        self.assertLessEqual(max(map(len, result.out.splitlines())), 80)
+
+    def test_is_a_report_also_when_nothing_fits(self):
+        result = self.run_program("--model-name-or-path", self.model, "--plan-memory", "--json", "--memory-limit", "300MiB",
+                                  "--memory-reserve", "299.9MiB")
+        self.assertEqual(result.code, 0, result)
+        rows = json.loads(result.out)["micro_batches"]
+        self.assertTrue(all(row["fits"] is False for row in rows))
+
+    def test_needs_a_model(self):
+        self.assertEqual(self.run_program("--plan-memory").code, 78)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,120 @@
+#include "bertft/memory/limits.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "bertft/util/error.h"
+#include "memory/machine.h"
+
+namespace bertft::memory {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+constexpr std::uint64_t kMib = std::uint64_t{1} << 20, kGib = std::uint64_t{1} << 30;
+
+TEST(Amount, IsANumberAndAUnit) {
+  EXPECT_EQ(parse_amount("memory_limit", "12GiB", 16 * kGib), 12 * kGib);
+  EXPECT_EQ(parse_amount("memory_limit", "1.5 gib", 16 * kGib), 3 * kGib / 2);
+  EXPECT_EQ(parse_amount("memory_limit", "2GB", 16 * kGib), 2'000'000'000U);
+  EXPECT_EQ(parse_amount("memory_limit", "900MiB", 16 * kGib), 900 * kMib);
+  EXPECT_EQ(parse_amount("memory_limit", "1e3KB", 16 * kGib), 1'000'000U);
+  EXPECT_EQ(parse_amount("memory_limit", "50%", 16 * kGib), 8 * kGib);
+  EXPECT_EQ(parse_amount("memory_limit", "100%", 16 * kGib), 16 * kGib);
+}
+
+class BadAmount : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(BadAmount, IsRefusedWithItsReason) {
+  EXPECT_THAT([] { parse_amount("memory_limit", GetParam().first, 16 * kGib); },
+              ThrowsMessage<ConfigError>(testing::AllOf(HasSubstr("memory_limit is '"), HasSubstr(GetParam().second),
+                                                        HasSubstr("such as 12GiB"))));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    OfEachKind, BadAmount,
+    testing::Values(std::pair{"", "no amount"}, std::pair{"GiB", "no amount"}, std::pair{"nan GiB", "no amount"},
+                    std::pair{"inf", "no amount"}, std::pair{"12", "no unit"}, std::pair{"12 bananas", "'bananas' is no unit"},
+                    std::pair{"12GiBs", "no unit"}, std::pair{"0GiB", "leaves no memory"},
+                    std::pair{"-3GiB", "leaves no memory"}, std::pair{"0%", "leaves no memory"},
+                    std::pair{"17GiB", "the device has 16.0 GiB"}, std::pair{"101%", "the device has 16.0 GiB"},
+                    std::pair{"1e300TiB", "the device has"}));
+
+TEST(Budget, IsWhatIsFreeLessTheReserveWithoutALimit) {
+  const Budget small = make_budget({}, {.total = 4 * kGib, .free = 2 * kGib});
+  EXPECT_EQ(small.limit, 2 * kGib - 256 * kMib);
+  EXPECT_EQ(small.usable, small.limit);
+  EXPECT_EQ(small.source, "free memory");
+  const Budget large = make_budget({}, {.total = 100 * kGib, .free = 100 * kGib});
+  EXPECT_NEAR(static_cast<double>(large.usable), 0.97 * 100 * kGib, 2);
+}
+
+TEST(Budget, KeepsTheReserveOutOfPlansWithinALimit) {
+  const Budget budget = make_budget({.memory_limit = "1GiB", .memory_reserve = {}}, {.total = 8 * kGib, .free = kMib});
+  EXPECT_EQ(budget.limit, kGib);
+  EXPECT_EQ(budget.usable, 768 * kMib);
+  EXPECT_EQ(budget.source, "memory_limit 1GiB");
+}
+
+TEST(Budget, TakesAReserveOfAnySizeBelowTheLimit) {
+  const Capacity capacity{.total = 8 * kGib, .free = 8 * kGib};
+  EXPECT_EQ(make_budget({.memory_limit = "1GiB", .memory_reserve = "0"}, capacity).usable, kGib);
+  EXPECT_EQ(make_budget({.memory_limit = "1GiB", .memory_reserve = "25%"}, capacity).usable, 768 * kMib);
+  EXPECT_THROW(make_budget({.memory_limit = "1GiB", .memory_reserve = "1GiB"}, capacity), ConfigError);
+  EXPECT_THROW(make_budget({.memory_limit = "1GiB", .memory_reserve = "2GiB"}, capacity), ConfigError);
+  EXPECT_THROW(make_budget({.memory_limit = "100MiB", .memory_reserve = {}}, capacity), ConfigError);
+}
+
+// A /proc and a /sys/fs/cgroup of our own.
+class MachineCapacity : public testing::Test {
+ protected:
+  MachineCapacity() : root_(fs::path(testing::TempDir()) / ("bertft-machine-" + std::to_string(getpid()))) {
+    write("proc/meminfo", "MemTotal:       8388608 kB\nMemFree: 1 kB\nMemAvailable:   4194304 kB\n");
+  }
+  ~MachineCapacity() override { fs::remove_all(root_); }
+
+  void write(const std::string& name, const std::string& content) const {
+    fs::create_directories((root_ / name).parent_path());
+    std::ofstream(root_ / name) << content;
+  }
+  Capacity read() const { return machine_capacity((root_ / "proc").string(), (root_ / "cgroup").string()); }
+
+  fs::path root_;
+};
+
+TEST_F(MachineCapacity, IsTheMachinesWithoutControlGroups) {
+  EXPECT_EQ(read().total, 8 * kGib);
+  EXPECT_EQ(read().free, 4 * kGib);
+}
+
+TEST_F(MachineCapacity, IsTheNarrowestGroupsOnTheWayUp) {
+  write("proc/self/cgroup", "0::/work/job\n");
+  write("cgroup/work/job/memory.max", "max\n");
+  write("cgroup/work/memory.max", std::to_string(2 * kGib));
+  write("cgroup/work/memory.current", std::to_string(kGib));
+  write("cgroup/work/memory.stat", "anon 5\ninactive_file " + std::to_string(kGib / 2) + "\n");
+  EXPECT_EQ(read().total, 2 * kGib);
+  EXPECT_EQ(read().free, 3 * kGib / 2);
+}
+
+TEST_F(MachineCapacity, KnowsTheOlderControlGroups) {
+  write("proc/self/cgroup", "3:cpu:/x\n2:memory:/job\n");
+  write("cgroup/memory/job/memory.limit_in_bytes", std::to_string(kGib));
+  write("cgroup/memory/job/memory.usage_in_bytes", std::to_string(2 * kGib));
+  EXPECT_EQ(read().total, kGib);
+  EXPECT_EQ(read().free, 0U);
+}
+
+TEST(MachineCapacityHere, IsSomething) {
+  const Capacity here = machine_capacity();
+  EXPECT_GT(here.total, 0U);
+  EXPECT_LE(here.free, here.total);
+}
+
+}  // namespace
+}  // namespace bertft::memory

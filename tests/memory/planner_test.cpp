@@ -1,0 +1,83 @@
+#include "bertft/memory/planner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bertft/memory/plan_report.h"
+
+namespace bertft::memory {
+namespace {
+
+constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
+
+StepShape base(bool bf16 = false, bool gradient_checkpointing = false) {
+  StepShape shape;
+  shape.encoder.vocab_size = 30522;
+  shape.encoder.hidden_size = 768;
+  shape.encoder.num_hidden_layers = 12;
+  shape.encoder.num_attention_heads = 12;
+  shape.encoder.intermediate_size = 3072;
+  shape.encoder.max_position_embeddings = 512;
+  shape.encoder.type_vocab_size = 2;
+  shape.bf16 = bf16;
+  shape.gradient_checkpointing = gradient_checkpointing;
+  return shape;
+}
+
+TEST(Plan, CountsSixteenBytesAParameterOfBertBase) {
+  constexpr std::uint64_t kParameters = 108'893'186;
+  const StepBytes bytes = plan_step(base(), 1);
+  EXPECT_EQ(bytes.weights, 4 * kParameters);
+  EXPECT_EQ(bytes.gradients, 4 * kParameters);
+  EXPECT_EQ(bytes.optimizer, 8 * kParameters);
+}
+
+TEST(Plan, GrowsWithTheSize) {
+  for (const bool bf16 : {false, true}) {
+    for (const bool checkpointing : {false, true}) {
+      for (std::int64_t n = 1; n < 100; ++n) {
+        EXPECT_LE(plan_step(base(bf16, checkpointing), n).tensors(), plan_step(base(bf16, checkpointing), n + 1).tensors());
+      }
+    }
+  }
+}
+
+TEST(Plan, SavesByHalfPrecisionAndMoreByRecomputing) {
+  EXPECT_LT(plan_step(base(true), 16).activations, plan_step(base(), 16).activations);
+  EXPECT_LT(4 * plan_step(base(false, true), 16).activations, plan_step(base(), 16).activations);
+}
+
+TEST(Plan, ItsLargestMicroBatchFitsAndOneMoreDoesNot) {
+  for (const std::uint64_t room : {2 * kGib, 5 * kGib, 24 * kGib}) {
+    const std::int64_t n = largest_micro_batch(base(), room, 1000);
+    EXPECT_LE(plan_step(base(), n).tensors(), room);
+    EXPECT_GT(plan_step(base(), n + 1).tensors(), room);
+  }
+  EXPECT_EQ(largest_micro_batch(base(), kGib, 1000), 0);
+  EXPECT_EQ(largest_micro_batch(base(), 1000 * kGib, 32), 32);
+}
+
+TEST(PlanReport, SaysWhatFitsAndEndsWellWhenNothingDoes) {
+  const PlanReport report = make_plan_report(base(), 12, kGib);
+  ASSERT_EQ(report.rows.size(), 4U * 5);  // 1, 2, 4, 8, 12
+  for (const PlanReport::Row& row : report.rows) EXPECT_EQ(row.fits, false);
+  EXPECT_EQ(report.cards.size(), 4U * 8);
+  EXPECT_THAT(report.to_text(), testing::HasSubstr("108.9 M parameters"));
+  EXPECT_EQ(report.to_json()["micro_batches"][0]["fits"], false);
+}
+
+TEST(PlanReport, FitsIntoEightyColumns) {
+  StepShape large = base();
+  large.encoder.hidden_size = 1024;
+  large.encoder.num_hidden_layers = 24;
+  const std::string text = make_plan_report(large, 4096, 100 * kGib).to_text();
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = text.find('\n', begin);
+    EXPECT_LE(end - begin, 80U) << text.substr(begin, end - begin);
+    begin = end + 1;
+  }
+}
+
+}  // namespace
+}  // namespace bertft::memory

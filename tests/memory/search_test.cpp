@@ -1,0 +1,150 @@
+#include "bertft/memory/search.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace bertft::memory {
+namespace {
+
+using testing::ElementsAre;
+
+// A device on which a size takes max(flat, fixed + slope * size) bytes of `limit`.
+struct FakeDevice {
+  double fixed = 1000, slope = 10, flat = 0, limit = 2000;
+  double predicted_slope = 10, predicted_fixed = 1000;  // what the plan believes
+  std::int64_t fails_once_at_trial = -1;
+  int num_shortages = 0, num_trials = 0;
+
+  double bytes(std::int64_t n) const { return std::max(flat, fixed + slope * static_cast<double>(n)); }
+
+  Trial attempt(std::int64_t n) {
+    const bool fits = bytes(n) <= limit && num_trials++ != fails_once_at_trial;
+    if (!fits) ++num_shortages;
+    return {.num_features = n,
+            .fits = fits,
+            .phase = fits ? "done" : "backward",
+            .peak_bytes = static_cast<std::uint64_t>(std::min(bytes(n), limit)),
+            .features_per_s = 1,
+            .steps_done = fits ? 2 : 0};
+  }
+
+  std::int64_t largest(std::int64_t at_most) const {
+    std::int64_t n = 0;
+    while (n < at_most && bytes(n + 1) <= limit) ++n;
+    return n;
+  }
+
+  SearchResult search(std::int64_t at_most) {
+    return find_micro_batch({.at_most = at_most,
+                             .usable_bytes = static_cast<std::uint64_t>(limit),
+                             .predict = [this](std::int64_t n) {
+                               return static_cast<std::uint64_t>(
+                                   std::max(flat, predicted_fixed + predicted_slope * static_cast<double>(n)));
+                             },
+                             .attempt = [this](std::int64_t n) { return attempt(n); }});
+  }
+};
+
+std::vector<std::int64_t> sizes(const SearchResult& result) {
+  std::vector<std::int64_t> all;
+  for (const Trial& trial : result.trials) all.push_back(trial.num_features);
+  return all;
+}
+
+TEST(Search, NeedsOneTrialWhereThereIsPlentyOfRoom) {
+  FakeDevice device{.limit = 1e6};
+  EXPECT_THAT(sizes(device.search(32)), ElementsAre(32));
+}
+
+TEST(Search, CalibratesWithTwoSmallSizesAndConfirms) {
+  FakeDevice device;
+  const SearchResult result = device.search(1000);
+  EXPECT_EQ(result.num_features, 100);
+  EXPECT_THAT(sizes(result), ElementsAre(1, 4, 100));
+}
+
+TEST(Search, FindsNothingWhereNothingFits) {
+  FakeDevice device{.limit = 900};
+  const SearchResult result = device.search(32);
+  EXPECT_EQ(result.num_features, 0);
+  EXPECT_THAT(sizes(result), ElementsAre(1));
+}
+
+TEST(Search, FindsOneWhereOneFits) {
+  FakeDevice device{.limit = 1010};
+  EXPECT_EQ(device.search(32).num_features, 1);
+}
+
+TEST(Search, StopsAtTheLargestSizeAskedFor) {
+  FakeDevice device{.limit = 1e6};
+  EXPECT_EQ(device.search(1).num_features, 1);
+  EXPECT_EQ(device.search(7).num_features, 7);
+}
+
+// Wherever the limit is and however wrong the plan is within its ten percent; a worse plan costs
+// a shortage more and may end lower.
+TEST(Search, FindsTheMaximumInFiveTrialsAndOneShortage) {
+  for (const double error : {0.8, 0.9, 0.97, 1.0, 1.03, 1.1, 1.25}) {
+    for (const double flat : {0.0, 1100.0, 1500.0}) {
+      for (double limit = 1001; limit < 20000; limit *= 1.013) {
+        FakeDevice device{.flat = flat, .limit = limit, .predicted_slope = 10 * error};
+        const std::int64_t wanted = device.largest(2000);
+        const SearchResult result = device.search(2000);
+        // Where the part that does not grow nearly fills the room, small trials teach nothing.
+        const bool is_a_good_plan = error >= 0.9 && error <= 1.1 && flat <= 0.6 * limit;
+        const std::int64_t allowed = std::max<std::int64_t>(2, wanted / (is_a_good_plan ? 50 : 3));
+        ASSERT_LE(result.num_features, wanted);
+        ASSERT_GE(result.num_features, wanted - allowed) << "limit " << limit << " error " << error << " flat " << flat;
+        if (!is_a_good_plan) continue;
+        ASSERT_LE(device.num_trials, 5);
+        ASSERT_LE(device.num_shortages, 1) << "limit " << limit << " error " << error << " flat " << flat;
+      }
+    }
+  }
+}
+
+TEST(Search, FindsExactPowersOfTwo) {
+  for (std::int64_t n = 1; n <= 1024; n *= 2) {
+    FakeDevice device{.limit = 1000 + 10 * static_cast<double>(n)};
+    EXPECT_EQ(device.search(4096).num_features, n);
+  }
+}
+
+TEST(Search, GoesOnBelowASizeThatFailedByChance) {
+  for (std::int64_t trial = 1; trial < 4; ++trial) {
+    FakeDevice device{.fails_once_at_trial = trial};
+    const SearchResult result = device.search(1000);
+    EXPECT_GE(result.num_features, trial == 1 ? 100 : 94);
+    EXPECT_LE(device.num_trials, 5);
+  }
+}
+
+TEST(Search, StepsDownWhereMoreIsTakenThanMeasuredBytesSay) {
+  // Fragmentation: sizes above 80 fail although their bytes would fit.
+  FakeDevice device;
+  const SearchResult result = find_micro_batch(
+      {.at_most = 1000,
+       .usable_bytes = 2000,
+       .predict = [&](std::int64_t n) { return static_cast<std::uint64_t>(device.bytes(n)); },
+       .attempt = [&](std::int64_t n) {
+         Trial trial = device.attempt(n);
+         if (n > 80) trial.fits = false;
+         return trial;
+       }});
+  EXPECT_GE(result.num_features, 50);
+  EXPECT_LE(result.num_features, 80);
+}
+
+TEST(Search, TakesATrialWithoutAStepForAnError) {
+  const SearchTask task{.at_most = 8,
+                        .usable_bytes = 100,
+                        .predict = [](std::int64_t) { return std::uint64_t{1}; },
+                        .attempt = [](std::int64_t n) { return Trial{.num_features = n, .fits = true, .phase = "done"}; }};
+  EXPECT_THROW(find_micro_batch(task), std::logic_error);
+}
+
+}  // namespace
+}  // namespace bertft::memory

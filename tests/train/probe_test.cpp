@@ -1,0 +1,160 @@
+#include "bertft/train/probe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bertft/memory/budget.h"
+#include "checkpoint/temporary_directory.h"
+#include "memory/cpu_allocator.h"
+#include "model/tiny_bert.h"
+
+namespace bertft::train {
+namespace {
+
+using memory::CpuAllocator;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
+
+class ProbeTest : public testing::Test {
+ protected:
+  ProbeTest() {
+    bert_.config.max_position_embeddings = 64;
+    bert_.fill(/*seed=*/1);
+    weights_ = bert_.checkpoint();
+  }
+  ~ProbeTest() override { CpuAllocator::instance().set_limit(CpuAllocator::kNoLimit); }
+
+  // `room` bytes beyond what the fixture itself holds.
+  ProbeTask task(std::uint64_t room, std::int64_t at_most, std::int64_t effective_batch = 8) const {
+    const std::uint64_t usable = CpuAllocator::instance().in_use() + room;
+    return {.config = bert_.config,
+            .weights = weights_,
+            .model = model_options_,
+            .optim = optim_options_,
+            .device = device_,
+            .budget = {.limit = usable, .usable = usable, .source = "test"},
+            .length = 64,
+            .effective_batch = effective_batch,
+            .eval_batch = 8,
+            .at_most = at_most};
+  }
+
+  static std::vector<std::int64_t> sizes(const memory::SearchResult& result) {
+    std::vector<std::int64_t> all;
+    for (const memory::Trial& trial : result.trials) all.push_back(trial.num_features);
+    return all;
+  }
+
+  model::TinyBert bert_;
+  weights::Checkpoint weights_;
+  model::ModelOptions model_options_;
+  optim::OptimOptions optim_options_;
+  device::Device device_;
+};
+
+TEST_F(ProbeTest, TakesTheWholeEffectiveBatchWhereThereIsRoom) {
+  const memory::SearchResult result = probe(task(std::uint64_t{4} << 30, 8), [](const memory::Trial&) {});
+  EXPECT_EQ(result.num_features, 8);
+  ASSERT_THAT(sizes(result), ElementsAre(8));
+  EXPECT_EQ(result.trials[0].steps_done, 2);
+  EXPECT_GT(result.trials[0].features_per_s, 0);
+}
+
+TEST_F(ProbeTest, FindsWhatTryingEverySizeFinds) {
+  for (const std::uint64_t room : {3 * kMib}) {
+    const ProbeTask searched = task(room, 32, /*effective_batch=*/32);
+    int num_shortages = 0;
+    const memory::SearchResult result =
+        probe(searched, [&](const memory::Trial& trial) { num_shortages += trial.fits ? 0 : 1; });
+    // One size at a time, in a search that can only try that one.
+    std::int64_t largest = result.num_features;
+    for (std::int64_t n = std::max<std::int64_t>(1, result.num_features); n <= 32; ++n) {
+      ProbeTask single = searched;
+      single.at_most = n;
+      bool fits = false;
+      probe(single, [&](const memory::Trial& trial) { fits = fits || (trial.num_features == n && trial.fits); });
+      if (!fits) break;
+      largest = n;
+    }
+    EXPECT_GE(result.num_features, largest - std::max<std::int64_t>(1, largest / 50)) << room;
+    EXPECT_GT(result.num_features, 0);
+    EXPECT_LE(result.trials.size(), 5U);
+    EXPECT_LE(num_shortages, 1);
+  }
+}
+
+TEST_F(ProbeTest, FindsNothingWhereNotEvenOneFeatureFits) {
+  const memory::SearchResult result = probe(task(kMib / 16, 8), [](const memory::Trial&) {});
+  EXPECT_EQ(result.num_features, 0);
+  EXPECT_FALSE(result.trials[0].fits);
+}
+
+TEST_F(ProbeTest, LeavesMemoryLimitAndWeightsAsTheyWere) {
+  const ProbeTask wanted = task(5 * kMib, 32, /*effective_batch=*/32);
+  const at::Tensor before = bert_.value("qa_outputs.weight").clone();
+  const std::uint64_t in_use = CpuAllocator::instance().in_use();
+  probe(wanted, [](const memory::Trial&) {});
+  EXPECT_EQ(CpuAllocator::instance().in_use(), in_use);
+  EXPECT_EQ(CpuAllocator::instance().limit(), wanted.budget.limit);
+  EXPECT_TRUE(at::equal(bert_.value("qa_outputs.weight"), before));
+}
+
+class ReusedProbe : public ProbeTest {
+ protected:
+  ReusedProbe() { keep(5, 8); }
+
+  void keep(std::int64_t found, std::int64_t at_most) {
+    const ProbeTask made = task(kMib, at_most);
+    checkpoint::write(path_, probe_json(made, {.num_features = found, .trials = {}}, key(made)).dump());
+  }
+  static Json key(const ProbeTask& of) { return probe_key(of, "version 1", "12GiB"); }
+  std::optional<std::int64_t> reuse(const ProbeTask& wanted) const { return reusable_probe(path_, wanted, key(wanted)); }
+
+  checkpoint::TemporaryDirectory directory_;
+  std::string path_ = directory_ / "probe.json";
+};
+
+TEST_F(ReusedProbe, HoldsForTheSameTask) {
+  EXPECT_EQ(reuse(task(kMib, 8)), 5);
+  EXPECT_EQ(reuse(task(kMib, 3)), 3);
+}
+
+TEST_F(ReusedProbe, HoldsWhenItEndedBelowWhereItWouldStop) {
+  EXPECT_EQ(reuse(task(kMib, 100)), 5);
+  keep(8, 8);
+  EXPECT_EQ(reuse(task(kMib, 8)), 8);
+  EXPECT_FALSE(reuse(task(kMib, 100)));  // it might have found more
+}
+
+TEST_F(ReusedProbe, DoesNotHoldWithLessMemory) {
+  EXPECT_EQ(reuse(task(2 * kMib, 8)), 5);
+  EXPECT_FALSE(reuse(task(kMib / 2, 8)));
+}
+
+TEST_F(ReusedProbe, DoesNotHoldForAnotherTask) {
+  ProbeTask longer = task(kMib, 8);
+  longer.length = 32;
+  EXPECT_FALSE(reuse(longer));
+  model_options_.gradient_checkpointing = true;
+  EXPECT_FALSE(reuse(task(kMib, 8)));
+  model_options_.gradient_checkpointing = false;
+  device_.bf16 = true;
+  EXPECT_FALSE(reuse(task(kMib, 8)));
+  device_.bf16 = false;
+  EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 2", "12GiB")));
+  EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 1", "11GiB")));
+}
+
+TEST_F(ReusedProbe, DoesNotHoldWhenItsFileIsDamagedOrGone) {
+  checkpoint::write(path_, "{\"format\": 1");
+  EXPECT_FALSE(reuse(task(kMib, 8)));
+  checkpoint::write(path_, "[]");
+  EXPECT_FALSE(reuse(task(kMib, 8)));
+  std::filesystem::remove(path_);
+  EXPECT_FALSE(reuse(task(kMib, 8)));
+}
+
+}  // namespace
+}  // namespace bertft::train

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "bertft/train/step_engine.h"
+#include "data/squad_text.h"
+#include "data/word_tokenizer.h"
+#include "model/tiny_bert.h"
+
+namespace bertft::train {
+
+constexpr std::uint64_t kSeed = 42;
+constexpr double kLearningRate = 1e-3;
+
+// Windows of 6 to 16 tokens, all of different length, with answers at different places.
+inline data::Dataset seven_questions() {
+  std::string rows;
+  for (int i = 0; i < 7; ++i) {
+    std::string context = "aa";
+    for (int j = 0; j < 2 + 5 * i % 11; ++j) context += " b";
+    rows += R"({"id":")" + std::to_string(i) + R"(","question":"qqq","context":")" + context +
+            R"(","answers":[{"text":")" + (i % 2 == 0 ? "aa" : "b") + R"(","answer_start":)" +
+            (i % 2 == 0 ? "0" : "3") + "}]}\n";
+  }
+  return data::read(rows);
+}
+
+inline data::Features seven_windows() {
+  return make_features(seven_questions(), data::WordTokenizer(), {}, data::Purpose::kTraining);
+}
+
+inline model::TinyBert bert_for_words() {
+  model::TinyBert bert;
+  bert.config.vocab_size = 1100;  // WordTokenizer's ids are 1000 and a word's length
+  bert.fill(/*seed=*/1);
+  return bert;
+}
+
+// A model with its optimizer at the beginning of a run.
+class TrainedBert {
+ public:
+  explicit TrainedBert(const model::TinyBert& bert = bert_for_words())
+      : model_(bert.make()), optimizer_(parameters_of(model_), {}) {}
+
+  StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {
+    StepEngine engine = this->engine(features, limit);
+    return run(engine, features, step);
+  }
+
+  StepEngine engine(const data::Features& features, const data::MicroBatchLimit& limit) {
+    return {{model_, optimizer_, device_, features}, limit, kSeed};
+  }
+
+  // A step over all features.
+  static StepResult run(StepEngine& engine, const data::Features& features, std::int64_t step) {
+    std::vector<std::uint32_t> windows(features.windows.size());
+    std::iota(windows.begin(), windows.end(), 0U);
+    return engine.run(windows, step, kLearningRate);
+  }
+
+  // All weights and moments, flat.
+  at::Tensor state() const {
+    std::vector<at::Tensor> all;
+    for (const auto& [name, value] : model_.parameters()) all.push_back(value.detach().flatten());
+    for (const auto& [name, value] : optimizer_.state()) all.push_back(value.flatten());
+    return at::cat(all).clone();
+  }
+
+  model::QaModel& model() { return model_; }
+  const model::QaModel& model() const { return model_; }
+  const optim::AdamW& optimizer() const { return optimizer_; }
+
+ private:
+  static std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
+    std::vector<optim::NamedTensor> result;
+    for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
+    return result;
+  }
+
+  device::Device device_;
+  model::QaModel model_;
+  optim::AdamW optimizer_;
+};
+
+}  // namespace bertft::train

@@ -1,0 +1,191 @@
+// Memory runs out at every place where it can.
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "bertft/checkpoint/store.h"
+#include "bertft/eval/predictor.h"
+#include "bertft/memory/shortage.h"
+#include "bertft/util/error.h"
+#include "checkpoint/temporary_directory.h"
+#include "memory/cpu_allocator.h"
+#include "train/small_run.h"
+
+namespace bertft::train {
+namespace {
+
+using memory::CpuAllocator;
+
+class Storm : public testing::Test {
+ protected:
+  ~Storm() override { allocator_.set_fault({}); }
+
+  // How many allocations `work` makes.
+  template <class Work>
+  std::int64_t count_allocations(const Work& work) {
+    std::int64_t count = 0;
+    allocator_.set_fault([&] {
+      ++count;
+      return false;
+    });
+    work();
+    allocator_.set_fault({});
+    return count;
+  }
+
+  // The allocation of this number fails, counted from 1; `for_ever`: all after it too.
+  void fail_at(std::int64_t number, bool for_ever) {
+    asked_ = 0;
+    allocator_.set_fault([this, number, for_ever] {
+      ++asked_;
+      return asked_ == number || (for_ever && asked_ > number);
+    });
+  }
+
+  CpuAllocator& allocator_ = CpuAllocator::instance();
+  std::int64_t asked_ = 0;
+  const data::Features features_ = seven_windows();
+};
+
+TEST_F(Storm, OfOneFailureAnywhereInAStepDoesNotChangeTheStep) {
+  TrainedBert undisturbed;
+  const StepResult expected = undisturbed.step(features_, {});
+  const at::Tensor wanted = undisturbed.state();
+  const std::int64_t num_allocations = [&] {
+    TrainedBert counted;
+    return count_allocations([&] { counted.step(features_, {}); });
+  }();
+  ASSERT_GT(num_allocations, 100);
+  for (std::int64_t number = 1; number <= num_allocations; ++number) {
+    TrainedBert bert;
+    StepEngine engine = bert.engine(features_, {});
+    int shrunk = 0;
+    engine.on_shrink([&](const Shrunk&) { ++shrunk; });
+    fail_at(number, /*for_ever=*/false);
+    const StepResult result = TrainedBert::run(engine, features_, 0);
+    allocator_.set_fault({});
+    ASSERT_EQ(shrunk, 1) << number;
+    ASSERT_NEAR(result.loss, expected.loss, 1e-6 * expected.loss) << number;
+    ASSERT_EQ(result.num_features, expected.num_features);
+    ASSERT_EQ(result.num_tokens, expected.num_tokens);
+    ASSERT_EQ(bert.optimizer().steps_done(), 1) << number;
+    // Adam divides by the gradient's size: where that is near zero its sign is noise.
+    const at::Tensor difference = (bert.state() - wanted).abs();
+    ASSERT_LT(difference.median().item<float>(), 1e-8) << number;
+    ASSERT_LE(difference.max().item<float>(), 2.01 * kLearningRate) << number;
+  }
+}
+
+TEST_F(Storm, ThatDoesNotEndIsAnErrorAndLeavesTheStateAsItWas) {
+  TrainedBert bert;
+  const std::int64_t num_allocations = count_allocations([&] { bert.step(features_, {}); });
+  StepEngine engine = bert.engine(features_, {});
+  const at::Tensor before = bert.state();
+  const std::uint64_t in_use = allocator_.in_use();
+  for (std::int64_t number = 1; number <= num_allocations; ++number) {
+    fail_at(number, /*for_ever=*/true);
+    ASSERT_THROW(TrainedBert::run(engine, features_, 1), OutOfMemoryError) << number;
+    allocator_.set_fault({});
+    ASSERT_TRUE(at::equal(bert.state(), before)) << number;
+    // Autograd's queue may keep gradients that were ready until the next backward pass.
+    ASSERT_LE(allocator_.in_use(), in_use + (64 << 10)) << number;
+  }
+  bert.step(features_, {}, 1);
+  EXPECT_EQ(allocator_.in_use(), in_use);
+}
+
+TEST_F(Storm, OfAThousandFailuresLosesNoStepAndNoSample) {
+  TrainedBert calm, shaken;
+  StepEngine calm_engine = calm.engine(features_, {}), engine = shaken.engine(features_, {});
+  std::mt19937 random(1);
+  int failures = 0;
+  std::int64_t step = 0;
+  for (; failures < 1000; ++step) {
+    const StepResult expected = TrainedBert::run(calm_engine, features_, step);
+    // Up to two attempts fail, each at a random place; single features would not stand a third.
+    int left = 2;
+    std::int64_t wait = 1 + static_cast<std::int64_t>(random() % 1000);
+    allocator_.set_fault([&] {
+      if (left == 0 || --wait > 0) return false;
+      wait = 1 + static_cast<std::int64_t>(random() % 1000);
+      --left;
+      ++failures;
+      return true;
+    });
+    const StepResult result = TrainedBert::run(engine, features_, step);
+    allocator_.set_fault({});
+    ASSERT_EQ(result.num_features, expected.num_features);
+    ASSERT_EQ(result.num_tokens, expected.num_tokens);
+    if (step < 20) {
+      ASSERT_NEAR(result.loss, expected.loss, 1e-6 * expected.loss) << step;
+    }
+  }
+  EXPECT_EQ(shaken.optimizer().steps_done(), step);
+}
+
+TEST_F(Storm, WhileLoadingWeightsIsAnErrorThatHoldsNothingBack) {
+  const model::TinyBert bert = bert_for_words();
+  const std::int64_t num_allocations = count_allocations([&] { bert.make(); });
+  const std::uint64_t in_use = allocator_.in_use();
+  for (std::int64_t number = 1; number <= num_allocations; ++number) {
+    fail_at(number, /*for_ever=*/false);
+    bool is_shortage = false;
+    try {
+      bert.make();
+    } catch (const std::exception& error) {
+      is_shortage = memory::is_out_of_memory(error);
+    }
+    allocator_.set_fault({});
+    ASSERT_TRUE(is_shortage) << number;
+    ASSERT_EQ(allocator_.in_use(), in_use) << number;
+  }
+}
+
+TEST_F(Storm, WhileEvaluatingDoesNotChangeTheAnswers) {
+  const data::Dataset dataset = seven_questions();
+  const data::Features features = make_features(dataset, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
+  const eval::EvalOptions options;
+  const eval::Task task{dataset, features, options, 0.0, false};
+  model::QaModel model = bert_for_words().make();
+  const device::Device cpu;
+  const auto expected = eval::predict(model, cpu, task);
+  const std::int64_t num_allocations = count_allocations([&] { eval::predict(model, cpu, task); });
+  for (std::int64_t number = 1; number <= num_allocations; ++number) {
+    fail_at(number, /*for_ever=*/false);
+    const auto answers = eval::predict(model, cpu, task);
+    allocator_.set_fault({});
+    ASSERT_TRUE(answers);
+    ASSERT_NEAR(answers->loss, expected->loss, 1e-6 * expected->loss) << number;
+    for (std::size_t i = 0; i < answers->predictions.size(); ++i) {
+      ASSERT_EQ(answers->predictions[i].text, expected->predictions[i].text) << number;
+    }
+  }
+  fail_at(1, /*for_ever=*/true);
+  EXPECT_THROW(eval::predict(model, cpu, task), OutOfMemoryError);
+}
+
+TEST_F(Storm, WhileSavingStillLeavesAWholeCheckpoint) {
+  const checkpoint::TemporaryDirectory run;
+  TrainedBert bert;
+  checkpoint::Snapshot snapshot;
+  for (const auto& [name, value] : bert.model().parameters()) snapshot.model.push_back({name, value});
+  for (const auto& [name, value] : bert.optimizer().state()) snapshot.optimizer.push_back({name, value});
+  checkpoint::Store store(run.path());
+  const std::int64_t num_allocations = count_allocations([&] {
+    store.save(snapshot);
+    store.wait();
+  });
+  for (std::int64_t number = 1; number <= num_allocations; number += 7) {
+    fail_at(number, /*for_ever=*/true);
+    store.save(snapshot);
+    store.wait();
+    allocator_.set_fault({});
+    ASSERT_NO_THROW(checkpoint::verify(checkpoint::directory_of(run.path(), 0))) << number;
+  }
+}
+
+}  // namespace
+}  // namespace bertft::train
