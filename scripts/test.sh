@@ -24,4 +24,5 @@ ninja -C build/sanitized --quiet
 BERTFT_TARGET=all scripts/build.sh -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
   -DBERTFT_SANITIZED_DIR="$PWD/build/sanitized"
 export BERTFT_MINILM_DIR="$PWD/build/minilm" BERTFT_UNPACKED_DIR="$PWD/build/data"
+export OMP_WAIT_POLICY=passive  # spinning at barriers stalls when another process holds a core
 ctest --test-dir build --output-on-failure "$@"

@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void damaged(const std::string& directory, const std::string& what) {
-  throw CheckpointError(fmt::format("{} is damaged: {}.\nResume from another one, or with --resume auto from the newest good one.",
-                                    directory, what));
+  throw CheckpointError(fmt::format(
+      "{} is damaged: {}.\nResume from another one, or with --resume auto from the newest good one.", directory, what));
 }
 
 // A name in a manifest must not lead out of its directory.
@@ -37,8 +37,10 @@ void verify_file(const std::string& directory, const Json& entry, const std::str
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (error) damaged(directory, printable(*name) + " is missing");
-  if (size != static_cast<std::uintmax_t>(*bytes)) damaged(directory, printable(*name) + " has another size than written");
-  if (sha256_of_file(path.string()) != *hash) damaged(directory, printable(*name) + " has another content than written");
+  if (size != static_cast<std::uintmax_t>(*bytes))
+    damaged(directory, printable(*name) + " has another size than written");
+  if (sha256_of_file(path.string()) != *hash)
+    damaged(directory, printable(*name) + " has another content than written");
 }
 
 }  // namespace
@@ -71,8 +73,9 @@ void verify(const std::string& directory) {
   const auto version = manifest.is_object() ? integer_member(manifest, "version", path) : std::nullopt;
   if (!version) damaged(directory, "its manifest.json names no version");
   if (*version != kFormatVersion) {
-    throw CheckpointError(fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
-                                      directory, *version, kFormatVersion));
+    throw CheckpointError(
+        fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
+                    directory, *version, kFormatVersion));
   }
   if (!manifest.contains("files") || !manifest["files"].is_array() || manifest["files"].empty()) {
     damaged(directory, "its manifest does not list files");

@@ -12,11 +12,13 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "bertft/checkpoint/store.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
+#include "checkpoint/manifest.h"
 
 namespace bertft::checkpoint {
 namespace {
@@ -77,8 +79,24 @@ bool is_empty_but_for_probe(const fs::path& folder) {
   });
 }
 
+bool is_ours(const Found& checkpoint) {
+  return fs::exists(fs::path(checkpoint.directory) / kManifestName);
+}
+
+bool holds_checkpoint_of_ours(const fs::path& folder) {
+  const std::vector<Found> found = list_checkpoints(folder.string());
+  return std::any_of(found.begin(), found.end(), is_ours);
+}
+
+bool holds_run_of_ours(const fs::path& folder) {
+  return fs::exists(folder / kLockName) || fs::exists(folder / "bert_finetune_config.yaml") ||
+         holds_checkpoint_of_ours(folder);
+}
+
 void remove_earlier_run(const std::string& path) {
-  for (const Found& checkpoint : list_checkpoints(path)) fs::remove_all(checkpoint.directory);
+  for (const Found& checkpoint : list_checkpoints(path)) {
+    if (is_ours(checkpoint)) fs::remove_all(checkpoint.directory);
+  }
   for (const auto name : kRunFiles) fs::remove(fs::path(path) / name);
 }
 
@@ -111,6 +129,10 @@ void check_run_directory(const std::string& path, Existing existing) {
         "output_dir {} exists and is not empty.\n"
         "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
         path));
+  }
+  if (existing != Existing::kRefuse && !is_empty_but_for_probe(wanted) && !holds_run_of_ours(wanted)) {
+    throw OutputError(fmt::format(
+        "output_dir {} is not empty and holds no run of this program.\nChoose another with --output-dir DIR.", path));
   }
 }
 

@@ -25,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kPrefix = "checkpoint-";
+constexpr std::string_view kTrashPrefix = ".trash-";
 
 // A copy in host memory that later steps cannot change.
 std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
@@ -53,16 +54,31 @@ void write_new_file(const std::string& path, std::string_view content) {
   writer.close();
 }
 
+fs::path trash_of(const fs::path& checkpoint) {
+  return checkpoint.parent_path() / (std::string(kTrashPrefix) + checkpoint.filename().string());
+}
+
 // Renamed first, so that a crash in the middle of deleting never leaves half a checkpoint
 // under a good name.
 void remove_checkpoint(const Found& checkpoint) {
-  const fs::path directory(checkpoint.directory);
-  const fs::path trash = directory.parent_path() / (".trash-" + directory.filename().string());
+  const fs::path trash = trash_of(checkpoint.directory);
   std::error_code error;
   fs::remove_all(trash, error);
-  fs::rename(directory, trash, error);
+  fs::rename(checkpoint.directory, trash, error);
   if (!error) fs::remove_all(trash, error);
   if (error) log::warn(fmt::format("could not remove {}: {}", checkpoint.directory, error.message()));
+}
+
+// Puts a complete checkpoint into its place; an older one of the same step is whole, under one
+// name or the other, until the new one is there.
+void put_in_place(const fs::path& temporary, const fs::path& target) {
+  const fs::path trash = trash_of(target);
+  fs::remove_all(trash);
+  if (fs::exists(target)) fs::rename(target, trash);
+  fs::rename(temporary, target);
+  sync_directory(target.parent_path().string());
+  std::error_code ignored;
+  fs::remove_all(trash, ignored);
 }
 
 void remove_older(const std::string& run_directory, const Retention& retention) {
@@ -74,10 +90,29 @@ void remove_older(const std::string& run_directory, const Retention& retention) 
   }
 }
 
+// A process killed in put_in_place() has left the older checkpoint under its other name.
+void restore_replaced(const std::string& run_directory) {
+  std::error_code error;
+  std::vector<fs::path> trashed;
+  for (const auto& entry : fs::directory_iterator(run_directory, error)) {
+    if (entry.path().filename().string().starts_with(kTrashPrefix)) trashed.push_back(entry.path());
+  }
+  for (const fs::path& trash : trashed) {
+    const fs::path target = trash.parent_path() / trash.filename().string().substr(kTrashPrefix.size());
+    if (fs::exists(target) || !fs::exists(trash / kManifestName)) continue;
+    try {
+      verify(trash.string());
+      fs::rename(trash, target, error);
+    } catch (const Error&) {
+      // half deleted: what it was removed for is there
+    }
+  }
+}
+
 void remove_leftovers(const std::string& run_directory) {
   for (const auto& entry : fs::directory_iterator(run_directory)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(".tmp-") || name.starts_with(".trash-")) {
+    if (name.starts_with(".tmp-") || name.starts_with(kTrashPrefix)) {
       std::error_code ignored;
       fs::remove_all(entry.path(), ignored);
     }
@@ -95,9 +130,7 @@ void write(const std::string& run_directory, const Snapshot& snapshot) {
     for (const auto& [name, content] : snapshot.files) write_new_file((temporary / name).string(), content);
     write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
     sync_directory(temporary.string());
-    if (fs::exists(target)) remove_checkpoint({target.string(), snapshot.step});
-    fs::rename(temporary, target);
-    sync_directory(run_directory);
+    put_in_place(temporary, target);
   } catch (const fs::filesystem_error& e) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
@@ -145,8 +178,8 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
       });
   const bool is_on_host = snapshot.model.empty() || snapshot.model.front().tensor.is_cpu();
   if (shortage && !is_on_host) {
-    throw StorageError(fmt::format("{} was not saved: {}.", directory_of(impl_->run_directory, snapshot.step),
-                                   shortage->message));
+    throw StorageError(
+        fmt::format("{} was not saved: {}.", directory_of(impl_->run_directory, snapshot.step), shortage->message));
   }
   if (before_writing) before_writing();
   if (shortage) {  // no room for the copy: training waits for the disk
@@ -186,13 +219,15 @@ std::vector<Found> list_checkpoints(const std::string& run_directory) {
     const char* first = name.data() + kPrefix.size();
     const char* last = name.data() + name.size();
     const auto [end, code] = std::from_chars(first, last, step);
-    if (code == std::errc() && end == last) result.push_back({entry.path().string(), step});
+    if (code != std::errc() || end != last || directory_of(run_directory, step) != entry.path()) continue;
+    result.push_back({entry.path().string(), step});
   }
   std::sort(result.begin(), result.end(), [](const Found& a, const Found& b) { return a.step > b.step; });
   return result;
 }
 
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped) {
+  restore_replaced(run_directory);
   for (const Found& found : list_checkpoints(run_directory)) {
     try {
       verify(found.directory);
@@ -224,7 +259,8 @@ void publish_model(const std::string& checkpoint_directory, const std::string& r
   names.insert(names.end(), {"config.json", "README.md", "trainer_state.json", "model.safetensors"});
   for (const std::string& name : names) {
     const fs::path source = fs::path(checkpoint_directory) / name;
-    if (!fs::exists(source)) continue;
+    const bool is_needed = name == "config.json" || name == "model.safetensors";
+    if (!is_needed && !fs::exists(source)) continue;
     const fs::path temporary = fs::path(run_directory) / (".tmp-" + name);
     std::error_code error;
     fs::remove(temporary, error);

@@ -59,7 +59,7 @@ std::vector<std::string> with_command(std::vector<std::string> args) {
   return args;
 }
 
-// --quiet and --verbose may stand anywhere; they concern the log alone.
+// -q, -qq and -v may stand anywhere; they concern the log alone.
 std::vector<std::string> take_log_flags(std::vector<std::string> args) {
   const auto take = [&](std::string_view flag, log::Level level) {
     const auto found = std::remove(args.begin(), args.end(), flag);
@@ -101,7 +101,8 @@ std::string describe_unexpected(const CLI::App& command, std::vector<std::string
 int parse_error(const CLI::App& app, const CLI::ParseError& error) {
   const auto [command, name] = innermost(app);
   const bool has_extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  const std::string fact = has_extras ? describe_unexpected(*command, app.remaining(true)) : error.what();
+  std::string fact = has_extras ? describe_unexpected(*command, app.remaining(true)) : error.what();
+  if (fact.starts_with(":")) fact = "a flag at the end has no value.";  // CLI11 does not name hidden options
   log::error(fmt::format("error: {}\nSee {} --help.", fact, name));
   return kUsage;
 }

@@ -131,8 +131,9 @@ void print_memory_plan(const config::Options& options, bool json) {
   std::optional<std::uint64_t> usable;
   if (options.memory.memory_limit) {
     if (options.memory.memory_limit->find('%') != std::string::npos) {
-      throw ConfigError("a plan is made without a device, of which memory_limit could be a share.\n"
-                        "Give an amount such as 12GiB.");
+      throw ConfigError(
+          "a plan is made without a device, of which memory_limit could be a share.\n"
+          "Give an amount such as 12GiB.");
     }
     constexpr memory::Capacity kAny{std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()};
     usable = memory::make_budget(options.memory, kAny).usable;
@@ -144,8 +145,7 @@ void print_memory_plan(const config::Options& options, bool json) {
 
 int probe_memory(const Inputs& in, const weights::Checkpoint& weights) {
   const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
-  const train::ProbeTask task =
-      task_of(in, weights, static_cast<std::int64_t>(in.train_features.windows.size()));
+  const train::ProbeTask task = task_of(in, weights, static_cast<std::int64_t>(in.train_features.windows.size()));
   const memory::SearchResult result =
       probe_here(in, task, [](const std::string& line) { std::cout << line << std::endl; });
   if (result.num_features == 0) {
@@ -164,8 +164,8 @@ std::optional<std::int64_t> find_token_budget(const Inputs& in, const weights::C
     log::info(fmt::format("probe     {} still holds", probe_file(in)));
   } else {
     const auto where = in.options().memory.probe_process;
-    const bool in_child = where == memory::ProbeProcess::kChild ||
-                          (where == memory::ProbeProcess::kAuto && in.device.is_cuda());
+    const bool in_child =
+        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && in.device.is_cuda());
     if (in_child) {
       probe_in_child(task);
       found = train::reusable_probe(probe_file(in), task, key);

@@ -1,9 +1,9 @@
 #include "cli/option_flags.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
-
-#include <fmt/format.h>
 
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
@@ -38,7 +38,8 @@ void add_flag(CLI::App& command, const std::string& key, bool is_boolean) {
 config::Override split_setting(const std::string& setting, std::size_t number) {
   const auto equals = setting.find('=');
   if (equals == std::string::npos || equals == 0) {
-    throw UsageError(fmt::format("--set needs key=value, got '{}'. Example: --set learning_rate=3e-5", printable(setting)));
+    throw UsageError(
+        fmt::format("--set needs key=value, got '{}'. Example: --set learning_rate=3e-5", printable(setting)));
   }
   return {setting.substr(0, equals), setting.substr(equals + 1), fmt::format("--set, argument {}", number)};
 }
@@ -75,6 +76,9 @@ config::Sources sources_of(const CLI::App& command) {
     const auto& results = option->results();
     const std::size_t index = next[option]++;
     const std::string value = index < results.size() ? results[index] : "";
+    if (value.starts_with("--")) {
+      throw UsageError(fmt::format("--{} needs a value, got the flag '{}'.", name, printable(value)));
+    }
     if (name == "config") {
       sources.files.push_back(value);
     } else if (name == "set") {
@@ -82,7 +86,8 @@ config::Sources sources_of(const CLI::App& command) {
     } else if (option->get_group() == kOptionGroup) {
       std::string key = name;
       std::replace(key.begin(), key.end(), '-', '_');
-      sources.command_line.push_back({key, value.empty() && option->get_items_expected_min() == 0 ? "true" : value, "--" + name});
+      sources.command_line.push_back(
+          {key, value.empty() && option->get_items_expected_min() == 0 ? "true" : value, "--" + name});
     }
   }
   return sources;

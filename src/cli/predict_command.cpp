@@ -36,6 +36,10 @@ data::Dataset single_question(const PredictFlags& flags) {
           fmt::format("{} is not UTF-8 (byte {}). Convert it, for example with iconv.", printable(what), *bad));
     }
   }
+  if (dataset.contexts[0].find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw DataError(fmt::format("{} is empty: there is nothing to find an answer in.", printable(flags.context_file)));
+  }
+  dataset.name = flags.context_file;
   dataset.questions.push_back(
       {.id = "question", .text = flags.question, .context_idx = 0, .is_impossible = false, .answers = {}});
   return dataset;

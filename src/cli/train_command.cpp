@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -38,7 +39,7 @@ Existing existing_policy(const train::TrainOptions& options) {
 
 // These start one process per GPU; N copies training into one directory help nobody.
 void refuse_several_processes() {
-  for (const char* name : {"WORLD_SIZE", "SLURM_NTASKS"}) {
+  for (const char* name : {"WORLD_SIZE", "SLURM_STEP_NUM_TASKS"}) {
     const char* value = std::getenv(name);
     if (value != nullptr && std::atoi(value) > 1) {
       throw UsageError(
@@ -49,14 +50,14 @@ void refuse_several_processes() {
   }
 }
 
-// Overwriting removes what an earlier run left: not the model to start from.
+// A run writes its model into output_dir, and overwriting removes what an earlier run left there:
+// not the model to start from.
 void refuse_to_overwrite_model(const config::Options& options) {
-  if (existing_policy(options.train) != Existing::kOverwrite) return;
   const fs::path output = fs::weakly_canonical(*options.train.output_dir);
   const fs::path model = fs::weakly_canonical(*options.model.model_name_or_path);
   if (std::mismatch(output.begin(), output.end(), model.begin(), model.end()).first != output.end()) return;
   throw OutputError(
-      fmt::format("output_dir {} holds the model to start from, {}, and --overwrite would remove it.\n"
+      fmt::format("output_dir {} holds the model to start from, {}, which the run would replace.\n"
                   "Choose another with --output-dir DIR.",
                   *options.train.output_dir, *options.model.model_name_or_path));
 }
@@ -80,13 +81,63 @@ std::optional<checkpoint::Found> find_resume(const train::TrainOptions& options)
   return found;
 }
 
+// The configuration as it is kept: how this process was told to treat an older run is no part.
+std::string kept_config(config::Resolved resolved) {
+  resolved.options.train.overwrite = false;
+  resolved.options.train.resume_from_checkpoint.reset();
+  for (const char* key : {"overwrite", "resume_from_checkpoint"}) resolved.origins[key] = "default";
+  return config::to_yaml(resolved);
+}
+
+// Options that may change from one process of a run to the next without changing its result.
+bool is_free_to_change(const std::string& key) {
+  constexpr std::array<std::string_view, 24> kFree = {"output_dir",
+                                                      "overwrite",
+                                                      "resume_from_checkpoint",
+                                                      "logging_steps",
+                                                      "save_strategy",
+                                                      "save_steps",
+                                                      "save_total_limit",
+                                                      "eval_strategy",
+                                                      "eval_steps",
+                                                      "eval_on_start",
+                                                      "validation_file",
+                                                      "max_eval_samples",
+                                                      "per_device_eval_batch_size",
+                                                      "micro_batch_features",
+                                                      "micro_batch_tokens",
+                                                      "gradient_checkpointing",
+                                                      "device",
+                                                      "memory_limit",
+                                                      "memory_reserve",
+                                                      "probe_memory",
+                                                      "probe_up_to",
+                                                      "probe_process",
+                                                      "early_stopping_patience",
+                                                      "version_2_with_negative"};
+  return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
+}
+
+// A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
+void tell_changed_options(const std::string& checkpoint, const config::Options& now) {
+  const std::string stored = (fs::path(checkpoint) / "bert_finetune_config.yaml").string();
+  if (!fs::exists(stored)) return;
+  std::string changed;
+  for (const config::Difference& d :
+       config::differences(config::resolve({.files = {stored}, .environment = {}, .command_line = {}}).options, now)) {
+    if (is_free_to_change(d.key)) continue;
+    changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
+  }
+  if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
+}
+
 std::map<std::string, std::string> small_files(const Inputs& in) {
   std::map<std::string, std::string> files;
   for (const std::string& name : weights::tokenizer_files(in.files.tokenizer_directory)) {
     files[name] = read_file((fs::path(in.files.tokenizer_directory) / name).string());
   }
   files["config.json"] = weights::question_answering_config_json(in.files.config);
-  files["bert_finetune_config.yaml"] = config::to_yaml(in.resolved);
+  files["bert_finetune_config.yaml"] = kept_config(in.resolved);
   files["README.md"] = model_card();
   return files;
 }
@@ -116,6 +167,7 @@ int train_all(Inputs in) {
     train::RunState saved = train::read_run_state(resume->directory);
     train::check_same_run(saved.identity, state.identity, resume->directory);
     state = std::move(saved);
+    tell_changed_options(resume->directory, o);
     moments = checkpoint::read_optimizer(resume->directory);
   }
   if (train::is_over(state, in.plan, o.train) && train::has_results(*o.train.output_dir)) {
@@ -136,8 +188,7 @@ int train_all(Inputs in) {
     in.resolved.options.data.version_2_with_negative = in.with_negative;
     in.resolved.origins["version_2_with_negative"] = "recognised from the data";
   }
-  write_file_atomically((fs::path(directory.path()) / "bert_finetune_config.yaml").string(),
-                        config::to_yaml(in.resolved));
+  write_file_atomically((fs::path(directory.path()) / "bert_finetune_config.yaml").string(), kept_config(in.resolved));
   write_environment(directory.path());
 
   const auto console = report::make_console();
@@ -184,6 +235,9 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   config::require_for_training(resolved);
   checkpoint::check_run_directory(*resolved.options.train.output_dir, existing_policy(resolved.options.train));
   refuse_to_overwrite_model(resolved.options);
+  if (resolved.options.train.overwrite && resolved.options.train.resume_from_checkpoint) {
+    log::warn("overwrite is not used: resuming goes on with the run that it would remove");
+  }
   Inputs in = read_inputs(std::move(resolved));
   if (!flags.dry_run && !flags.probe_memory) return train_all(std::move(in));
   const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);

@@ -27,6 +27,13 @@ void check_fit(const ModelFiles& files, const config::Options& options) {
                     files.tokenizer_directory, with_thousands(vocabulary), files.directory,
                     with_thousands(files.config.vocab_size)));
   }
+  // Embeddings are padded to a multiple of 128 rows at most.
+  constexpr std::int64_t kPadding = 128;
+  if (files.config.vocab_size - vocabulary >= kPadding) {
+    log::warn(fmt::format("the tokenizer in {} has {} pieces, the model {} (vocab_size): is its file whole?",
+                          files.tokenizer_directory, with_thousands(vocabulary),
+                          with_thousands(files.config.vocab_size)));
+  }
   if (options.data.max_seq_length > files.config.max_position_embeddings) {
     throw ConfigError(
         fmt::format("max_seq_length is {}; this model has {} positions.\n"
@@ -98,10 +105,14 @@ config::Resolved resolve_for_model(config::Sources sources, const std::string& m
   const auto stored = fs::path(model_directory) / "bert_finetune_config.yaml";
   if (fs::exists(stored)) sources.files.insert(sources.files.begin(), stored.string());
   config::Resolved resolved = resolve_and_tell(sources);
-  // How much memory there is belongs to the machine of the training.
+  // What belongs to the machine or the data of the training does not follow the model.
+  config::Options& options = resolved.options;
   const auto was_stored = [&](const char* key) { return resolved.origins[key].starts_with(stored.string()); };
-  if (was_stored("memory_limit")) resolved.options.memory.memory_limit.reset();
-  if (was_stored("memory_reserve")) resolved.options.memory.memory_reserve.reset();
+  if (was_stored("memory_limit")) options.memory.memory_limit.reset();
+  if (was_stored("memory_reserve")) options.memory.memory_reserve.reset();
+  if (was_stored("device")) options.device.device = device::DeviceChoice::kAuto;
+  if (was_stored("max_eval_samples")) options.data.max_eval_samples.reset();
+  if (was_stored("version_2_with_negative")) options.data.version_2_with_negative.reset();
   return resolved;
 }
 

@@ -25,6 +25,20 @@ void emit_value(YAML::Emitter& out, const Field& field, const Value& value) {
 
 }  // namespace
 
+std::vector<Difference> differences(Options was, Options is) {
+  const auto text = [](const Field& field) {
+    const Value value = field.get();
+    return std::holds_alternative<std::monostate>(value) ? std::string(field.option.unset_name) : written(field, value);
+  };
+  const std::vector<Field> before = fields_of(was), after = fields_of(is);
+  std::vector<Difference> result;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    if (before[i].get() == after[i].get()) continue;
+    result.push_back({std::string(before[i].key), text(before[i]), text(after[i])});
+  }
+  return result;
+}
+
 std::string to_yaml(const Resolved& resolved) {
   Options options = resolved.options;
   YAML::Emitter out;

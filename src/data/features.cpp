@@ -120,10 +120,11 @@ void cut_windows(Features& features, std::uint32_t question_idx, const Answer* a
 }
 
 [[noreturn]] void fail_misaligned(const Dataset& dataset, const Question& question) {
-  throw DataError(fmt::format(
-      "{}: question '{}': its answer '{}' is not at answer_start {}.\n"
-      "on_misaligned: skip leaves such questions out of training; data check lists them all.",
-      printable(dataset.name), printable(question.id, 60), printable(question.answers.front().text, 60), question.answers.front().char_start));
+  throw DataError(
+      fmt::format("{}: question '{}': its answer '{}' is not at answer_start {}.\n"
+                  "on_misaligned: skip leaves such questions out of training; data check lists them all.",
+                  printable(dataset.name), printable(question.id, 60), printable(question.answers.front().text, 60),
+                  question.answers.front().char_start));
 }
 
 }  // namespace
@@ -182,14 +183,15 @@ Features cut_features(const Dataset& dataset, const tokenizer::Tokenizer& tokeni
 Features make_features(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, const DataOptions& options,
                        Purpose purpose, std::optional<std::int64_t> max_questions) {
   const auto refuse = [&](std::uint32_t question_idx, const std::string& what) {
-    throw DataError(fmt::format(
-        "{}: question '{}': {}.\nShorten the question, raise max_seq_length or lower doc_stride.",
-        printable(dataset.name), printable(dataset.questions[question_idx].id, 60), what));
+    throw DataError(
+        fmt::format("{}: question '{}': {}.\nShorten the question, raise max_seq_length or lower doc_stride.",
+                    printable(dataset.name), printable(dataset.questions[question_idx].id, 60), what));
   };
   Features features = cut_features(dataset, tokenizer, options, purpose, max_questions, refuse);
   if (features.windows.empty()) {
     throw DataError(fmt::format("{}: no usable question: {} of {} are misaligned or empty.\ndata check lists them.",
-                                printable(dataset.name), features.num_skipped_questions, num_questions_used(dataset, max_questions)));
+                                printable(dataset.name), features.num_skipped_questions,
+                                num_questions_used(dataset, max_questions)));
   }
   return features;
 }

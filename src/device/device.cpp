@@ -28,7 +28,8 @@ bool gpu_available() {
 Device select_cpu(const DeviceOptions& options) {
   Device device;
   device.bf16 = options.bf16.value_or(false);
-  device.description = fmt::format("CPU, {} threads, {}", at::get_num_threads(), device.bf16 ? "bf16" : "fp32");
+  device.description = fmt::format("CPU, {} thread{}, {}", at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s",
+                                   device.bf16 ? "bf16" : "fp32");
   return device;
 }
 

@@ -48,8 +48,8 @@ class Decoder {
     std::vector<WindowLogits> views;
     for (const Logits& logits : logits_) views.push_back({logits.start, logits.end});
     predictions_[windows_.front().question_idx] =
-        decode_question(task_.dataset, task_.features, windows_, views, task_.options,
-                        task_.null_score_diff_threshold, task_.with_negative);
+        decode_question(task_.dataset, task_.features, windows_, views, task_.options, task_.null_score_diff_threshold,
+                        task_.with_negative);
     windows_.clear();
     logits_.clear();
   }
@@ -69,8 +69,7 @@ struct Scored {
 Scored run_batch(model::QaModel& model, const device::Device& device, const data::PackedBatch& packed) {
   const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
   const model::SpanLogits logits = model.forward(batch, std::nullopt);
-  return {at::stack({logits.start, logits.end}, 1).to(at::kCPU),
-          model::span_loss_sum(logits, batch).item<double>()};
+  return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
 }
 
 // Halves the batches from here on: each feature's logits do not depend on its neighbours.

@@ -14,9 +14,9 @@ namespace bertft::memory {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kAlignment = 64;              // of every block, LibTorch's own
+constexpr std::uint64_t kAlignment = 64;                  // of every block, LibTorch's own
 constexpr std::uint64_t kLarge = std::uint64_t{1} << 20;  // from here on a block is a mapping
-constexpr std::uint64_t kMostCut = 2;  // a block is not used for less than its half
+constexpr std::uint64_t kMostCut = 2;                     // a block is not used for less than its half
 
 // Stands before each block's data.
 struct alignas(kAlignment) Header {

@@ -18,15 +18,16 @@ struct Unit {
   std::string_view name;
   double bytes;
 };
-constexpr std::array kUnits{Unit{"b", 1},     Unit{"kb", 1e3},    Unit{"kib", 0x1p10}, Unit{"mb", 1e6}, Unit{"mib", 0x1p20},
-                            Unit{"gb", 1e9}, Unit{"gib", 0x1p30}, Unit{"tb", 1e12},    Unit{"tib", 0x1p40}};
+constexpr std::array kUnits{Unit{"b", 1},        Unit{"kb", 1e3},     Unit{"kib", 0x1p10},
+                            Unit{"mb", 1e6},     Unit{"mib", 0x1p20}, Unit{"gb", 1e9},
+                            Unit{"gib", 0x1p30}, Unit{"tb", 1e12},    Unit{"tib", 0x1p40}};
 
 constexpr double kReserveShare = 0.03;
 constexpr std::uint64_t kLeastReserve = std::uint64_t{256} << 20;
 
 [[noreturn]] void refuse(std::string_view key, std::string_view text, std::string_view what) {
-  throw ConfigError(fmt::format("{} is '{}': {}.\nGive an amount such as 12GiB, 900MiB or 50%.", key,
-                                printable(text, 40), what));
+  throw ConfigError(
+      fmt::format("{} is '{}': {}.\nGive an amount such as 12GiB, 900MiB or 50%.", key, printable(text, 40), what));
 }
 
 // The bytes of one of the unit, or none when there is no such unit.

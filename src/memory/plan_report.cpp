@@ -44,8 +44,9 @@ std::uint64_t usable_of_card(std::int64_t gigabytes) {
 }
 
 Json bytes_json(const StepBytes& bytes) {
-  return {{"weights", bytes.weights},         {"gradients", bytes.gradients}, {"optimizer", bytes.optimizer},
-          {"activations", bytes.activations}, {"workspace", bytes.workspace}, {"context", bytes.context},
+  return {{"weights", bytes.weights},     {"gradients", bytes.gradients},
+          {"optimizer", bytes.optimizer}, {"activations", bytes.activations},
+          {"workspace", bytes.workspace}, {"context", bytes.context},
           {"total", bytes.total()}};
 }
 

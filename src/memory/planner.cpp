@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::int64_t kFloat = 4, kHalf = 2;
 
-// Measured guesses of MEMORY §2.8, until a GPU has been asked: CUDA's context and libraries, two
+// Estimates of MEMORY §2.8 until a GPU has been asked: CUDA's context and libraries, two
 // cuBLAS workspaces (forward and backward thread), and the rounding of the caching allocator.
 constexpr std::uint64_t kCudaContext = std::uint64_t{768} << 20;
 constexpr std::uint64_t kCublasWorkspaces = std::uint64_t{64} << 20;
@@ -21,8 +21,11 @@ std::int64_t num_elements(const std::vector<std::int64_t>& shape) {
 
 struct Sizes {
   explicit Sizes(const StepShape& shape)
-      : h(shape.encoder.hidden_size), f(shape.encoder.intermediate_size), heads(shape.encoder.num_attention_heads),
-        layers(shape.encoder.num_hidden_layers), wide(shape.bf16 ? kHalf : kFloat) {
+      : h(shape.encoder.hidden_size),
+        f(shape.encoder.intermediate_size),
+        heads(shape.encoder.num_attention_heads),
+        layers(shape.encoder.num_hidden_layers),
+        wide(shape.bf16 ? kHalf : kFloat) {
     for (const auto& [name, dims] : weights::expected_tensors(shape.encoder)) parameters += num_elements(dims);
     linear = layers * (4 * h * h + 2 * h * f) + 2 * h;
   }
@@ -58,17 +61,16 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   // A recomputed layer keeps its input only, and in the backward pass one layer is whole.
   const std::int64_t kept = shape.gradient_checkpointing ? s.layers * kFloat * s.h + layer : s.layers * layer;
   // bf16 copies of the linear layers' weights live as long as the layer they belong to.
-  const std::int64_t casts =
-      shape.bf16 ? kHalf * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
+  const std::int64_t casts = shape.bf16 ? kHalf * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
 
   // The fullest moment is one of three. At the last layer's inner product, backwards: the
   // gradient of the inner layer and of the weight, with all activations still there. At the
   // last attention: its own gradients and scores, with the layer's second half gone. At the
   // embeddings: a gradient of the whole table beside the sum of the earlier micro-batches.
   const std::int64_t inner = s.wide * s.f * tokens + (s.wide + (shape.bf16 ? kFloat : 0)) * s.h * s.f;
-  const std::int64_t scores =
-      shape.is_cuda ? 0 : 3 * shape.num_threads * kFloat * shape.length * shape.length;
-  const std::int64_t second_half = (shape.bf16 ? kHalf * (s.h + 2 * s.f) + kFloat * s.h : kFloat * (2 * s.h + 2 * s.f)) * tokens;
+  const std::int64_t scores = shape.is_cuda ? 0 : 3 * shape.num_threads * kFloat * shape.length * shape.length;
+  const std::int64_t second_half =
+      (shape.bf16 ? kHalf * (s.h + 2 * s.f) + kFloat * s.h : kFloat * (2 * s.h + 2 * s.f)) * tokens;
   const std::int64_t attention =
       (kFloat * s.h + 4 * s.wide * s.h) * tokens + scores - std::min(second_half, kept * tokens);
   const std::int64_t activations = tokens * (kept + outer_bytes_per_token(s)) + casts;

@@ -9,12 +9,12 @@ namespace bertft::memory {
 namespace {
 
 constexpr std::size_t kMostTrials = 5;
-constexpr std::int64_t kSmall = 4;           // the second trial, where it shows the growth already
-constexpr double kPlenty = 0.75;             // a prediction below this share of the room needs no calibration
-constexpr double kStepDown = 0.9;            // after a size that did not fit; more after each further one
-constexpr double kCaution = 0.995;           // of the room, after a size that did not fit
-constexpr double kGrowing = 0.9;             // of the full slope
-constexpr double kCloseEnough = 0.01;        // of the size found
+constexpr std::int64_t kSmall = 4;     // the second trial, where it shows the growth already
+constexpr double kPlenty = 0.75;       // a prediction below this share of the room needs no calibration
+constexpr double kStepDown = 0.9;      // after a size that did not fit; more after each further one
+constexpr double kCaution = 0.995;     // of the room, after a size that did not fit
+constexpr double kGrowing = 0.9;       // of the full slope
+constexpr double kCloseEnough = 0.01;  // of the size found
 
 class Search {
  public:

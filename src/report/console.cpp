@@ -105,7 +105,7 @@ class Console final : public Observer {
   }
 
   void on(const CheckpointSaved& event) override {
-    say({fmt::format("saved {} (training waited {})", printable(event.directory), duration_text(event.blocked_s))});
+    say({fmt::format("saving {} (training waited {})", printable(event.directory), duration_text(event.blocked_s))});
     end_pause();
   }
 

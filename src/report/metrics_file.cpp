@@ -1,5 +1,7 @@
 #include "report/metrics_file.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <optional>
 #include <string_view>
@@ -9,6 +11,7 @@
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
+#include "bertft/util/log.h"
 
 namespace bertft::report {
 namespace {
@@ -103,10 +106,20 @@ class MetricsFile final : public Observer {
     timing["elapsed_s"] = clock_() - started_s_;
     line["timing"] = std::move(timing);
     // Bytes of a file name need not be UTF-8.
-    file_.append(line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    waiting_ += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    try {
+      file_.append(waiting_);
+      waiting_.clear();
+      has_warned_ = false;
+    } catch (const StorageError& error) {
+      // No reason to stop training: the lines wait for the next one.
+      if (!std::exchange(has_warned_, true)) log::warn(fmt::format("{}; training goes on", error.what()));
+    }
   }
 
   AppendFile file_;
+  std::string waiting_;  // lines that the disk did not take yet
+  bool has_warned_ = false;
   Clock clock_;
   Throughput throughput_;
   double started_s_;

@@ -47,6 +47,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"effective_batch", state.identity.effective_batch},
                     {"seed", state.identity.seed},
                     {"data_seed", state.identity.data_seed},
+                    {"applied_steps", state.applied_steps},
                     {"steps_since_log", state.steps_since_log},
                     {"loss_since_log", state.loss_since_log},
                     {"loss_total", state.loss_total},
@@ -89,6 +90,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.identity.effective_batch = required_integer(own, "effective_batch", path);
   state.identity.seed = static_cast<std::uint64_t>(required_integer(own, "seed", path));
   state.identity.data_seed = static_cast<std::uint64_t>(required_integer(own, "data_seed", path));
+  state.applied_steps = integer_member(own, "applied_steps", path).value_or(state.step);
   state.steps_since_log = required_integer(own, "steps_since_log", path);
   state.loss_since_log = number_member(own, "loss_since_log", path).value_or(0);
   state.loss_total = number_member(own, "loss_total", path).value_or(0);

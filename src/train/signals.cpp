@@ -24,16 +24,22 @@ extern "C" void remember_signal(int signal) {
 
 SignalGuard::SignalGuard() {
   g_received = 0;
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = remember_signal;
   action.sa_flags = SA_RESTART;
-  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &g_previous[i]);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    sigaction(kSignals[i], &action, &g_previous[i]);
+    // What nohup or a shell's background job ignores stays ignored.
+    if (g_previous[i].sa_handler == SIG_IGN) sigaction(kSignals[i], &g_previous[i], nullptr);
+  }
 }
 
 SignalGuard::~SignalGuard() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_previous[i], nullptr);
 }
 
-int SignalGuard::received() { return g_received; }
+int SignalGuard::received() {
+  return g_received;
+}
 
 }  // namespace bertft::train

@@ -93,6 +93,7 @@ struct Trainer::Impl {
   void evaluate_if_due();
   void save_if_due();
   void save();
+  void refuse_weights_that_are_not_finite() const;
   std::optional<eval::Answers> predict();
   void note_evaluation(const eval::Answers& answers, double runtime_s);
   Outcome finish(Outcome::Kind kind);
@@ -131,8 +132,10 @@ Trainer::Trainer(const Setup& setup, RunState state, const std::vector<checkpoin
   if (!optimizer_state.empty()) {
     std::vector<optim::NamedTensor> moments;
     for (const auto& [name, tensor] : optimizer_state) moments.push_back({name, tensor});
-    impl_->optimizer.load_state(moments, impl_->state.step);
-    impl_->saved_step = impl_->state.step;
+    impl_->optimizer.load_state(moments, impl_->state.applied_steps);
+    // A run may go on in another directory than its checkpoint's.
+    const std::string here = checkpoint::directory_of(impl_->s.run_directory, impl_->state.step);
+    if (std::filesystem::exists(here)) impl_->saved_step = impl_->state.step;
   }
 }
 
@@ -173,6 +176,7 @@ void Trainer::Impl::train_step() {
     ++state.steps_since_log;
     state.loss_since_log += last.loss;
     state.loss_total += last.loss;
+    ++state.applied_steps;
   } else if (skipped_in_a_row++ >= kMaxSkippedInARow) {
     throw DivergedError(
         fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n"
@@ -281,8 +285,20 @@ void Trainer::Impl::save_if_due() {
   }
 }
 
+void Trainer::Impl::refuse_weights_that_are_not_finite() const {
+  for (const auto& [name, value] : s.model.parameters()) {
+    if (!value.detach().isfinite().all().item<bool>()) {
+      throw DivergedError(
+          fmt::format("{} is not finite after step {}; it was not saved.\n"
+                      "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
+                      name, state.step));
+    }
+  }
+}
+
 void Trainer::Impl::save() {
   if (saved_step == state.step) return;
+  refuse_weights_that_are_not_finite();
   saved_step = state.step;
   const auto started = Clock::now();
   checkpoint::Snapshot snapshot;

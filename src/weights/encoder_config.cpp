@@ -154,6 +154,12 @@ EncoderConfig read_encoder_config(const std::string& directory) {
   config.intermediate_size = reader.size("intermediate_size", 3072, kMaxWidth);
   config.max_position_embeddings = reader.size("max_position_embeddings", 512, kMaxRows);
   config.type_vocab_size = reader.size("type_vocab_size", 2, kMaxRows);
+  if (config.type_vocab_size < 2) {
+    throw DataError(
+        fmt::format("{}: type_vocab_size is {}; question and context need two token types.\n"
+                    "This model was not made for pairs of texts.",
+                    printable(path), config.type_vocab_size));
+  }
   config.pad_token_id = reader.index("pad_token_id", 0, config.vocab_size);
   config.hidden_act = reader.activation();
   config.hidden_dropout_prob = reader.probability_below_one("hidden_dropout_prob", 0.1);

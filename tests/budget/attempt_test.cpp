@@ -44,8 +44,8 @@ TEST(Attempt, ReturnsTheShortageWhenMemoryRanOut) {
 
 TEST(Attempt, LetsOtherErrorsPassWithoutARetry) {
   int released = 0;
-  EXPECT_THROW(attempt(kCpu, [] { throw std::runtime_error("out of cheese"); }, [&] { ++released; }),
-               std::runtime_error);
+  EXPECT_THROW(
+      attempt(kCpu, [] { throw std::runtime_error("out of cheese"); }, [&] { ++released; }), std::runtime_error);
   EXPECT_EQ(released, 0);
 }
 
@@ -57,8 +57,8 @@ TEST(OutOfMemory, IsKnownByItsType) {
 
 TEST(OutOfMemory, IsNoSickDeviceWhateverItSays) {
   for (const int code : {4, 214, 700, 716, 719}) {
-    EXPECT_FALSE(is_out_of_memory(
-        c10::AcceleratorError({__func__, __FILE__, __LINE__}, code, "CUDA error: out of memory")));
+    EXPECT_FALSE(
+        is_out_of_memory(c10::AcceleratorError({__func__, __FILE__, __LINE__}, code, "CUDA error: out of memory")));
   }
 }
 
@@ -75,17 +75,17 @@ TEST_P(OutOfMemoryText, IsKnown) {
 
 INSTANTIATE_TEST_SUITE_P(
     Spellings, OutOfMemoryText,
-    testing::Values("CUDA out of memory. Tried to allocate 24.00 MiB. GPU 0 has a total capacity of 7.60 GiB",
-                    "CUDA error: out of memory",
-                    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
-                    "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
-                    "OOM trying to allocate workspace for cublaslt", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
-                    "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if ...",
-                    "!handles_.at(i) INTERNAL ASSERT FAILED at \"../c10/cuda/CUDACachingAllocator.cpp\":396",
-                    "CUDA driver error: device not ready",
-                    "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
-                    "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.",
-                    "nonzero is not supported for tensors with more than INT_MAX elements", "std::bad_alloc"));
+    testing::Values(
+        "CUDA out of memory. Tried to allocate 24.00 MiB. GPU 0 has a total capacity of 7.60 GiB",
+        "CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+        "OOM trying to allocate workspace for cublaslt", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if ...",
+        "!handles_.at(i) INTERNAL ASSERT FAILED at \"../c10/cuda/CUDACachingAllocator.cpp\":396",
+        "CUDA driver error: device not ready",
+        "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
+        "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.",
+        "nonzero is not supported for tensors with more than INT_MAX elements", "std::bad_alloc"));
 
 class OtherText : public testing::TestWithParam<const char*> {};
 

@@ -25,9 +25,7 @@ class CpuAllocatorTest : public testing::Test {
     allocator_.reset_peak();
   }
 
-  static at::Tensor megabytes(std::int64_t n) {
-    return at::empty({n << 20}, at::TensorOptions().dtype(at::kByte));
-  }
+  static at::Tensor megabytes(std::int64_t n) { return at::empty({n << 20}, at::TensorOptions().dtype(at::kByte)); }
 
   CpuAllocator& allocator_ = CpuAllocator::instance();
   std::uint64_t before_ = allocator_.in_use();

@@ -45,13 +45,22 @@ TEST_F(RunDirectoryTest, IsRefusedWhenItHoldsSomething) {
   write(parent_ / "notes.txt", "mine");
   EXPECT_THAT([&] { RunDirectory(parent_.path(), Existing::kRefuse); },
               ThrowsMessage<OutputError>(HasSubstr("not empty")));
-  EXPECT_NO_THROW(RunDirectory(parent_.path(), Existing::kContinue));
+}
+
+TEST_F(RunDirectoryTest, IsNeitherContinuedNorOverwrittenWhenItIsSomebodyElses) {
+  write(parent_ / "README.md", "mine");
+  fs::create_directory(parent_ / "checkpoint-5");  // another trainer's: it has no manifest
+  for (const Existing existing : {Existing::kContinue, Existing::kOverwrite}) {
+    EXPECT_THAT([&] { RunDirectory(parent_.path(), existing); },
+                ThrowsMessage<OutputError>(HasSubstr("holds no run of this program")));
+  }
+  EXPECT_THAT(parent_.names(), ElementsAre("README.md", "checkpoint-5"));
 }
 
 TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
   fs::create_directory(parent_ / "checkpoint-5");
   for (const char* name :
-       {"checkpoint-5/model.safetensors", "model.safetensors", "metrics.jsonl", "vocab.txt", "notes.txt"}) {
+       {"checkpoint-5/manifest.json", "model.safetensors", "metrics.jsonl", "vocab.txt", "notes.txt"}) {
     write(parent_ / name, "x");
   }
   const RunDirectory run(parent_.path(), Existing::kOverwrite);

@@ -108,6 +108,25 @@ TEST_F(StoreTest, RemovesWhatAKilledProcessLeftHalfDone) {
   EXPECT_THAT(run_.names(), ElementsAre("notes.txt"));
 }
 
+TEST_F(StoreTest, TakesBackACheckpointWhoseReplacementNeverCame) {
+  save(snapshot(2));
+  fs::rename(run_ / "checkpoint-2", run_ / ".trash-checkpoint-2");
+  std::vector<std::string> skipped;
+  const auto found = newest_good(run_.path(), skipped);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->step, 2);
+  EXPECT_NO_THROW(verify(found->directory));
+}
+
+TEST_F(StoreTest, DoesNotTakeBackACheckpointThatWasBeingDeleted) {
+  save(snapshot(1));
+  save(snapshot(2));
+  fs::rename(run_ / "checkpoint-2", run_ / ".trash-checkpoint-2");
+  fs::remove(run_ / ".trash-checkpoint-2/model.safetensors");
+  std::vector<std::string> skipped;
+  EXPECT_EQ(newest_good(run_.path(), skipped)->step, 1);
+}
+
 TEST_F(StoreTest, ReportsAFailedSaveAtTheNextWaitAndLeavesNothing) {
   save(snapshot(1));
   Store store(run_.path());

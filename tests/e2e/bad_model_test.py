@@ -104,6 +104,13 @@ class Vocabulary(BadModelTest):
             file.write("onemore\n")
         self.refused(65, "209 pieces", "vocab_size 208")
 
+    def test_much_smaller_than_the_embeddings_is_told(self):
+        vocabulary = self.spoilt / "vocab.txt"
+        vocabulary.write_text("".join(vocabulary.read_text().splitlines(keepends=True)[:60]))
+        result = self.run_program(*self.training("--dry-run", model=self.spoilt))
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("has 60 pieces, the model 208 (vocab_size): is its file whole?", result.err)
+
     def test_of_a_configuration_that_the_weights_do_not_follow(self):
         change_json(self.spoilt / "config.json", vocab_size=500)
         self.refused(65, "word_embeddings.weight is [208, 64], expected [500, 64]")
@@ -136,7 +143,7 @@ class Configuration(BadModelTest):
 
     def test_of_impossible_numbers(self):
         for changes in ({"hidden_size": 65}, {"num_attention_heads": 0}, {"num_hidden_layers": -1}, {"layer_norm_eps": "small"},
-                        {"hidden_dropout_prob": 1.5}, {"vocab_size": 1e30}, {"hidden_act": "swoosh"}):
+                        {"hidden_dropout_prob": 1.5}, {"vocab_size": 1e30}, {"hidden_act": "swoosh"}, {"type_vocab_size": 1}):
             with self.subTest(changes):
                 self.spoilt = self.copied_model()
                 change_json(self.spoilt / "config.json", **changes)

@@ -71,6 +71,7 @@ class Mistakes(EndToEndTest):
     def test_missing_values_and_arguments(self):
         for args, text in ((["--config"], "--config"), (["--set"], "--set"), (["data"], "subcommand"),
                            (["data", "check"], "file is required"), (["data", "features", "x.json"], "--model is required"),
+                           (["--learning-rate"], "has no value"), (["--output-dir", "--dry-run"], "--output-dir needs a value"),
                            (["eval", "run"], "--data is required"), (["predict"], "run_dir is required")):
             with self.subTest(args):
                 self.refused(args, text)
@@ -81,7 +82,7 @@ class Mistakes(EndToEndTest):
                 self.refused(["--set", setting], "key=value", "--set learning_rate=3e-5")
 
     def test_several_processes_are_refused(self):
-        for name in ("WORLD_SIZE", "SLURM_NTASKS"):
+        for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
             with self.subTest(name):
                 self.assert_training_refused(self.training(), 2, "one of 4 processes", name, env={name: "4"})
 

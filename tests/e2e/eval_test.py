@@ -40,6 +40,11 @@ class Model(EvalTest):
             self.assertEqual(self.scores(self.run_directory / f"checkpoint-{step}"), expected)
         self.assertEqual(self.scores(self.run_directory), {k: v for k, v in measured[64].items() if k != "loss"})
 
+    def test_scores_the_whole_file_however_the_training_was_evaluated(self):
+        self.trained("--validation-file", self.dev_file, "--max-eval-samples", 3)
+        self.assertEqual(self.scores(self.cwd / "run")["total"], 20)
+        self.assertEqual(self.scores(self.cwd / "run", "--max-eval-samples", 3)["total"], 3)
+
     def test_works_on_a_bare_hugging_face_directory(self):
         bare = self.cwd / "bare"
         bare.mkdir()

@@ -15,6 +15,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import string
 import struct
 import subprocess
@@ -50,8 +51,14 @@ def environment(extra=None):
     return {**clean, "OMP_NUM_THREADS": "1", **(extra or {})}
 
 
+def default_signals():
+    """A test that runs in the background of a shell would hand on that these are ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def start(*args, cwd, env=None, **popen):
-    popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
+    popen = {"preexec_fn": default_signals, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
     args = [a if isinstance(a, bytes) else str(a) for a in args]
     return subprocess.Popen([BINARY, *args], cwd=cwd, env=environment(env), **popen)
 

@@ -4,6 +4,8 @@ import os
 import resource
 import unittest
 
+import shutil
+
 import harness
 from harness import EndToEndTest, checkpoints, names, tree, wait_until
 
@@ -68,6 +70,21 @@ class EarlierRun(EndToEndTest):
         for model in ("run", "run/checkpoint-1", "./run/../run"):
             with self.subTest(model):
                 self.assert_training_refused(self.training("--overwrite", model=model), 73, "holds the model to start from")
+
+    def test_is_not_mixed_with_the_model_to_start_from_when_resuming(self):
+        shutil.copytree(self.model, self.cwd / "base")
+        self.assert_training_refused(self.training("--resume", "auto", model="base", output="base"), 73,
+                                     "holds no run of this program")
+        self.trained("--max-steps", 1)
+        self.assert_training_refused(self.training("--resume", "auto", model="run"), 73, "holds the model to start from")
+
+    def test_of_another_program_is_neither_overwritten_nor_gone_on_with(self):
+        (self.cwd / "run/checkpoint-7").mkdir(parents=True)
+        for name in ("README.md", "config.json", "checkpoint-7/model.safetensors"):
+            self.written(f"run/{name}", "mine")
+        for flags in (("--overwrite",), ("--resume", "auto")):
+            with self.subTest(flags):
+                self.assert_training_refused(self.training(*flags), 73, "holds no run of this program")
 
     def test_can_be_trained_further_into_another_directory(self):
         self.trained("--max-steps", 1)

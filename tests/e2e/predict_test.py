@@ -36,12 +36,10 @@ class OneQuestion(PredictTest):
         answer = self.printed_json(self.ask(TEXT, "--json", "--n-best-size", 3))
         self.assertLessEqual(len(answer["n_best"]), 3 + 1)
 
-    def test_has_no_answer_in_an_empty_text(self):
+    def test_of_an_empty_text_is_refused(self):
         for text in ("", " \n"):
             with self.subTest(text):
-                result = self.ask(text)
-                self.assertEqual((result.code, result.out), (0, "(no answer)\n"), result)
-        self.assertEqual(self.printed_json(self.ask("", "--json"))["answer"], "")
+                self.assert_refused(self.ask(text), 65, "text.txt is empty")
 
     def test_is_answered_from_a_text_longer_than_a_window(self):
         result = self.ask("The old bridge is old. " * 40 + TEXT)

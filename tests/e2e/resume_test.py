@@ -100,6 +100,13 @@ class Signals(ResumeTest):
             self.assertEqual(metric_lines(self.cwd / "run", kind), metric_lines(self.cwd / "whole", kind))
         self.assertEqual(*((self.cwd / run / "model.safetensors").read_bytes() for run in ("run", "whole")))
 
+    def test_that_the_parent_ignores_do_not_stop_the_run(self):
+        with self.started(*self.training(*self.long), preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as process:
+            log = self.cwd / "run" / "train.log"
+            wait_until(lambda: log.exists() and "step=4 " in log.read_text())
+            process.send_signal(signal.SIGHUP)
+            self.assertEqual(harness.wait(process).code, 0)
+
     def test_int_twice_ends_at_once(self):
         stopped = self.interrupt(signal.SIGINT, "step=10 ", repeat=2)
         self.assertEqual(stopped.code, 130, stopped)
@@ -220,6 +227,17 @@ class StoppedRun(ResumeTest):
         self.assertEqual((self.cwd / "elsewhere" / "model.safetensors").read_bytes(),
                          (self.uninterrupted() / "model.safetensors").read_bytes())
 
+    def test_tells_of_options_that_have_changed(self):
+        result = self.go_on("--learning-rate", 0.5, "--logging-steps", 3)
+        self.assertIn("resumed with other options than before: learning_rate 0.001 -> 0.5", result.err)
+        self.assertNotIn("logging_steps", result.err)
+
+    def test_takes_back_a_checkpoint_that_was_about_to_be_replaced(self):
+        self.newest.rename(self.newest.parent / f".trash-{self.newest.name}")
+        result = self.go_on()
+        self.assertIn(f"{self.newest.name}: step", result.err)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
     def test_removes_what_killed_processes_left(self):
         for name in (".tmp-14-99", ".trash-checkpoint-2"):
             (self.cwd / "run" / name).mkdir()
@@ -245,6 +263,16 @@ class OtherRuns(ResumeTest):
                 self.assertRegex(result.err, r"resume .*run is finished: 4 of 4 steps done")
                 self.assertEqual(harness.tree(self.cwd / "run"), before)
                 shutil.rmtree(self.cwd / "run")
+
+    def test_that_are_finished_leave_their_model_in_another_directory_too(self):
+        self.trained()
+        self.trained("--resume", "run/checkpoint-4", output="elsewhere")
+        self.assertEqual((self.cwd / "elsewhere/model.safetensors").read_bytes(),
+                         (self.cwd / "run/model.safetensors").read_bytes())
+
+    def test_that_replaced_another_do_not_hand_that_on(self):
+        self.trained("--overwrite")
+        self.assertIn("overwrite: false", (self.cwd / "run/bert_finetune_config.yaml").read_text())
 
     def test_that_were_killed_before_their_results_were_written_get_them(self):
         shutil.copytree(self.uninterrupted(), self.cwd / "run")

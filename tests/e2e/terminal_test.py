@@ -60,7 +60,7 @@ class StatusLine(TerminalTest):
         code, received = self.on_terminal(*self.long_training())
         seen = [line.split(ERASE)[-1] for line in received.split("\n")]
         self.assertEqual(seen[-1], "", received)
-        for text in ("plan      120 steps", "eval @ 40 ", "saved ", "done "):
+        for text in ("plan      120 steps", "eval @ 40 ", "saving ", "done "):
             self.assertTrue(any(line.startswith(text) for line in seen), (text, received))
         self.assertFalse(any(re.match(r"step +\d", line) for line in seen), received)
 

@@ -97,7 +97,7 @@ class Training(EndToEndTest):
         lines = self.trained("--validation-file", self.dev_file).err.splitlines()
         expected = ["train     60 questions (48 with answer) -> 60 windows", "validate  20 questions (16 with answer)",
                     "windows   64 tokens at most", "model     ", "plan      4 steps, effective batch 8",
-                    "device    CPU, 1 threads, fp32", "output    "]
+                    "device    CPU, 1 thread, fp32", "memory    ", "output    "]
         for line, text in zip(lines, expected):
             self.assertIn(f" info {text}", line)
         self.assertIn("qa_outputs.{weight,bias} newly initialised", lines[3])
@@ -122,9 +122,17 @@ class Training(EndToEndTest):
         self.assertEqual((lines[1]["loss"], lines[1]["grad_norm"]), (None, None))
         self.assertIn("is finished", self.trained(*flags, "--resume", "auto").err)
 
+    def test_never_saves_weights_that_are_not_finite(self):
+        flags = ("--learning-rate", "3e38", "--weight-decay", "1e30", "--max-steps", 12, "--save-steps", 1)
+        result = self.run_program(*self.training(*flags))
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("is not finite after step", result.err)
+        resumed = self.run_program(*self.training(*flags, "--resume", "auto"))
+        self.assertEqual(resumed.code, 1, resumed)  # as before, not 65
+
     def test_ends_with_1_and_keeps_the_last_checkpoint_when_it_diverges(self):
         result = self.run_program(*self.training("--learning-rate", "1e38", "--max-grad-norm", "null", "--max-steps", 50,
-                                                 "--save-steps", 1, "--weight-decay", "1e3"))
+                                                 "--save-steps", 100, "--weight-decay", "1e3"))
         self.assertEqual(result.code, 1, result)
         self.assertRegex(result.err, r"(?m)^error: loss or gradients were not finite in 3 steps in a row")
         self.assertNotIn("model.safetensors", names(self.cwd / "run"))

@@ -36,14 +36,15 @@ TEST_P(BadAmount, IsRefusedWithItsReason) {
                                                         HasSubstr("such as 12GiB"))));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    OfEachKind, BadAmount,
-    testing::Values(std::pair{"", "no amount"}, std::pair{"GiB", "no amount"}, std::pair{"nan GiB", "no amount"},
-                    std::pair{"inf", "no amount"}, std::pair{"12", "no unit"}, std::pair{"12 bananas", "'bananas' is no unit"},
-                    std::pair{"12GiBs", "no unit"}, std::pair{"0GiB", "leaves no memory"},
-                    std::pair{"-3GiB", "leaves no memory"}, std::pair{"0%", "leaves no memory"},
-                    std::pair{"17GiB", "the device has 16.0 GiB"}, std::pair{"101%", "the device has 16.0 GiB"},
-                    std::pair{"1e300TiB", "the device has"}));
+INSTANTIATE_TEST_SUITE_P(OfEachKind, BadAmount,
+                         testing::Values(std::pair{"", "no amount"}, std::pair{"GiB", "no amount"},
+                                         std::pair{"nan GiB", "no amount"}, std::pair{"inf", "no amount"},
+                                         std::pair{"12", "no unit"}, std::pair{"12 bananas", "'bananas' is no unit"},
+                                         std::pair{"12GiBs", "no unit"}, std::pair{"0GiB", "leaves no memory"},
+                                         std::pair{"-3GiB", "leaves no memory"}, std::pair{"0%", "leaves no memory"},
+                                         std::pair{"17GiB", "the device has 16.0 GiB"},
+                                         std::pair{"101%", "the device has 16.0 GiB"},
+                                         std::pair{"1e300TiB", "the device has"}));
 
 TEST(Budget, IsWhatIsFreeLessTheReserveWithoutALimit) {
   const Budget small = make_budget({}, {.total = 4 * kGib, .free = 2 * kGib});

@@ -36,7 +36,8 @@ TEST(Plan, GrowsWithTheSize) {
   for (const bool bf16 : {false, true}) {
     for (const bool checkpointing : {false, true}) {
       for (std::int64_t n = 1; n < 100; ++n) {
-        EXPECT_LE(plan_step(base(bf16, checkpointing), n).tensors(), plan_step(base(bf16, checkpointing), n + 1).tensors());
+        EXPECT_LE(plan_step(base(bf16, checkpointing), n).tensors(),
+                  plan_step(base(bf16, checkpointing), n + 1).tensors());
       }
     }
   }

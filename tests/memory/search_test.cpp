@@ -40,10 +40,11 @@ struct FakeDevice {
   SearchResult search(std::int64_t at_most) {
     return find_micro_batch({.at_most = at_most,
                              .usable_bytes = static_cast<std::uint64_t>(limit),
-                             .predict = [this](std::int64_t n) {
-                               return static_cast<std::uint64_t>(
-                                   std::max(flat, predicted_fixed + predicted_slope * static_cast<double>(n)));
-                             },
+                             .predict =
+                                 [this](std::int64_t n) {
+                                   return static_cast<std::uint64_t>(
+                                       std::max(flat, predicted_fixed + predicted_slope * static_cast<double>(n)));
+                                 },
                              .attempt = [this](std::int64_t n) { return attempt(n); }});
   }
 };
@@ -125,24 +126,26 @@ TEST(Search, GoesOnBelowASizeThatFailedByChance) {
 TEST(Search, StepsDownWhereMoreIsTakenThanMeasuredBytesSay) {
   // Fragmentation: sizes above 80 fail although their bytes would fit.
   FakeDevice device;
-  const SearchResult result = find_micro_batch(
-      {.at_most = 1000,
-       .usable_bytes = 2000,
-       .predict = [&](std::int64_t n) { return static_cast<std::uint64_t>(device.bytes(n)); },
-       .attempt = [&](std::int64_t n) {
-         Trial trial = device.attempt(n);
-         if (n > 80) trial.fits = false;
-         return trial;
-       }});
+  const SearchResult result =
+      find_micro_batch({.at_most = 1000,
+                        .usable_bytes = 2000,
+                        .predict = [&](std::int64_t n) { return static_cast<std::uint64_t>(device.bytes(n)); },
+                        .attempt =
+                            [&](std::int64_t n) {
+                              Trial trial = device.attempt(n);
+                              if (n > 80) trial.fits = false;
+                              return trial;
+                            }});
   EXPECT_GE(result.num_features, 50);
   EXPECT_LE(result.num_features, 80);
 }
 
 TEST(Search, TakesATrialWithoutAStepForAnError) {
-  const SearchTask task{.at_most = 8,
-                        .usable_bytes = 100,
-                        .predict = [](std::int64_t) { return std::uint64_t{1}; },
-                        .attempt = [](std::int64_t n) { return Trial{.num_features = n, .fits = true, .phase = "done"}; }};
+  const SearchTask task{
+      .at_most = 8,
+      .usable_bytes = 100,
+      .predict = [](std::int64_t) { return std::uint64_t{1}; },
+      .attempt = [](std::int64_t n) { return Trial{.num_features = n, .fits = true, .phase = "done"}; }};
   EXPECT_THROW(find_micro_batch(task), std::logic_error);
 }
 

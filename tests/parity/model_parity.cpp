@@ -4,6 +4,10 @@
 //
 //   model_parity MODEL_DIR SQUAD_FILE LOGITS.safetensors TRAIN.safetensors NUM_TRAIN_FEATURES
 
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -11,10 +15,6 @@
 #include <numeric>
 #include <string>
 #include <vector>
-
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-#include <fmt/format.h>
 
 #include "bertft/data/batch.h"
 #include "bertft/data/dataset.h"
@@ -51,7 +51,9 @@ at::Tensor tensor_of(const weights::SafetensorsFile& file, const std::string& na
   return result;
 }
 
-double largest_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
 // The gradient of these is zero but for rounding: softmax ignores a shift of its inputs.
 bool without_gradient(const std::string& name, std::int64_t num_layers) {
@@ -127,7 +129,8 @@ void compare_training(Inputs in, const weights::SafetensorsFile& reference, std:
   double weight_difference = 0;
   for (const auto& [name, value] : model.parameters()) {
     if (without_gradient(name, in.config.num_hidden_layers)) continue;
-    weight_difference = std::max(weight_difference, largest_difference(value.detach(), tensor_of(reference, "final." + name)));
+    weight_difference =
+        std::max(weight_difference, largest_difference(value.detach(), tensor_of(reference, "final." + name)));
   }
   report(fmt::format("loss over {} steps, largest relative difference", kSteps), loss_difference, kLossBound);
   report("gradient norm, largest relative difference", norm_difference, 1e-4);

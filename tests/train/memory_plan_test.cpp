@@ -1,10 +1,9 @@
 // The planner's bytes beside those that real steps take.
 
 #include <ATen/Parallel.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <fmt/format.h>
 
 #include "bertft/memory/planner.h"
 #include "memory/cpu_allocator.h"
@@ -38,8 +37,8 @@ model::TinyBert bert_of(const Case& c) {
 data::Features window_of(std::int64_t length) {
   std::string context = "aa";
   for (std::int64_t i = 5; i < length; ++i) context += " b";
-  const std::string text = R"({"id":"1","question":"qqq","context":")" + context +
-                           R"(","answers":[{"text":"aa","answer_start":0}]})";
+  const std::string text =
+      R"({"id":"1","question":"qqq","context":")" + context + R"(","answers":[{"text":"aa","answer_start":0}]})";
   data::DataOptions options;
   options.max_seq_length = length;
   options.doc_stride = 0;
@@ -55,7 +54,9 @@ std::uint64_t measured_bytes(const Case& c) {
   allocator.reset_peak();
   device::Device device;
   device.bf16 = c.bf16;
-  model::QaModel model = bert.make(device, {.model_name_or_path = {}, .config_name = {}, .tokenizer_name = {},
+  model::QaModel model = bert.make(device, {.model_name_or_path = {},
+                                            .config_name = {},
+                                            .tokenizer_name = {},
                                             .gradient_checkpointing = c.gradient_checkpointing});
   std::vector<optim::NamedTensor> parameters;
   for (const auto& [name, value] : model.parameters()) parameters.push_back({name, value});
@@ -82,8 +83,7 @@ TEST_P(MemoryPlan, IsWithinTenPercentOfRealSteps) {
   RecordProperty("planned_over_measured", fmt::format("{:.4f}", planned / measured));
   EXPECT_NEAR(planned / measured, 1, 0.1) << fmt::format(
       "planned {:.1f} MiB (activations {:.1f}, workspace {:.1f}), measured {:.1f} MiB", planned / 0x1p20,
-      static_cast<double>(plan.activations) / 0x1p20, static_cast<double>(plan.workspace) / 0x1p20,
-      measured / 0x1p20);
+      static_cast<double>(plan.activations) / 0x1p20, static_cast<double>(plan.workspace) / 0x1p20, measured / 0x1p20);
 }
 
 constexpr Case tiny(const char* name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {

@@ -110,7 +110,9 @@ class ReusedProbe : public ProbeTest {
     checkpoint::write(path_, probe_json(made, {.num_features = found, .trials = {}}, key(made)).dump());
   }
   static Json key(const ProbeTask& of) { return probe_key(of, "version 1", "12GiB"); }
-  std::optional<std::int64_t> reuse(const ProbeTask& wanted) const { return reusable_probe(path_, wanted, key(wanted)); }
+  std::optional<std::int64_t> reuse(const ProbeTask& wanted) const {
+    return reusable_probe(path_, wanted, key(wanted));
+  }
 
   checkpoint::TemporaryDirectory directory_;
   std::string path_ = directory_ / "probe.json";

@@ -86,6 +86,12 @@ void require_for_training(const Resolved& resolved);
 /// BERT_FINETUNE_<KEY> variables of this process, in the form resolve() takes, sorted by name.
 std::vector<Override> environment_overrides();
 
+/// One option whose values differ, written as in YAML.
+struct Difference {
+  std::string key, was, is;
+};
+std::vector<Difference> differences(Options was, Options is);
+
 /// The resolved configuration as YAML: every key, its origin as a comment, paths absolute.
 /// Accepted back by resolve(), with equal options.
 std::string to_yaml(const Resolved& resolved);
@@ -95,7 +101,7 @@ struct OptionInfo {
   std::string group, key;
   std::string type;  // "boolean", "integer", "number", "text", "path", "name"
   std::string default_value, unit;
-  std::string range;  // ">= 8", ">= 0, < 1", "no|steps|epoch"; empty when free
+  std::string range;       // ">= 8", ">= 0, < 1", "no|steps|epoch"; empty when free
   std::string unset_name;  // "null" or "auto" where the option may be absent; else empty
   std::string help;
   std::vector<std::string> aliases;  // old keys too whose value is translated: warmup_ratio

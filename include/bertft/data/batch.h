@@ -12,14 +12,14 @@ namespace bertft::data {
 /// n windows laid end to end, T tokens in all; no padding. Sequence i is
 /// [cu_seqlens[i], cu_seqlens[i + 1]).
 struct PackedBatch {
-  std::vector<std::int32_t> ids;          // [T]
-  std::vector<std::int32_t> type_ids;     // [T] 0 question, 1 context
-  std::vector<std::int32_t> positions;    // [T] from 0 in each sequence
-  std::vector<std::int32_t> cu_seqlens;   // [n + 1]
-  std::vector<std::int32_t> start_rows;   // [n] packed row of the start label
-  std::vector<std::int32_t> end_rows;     // [n] packed row of the end label
-  std::vector<std::uint32_t> windows;     // [n] index into Features::windows
-  std::uint32_t first_in_batch = 0;       // place of sequence 0 in the effective batch (keys of dropout)
+  std::vector<std::int32_t> ids;         // [T]
+  std::vector<std::int32_t> type_ids;    // [T] 0 question, 1 context
+  std::vector<std::int32_t> positions;   // [T] from 0 in each sequence
+  std::vector<std::int32_t> cu_seqlens;  // [n + 1]
+  std::vector<std::int32_t> start_rows;  // [n] packed row of the start label
+  std::vector<std::int32_t> end_rows;    // [n] packed row of the end label
+  std::vector<std::uint32_t> windows;    // [n] index into Features::windows
+  std::uint32_t first_in_batch = 0;      // place of sequence 0 in the effective batch (keys of dropout)
 
   std::size_t num_sequences() const { return windows.size(); }
   std::size_t num_tokens() const { return ids.size(); }

@@ -1,9 +1,9 @@
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <string>
-
-#include <c10/core/Device.h>
 
 #include "bertft/device/options.h"
 
@@ -12,9 +12,9 @@ namespace bertft::device {
 /// The device of a run and how precisely it computes.
 struct Device {
   c10::Device torch_device = c10::Device(c10::kCPU);
-  bool bf16 = false;          // autocast; weights stay fp32
-  bool has_flash = false;     // variable-length flash attention: half types on sm_80 and newer
-  std::string description;    // "CPU, 2 threads, fp32" or "GPU 0 NVIDIA H100, 79.1 GiB, bf16"
+  bool bf16 = false;             // autocast; weights stay fp32
+  bool has_flash = false;        // variable-length flash attention: half types on sm_80 and newer
+  std::string description;       // "CPU, 2 threads, fp32" or "GPU 0 NVIDIA H100, 79.1 GiB, bf16"
   std::string identity = "cpu";  // the same device has the same: on a GPU its name and UUID
 
   bool is_cuda() const { return torch_device.is_cuda(); }

@@ -16,7 +16,7 @@ struct PlanReport {
     bool bf16, gradient_checkpointing;
     std::int64_t num_features;  // of a micro-batch
     StepBytes bytes;
-    std::optional<bool> fits;   // within the limit, where there is one
+    std::optional<bool> fits;  // within the limit, where there is one
   };
   struct Card {
     std::int64_t gigabytes;  // GiB of the whole card

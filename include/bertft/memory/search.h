@@ -9,19 +9,19 @@ namespace bertft::memory {
 
 /// What became of one size that was tried on the device.
 struct Trial {
-  std::int64_t num_features = 0;   // of a micro-batch, each of full length
+  std::int64_t num_features = 0;  // of a micro-batch, each of full length
   bool fits = false;
-  std::string phase = {};          // "done", or where memory ran out
-  std::uint64_t peak_bytes = 0;    // the most in use; of a size that does not fit, so far
+  std::string phase = {};        // "done", or where memory ran out
+  std::uint64_t peak_bytes = 0;  // the most in use; of a size that does not fit, so far
   double features_per_s = 0;
-  std::int64_t steps_done = 0;     // real optimizer steps
+  std::int64_t steps_done = 0;  // real optimizer steps
 };
 
 struct SearchTask {
-  std::int64_t at_most = 1;                                  // features
+  std::int64_t at_most = 1;  // features
   std::uint64_t usable_bytes = 0;
-  std::function<std::uint64_t(std::int64_t)> predict;        // bytes of a size, not falling
-  std::function<Trial(std::int64_t)> attempt;                // runs it
+  std::function<std::uint64_t(std::int64_t)> predict;  // bytes of a size, not falling
+  std::function<Trial(std::int64_t)> attempt;          // runs it
 };
 
 struct SearchResult {

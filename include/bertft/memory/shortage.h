@@ -18,8 +18,8 @@ struct Shortage {
 /// `work` is left, then `release` lets go of what the failed work had kept elsewhere (it must
 /// not throw), then memory cached by allocators goes back, and the shortage is returned.
 /// Every other exception passes through: a retry would not help.
-std::optional<Shortage> attempt(const device::Device& device, const std::function<void()>& work,
-                                const std::function<void()>& release = [] {});
+std::optional<Shortage> attempt(
+    const device::Device& device, const std::function<void()>& work, const std::function<void()>& release = [] {});
 
 /// Whether an exception means "out of memory": by its type first, by its text second.
 bool is_out_of_memory(const std::exception& error);

@@ -26,7 +26,7 @@ struct ProbeTask {
   std::int64_t length = 384;         // of every feature: the longest there can be
   std::int64_t effective_batch = 8;  // features of a step
   std::int64_t eval_batch = 8;
-  std::int64_t at_most = 8;          // features of a micro-batch
+  std::int64_t at_most = 8;  // features of a micro-batch
 };
 
 /// Finds the largest micro-batch of full-length features for which a whole cycle fits: an

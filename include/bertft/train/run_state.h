@@ -23,6 +23,7 @@ struct RunIdentity {
 struct RunState {
   RunIdentity identity;
   std::int64_t step = 0;             // optimizer steps done
+  std::int64_t applied_steps = 0;    // of them, those whose loss and gradients were finite
   std::int64_t steps_since_log = 0;  // applied ones
   double loss_since_log = 0;         // sum over those steps
   double loss_total = 0;             // sum over all steps

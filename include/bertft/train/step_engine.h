@@ -15,10 +15,10 @@
 namespace bertft::train {
 
 struct StepResult {
-  double loss = 0;        // mean over the effective batch
-  double grad_norm = 0;   // before clipping
+  double loss = 0;       // mean over the effective batch
+  double grad_norm = 0;  // before clipping
   std::int64_t num_features = 0, num_tokens = 0;
-  bool applied = true;    // false: loss or gradients were not finite, nothing was changed
+  bool applied = true;  // false: loss or gradients were not finite, nothing was changed
 };
 
 /// What the engine works on; the references must outlive it.
@@ -32,9 +32,9 @@ struct StepParts {
 /// A step that ran out of memory and is done again in smaller pieces.
 struct Shrunk {
   memory::Shortage shortage;
-  std::string phase;               // "forward", "backward", "optimizer"
-  std::int64_t tokens = 0;         // of the micro-batch that did not fit
-  std::int64_t tokens_limit = 0;   // from now on
+  std::string phase;              // "forward", "backward", "optimizer"
+  std::int64_t tokens = 0;        // of the micro-batch that did not fit
+  std::int64_t tokens_limit = 0;  // from now on
 };
 
 /// Runs one optimizer step over an effective batch, whatever part of it fits on the device

@@ -14,28 +14,52 @@ class Error : public std::runtime_error {
 };
 
 // Wrong command line.
-class UsageError : public Error { using Error::Error; };
+class UsageError : public Error {
+  using Error::Error;
+};
 // A key, value or syntax of the configuration, wherever it was given; an unsupported model.
-class ConfigError : public Error { using Error::Error; };
+class ConfigError : public Error {
+  using Error::Error;
+};
 // A named input is missing, unreadable, or a directory where a file is meant.
-class InputError : public Error { using Error::Error; };
+class InputError : public Error {
+  using Error::Error;
+};
 // Data set, predictions or vocabulary malformed, foreign or inconsistent.
-class DataError : public Error { using Error::Error; };
+class DataError : public Error {
+  using Error::Error;
+};
 // Weights malformed, foreign, inconsistent with config.json, or not finite.
-class WeightsError : public Error { using Error::Error; };
+class WeightsError : public Error {
+  using Error::Error;
+};
 // A checkpoint of ours is damaged or does not belong to this run.
-class CheckpointError : public Error { using Error::Error; };
+class CheckpointError : public Error {
+  using Error::Error;
+};
 // A tensor does not have the shape its contract states: a bug of ours.
-class ShapeError : public Error { using Error::Error; };
+class ShapeError : public Error {
+  using Error::Error;
+};
 // No GPU although asked for, driver too old, device lost.
-class DeviceError : public Error { using Error::Error; };
+class DeviceError : public Error {
+  using Error::Error;
+};
 // The output directory cannot be used: exists, busy, not writable.
-class OutputError : public Error { using Error::Error; };
+class OutputError : public Error {
+  using Error::Error;
+};
 // Disk full or I/O error while writing.
-class StorageError : public Error { using Error::Error; };
+class StorageError : public Error {
+  using Error::Error;
+};
 // Not even the smallest piece of work fits into memory.
-class OutOfMemoryError : public Error { using Error::Error; };
+class OutOfMemoryError : public Error {
+  using Error::Error;
+};
 // Loss or gradients stayed non-finite.
-class DivergedError : public Error { using Error::Error; };
+class DivergedError : public Error {
+  using Error::Error;
+};
 
 }  // namespace bertft
