@@ -124,13 +124,14 @@ void check_run_directory(const std::string& path, Existing existing) {
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
   check_writable(wanted, path);
-  if (existing == Existing::kRefuse && !is_empty_but_for_probe(wanted)) {
+  if (is_empty_but_for_probe(wanted)) return;
+  if (existing == Existing::kRefuse) {
     throw OutputError(fmt::format(
         "output_dir {} exists and is not empty.\n"
         "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
         path));
   }
-  if (existing != Existing::kRefuse && !is_empty_but_for_probe(wanted) && !holds_run_of_ours(wanted)) {
+  if (!holds_run_of_ours(wanted)) {
     throw OutputError(fmt::format(
         "output_dir {} is not empty and holds no run of this program.\nChoose another with --output-dir DIR.", path));
   }

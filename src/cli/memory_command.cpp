@@ -1,14 +1,16 @@
 #include "cli/memory_command.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <thread>
 
 #include "bertft/checkpoint/run_directory.h"

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -89,35 +88,6 @@ std::string kept_config(config::Resolved resolved) {
   return config::to_yaml(resolved);
 }
 
-// Options that may change from one process of a run to the next without changing its result.
-bool is_free_to_change(const std::string& key) {
-  constexpr std::array<std::string_view, 24> kFree = {"output_dir",
-                                                      "overwrite",
-                                                      "resume_from_checkpoint",
-                                                      "logging_steps",
-                                                      "save_strategy",
-                                                      "save_steps",
-                                                      "save_total_limit",
-                                                      "eval_strategy",
-                                                      "eval_steps",
-                                                      "eval_on_start",
-                                                      "validation_file",
-                                                      "max_eval_samples",
-                                                      "per_device_eval_batch_size",
-                                                      "micro_batch_features",
-                                                      "micro_batch_tokens",
-                                                      "gradient_checkpointing",
-                                                      "device",
-                                                      "memory_limit",
-                                                      "memory_reserve",
-                                                      "probe_memory",
-                                                      "probe_up_to",
-                                                      "probe_process",
-                                                      "early_stopping_patience",
-                                                      "version_2_with_negative"};
-  return std::find(kFree.begin(), kFree.end(), key) != kFree.end();
-}
-
 // A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
 void tell_changed_options(const std::string& checkpoint, const config::Options& now) {
   const std::string stored = (fs::path(checkpoint) / "bert_finetune_config.yaml").string();
@@ -125,7 +95,6 @@ void tell_changed_options(const std::string& checkpoint, const config::Options& 
   std::string changed;
   for (const config::Difference& d :
        config::differences(config::resolve({.files = {stored}, .environment = {}, .command_line = {}}).options, now)) {
-    if (is_free_to_change(d.key)) continue;
     changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
   }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));

@@ -105,14 +105,7 @@ config::Resolved resolve_for_model(config::Sources sources, const std::string& m
   const auto stored = fs::path(model_directory) / "bert_finetune_config.yaml";
   if (fs::exists(stored)) sources.files.insert(sources.files.begin(), stored.string());
   config::Resolved resolved = resolve_and_tell(sources);
-  // What belongs to the machine or the data of the training does not follow the model.
-  config::Options& options = resolved.options;
-  const auto was_stored = [&](const char* key) { return resolved.origins[key].starts_with(stored.string()); };
-  if (was_stored("memory_limit")) options.memory.memory_limit.reset();
-  if (was_stored("memory_reserve")) options.memory.memory_reserve.reset();
-  if (was_stored("device")) options.device.device = device::DeviceChoice::kAuto;
-  if (was_stored("max_eval_samples")) options.data.max_eval_samples.reset();
-  if (was_stored("version_2_with_negative")) options.data.version_2_with_negative.reset();
+  config::leave_with_training(resolved, stored.string());
   return resolved;
 }
 

@@ -2,14 +2,11 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
-#include <fmt/format.h>
 
 #include <numeric>
 
 #include "bertft/data/batch.h"
 #include "bertft/memory/shortage.h"
-#include "bertft/util/error.h"
-#include "bertft/util/text.h"
 
 namespace bertft::eval {
 namespace {
@@ -75,10 +72,7 @@ Scored run_batch(model::QaModel& model, const device::Device& device, const data
 // Halves the batches from here on: each feature's logits do not depend on its neighbours.
 void shrink(data::MicroBatchLimit& limit, const data::PackedBatch& packed, const memory::Shortage& shortage) {
   const auto tokens = static_cast<std::int64_t>(packed.num_tokens());
-  if (packed.num_sequences() <= 1) {
-    throw OutOfMemoryError(fmt::format("one feature of {} tokens does not fit in memory (evaluation): {}.",
-                                       with_thousands(tokens), shortage.message));
-  }
+  if (packed.num_sequences() <= 1) memory::fail_one_feature(tokens, "evaluation", shortage);
   limit.tokens = tokens / 2;
 }
 

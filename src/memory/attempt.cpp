@@ -1,9 +1,12 @@
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 
 #include <new>
 
 #include "bertft/memory/budget.h"
 #include "bertft/memory/shortage.h"
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
 #include "memory/shortage_text.h"
 
 namespace bertft::memory {
@@ -42,6 +45,11 @@ std::optional<Shortage> attempt(const device::Device& device, const std::functio
   release();
   release_cached(device);
   return shortage;
+}
+
+void fail_one_feature(std::int64_t num_tokens, std::string_view place, const Shortage& shortage) {
+  throw OutOfMemoryError(fmt::format("one feature of {} tokens does not fit in memory ({}): {}.",
+                                     with_thousands(num_tokens), place, shortage.message));
 }
 
 }  // namespace bertft::memory

@@ -2,11 +2,11 @@
 
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <new>
 
 #include "bertft/util/text.h"
 
@@ -116,9 +116,8 @@ void CpuAllocator::release_cached_locked() {
 }
 
 void CpuAllocator::refuse(std::size_t asked) const {
-  TORCH_CHECK_WITH(OutOfMemoryError, false, memory_text(asked), " more than the ", memory_text(in_use_),
-                   " in use, of a budget of ", memory_text(limit_));
-  throw std::bad_alloc();  // not reached: the check throws
+  C10_THROW_ERROR(OutOfMemoryError, fmt::format("{} more than the {} in use, of a budget of {}", memory_text(asked),
+                                                memory_text(in_use_), memory_text(limit_)));
 }
 
 c10::DeleterFnPtr CpuAllocator::raw_deleter() const {

@@ -22,9 +22,6 @@ constexpr std::array kUnits{Unit{"b", 1},        Unit{"kb", 1e3},     Unit{"kib"
                             Unit{"mb", 1e6},     Unit{"mib", 0x1p20}, Unit{"gb", 1e9},
                             Unit{"gib", 0x1p30}, Unit{"tb", 1e12},    Unit{"tib", 0x1p40}};
 
-constexpr double kReserveShare = 0.03;
-constexpr std::uint64_t kLeastReserve = std::uint64_t{256} << 20;
-
 [[noreturn]] void refuse(std::string_view key, std::string_view text, std::string_view what) {
   throw ConfigError(
       fmt::format("{} is '{}': {}.\nGive an amount such as 12GiB, 900MiB or 50%.", key, printable(text, 40), what));
@@ -33,13 +30,18 @@ constexpr std::uint64_t kLeastReserve = std::uint64_t{256} << 20;
 // The bytes of one of the unit, or none when there is no such unit.
 double unit_bytes(std::string_view name, std::uint64_t whole) {
   if (name == "%") return static_cast<double>(whole) / 100;
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string lower = to_lower_ascii(name);
   const auto found = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& unit) { return unit.name == lower; });
   return found == kUnits.end() ? 0 : found->bytes;
 }
 
 }  // namespace
+
+std::uint64_t default_reserve(std::uint64_t bytes) {
+  constexpr double kShare = 0.03;
+  constexpr std::uint64_t kLeast = std::uint64_t{256} << 20;
+  return std::max(static_cast<std::uint64_t>(kShare * static_cast<double>(bytes)), kLeast);
+}
 
 std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uint64_t whole) {
   double number = 0;
@@ -61,8 +63,7 @@ Budget make_budget(const MemoryOptions& options, const Capacity& capacity) {
   const std::uint64_t given =
       options.memory_limit ? parse_amount("memory_limit", *options.memory_limit, capacity.total) : capacity.free;
   budget.source = options.memory_limit ? fmt::format("memory_limit {}", *options.memory_limit) : "free memory";
-  std::uint64_t reserve =
-      std::max(static_cast<std::uint64_t>(kReserveShare * static_cast<double>(given)), kLeastReserve);
+  std::uint64_t reserve = default_reserve(given);
   // "0", with any unit or none, is a reserve too.
   if (options.memory_reserve) {
     const bool is_zero = options.memory_reserve->find_first_of("123456789") == std::string::npos;

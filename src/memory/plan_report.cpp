@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
+#include "bertft/memory/limits.h"
 #include "bertft/util/text.h"
 
 namespace bertft::memory {
@@ -13,7 +13,6 @@ namespace {
 constexpr std::array<std::int64_t, 8> kCards = {8, 11, 12, 16, 24, 40, 80, 141};
 constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
 constexpr std::int64_t kMostFeatures = 1 << 20;
-constexpr double kReserveShare = 0.03;
 
 const char* precision_name(bool bf16) {
   return bf16 ? "bf16" : "fp32";
@@ -39,8 +38,7 @@ void for_each_variant(const Visit& visit) {
 // What a plan may fill of a card: all but the reserve.
 std::uint64_t usable_of_card(std::int64_t gigabytes) {
   const std::uint64_t whole = static_cast<std::uint64_t>(gigabytes) * kGib;
-  const auto share = static_cast<std::uint64_t>(kReserveShare * static_cast<double>(whole));
-  return whole - std::max(share, kGib / 4);
+  return whole - default_reserve(whole);
 }
 
 Json bytes_json(const StepBytes& bytes) {

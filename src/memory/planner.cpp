@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "memory/bisect.h"
+
 namespace bertft::memory {
 namespace {
 
@@ -90,12 +92,7 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
 }
 
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most) {
-  std::int64_t fits = 0, too_large = at_most + 1;
-  while (too_large - fits > 1) {
-    const std::int64_t middle = fits + (too_large - fits) / 2;
-    (plan_step(shape, middle).tensors() <= bytes ? fits : too_large) = middle;
-  }
-  return fits;
+  return largest_size(0, at_most + 1, [&](std::int64_t n) { return plan_step(shape, n).tensors() <= bytes; });
 }
 
 }  // namespace bertft::memory

@@ -5,6 +5,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "memory/bisect.h"
+
 namespace bertft::memory {
 namespace {
 
@@ -26,10 +28,12 @@ class Search {
   }
 
  private:
+  double predict(std::int64_t size) const { return static_cast<double>(task_.predict(size)); }
+
   // Where there is plenty of room, all of it at once; else one feature, to learn.
   std::int64_t first() const {
     const auto room = kPlenty * static_cast<double>(task_.usable_bytes);
-    return static_cast<double>(task_.predict(task_.at_most)) <= room ? task_.at_most : 1;
+    return predict(task_.at_most) <= room ? task_.at_most : 1;
   }
 
   void attempt(std::int64_t size) {
@@ -80,26 +84,19 @@ class Search {
   // Whether the part of the prediction that grows with the size decides at both sizes: for small
   // ones it may be the optimizer, whatever the size.
   bool grows_between(std::int64_t small, std::int64_t large) const {
-    const auto predict = [this](std::int64_t n) { return static_cast<double>(task_.predict(n)); };
     const double slope = predict(task_.at_most + 1) - predict(task_.at_most);
     return predict(large) - predict(small) > kGrowing * slope * static_cast<double>(large - small);
   }
 
   std::int64_t largest_expected_to_fit() const {
-    std::int64_t fits = result_.num_features, too_large = too_large_;
     const bool has_failed = too_large_ <= task_.at_most;
     const double room = (has_failed ? kCaution : 1.0) * static_cast<double>(task_.usable_bytes);
-    while (too_large - fits > 1) {
-      const std::int64_t middle = fits + (too_large - fits) / 2;
-      (expected(middle) <= room ? fits : too_large) = middle;
-    }
-    return fits;
+    return largest_size(result_.num_features, too_large_, [&](std::int64_t n) { return expected(n) <= room; });
   }
 
   // The prediction, moved through the largest measured size and stretched by what the last two
   // have shown, provided that they differ in the part that grows with the size.
   double expected(std::int64_t size) const {
-    const auto predict = [this](std::int64_t n) { return static_cast<double>(task_.predict(n)); };
     const Trial& last = fitting_.back();
     double stretch = 1;
     if (fitting_.size() >= 2) {

@@ -11,9 +11,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "bertft/util/error.h"
+#include "bertft/util/text.h"
 
 namespace bertft::optim {
 namespace {
@@ -32,8 +32,7 @@ bool has_norm_part(std::string_view name) {
 }  // namespace
 
 bool is_decayed(std::string_view name) {
-  std::string lower(name);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string lower = to_lower_ascii(name);
   constexpr std::array<std::string_view, 3> kSpared = {"bias", "layernorm", "rmsnorm"};
   const bool spared = std::any_of(kSpared.begin(), kSpared.end(),
                                   [&](std::string_view part) { return lower.find(part) != std::string::npos; });

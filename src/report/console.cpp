@@ -228,10 +228,7 @@ bool locale_is_utf8() {
   for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const char* value = std::getenv(variable);
     if (value == nullptr || *value == '\0') continue;
-    std::string name = value;
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-      return 'A' <= c && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : static_cast<char>(c);
-    });
+    const std::string name = to_lower_ascii(value);
     return name.ends_with("utf-8") || name.ends_with("utf8");
   }
   return false;

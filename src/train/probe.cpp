@@ -51,7 +51,7 @@ class Probe {
       : task_(task),
         features_(full_window(task)),
         model_(task.config, task.weights, task.model, task.device, /*seed=*/0),
-        optimizer_(parameters(), task.optim) {}
+        optimizer_(parameters_of(model_), task.optim) {}
 
   memory::Trial run(std::int64_t num_features) {
     memory::Trial trial;
@@ -99,12 +99,6 @@ class Probe {
       model::span_loss_sum(model_.forward(batch, std::nullopt), batch).item<double>();
     });
     if (shortage) throw DoesNotFit{"evaluation"};
-  }
-
-  std::vector<optim::NamedTensor> parameters() const {
-    std::vector<optim::NamedTensor> result;
-    for (const auto& [name, value] : model_.parameters()) result.push_back({name, value});
-    return result;
   }
 
   const ProbeTask& task_;

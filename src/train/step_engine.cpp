@@ -5,9 +5,6 @@
 
 #include <cmath>
 
-#include "bertft/util/error.h"
-#include "bertft/util/text.h"
-
 namespace bertft::train {
 namespace {
 
@@ -15,6 +12,12 @@ namespace {
 constexpr int kTriesOfOne = 3;
 
 }  // namespace
+
+std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
+  std::vector<optim::NamedTensor> result;
+  for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
+  return result;
+}
 
 StepEngine::StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed)
     : parts_(parts), limit_(limit), seed_(seed) {}
@@ -66,8 +69,7 @@ StepResult StepEngine::run_once(std::span<const std::uint32_t> windows, std::int
 void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step) {
   if (place.num_features <= 1) {
     if (++failures_of_one_ < kTriesOfOne) return;
-    throw OutOfMemoryError(fmt::format("one feature of {} tokens does not fit in memory ({} of step {}): {}.",
-                                       with_thousands(place.num_tokens), place.phase, step + 1, shortage.message));
+    memory::fail_one_feature(place.num_tokens, fmt::format("{} of step {}", place.phase, step + 1), shortage);
   }
   limit_.tokens = place.num_tokens / 2;
   listener_({shortage, place.phase, place.num_tokens, *limit_.tokens});

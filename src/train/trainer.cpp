@@ -30,12 +30,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
-  std::vector<optim::NamedTensor> result;
-  for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
-  return result;
-}
-
 bool due(IntervalStrategy strategy, std::int64_t step, std::int64_t interval, std::int64_t steps_per_epoch) {
   switch (strategy) {
     case IntervalStrategy::kNo:

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string>
+
+#include "bertft/util/text.h"
 
 namespace bertft::weights {
 namespace {
@@ -57,8 +58,7 @@ constexpr std::size_t kTarMagicOffset = 257;
 bool is_html(std::string_view text) {
   text = text.substr(0, 512);
   text.remove_prefix(std::min(text.find_first_not_of("\xEF\xBB\xBF \t\r\n"), text.size()));
-  std::string start(text.substr(0, 14));
-  std::ranges::transform(start, start.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string start = to_lower_ascii(text.substr(0, 14));
   return start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<?xml");
 }
 

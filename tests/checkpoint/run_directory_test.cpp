@@ -11,7 +11,6 @@
 namespace bertft::checkpoint {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;

@@ -12,6 +12,8 @@
 
 namespace bertft::checkpoint {
 
+namespace fs = std::filesystem;
+
 /// An empty directory that goes with the object.
 class TemporaryDirectory {
  public:

@@ -221,5 +221,34 @@ TEST(Resolve, AMissingFileADirectoryAndAnOversizedFileAreInputErrors) {
   EXPECT_THROW(resolve_file(write_temporary("big.yaml", std::string((1 << 20) + 1, '#'))), InputError);
 }
 
+TEST(Differences, AreThoseThatChangeARunsResult) {
+  Options was, is;
+  is.optim.learning_rate = 0.5;
+  is.model.config_name = "other";
+  is.train.logging_steps = 7;  // free to change
+  is.memory.memory_limit = "8GiB";
+  std::vector<std::string> told;
+  for (const Difference& d : differences(was, is)) told.push_back(d.key + " " + d.was + " -> " + d.is);
+  EXPECT_THAT(told, ElementsAre("config_name null -> other", "learning_rate 5e-05 -> 0.5"));
+  EXPECT_THAT(differences(was, was), IsEmpty());
+}
+
+TEST(StoredConfiguration, LeavesWhatBelongsToTheTrainingBehind) {
+  const std::string stored = write_temporary("stored.yaml", "device: cpu\nmax_eval_samples: 3\nmax_seq_length: 200\n");
+  Resolved r = resolve({.files = {stored}, .environment = {}, .command_line = {}});
+  leave_with_training(r, stored);
+  EXPECT_EQ(r.options.device.device, device::DeviceChoice::kAuto);
+  EXPECT_FALSE(r.options.data.max_eval_samples);
+  EXPECT_EQ(r.options.data.max_seq_length, 200);
+}
+
+TEST(StoredConfiguration, YieldsToWhatIsGivenBesides) {
+  const std::string stored = write_temporary("stored.yaml", "max_eval_samples: 3\n");
+  Resolved r =
+      resolve({.files = {stored}, .environment = {}, .command_line = {{"max_eval_samples", "5", "--set, argument 1"}}});
+  leave_with_training(r, stored);
+  EXPECT_EQ(r.options.data.max_eval_samples, 5);
+}
+
 }  // namespace
 }  // namespace bertft::config

@@ -58,7 +58,8 @@ def default_signals():
 
 
 def start(*args, cwd, env=None, **popen):
-    popen = {"preexec_fn": default_signals, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen}
+    popen = {"preexec_fn": default_signals, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+             "stderr": subprocess.PIPE, **popen}
     args = [a if isinstance(a, bytes) else str(a) for a in args]
     return subprocess.Popen([BINARY, *args], cwd=cwd, env=environment(env), **popen)
 

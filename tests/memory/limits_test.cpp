@@ -94,11 +94,11 @@ TEST_F(MachineCapacity, IsTheMachinesWithoutControlGroups) {
 }
 
 TEST_F(MachineCapacity, IsTheNarrowestGroupsOnTheWayUp) {
-  write("proc/self/cgroup", "0::/work/job\n");
-  write("cgroup/work/job/memory.max", "max\n");
-  write("cgroup/work/memory.max", std::to_string(2 * kGib));
-  write("cgroup/work/memory.current", std::to_string(kGib));
-  write("cgroup/work/memory.stat", "anon 5\ninactive_file " + std::to_string(kGib / 2) + "\n");
+  write("proc/self/cgroup", "0::/batch/job\n");
+  write("cgroup/batch/job/memory.max", "max\n");
+  write("cgroup/batch/memory.max", std::to_string(2 * kGib));
+  write("cgroup/batch/memory.current", std::to_string(kGib));
+  write("cgroup/batch/memory.stat", "anon 5\ninactive_file " + std::to_string(kGib / 2) + "\n");
   EXPECT_EQ(read().total, 2 * kGib);
   EXPECT_EQ(read().free, 3 * kGib / 2);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "bertft/memory/plan_report.h"
+#include "weights/bert_config.h"
 
 namespace bertft::memory {
 namespace {
@@ -12,13 +13,7 @@ constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
 
 StepShape base(bool bf16 = false, bool gradient_checkpointing = false) {
   StepShape shape;
-  shape.encoder.vocab_size = 30522;
-  shape.encoder.hidden_size = 768;
-  shape.encoder.num_hidden_layers = 12;
-  shape.encoder.num_attention_heads = 12;
-  shape.encoder.intermediate_size = 3072;
-  shape.encoder.max_position_embeddings = 512;
-  shape.encoder.type_vocab_size = 2;
+  shape.encoder = weights::bert_config(weights::kBertBase);
   shape.bf16 = bf16;
   shape.gradient_checkpointing = gradient_checkpointing;
   return shape;

@@ -7,29 +7,16 @@
 #include <string>
 
 #include "bertft/model/qa_model.h"
+#include "weights/bert_config.h"
 
 namespace bertft::model {
 
-/// A 2-layer BERT with random weights that live in memory. No tensor keeps a neutral value (a
-/// bias of 0, a LayerNorm weight of 1), so that exchanging or forgetting one shows.
+/// A BERT, of 2 layers unless told otherwise, with random weights that live in memory. No tensor keeps a neutral value
+/// (a bias of 0, a LayerNorm weight of 1), so that exchanging or forgetting one shows.
 class TinyBert {
  public:
-  TinyBert() {
-    config.model_type = "bert";
-    config.vocab_size = 50;
-    config.hidden_size = 32;
-    config.num_hidden_layers = 2;
-    config.num_attention_heads = 2;
-    config.intermediate_size = 64;
-    config.max_position_embeddings = 64;
-    config.type_vocab_size = 2;
-    config.pad_token_id = 0;
-    config.hidden_act = weights::EncoderConfig::Activation::kGelu;
-    config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.1;
-    config.layer_norm_eps = 1e-12;
-    config.initializer_range = 0.02;
-    fill(/*seed=*/1);
-  }
+  TinyBert() : TinyBert({.vocabulary = 50, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64}) {}
+  explicit TinyBert(const weights::BertSize& size) : config(weights::bert_config(size)) { fill(/*seed=*/1); }
 
   void fill(std::uint64_t seed) {
     at::manual_seed(seed);

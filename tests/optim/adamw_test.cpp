@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "bertft/util/error.h"
-#include "bertft/weights/model_directory.h"
+#include "weights/bert_config.h"
 
 namespace bertft::optim {
 namespace {
@@ -27,15 +27,8 @@ TEST(Decay, SparesBiasesAndNormsByName) {
 }
 
 TEST(Decay, OfBertBaseCoversExactlyTheMatrices) {
-  weights::EncoderConfig base{};
-  base.vocab_size = 30522;
-  base.hidden_size = 768;
-  base.num_hidden_layers = 12;
-  base.intermediate_size = 3072;
-  base.max_position_embeddings = 512;
-  base.type_vocab_size = 2;
   int decayed = 0, spared = 0;
-  for (const auto& [name, shape] : weights::expected_tensors(base)) {
+  for (const auto& [name, shape] : weights::expected_tensors(weights::bert_config(weights::kBertBase))) {
     EXPECT_EQ(is_decayed(name), shape.size() == 2) << name;
     ++(is_decayed(name) ? decayed : spared);
   }

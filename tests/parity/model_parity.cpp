@@ -102,11 +102,9 @@ double largest_zero_gradient(const model::QaModel& model, double norm) {
 void compare_training(Inputs in, const weights::SafetensorsFile& reference, std::int64_t num_features) {
   in.config.hidden_dropout_prob = in.config.attention_probs_dropout_prob = 0;
   model::QaModel model = in.make_model();
-  std::vector<optim::NamedTensor> parameters;
-  for (const auto& [name, value] : model.parameters()) parameters.push_back({name, value});
   optim::OptimOptions optim_options;
   optim_options.learning_rate = kLearningRate;
-  optim::AdamW optimizer(parameters, optim_options);
+  optim::AdamW optimizer(train::parameters_of(model), optim_options);
   const device::Device device;
   // Three sequences and more at a time, so that accumulation is compared as well.
   train::StepEngine engine({model, optimizer, device, in.features}, {.features = 3, .tokens = {}}, kSeed);

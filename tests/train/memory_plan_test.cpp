@@ -22,15 +22,12 @@ struct Case {
 };
 
 model::TinyBert bert_of(const Case& c) {
-  model::TinyBert bert;
-  bert.config.vocab_size = c.vocabulary;
-  bert.config.hidden_size = c.hidden;
-  bert.config.num_hidden_layers = c.layers;
-  bert.config.num_attention_heads = c.heads;
-  bert.config.intermediate_size = 4 * c.hidden;
-  bert.config.max_position_embeddings = 512;
-  bert.fill(/*seed=*/1);
-  return bert;
+  return model::TinyBert({.vocabulary = c.vocabulary,
+                          .hidden = c.hidden,
+                          .layers = c.layers,
+                          .heads = c.heads,
+                          .inner = 4 * c.hidden,
+                          .positions = 512});
 }
 
 // One window of exactly `length` tokens.
@@ -58,9 +55,7 @@ std::uint64_t measured_bytes(const Case& c) {
                                             .config_name = {},
                                             .tokenizer_name = {},
                                             .gradient_checkpointing = c.gradient_checkpointing});
-  std::vector<optim::NamedTensor> parameters;
-  for (const auto& [name, value] : model.parameters()) parameters.push_back({name, value});
-  optim::AdamW optimizer(std::move(parameters), {});
+  optim::AdamW optimizer(parameters_of(model), {});
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
   const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
   for (std::int64_t step = 0; step < 2; ++step) engine.run(windows, step, kLearningRate);

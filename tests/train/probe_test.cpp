@@ -19,11 +19,7 @@ constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
 
 class ProbeTest : public testing::Test {
  protected:
-  ProbeTest() {
-    bert_.config.max_position_embeddings = 64;
-    bert_.fill(/*seed=*/1);
-    weights_ = bert_.checkpoint();
-  }
+  ProbeTest() : weights_(bert_.checkpoint()) {}
   ~ProbeTest() override { CpuAllocator::instance().set_limit(CpuAllocator::kNoLimit); }
 
   // `room` bytes beyond what the fixture itself holds.

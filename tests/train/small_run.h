@@ -33,11 +33,9 @@ inline data::Features seven_windows() {
   return make_features(seven_questions(), data::WordTokenizer(), {}, data::Purpose::kTraining);
 }
 
+// WordTokenizer's ids are 1000 and a word's length.
 inline model::TinyBert bert_for_words() {
-  model::TinyBert bert;
-  bert.config.vocab_size = 1100;  // WordTokenizer's ids are 1000 and a word's length
-  bert.fill(/*seed=*/1);
-  return bert;
+  return model::TinyBert({.vocabulary = 1100, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64});
 }
 
 // A model with its optimizer at the beginning of a run.
@@ -75,12 +73,6 @@ class TrainedBert {
   const optim::AdamW& optimizer() const { return optimizer_; }
 
  private:
-  static std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
-    std::vector<optim::NamedTensor> result;
-    for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
-    return result;
-  }
-
   device::Device device_;
   model::QaModel model_;
   optim::AdamW optimizer_;

@@ -103,6 +103,11 @@ TEST(Nearest, DoesNotProposeAWordThatSharesNothing) {
   EXPECT_EQ(nearest("lr", {"fp"}), std::nullopt);
 }
 
+TEST(ToLowerAscii, LeavesEverythingButAToZ) {
+  EXPECT_EQ(to_lower_ascii("LayerNorm.BIAS 12 @[`{"), "layernorm.bias 12 @[`{");
+  EXPECT_EQ(to_lower_ascii("\u00c4\xff"), "\u00c4\xff");
+}
+
 TEST(MemoryText, IsInBinaryUnits) {
   EXPECT_EQ(memory_text(0), "0 MiB");
   EXPECT_EQ(memory_text(std::uint64_t{812} << 20), "812 MiB");

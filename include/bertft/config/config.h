@@ -90,7 +90,12 @@ std::vector<Override> environment_overrides();
 struct Difference {
   std::string key, was, is;
 };
+/// Differences that change a run's result: not of options that are free to change.
 std::vector<Difference> differences(Options was, Options is);
+
+/// Sets back to their defaults the options that stay with the training, where `file`, stored with
+/// a model, gave them.
+void leave_with_training(Resolved& resolved, const std::string& file);
 
 /// The resolved configuration as YAML: every key, its origin as a comment, paths absolute.
 /// Accepted back by resolve(), with equal options.

@@ -21,6 +21,10 @@ struct Budget {
   std::string source;        // "memory_limit 12GiB", "free memory"
 };
 
+/// What is kept free of so many bytes unless memory_reserve says otherwise: 3 % or 256 MiB,
+/// whichever is more.
+std::uint64_t default_reserve(std::uint64_t bytes);
+
 /// "12GiB", "1.5 GB", "900MiB", "50%" of `whole` -> bytes. `key` names the option in messages.
 /// throws ConfigError for anything else, for nothing, and for more than `whole`
 std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uint64_t whole);

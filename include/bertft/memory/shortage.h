@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "bertft/device/device.h"
 
@@ -20,6 +22,10 @@ struct Shortage {
 /// Every other exception passes through: a retry would not help.
 std::optional<Shortage> attempt(
     const device::Device& device, const std::function<void()>& work, const std::function<void()>& release = [] {});
+
+/// Ends the work when a micro-batch that cannot be cut does not fit; `place` says where that was.
+/// throws OutOfMemoryError
+[[noreturn]] void fail_one_feature(std::int64_t num_tokens, std::string_view place, const Shortage& shortage);
 
 /// Whether an exception means "out of memory": by its type first, by its text second.
 bool is_out_of_memory(const std::exception& error);

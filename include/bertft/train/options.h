@@ -45,29 +45,29 @@ struct TrainOptions {
 
 template <class Visitor>
 void visit(Visitor& v, TrainOptions& o) {
-  v.field("output_dir", o.output_dir, {.help = "run directory; must be new or empty unless resuming or overwriting", .is_path = true});
-  v.field("overwrite", o.overwrite, {.help = "use output_dir although it holds an earlier run; files of other names stay", .aliases = {"overwrite_output_dir"}});
-  v.field("resume_from_checkpoint", o.resume_from_checkpoint, {.help = "auto (newest good checkpoint of output_dir, else start afresh) or a checkpoint directory", .aliases = {"resume"}});
+  v.field("output_dir", o.output_dir, {.help = "run directory; must be new or empty unless resuming or overwriting", .is_path = true, .is_free_to_change = true});
+  v.field("overwrite", o.overwrite, {.help = "use output_dir although it holds an earlier run; files of other names stay", .aliases = {"overwrite_output_dir"}, .is_free_to_change = true});
+  v.field("resume_from_checkpoint", o.resume_from_checkpoint, {.help = "auto (newest good checkpoint of output_dir, else start afresh) or a checkpoint directory", .aliases = {"resume"}, .is_free_to_change = true});
   v.field("per_device_train_batch_size", o.per_device_train_batch_size, {.help = "features of a batch; times gradient_accumulation_steps is the effective batch", .unit = "features", .at_least = 1, .aliases = {"per_gpu_train_batch_size", "train_batch_size", "batch_size"}});
   v.field("gradient_accumulation_steps", o.gradient_accumulation_steps, {.help = "batches whose gradients make one step", .at_least = 1});
-  v.field("micro_batch_features", o.micro_batch_features, {.help = "cut the effective batch on the device by features; the result does not change", .unit = "features", .at_least = 1});
-  v.field("micro_batch_tokens", o.micro_batch_tokens, {.help = "cut the effective batch on the device by tokens; the result does not change", .unit = "tokens", .at_least = 1});
+  v.field("micro_batch_features", o.micro_batch_features, {.help = "cut the effective batch on the device by features; the result does not change", .unit = "features", .at_least = 1, .is_free_to_change = true});
+  v.field("micro_batch_tokens", o.micro_batch_tokens, {.help = "cut the effective batch on the device by tokens; the result does not change", .unit = "tokens", .at_least = 1, .is_free_to_change = true});
   v.field("num_train_epochs", o.num_train_epochs, {.help = "passes over the training data", .unit = "epochs", .above = 0});
   v.field("max_steps", o.max_steps, {.help = "optimizer steps in all; overrides num_train_epochs", .unit = "steps", .at_least = 1, .read_as_unset = -1});
   v.field("dataloader_drop_last", o.dataloader_drop_last, {.help = "leave out the last, shorter batch of an epoch"});
   v.field("seed", o.seed, {.help = "of the new head, dropout, and the order of the data", .at_least = 0});
   v.field("data_seed", o.data_seed, {.help = "of the order of the data alone; unset: seed", .at_least = 0});
-  v.field("logging_steps", o.logging_steps, {.help = "steps between log lines; below 1: share of all steps", .unit = "steps", .above = 0});
-  v.field("eval_strategy", o.eval_strategy, {.help = "when to evaluate while training", .aliases = {"evaluation_strategy"}});
-  v.field("eval_steps", o.eval_steps, {.help = "steps between evaluations; below 1: share of all steps; unset: logging_steps", .unit = "steps", .above = 0});
-  v.field("eval_on_start", o.eval_on_start, {.help = "evaluate once before the first step"});
-  v.field("save_strategy", o.save_strategy, {.help = "when to write checkpoints besides the last step, which is always saved"});
-  v.field("save_steps", o.save_steps, {.help = "steps between checkpoints; below 1: share of all steps", .unit = "steps", .above = 0});
-  v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1});
+  v.field("logging_steps", o.logging_steps, {.help = "steps between log lines; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
+  v.field("eval_strategy", o.eval_strategy, {.help = "when to evaluate while training", .aliases = {"evaluation_strategy"}, .is_free_to_change = true});
+  v.field("eval_steps", o.eval_steps, {.help = "steps between evaluations; below 1: share of all steps; unset: logging_steps", .unit = "steps", .above = 0, .is_free_to_change = true});
+  v.field("eval_on_start", o.eval_on_start, {.help = "evaluate once before the first step", .is_free_to_change = true});
+  v.field("save_strategy", o.save_strategy, {.help = "when to write checkpoints besides the last step, which is always saved", .is_free_to_change = true});
+  v.field("save_steps", o.save_steps, {.help = "steps between checkpoints; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
+  v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1, .is_free_to_change = true});
   v.field("load_best_model_at_end", o.load_best_model_at_end, {.help = "the final model is the best checkpoint's, not the last step's"});
   v.field("metric_for_best_model", o.metric_for_best_model, {.help = "f1, exact, best_f1, best_exact or loss, of the evaluation"});
   v.field("greater_is_better", o.greater_is_better, {.help = "unset: true, except for loss", .unset_name = "auto"});
-  v.field("early_stopping_patience", o.early_stopping_patience, {.help = "stop after so many evaluations without a better metric", .at_least = 1});
+  v.field("early_stopping_patience", o.early_stopping_patience, {.help = "stop after so many evaluations without a better metric", .at_least = 1, .is_free_to_change = true});
   v.field("early_stopping_threshold", o.early_stopping_threshold, {.help = "how much better counts as better", .at_least = 0});
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "bertft/data/batch.h"
 #include "bertft/data/features.h"
@@ -20,6 +21,9 @@ struct StepResult {
   std::int64_t num_features = 0, num_tokens = 0;
   bool applied = true;  // false: loss or gradients were not finite, nothing was changed
 };
+
+/// A model's parameters as the optimizer takes them.
+std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model);
 
 /// What the engine works on; the references must outlive it.
 struct StepParts {

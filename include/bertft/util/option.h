@@ -26,6 +26,8 @@ struct Option {
   std::optional<double> read_as_unset = {};    // Hugging Face's sentinel for "absent"
   bool is_path = false;                        // made absolute in the resolved configuration
   std::vector<std::string_view> aliases = {};  // old spellings with the same meaning
+  bool is_free_to_change = false;              // from one process of a run to the next: the result stays
+  bool stays_with_training = false;            // of its machine or data; not taken over with the model
 };
 
 /// One spelling of an enum option. An enum E that is used as an option has, beside it,

@@ -32,6 +32,9 @@ void append_utf8(std::string& out, char32_t code_point);
 std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates,
                                         std::size_t max_distance = 2);
 
+/// A to Z become a to z; other bytes stay, whatever the locale.
+std::string to_lower_ascii(std::string_view text);
+
 /// 1234567 -> "1,234,567".
 std::string with_thousands(std::int64_t n);
 
