@@ -140,8 +140,7 @@ void print_memory_plan(const config::Options& options, bool json) {
     constexpr memory::Capacity kAny{std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()};
     usable = memory::make_budget(options.memory, kAny).usable;
   }
-  const std::int64_t effective = options.train.per_device_train_batch_size * options.train.gradient_accumulation_steps;
-  const memory::PlanReport report = memory::make_plan_report(shape, effective, usable);
+  const memory::PlanReport report = memory::make_plan_report(shape, train::effective_batch(options.train), usable);
   std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
 }
 

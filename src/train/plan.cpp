@@ -1,9 +1,9 @@
 #include "bertft/train/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "bertft/data/order.h"
 #include "bertft/util/error.h"
@@ -11,11 +11,26 @@
 namespace bertft::train {
 namespace {
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// More than any run does, and far below where counters end.
+constexpr std::int64_t kMost = 1'000'000'000'000;
+
+std::int64_t total_steps(const TrainOptions& options, std::int64_t steps_per_epoch) {
+  const double steps = options.max_steps ? static_cast<double>(*options.max_steps)
+                                         : std::ceil(options.num_train_epochs * static_cast<double>(steps_per_epoch));
+  if (steps > static_cast<double>(kMost)) {
+    throw ConfigError(fmt::format("the run would have {:g} steps.\nLower {}.", steps,
+                                  options.max_steps ? "max_steps" : "num_train_epochs"));
+  }
+  return static_cast<std::int64_t>(steps);
+}
 
 // A number of steps, or below 1 a share of all steps, rounded up.
 std::int64_t resolved_steps(double steps, std::int64_t total) {
-  if (steps >= 1) return static_cast<std::int64_t>(steps);
+  if (steps >= 1) return static_cast<std::int64_t>(std::min(steps, static_cast<double>(kMost)));
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(static_cast<double>(total) * steps)));
 }
 
@@ -26,20 +41,30 @@ double Plan::epoch_after(std::int64_t step) const {
          static_cast<double>(step % steps_per_epoch) / static_cast<double>(steps_per_epoch);
 }
 
+std::int64_t effective_batch(const TrainOptions& options) {
+  if (options.per_device_train_batch_size > kMost / options.gradient_accumulation_steps) {
+    throw ConfigError(
+        fmt::format("per_device_train_batch_size {} times gradient_accumulation_steps {} is no batch that any data set "
+                    "fills.\nLower one of them.",
+                    options.per_device_train_batch_size, options.gradient_accumulation_steps));
+  }
+  return options.per_device_train_batch_size * options.gradient_accumulation_steps;
+}
+
 Plan make_plan(std::int64_t num_features, const TrainOptions& options) {
   const std::int64_t batch = options.per_device_train_batch_size;
   Plan plan;
   plan.num_features = num_features;
-  plan.effective_batch = batch * options.gradient_accumulation_steps;
+  plan.effective_batch = effective_batch(options);
   plan.used_features = options.dataloader_drop_last ? num_features / batch * batch : num_features;
   if (plan.used_features == 0) {
-    throw DataError(fmt::format("{} training features make no full batch of {}, and dataloader_drop_last drops the rest.\n"
-                                "Use a smaller batch or dataloader_drop_last: false.",
-                                num_features, batch));
+    throw DataError(
+        fmt::format("{} training features make no full batch of {}, and dataloader_drop_last drops the rest.\n"
+                    "Use a smaller batch or dataloader_drop_last: false.",
+                    num_features, batch));
   }
   plan.steps_per_epoch = ceil_div(plan.used_features, plan.effective_batch);
-  plan.total_steps = options.max_steps.value_or(static_cast<std::int64_t>(
-      std::ceil(options.num_train_epochs * static_cast<double>(plan.steps_per_epoch))));
+  plan.total_steps = total_steps(options, plan.steps_per_epoch);
   plan.logging_steps = resolved_steps(options.logging_steps, plan.total_steps);
   plan.save_steps = resolved_steps(options.save_steps, plan.total_steps);
   plan.eval_steps = resolved_steps(options.eval_steps.value_or(options.logging_steps), plan.total_steps);
@@ -49,7 +74,8 @@ Plan make_plan(std::int64_t num_features, const TrainOptions& options) {
 std::span<const std::uint32_t> DataOrder::windows(std::int64_t step) {
   const std::int64_t epoch = step / plan_.steps_per_epoch;
   if (epoch != epoch_) {
-    order_ = data::epoch_order(static_cast<std::uint32_t>(plan_.num_features), seed_, static_cast<std::uint64_t>(epoch));
+    order_ =
+        data::epoch_order(static_cast<std::uint32_t>(plan_.num_features), seed_, static_cast<std::uint64_t>(epoch));
     epoch_ = epoch;
   }
   const std::int64_t begin = step % plan_.steps_per_epoch * plan_.effective_batch;

@@ -154,5 +154,13 @@ class Dump(ConfigurationTest):
                              (32, "3e-05", "2", "384"))
 
 
+class Sizes(EndToEndTest):
+    def test_beyond_any_run_are_refused(self):
+        for flags in (("--per-device-train-batch-size", 2 ** 62, "--gradient-accumulation-steps", 4),
+                      ("--num-train-epochs", "1e300", "--max-steps", "null"), ("--max-steps", 2 ** 62)):
+            with self.subTest(flags):
+                self.assert_training_refused(self.training(*flags), 78, "Lower ")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -37,6 +37,19 @@ TEST(Plan, RefusesToDropEverything) {
   EXPECT_THROW(make_plan(7, o), DataError);
 }
 
+TEST(Plan, RefusesABatchOrALengthBeyondAnyRun) {
+  constexpr std::int64_t kHuge = std::int64_t{1} << 62;
+  EXPECT_THROW(make_plan(100, options(kHuge, 4, 1)), ConfigError);
+  TrainOptions endless = options(8, 1, 1);
+  endless.num_train_epochs = 1e300;
+  EXPECT_THROW(make_plan(100, endless), ConfigError);
+  endless.max_steps = kHuge;
+  EXPECT_THROW(make_plan(100, endless), ConfigError);
+  TrainOptions rare = options(8, 1, 1);
+  rare.logging_steps = 1e300;
+  EXPECT_GT(make_plan(100, rare).logging_steps, 0);
+}
+
 TEST(DataOrder, VisitsEachFeatureOnceAnEpochInAnotherOrderEachTime) {
   const Plan plan = make_plan(20, options(4, 2, 2));
   DataOrder order(plan, 42);

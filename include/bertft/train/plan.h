@@ -22,7 +22,11 @@ struct Plan {
   double epoch_after(std::int64_t step) const;
 };
 
-/// throws DataError when no full batch can be made (dataloader_drop_last and too few features)
+/// Features of a full step: per_device_train_batch_size x gradient_accumulation_steps.
+/// throws ConfigError when that is beyond any data set
+std::int64_t effective_batch(const TrainOptions& options);
+
+/// throws ConfigError for a batch or a number of steps beyond any run, DataError when no full batch can be made (dataloader_drop_last and too few features)
 Plan make_plan(std::int64_t num_features, const TrainOptions& options);
 
 /// The windows of each step: consecutive slices of each epoch's permutation, the last one
