@@ -19,6 +19,7 @@
 #include "bertft/util/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
+#include "cli/option_flags.h"
 #include "cli/version.h"
 
 namespace bertft::cli {
@@ -134,7 +135,7 @@ int run_command(std::vector<std::string> args) {
   set_footers(app);
   app.footer(kExamples + exit_code_help());
 
-  args = with_command(take_log_flags(std::move(args)));
+  args = join_switch_values(with_command(take_log_flags(std::move(args))));
   if (args.empty()) args = {"--help"};
   if (args == std::vector<std::string>{"--help", "all"}) {
     std::cout << config::help_for_options() << std::flush;

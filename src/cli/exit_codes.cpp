@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "bertft/memory/shortage.h"
+#include "bertft/train/signals.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
@@ -19,6 +20,9 @@ bool is(const std::exception& error) {
 }
 
 int code_of(const std::exception& error) {
+  if (const auto* interrupted = dynamic_cast<const train::Interrupted*>(&error)) {
+    return code_of_signal(interrupted->signal());
+  }
   if (is<UsageError>(error)) return kUsage;
   if (is<ConfigError>(error)) return kBadConfig;
   if (is<InputError>(error)) return kNoInput;

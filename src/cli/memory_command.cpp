@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
@@ -16,6 +17,7 @@
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/memory/plan_report.h"
 #include "bertft/train/probe.h"
+#include "bertft/train/signals.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
@@ -112,8 +114,11 @@ void probe_in_child(const train::ProbeTask& task) {
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", std::strerror(error)));
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (train::SignalGuard::received() != 0) kill(child, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+  train::SignalGuard::stop_if_received();
   const bool is_done = WIFEXITED(status) && (WEXITSTATUS(status) == kOk || WEXITSTATUS(status) == kOutOfMemory);
   if (!is_done) throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
@@ -26,8 +27,19 @@ CLI::Option* hidden(CLI::Option* option) {
   return option->group(kOptionGroup)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
-void add_flag(CLI::App& command, const std::string& key, bool is_boolean) {
-  if (is_boolean) {
+// The keys that are flags. --probe-memory is a command of its own: it probes and ends.
+std::vector<std::string> spelled_keys(const config::OptionInfo& option) {
+  std::vector<std::string> keys = option.aliases;
+  if (option.key != kProbeMemory) keys.insert(keys.begin(), option.key);
+  return keys;
+}
+
+bool is_switch(const config::OptionInfo& option, const std::string& key) {
+  return std::find(option.switches.begin(), option.switches.end(), key) != option.switches.end();
+}
+
+void add_flag(CLI::App& command, const std::string& key, bool takes_no_value) {
+  if (takes_no_value) {
     hidden(command.add_flag(spellings(key)));  // --bf16 means true; --bf16=false works too
   } else {
     hidden(command.add_option(spellings(key)))->allow_extra_args(false);
@@ -57,12 +69,26 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   for (const config::OptionInfo& option : config::list_options()) {
     if (std::find(groups.begin(), groups.end(), option.group) == groups.end()) continue;
-    if (option.key == kProbeMemory) continue;  // --probe-memory probes and ends; see train_command.cpp
-    add_flag(command, option.key, option.is_boolean);
-    for (const std::string& alias : option.aliases) add_flag(command, alias, option.is_boolean);
+    for (const std::string& key : spelled_keys(option)) add_flag(command, key, is_switch(option, key));
   }
   // Taken with or without a value, so that resolve() can say why they are not options here.
   for (const std::string& key : config::list_foreign_keys()) hidden(command.add_option(spellings(key)))->expected(0, 1);
+}
+
+std::vector<std::string> join_switch_values(const std::vector<std::string>& args) {
+  std::set<std::string> switches;
+  for (const config::OptionInfo& option : config::list_options()) {
+    for (const std::string& key : option.switches) switches.insert({"--" + key, config::flag_of(key)});
+  }
+  std::vector<std::string> joined;
+  for (const std::string& arg : args) {
+    if (!joined.empty() && switches.contains(joined.back()) && config::is_boolean_word(arg)) {
+      joined.back() += "=" + arg;
+    } else {
+      joined.push_back(arg);
+    }
+  }
+  return joined;
 }
 
 config::Sources sources_of(const CLI::App& command) {

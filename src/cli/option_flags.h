@@ -12,6 +12,9 @@ namespace bertft::cli {
 /// Gives a command --config, --set and a flag for every declared option of `groups`.
 void add_option_flags(CLI::App& command, const std::vector<std::string>& groups);
 
+/// run_qa's form `--bf16 False` as the `--bf16=False` that a flag without a value needs.
+std::vector<std::string> join_switch_values(const std::vector<std::string>& args);
+
 /// The sources of configuration that a parsed command names; on the command line the later
 /// of two values wins, whether it came by --set or by a flag.
 config::Sources sources_of(const CLI::App& command);

@@ -9,6 +9,7 @@
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/config/config.h"
 #include "bertft/report/observers.h"
+#include "bertft/train/signals.h"
 #include "bertft/train/trainer.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -65,13 +66,26 @@ void print(const Rows& rows) {
   for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
 }
 
+// Steps done again beside the checkpoints of their first time would leave two runs in one
+// directory, and the next `--resume auto` with the older one.
+void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& output_dir) {
+  const std::vector<checkpoint::Found> there = checkpoint::list_checkpoints(output_dir);
+  if (there.empty() || there.front().step <= from.step) return;
+  throw OutputError(
+      fmt::format("{} holds {}, later than {}.\n"
+                  "Move later checkpoints away, or choose another --output-dir DIR for the steps from {} on.",
+                  output_dir, fs::path(there.front().directory).filename().string(), from.directory, from.step));
+}
+
 // "auto" or a directory -> the checkpoint to go on from, verified; none: start afresh.
 std::optional<checkpoint::Found> find_resume(const train::TrainOptions& options) {
   if (!options.resume_from_checkpoint) return std::nullopt;
   if (*options.resume_from_checkpoint != "auto") {
     checkpoint::verify(*options.resume_from_checkpoint);
-    return checkpoint::Found{*options.resume_from_checkpoint,
-                             train::read_run_state(*options.resume_from_checkpoint).step};
+    const checkpoint::Found named{*options.resume_from_checkpoint,
+                                  train::read_run_state(*options.resume_from_checkpoint).step};
+    refuse_later_checkpoints(named, *options.output_dir);
+    return named;
   }
   std::vector<std::string> skipped;
   auto found = checkpoint::newest_good(*options.output_dir, skipped);
@@ -150,6 +164,7 @@ int train_all(Inputs in) {
     state.micro_batch_tokens = find_token_budget(in, weights);
   }
   model::QaModel model(in.files.config, weights, o.model, in.device, state.identity.seed);
+  train::SignalGuard::stop_if_received();
 
   const checkpoint::RunDirectory directory(*o.train.output_dir, existing_policy(o.train));
   log::set_file((fs::path(directory.path()) / "train.log").string());
@@ -207,6 +222,9 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   if (resolved.options.train.overwrite && resolved.options.train.resume_from_checkpoint) {
     log::warn("overwrite is not used: resuming goes on with the run that it would remove");
   }
+  // A scheduler's signal gets its answer while a run loads, too.
+  std::optional<train::SignalGuard> signals;
+  if (!flags.dry_run && !flags.probe_memory) signals.emplace();
   Inputs in = read_inputs(std::move(resolved));
   if (!flags.dry_run && !flags.probe_memory) return train_all(std::move(in));
   const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);

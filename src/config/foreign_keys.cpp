@@ -29,9 +29,9 @@ std::optional<std::string> translate_batch_wish(std::string_view text) {
 const std::vector<TranslatedKey>& translated_keys() {
   static const std::vector<TranslatedKey> keys = {
       {"warmup_ratio", "warmup_steps", "a number of at least 0 and below 1", translate_warmup_ratio},
-      {"auto_find_batch_size", "probe_memory", "true or false", translate_batch_wish},
-      {"use_cpu", "device", "true or false", translate_cpu_wish},
-      {"no_cuda", "device", "true or false", translate_cpu_wish},
+      {"auto_find_batch_size", "probe_memory", kTrueOrFalse, translate_batch_wish},
+      {"use_cpu", "device", kTrueOrFalse, translate_cpu_wish},
+      {"no_cuda", "device", kTrueOrFalse, translate_cpu_wish},
   };
   return keys;
 }

@@ -15,6 +15,7 @@ struct TranslatedKey {
   std::string_view expected;  // of the old key's value
   std::optional<std::string> (*translate)(std::string_view text);
 };
+constexpr std::string_view kTrueOrFalse = "true or false";
 const std::vector<TranslatedKey>& translated_keys();
 
 /// A key of run_qa.py or TrainingArguments that this program knows and does not have.

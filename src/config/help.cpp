@@ -28,7 +28,7 @@ std::string type_name(const Field& field) {
 }
 
 std::string placeholder(const OptionInfo& option) {
-  if (option.is_boolean) return "";
+  if (option.type == "boolean") return "";
   if (option.type == "integer") return " N";
   if (option.type == "number") return " X";
   return option.type == "path" ? " PATH" : option.type == "name" ? " NAME" : " TEXT";
@@ -82,13 +82,23 @@ std::vector<OptionInfo> list_options() {
                     .unset_name = std::string(field.is_optional ? option.unset_name : ""),
                     .help = std::string(option.help),
                     .aliases = {option.aliases.begin(), option.aliases.end()},
-                    .is_boolean = field.kind == Kind::kBool};
+                    .switches = {}};
+    if (field.kind == Kind::kBool) {
+      info.switches = info.aliases;
+      info.switches.push_back(info.key);
+    }
     for (const TranslatedKey& old : translated_keys()) {
-      if (old.replaced_by == field.key) info.aliases.emplace_back(old.key);
+      if (old.replaced_by != field.key) continue;
+      info.aliases.emplace_back(old.key);
+      if (old.expected == kTrueOrFalse) info.switches.emplace_back(old.key);
     }
     infos.push_back(std::move(info));
   }
   return infos;
+}
+
+bool is_boolean_word(std::string_view word) {
+  return read_bool(word).has_value();
 }
 
 std::vector<std::string> list_foreign_keys() {

@@ -10,6 +10,7 @@
 
 #include "bertft/memory/budget.h"
 #include "bertft/memory/planner.h"
+#include "bertft/train/signals.h"
 #include "bertft/train/step_engine.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -134,6 +135,7 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
                                        .predict = [&](std::int64_t n) { return memory::plan_step(shape, n).tensors(); },
                                        .attempt =
                                            [&](std::int64_t n) {
+                                             SignalGuard::stop_if_received();
                                              const memory::Trial trial = trials->run(n);
                                              tell(trial);
                                              return trial;

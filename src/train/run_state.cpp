@@ -48,6 +48,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"seed", state.identity.seed},
                     {"data_seed", state.identity.data_seed},
                     {"applied_steps", state.applied_steps},
+                    {"skipped_in_a_row", state.skipped_in_a_row},
                     {"steps_since_log", state.steps_since_log},
                     {"loss_since_log", state.loss_since_log},
                     {"loss_total", state.loss_total},
@@ -91,6 +92,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.identity.seed = static_cast<std::uint64_t>(required_integer(own, "seed", path));
   state.identity.data_seed = static_cast<std::uint64_t>(required_integer(own, "data_seed", path));
   state.applied_steps = integer_member(own, "applied_steps", path).value_or(state.step);
+  state.skipped_in_a_row = integer_member(own, "skipped_in_a_row", path).value_or(0);
   state.steps_since_log = required_integer(own, "steps_since_log", path);
   state.loss_since_log = number_member(own, "loss_since_log", path).value_or(0);
   state.loss_total = number_member(own, "loss_total", path).value_or(0);

@@ -1,10 +1,12 @@
 #include "bertft/train/signals.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstring>
 
 namespace bertft::train {
 namespace {
@@ -13,6 +15,7 @@ constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr int kExitInterrupted = 128 + SIGINT;
 
 std::atomic<int> g_received{0};  // handlers can reach nothing else
+int g_guards = 0;
 std::array<struct sigaction, kSignals.size()> g_previous;
 
 extern "C" void remember_signal(int signal) {
@@ -22,7 +25,12 @@ extern "C" void remember_signal(int signal) {
 
 }  // namespace
 
+Interrupted::Interrupted(int signal)
+    : Error(fmt::format("interrupted by SIG{} before training began; nothing was changed.", sigabbrev_np(signal))),
+      signal_(signal) {}
+
 SignalGuard::SignalGuard() {
+  if (g_guards++ > 0) return;
   g_received = 0;
   struct sigaction action{};
   action.sa_handler = remember_signal;
@@ -35,11 +43,16 @@ SignalGuard::SignalGuard() {
 }
 
 SignalGuard::~SignalGuard() {
+  if (--g_guards > 0) return;
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_previous[i], nullptr);
 }
 
 int SignalGuard::received() {
   return g_received;
+}
+
+void SignalGuard::stop_if_received() {
+  if (received() != 0) throw Interrupted(received());
 }
 
 }  // namespace bertft::train

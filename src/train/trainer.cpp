@@ -112,8 +112,7 @@ struct Trainer::Impl {
   checkpoint::Store store;
   std::int64_t warmup;
 
-  StepResult last;  // of the step just done
-  int skipped_in_a_row = 0;
+  StepResult last;               // of the step just done
   std::int64_t saved_step = -1;  // of the newest checkpoint of this process
   std::optional<eval::Answers> newest_answers;
   std::int64_t answers_step = -1;  // the step whose weights gave them
@@ -166,16 +165,16 @@ void Trainer::Impl::train_step() {
   last = engine.run(order.windows(state.step), state.step, rate);
   ++state.step;
   if (last.applied) {
-    skipped_in_a_row = 0;
+    state.skipped_in_a_row = 0;
     ++state.steps_since_log;
     state.loss_since_log += last.loss;
     state.loss_total += last.loss;
     ++state.applied_steps;
-  } else if (skipped_in_a_row++ >= kMaxSkippedInARow) {
+  } else if (state.skipped_in_a_row++ >= kMaxSkippedInARow) {
     throw DivergedError(
         fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n"
                     "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
-                    skipped_in_a_row, state.step));
+                    state.skipped_in_a_row, state.step));
   } else {
     emit(
         report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});

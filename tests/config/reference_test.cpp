@@ -45,7 +45,8 @@ TEST(Reference, AnOptionTellsAllThatWasDeclared) {
   EXPECT_EQ(option("bf16").default_value, "auto");
   EXPECT_EQ(option("bf16").unset_name, "auto");
   EXPECT_EQ(option("tf32").unset_name, "");
-  EXPECT_TRUE(option("bf16").is_boolean);
+  EXPECT_EQ(option("bf16").switches, std::vector<std::string>{"bf16"});
+  EXPECT_EQ(option("device").switches, (std::vector<std::string>{"use_cpu", "no_cuda"}));
   EXPECT_EQ(option("train_file").type, "path");
   EXPECT_EQ(option("train_file").default_value, "null");
 }

@@ -47,6 +47,31 @@ class Help(EndToEndTest):
         self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d.*\ncompiler GCC .*\nLibTorch 2\.")
 
 
+class Flags(EndToEndTest):
+    """As run_qa.py's users write them."""
+
+    def dumped(self, *flags):
+        result = self.run_program(*flags, "--dump-config")
+        self.assertEqual(result.code, 0, result)
+        return result.out
+
+    def test_of_truth_values_take_them_with_or_without_an_equals_sign(self):
+        for value in ("False", "false", "0", "no"):
+            self.assertRegex(self.dumped("--bf16", value), r"(?m)^bf16: false +# --bf16$")
+            self.assertRegex(self.dumped(f"--bf16={value}"), r"(?m)^bf16: false +# --bf16$")
+        self.assertRegex(self.dumped("--version_2_with_negative", "True"), r"(?m)^version_2_with_negative: true ")
+        self.assertRegex(self.dumped("--bf16", "--gradient-checkpointing", "yes"), r"(?m)^bf16: true ")
+
+    def test_of_truth_values_leave_other_arguments_alone(self):
+        self.assert_refused(self.run_program("eval", "--bf16", "nowhere", "--data", self.dev_file), 66, "nowhere")
+
+    def test_whose_place_another_option_has_taken_need_no_value_either(self):
+        for flag in ("--no_cuda", "--use_cpu", "--use-cpu"):
+            self.assertRegex(self.dumped(flag), r"(?m)^device: cpu ")
+        self.assertRegex(self.dumped("--use_cpu", "False"), r"(?m)^device: auto ")
+        self.assertRegex(self.dumped("--auto_find_batch_size"), r"(?m)^probe_memory: auto ")
+
+
 class Mistakes(EndToEndTest):
     def refused(self, args, *texts, code=2):
         self.assert_training_refused(args, code, *texts)

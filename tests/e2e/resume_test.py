@@ -1,6 +1,7 @@
 """A run that was stopped goes on to the same bits; one that cannot says why."""
 
 import json
+import os
 import shutil
 import signal
 
@@ -121,11 +122,18 @@ class Signals(ResumeTest):
             self.assertEqual(harness.wait(process).code, 0)
         self.assert_same_run(self.cwd / "run")
 
-    def test_before_training_leave_nothing(self):
-        with self.started(*self.training(*self.long)) as process:
-            process.send_signal(signal.SIGTERM)
-            self.assertIn(harness.wait(process).code, (-signal.SIGTERM, 143))
-        self.assertNotIn("model.safetensors", names(self.cwd / "run") if (self.cwd / "run").exists() else [])
+    def test_while_the_inputs_load_leave_nothing(self):
+        vocabulary = self.copied_model() / "vocab.txt"
+        content = vocabulary.read_bytes()
+        vocabulary.unlink()
+        os.mkfifo(vocabulary)
+        for number, code in ((signal.SIGUSR1, 75), (signal.SIGHUP, 143), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            with self.subTest(number.name), self.started(*self.training(*self.long, model="model")) as process:
+                with vocabulary.open("wb") as writer:  # opens once the program reads
+                    process.send_signal(number)
+                    writer.write(content)
+                self.assert_refused(harness.wait(process), code, f"interrupted by {number.name} before training began")
+                self.assertEqual(names(self.cwd), ["model"])
 
 
 class StoppedRun(ResumeTest):
@@ -218,7 +226,15 @@ class StoppedRun(ResumeTest):
         self.refused("--resume", self.model, texts=["has no manifest.json"])
 
     def test_can_go_on_from_a_named_checkpoint(self):
-        oldest = list(checkpoints(self.cwd / "run").values())[0]
+        self.trained(*self.long, "--resume", self.newest)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+    def test_goes_on_from_an_older_checkpoint_only_where_no_later_one_stands(self):
+        oldest, *later = checkpoints(self.cwd / "run").values()
+        self.refused("--resume", oldest, code=73,
+                     texts=[f"holds {self.newest.name}, later than {oldest}", "Move later checkpoints away"])
+        for checkpoint in later:
+            checkpoint.rename(self.cwd / checkpoint.name)
         self.trained(*self.long, "--resume", oldest)
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
 
@@ -251,6 +267,28 @@ class StoppedRun(ResumeTest):
             file.write('{"kind":"log","step":23,"loss":1.0}\n{"kind":"log","st')
         self.go_on()
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+
+class SkippedSteps(EndToEndTest):
+    # The first step throws the weights so far that all others overflow and are not applied.
+    FLAGS = ("--learning-rate", "1e30", "--save-steps", 1)
+
+    def test_are_part_of_what_a_run_goes_on_with(self):
+        flags = (*self.FLAGS, "--max-steps", 3)
+        self.trained(*flags, output="whole")
+        shutil.copytree(self.cwd / "whole", self.cwd / "run", ignore=shutil.ignore_patterns("checkpoint-3", "train_results.json"))
+        self.trained(*flags, "--resume", "auto")
+        for name in ("model.safetensors", "optimizer.safetensors", "trainer_state.json"):
+            ours, expected = ((self.cwd / run / "checkpoint-3" / name).read_bytes() for run in ("run", "whole"))
+            self.assertEqual(ours, expected.replace(b"/whole/", b"/run/"), name)
+
+    def test_in_a_row_are_counted_across_a_stop(self):
+        flags = (*self.FLAGS, "--max-steps", 9)
+        for more in ((), ("--resume", "auto")):
+            result = self.run_program(*self.training(*flags, *more))
+            self.assertEqual(result.code, 1, result)
+            self.assertIn("not finite in 3 steps in a row, up to step 4", result.err)
+            self.assertEqual(list(checkpoints(self.cwd / "run")), [2, 3])
 
 
 class OtherRuns(ResumeTest):

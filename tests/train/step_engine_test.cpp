@@ -72,5 +72,22 @@ TEST(StepEngine, ChangesNothingWhenTheLossIsNotFinite) {
   EXPECT_TRUE(at::allclose(run.state(), before, 0, 0, /*equal_nan=*/true));
 }
 
+TEST(StepEngine, GoesOnAfterAStepThatWasNotAppliedAsIfItHadNotBeen) {
+  const data::Features features = seven_windows();
+  TrainedBert run, expected;
+  run.step(features, {}, 0);
+  expected.step(features, {}, 0);
+
+  const at::Tensor bias = run.model().parameters().back().value.detach();
+  const at::Tensor kept = bias.clone();
+  bias.fill_(std::numeric_limits<float>::infinity());
+  ASSERT_FALSE(run.step(features, {}, 1).applied);
+  bias.copy_(kept);
+
+  run.step(features, {}, 2);
+  expected.step(features, {}, 2);
+  EXPECT_TRUE(at::equal(run.state(), expected.state()));
+}
+
 }  // namespace
 }  // namespace bertft::train

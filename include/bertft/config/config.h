@@ -110,9 +110,12 @@ struct OptionInfo {
   std::string unset_name;  // "null" or "auto" where the option may be absent; else empty
   std::string help;
   std::vector<std::string> aliases;  // old keys too whose value is translated: warmup_ratio
-  bool is_boolean = false;
+  std::vector<std::string> switches;  // of key and aliases, those that mean true when given alone
 };
 std::vector<OptionInfo> list_options();
+
+/// Whether a switch takes `word` as its value, rightly written or not: "false", "Yes", "1".
+bool is_boolean_word(std::string_view word);
 
 /// Keys of run_qa.py and TrainingArguments that are understood but not options here: given in
 /// an Override they are answered with the reason, so the command line takes them as hidden flags.

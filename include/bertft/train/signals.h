@@ -1,9 +1,22 @@
 #pragma once
 
+#include "bertft/util/error.h"
+
 namespace bertft::train {
 
+/// A signal ended the work before there was anything to keep.
+class Interrupted : public Error {
+ public:
+  explicit Interrupted(int signal);
+  int signal() const { return signal_; }
+
+ private:
+  int signal_;
+};
+
 /// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into a request to stop after the current step,
-/// for as long as it lives. A second SIGINT ends the process at once with 130.
+/// for as long as it lives. A second SIGINT ends the process at once with 130. One inside another
+/// changes nothing.
 class SignalGuard {
  public:
   SignalGuard();
@@ -13,6 +26,9 @@ class SignalGuard {
 
   /// The first signal received, or 0.
   static int received();
+
+  /// For the time before the first step. throws Interrupted once a signal was received
+  static void stop_if_received();
 };
 
 }  // namespace bertft::train
