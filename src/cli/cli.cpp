@@ -1,6 +1,7 @@
 #include "bertft/cli/cli.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -88,7 +89,7 @@ std::pair<const CLI::App*, std::string> innermost(const CLI::App& app) {
 std::string describe_unexpected(const CLI::App& command, std::vector<std::string> unexpected) {
   std::reverse(unexpected.begin(), unexpected.end());  // CLI11 keeps them last first
   const auto flag = std::find_if(unexpected.begin(), unexpected.end(),
-                                 [](const std::string& argument) { return argument.starts_with("--"); });
+                                 [](const std::string& argument) { return argument.starts_with("-"); });
   if (flag == unexpected.end()) return fmt::format("unexpected argument '{}'.", printable(unexpected.front()));
   std::vector<std::string> flags;
   for (const CLI::Option* option : command.get_options()) {
@@ -99,10 +100,27 @@ std::string describe_unexpected(const CLI::App& command, std::vector<std::string
                      meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
 }
 
+// "unknown command 'data chek'; did you mean 'check'? Commands: check, features."
+std::string describe_missing_command(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* inner : command.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(inner->get_name());
+  }
+  const std::vector<std::string> rest = command.remaining();
+  const std::string typed = command.get_name() + (rest.empty() ? "" : " " + rest.front());
+  const auto meant = rest.empty() ? std::nullopt : nearest(rest.front(), {names.begin(), names.end()});
+  return fmt::format("{} '{}'{} Commands: {}.", rest.empty() ? "a command is missing after" : "unknown command",
+                     printable(typed), meant ? fmt::format("; did you mean '{}'?", *meant) : ".",
+                     fmt::join(names, ", "));
+}
+
 int parse_error(const CLI::App& app, const CLI::ParseError& error) {
   const auto [command, name] = innermost(app);
   const bool has_extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  std::string fact = has_extras ? describe_unexpected(*command, app.remaining(true)) : error.what();
+  const bool lacks_command = !command->get_subcommands([](const CLI::App*) { return true; }).empty();
+  std::string fact = lacks_command ? describe_missing_command(*command)
+                     : has_extras  ? describe_unexpected(*command, app.remaining(true))
+                                   : error.what();
   if (fact.starts_with(":")) fact = "a flag at the end has no value.";  // CLI11 does not name hidden options
   log::error(fmt::format("error: {}\nSee {} --help.", fact, name));
   return kUsage;

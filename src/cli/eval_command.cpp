@@ -90,17 +90,25 @@ int evaluate(const CLI::App& command, const EvalFlags& flags) {
 void add_eval_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("eval", "score a trained model, or a predictions file");
   auto flags = std::make_shared<EvalFlags>();
-  command->add_option("run_dir", flags->model, "run directory, checkpoint or Hugging Face QA model")
-      ->type_name("RUN_DIR");
+  CLI::Option* model =
+      command->add_option("run_dir", flags->model, "run directory, checkpoint or Hugging Face QA model")
+          ->type_name("RUN_DIR");
   command->add_option("--data", flags->data, "SQuAD file with gold answers")->type_name("FILE")->required();
   command->add_flag("--json", flags->json, "one JSON object with the official keys on stdout");
-  command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")
-      ->type_name("DIR");
-  command->add_option("--predictions", flags->predictions, "score this file instead of a model")->type_name("FILE");
-  command->add_option("--null-odds", flags->null_odds, "null odds, for the best thresholds")->type_name("FILE");
+  CLI::Option* save =
+      command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")
+          ->type_name("DIR");
+  CLI::Option* scored = command->add_option("--predictions", flags->predictions, "score this file instead of a model")
+                            ->type_name("FILE")
+                            ->excludes(model)
+                            ->excludes(save);
+  CLI::Option* odds = command->add_option("--null-odds", flags->null_odds, "null odds, for the best thresholds")
+                          ->type_name("FILE")
+                          ->needs(scored);
   command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer")
-      ->capture_default_str();
-  command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out");
+      ->capture_default_str()
+      ->needs(odds);
+  command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out")->needs(scored);
   add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});
   command->callback([command, flags, &exit_code] { exit_code = evaluate(*command, *flags); });
 }

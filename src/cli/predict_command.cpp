@@ -78,9 +78,6 @@ void print_answer(const eval::Prediction& prediction, bool json) {
 
 int predict(const CLI::App& command, const PredictFlags& flags) {
   const bool one = !flags.question.empty() || !flags.context_file.empty();
-  if (one && (flags.question.empty() || flags.context_file.empty())) {
-    throw UsageError("--question and --context-file belong together.");
-  }
   TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
   const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
@@ -111,13 +108,19 @@ void add_predict_command(CLI::App& app, int& exit_code) {
   command->add_option("run_dir", flags->model, "run directory, checkpoint or Hugging Face QA model")
       ->type_name("RUN_DIR")
       ->required();
-  command->add_option("--question", flags->question, "the question")->type_name("TEXT");
-  command->add_option("--context-file", flags->context_file, "text file that holds the answer")->type_name("FILE");
-  command->add_option("--data", flags->data, "SQuAD file; answers go to predictions.json")->type_name("FILE");
+  CLI::Option* question = command->add_option("--question", flags->question, "the question")->type_name("TEXT");
+  CLI::Option* context =
+      command->add_option("--context-file", flags->context_file, "text file that holds the answer")->type_name("FILE");
+  question->needs(context);
+  context->needs(question);
+  command->add_option("--data", flags->data, "SQuAD file; answers go to predictions.json")
+      ->type_name("FILE")
+      ->excludes(question);
   command->add_option("--save-to", flags->save_to, "directory of predictions.json")
       ->capture_default_str()
-      ->type_name("DIR");
-  command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON");
+      ->type_name("DIR")
+      ->excludes(question);
+  command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON")->needs(question);
   add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});
   command->callback([command, flags, &exit_code] { exit_code = predict(*command, *flags); });
 }

@@ -115,11 +115,19 @@ class ConfigReader {
 
 void check_directory(const std::string& directory) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(directory, ignored)) return;
-  throw InputError(fmt::format(
-      "{}: {}; a model directory with config.json and model.safetensors is expected\n"
-      "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
-      printable(directory), std::filesystem::exists(directory, ignored) ? "not a directory" : "no such directory"));
+  const char* fault = nullptr;
+  if (!std::filesystem::exists(directory, ignored)) {
+    fault = "no such directory";
+  } else if (!std::filesystem::is_directory(directory, ignored)) {
+    fault = "not a directory";
+  } else if (!std::filesystem::exists(std::filesystem::path(directory) / "config.json", ignored)) {
+    fault = "it has no config.json";
+  }
+  if (fault == nullptr) return;
+  throw InputError(
+      fmt::format("{}: {}; a model directory with config.json and model.safetensors is expected\n"
+                  "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
+                  printable(directory), fault));
 }
 
 // The number of outputs that transformers would give a head of this config; none when the

@@ -90,11 +90,16 @@ class Mistakes(EndToEndTest):
     def test_a_flag_like_no_other_is_named(self):
         self.refused(["--no-such-flag"], "unknown flag '--no-such-flag'.")
 
+        self.refused(["-output-dir", "x"], "unknown flag '-output-dir'; did you mean '--output-dir'?")
+
+    def test_an_unknown_command_of_a_command_is_answered_with_the_nearest(self):
+        self.refused(["data", "chek", "x.json"], "unknown command 'data chek'; did you mean 'check'? Commands: check, features.")
+
     def test_an_argument_too_many_is_named(self):
         self.refused(["train", "config.yaml"], "unexpected argument 'config.yaml'")
 
     def test_missing_values_and_arguments(self):
-        for args, text in ((["--config"], "--config"), (["--set"], "--set"), (["data"], "subcommand"),
+        for args, text in ((["--config"], "--config"), (["--set"], "--set"), (["data"], "a command is missing after 'data'"),
                            (["data", "check"], "file is required"), (["data", "features", "x.json"], "--model is required"),
                            (["--learning-rate"], "has no value"), (["--output-dir", "--dry-run"], "--output-dir needs a value"),
                            (["eval", "run"], "--data is required"), (["predict"], "run_dir is required")):

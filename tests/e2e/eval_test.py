@@ -133,9 +133,15 @@ class Predictions(EvalTest):
         self.refused(66, "none.json", args=["--predictions", "none.json"])
 
     def test_come_instead_of_a_model(self):
-        for args in ([], [self.run_directory, "--predictions", "p.json"]):
+        self.refused(2, "either RUN_DIR or --predictions", args=[])
+        for args in ([self.run_directory, "--predictions", "p.json"], ["--predictions", "p.json", "--save-predictions", "d"]):
             with self.subTest(args):
-                self.refused(2, "either RUN_DIR or --predictions", args=args)
+                self.refused(2, "excludes --predictions", args=args)
+
+    def test_have_flags_that_a_model_has_not(self):
+        for flags in (["--allow-missing"], ["--null-odds", "odds.json"]):
+            with self.subTest(flags):
+                self.refused(2, "requires --predictions", args=[self.run_directory, *flags])
 
     def test_cannot_be_saved_below_a_file(self):
         self.written("file", "mine")

@@ -54,9 +54,15 @@ class OneQuestion(PredictTest):
 
     def test_needs_its_text(self):
         base = ["predict", self.run_directory, "--question", "Who?"]
-        self.assert_refused(self.run_program(*base), 2, "--question and --context-file belong together")
+        self.assert_refused(self.run_program(*base), 2, "--question requires --context-file")
         self.assert_refused(self.run_program(*base, "--context-file", "none.txt"), 66, "none.txt")
         self.assert_refused(self.run_program("predict", self.run_directory), 2, "--question with --context-file, or --data FILE")
+
+
+    def test_is_not_asked_beside_a_file(self):
+        for flags in (["--data", self.dev_file], ["--save-to", "out"]):
+            result = self.run_program("predict", self.run_directory, "--question", "Who?", "--context-file", "t.txt", *flags)
+            self.assert_refused(result, 2, "excludes")
 
 
 class File(PredictTest):
