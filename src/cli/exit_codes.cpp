@@ -47,8 +47,7 @@ Failure describe(const std::exception& error) {
     message = fmt::format("{}: {}", printable(file_error->path1().string()), file_error->code().message());
   }
   if (code == kOutOfMemory && !is<OutOfMemoryError>(error)) {
-    message = fmt::format("out of memory: {}.\nNothing could be made smaller: give it more memory, or a smaller model.",
-                          message);
+    message = fmt::format("out of memory: {}.", message);
   } else if (code == kInternal) {
     message = fmt::format(
         "internal error: {}\nThis is a bug of bert-finetune; please report it with the command and `bert-finetune "

@@ -1,5 +1,6 @@
 #include "cli/inputs.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include "bertft/optim/schedule.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "cli/out_of_memory.h"
 
 namespace bertft::cli {
 namespace {
@@ -49,7 +51,17 @@ Inputs read_inputs(config::Resolved resolved) {
   }
   in.plan = train::make_plan(static_cast<std::int64_t>(in.train_features.windows.size()), options.train);
   in.budget = limit_memory(options.memory, in.device);
+  take_expected_savers(in);
   return in;
+}
+
+memory::StepShape step_shape(const Inputs& in) {
+  return {.encoder = in.files.config,
+          .length = in.options().data.max_seq_length,
+          .bf16 = in.device.bf16,
+          .gradient_checkpointing = in.options().model.gradient_checkpointing,
+          .is_cuda = in.device.is_cuda(),
+          .num_threads = at::get_num_threads()};
 }
 
 Rows describe(const Inputs& in, const std::string& weights_line) {
@@ -66,7 +78,13 @@ Rows describe(const Inputs& in, const std::string& weights_line) {
                                 with_thousands(in.plan.total_steps), in.plan.effective_batch, o.optim.learning_rate,
                                 optim::warmup_step_count(o.optim.warmup_steps, in.plan.total_steps), o.train.seed));
   rows.emplace_back("device", in.device.description);
-  rows.emplace_back("memory", fmt::format("{} for tensors ({})", memory_text(in.budget.limit), in.budget.source));
+  const std::int64_t micro_batch =
+      std::min(in.plan.effective_batch, o.train.micro_batch_features.value_or(in.plan.effective_batch));
+  rows.emplace_back(
+      "memory",
+      fmt::format("{} for tensors ({}); {} at once take{} about {} at most", memory_text(in.budget.limit),
+                  in.budget.source, micro_batch == 1 ? "1 feature" : fmt::format("{} features", micro_batch),
+                  micro_batch == 1 ? "s" : "", memory_text(memory::plan_step(step_shape(in), micro_batch).tensors())));
   rows.emplace_back("output", *o.train.output_dir);
   return rows;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "bertft/memory/planner.h"
 #include "bertft/train/plan.h"
 #include "cli/workspace.h"
 
@@ -29,6 +30,9 @@ struct Inputs {
 /// Reads and checks what the options name, and limits the memory of the device.
 /// throws what its parts throw
 Inputs read_inputs(config::Resolved resolved);
+
+/// A training step of this run at the longest sequences there can be.
+memory::StepShape step_shape(const Inputs& in);
 
 /// "name  text" lines for people.
 using Rows = std::vector<std::pair<std::string, std::string>>;

@@ -23,6 +23,8 @@
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "cli/exit_codes.h"
+#include "cli/out_of_memory.h"
+#include "cli/own_command.h"
 #include "cli/version.h"
 
 namespace bertft::cli {
@@ -72,10 +74,15 @@ std::string use_line(const Inputs& in, std::int64_t num_features) {
 }
 
 std::string nothing_fits(const Inputs& in) {
-  return fmt::format(
-      "not even one feature of {} tokens fits into {} ({}).\n"
-      "See --plan-memory; gradient_checkpointing: true, bf16: true or a lower max_seq_length take less.",
-      in.options().data.max_seq_length, memory_text(in.budget.usable), in.budget.source);
+  return fmt::format("not even one feature of {} tokens fits in memory.", in.options().data.max_seq_length);
+}
+
+// What `find` finds, with as many savers as it takes and as may be taken.
+std::int64_t with_savers(Inputs& in, const std::function<std::int64_t()>& find) {
+  std::int64_t found = find();
+  while (found == 0 && take_saver(in, "not even one feature fitted")) found = find();
+  if (found == 0) throw OutOfMemoryError(nothing_fits(in));
+  return found;
 }
 
 memory::SearchResult probe_here(const Inputs& in, const train::ProbeTask& task,
@@ -87,22 +94,14 @@ memory::SearchResult probe_here(const Inputs& in, const train::ProbeTask& task,
   return result;
 }
 
-std::vector<std::string> own_arguments() {
-  const std::string line = read_file("/proc/self/cmdline");  // each ends with a NUL
-  std::vector<std::string> arguments;
-  for (std::size_t begin = 0; begin < line.size();) {
-    const std::size_t end = line.find('\0', begin);
-    arguments.push_back(line.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return arguments;
-}
-
 // This program once more, as `--probe-memory`; its results go to stderr. A process that has run
 // out of a GPU's memory has left marks on it: the training starts in a clean one.
 void probe_in_child(const train::ProbeTask& task) {
   std::vector<std::string> arguments = own_arguments();
-  arguments.insert(arguments.end(), {"--probe-memory", "--probe-up-to", std::to_string(task.at_most)});
+  arguments.insert(arguments.end(),
+                   {"--probe-memory", "--probe-up-to", std::to_string(task.at_most), "--set", "memory_savers=off",
+                    "--set", fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing), "--set",
+                    fmt::format("bf16={}", task.device.bf16)});
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -121,6 +120,29 @@ void probe_in_child(const train::ProbeTask& task) {
   train::SignalGuard::stop_if_received();
   const bool is_done = WIFEXITED(status) && (WEXITSTATUS(status) == kOk || WEXITSTATUS(status) == kOutOfMemory);
   if (!is_done) throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
+}
+
+// The micro-batch that fits, in features; 0: none does.
+std::int64_t find_micro_batch(const Inputs& in, const weights::Checkpoint& weights) {
+  const train::ProbeTask task = task_of(in, weights, in.plan.effective_batch);
+  const Json key = key_of(in, task);
+  std::optional<std::int64_t> found = train::reusable_probe(probe_file(in), task, key);
+  if (found) {
+    log::info(fmt::format("probe     {} still holds", probe_file(in)));
+  } else {
+    const auto where = in.options().memory.probe_process;
+    const bool in_child =
+        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && in.device.is_cuda());
+    if (in_child) {
+      probe_in_child(task);
+      found = train::reusable_probe(probe_file(in), task, key);
+      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(in)));
+    } else {
+      const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
+      found = probe_here(in, task, [](const std::string& line) { log::info("probe     " + line); }).num_features;
+    }
+  }
+  return *found;
 }
 
 }  // namespace
@@ -145,46 +167,27 @@ void print_memory_plan(const config::Options& options, bool json) {
     constexpr memory::Capacity kAny{std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()};
     usable = memory::make_budget(options.memory, kAny).usable;
   }
-  const memory::PlanReport report = memory::make_plan_report(shape, train::effective_batch(options.train), usable);
+  const memory::PlanReport report = memory::make_plan_report(
+      shape, {train::effective_batch(options.train), options.eval.per_device_eval_batch_size}, usable);
   std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
 }
 
-int probe_memory(const Inputs& in, const weights::Checkpoint& weights) {
+void probe_memory(Inputs& in, const weights::Checkpoint& weights) {
   const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
-  const train::ProbeTask task = task_of(in, weights, static_cast<std::int64_t>(in.train_features.windows.size()));
-  const memory::SearchResult result =
-      probe_here(in, task, [](const std::string& line) { std::cout << line << std::endl; });
-  if (result.num_features == 0) {
-    log::error("error: " + nothing_fits(in));
-    return kOutOfMemory;
-  }
-  std::cout << "use: " << use_line(in, result.num_features) << "\nkept in " << probe_file(in) << std::endl;
-  return kOk;
+  const auto size_of_data = static_cast<std::int64_t>(in.train_features.windows.size());
+  const std::int64_t found = with_savers(in, [&] {
+    return probe_here(in, task_of(in, weights, size_of_data),
+                      [](const std::string& line) { std::cout << line << std::endl; })
+        .num_features;
+  });
+  std::cout << "use: " << use_line(in, found) << "\nkept in " << probe_file(in) << std::endl;
 }
 
-std::optional<std::int64_t> find_token_budget(const Inputs& in, const weights::Checkpoint& weights) {
-  const train::ProbeTask task = task_of(in, weights, in.plan.effective_batch);
-  const Json key = key_of(in, task);
-  std::optional<std::int64_t> found = train::reusable_probe(probe_file(in), task, key);
-  if (found) {
-    log::info(fmt::format("probe     {} still holds", probe_file(in)));
-  } else {
-    const auto where = in.options().memory.probe_process;
-    const bool in_child =
-        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && in.device.is_cuda());
-    if (in_child) {
-      probe_in_child(task);
-      found = train::reusable_probe(probe_file(in), task, key);
-      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(in)));
-    } else {
-      const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
-      found = probe_here(in, task, [](const std::string& line) { log::info("probe     " + line); }).num_features;
-    }
-  }
-  if (*found == 0) throw OutOfMemoryError(nothing_fits(in));
-  log::info("probe     " + use_line(in, *found));
-  if (*found >= in.plan.effective_batch) return std::nullopt;
-  return *found * task.length;
+std::optional<std::int64_t> find_token_budget(Inputs& in, const weights::Checkpoint& weights) {
+  const std::int64_t found = with_savers(in, [&] { return find_micro_batch(in, weights); });
+  log::info("probe     " + use_line(in, found));
+  if (found >= in.plan.effective_batch) return std::nullopt;
+  return found * in.options().data.max_seq_length;
 }
 
 }  // namespace bertft::cli

@@ -12,12 +12,13 @@ namespace bertft::cli {
 void print_memory_plan(const config::Options& options, bool json);
 
 /// `--probe-memory`: tries sizes on the device, prints what became of them on stdout, and writes
-/// probe.json into output_dir. returns the exit code: 71 when not even one feature fits
-int probe_memory(const Inputs& in, const weights::Checkpoint& weights);
+/// probe.json into output_dir. throws OutOfMemoryError when not even one feature fits
+void probe_memory(Inputs& in, const weights::Checkpoint& weights);
 
 /// `probe_memory: auto`: the token budget of a micro-batch for this run, from a probe.json that
-/// still holds or a new probe; none when the whole effective batch fits.
+/// still holds or a new probe; none when the whole effective batch fits. Takes savers where
+/// memory_savers allows.
 /// throws OutOfMemoryError when not even one feature fits
-std::optional<std::int64_t> find_token_budget(const Inputs& in, const weights::Checkpoint& weights);
+std::optional<std::int64_t> find_token_budget(Inputs& in, const weights::Checkpoint& weights);
 
 }  // namespace bertft::cli

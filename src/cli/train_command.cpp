@@ -20,6 +20,7 @@
 #include "cli/inputs.h"
 #include "cli/memory_command.h"
 #include "cli/option_flags.h"
+#include "cli/out_of_memory.h"
 #include "cli/version.h"
 
 namespace bertft::cli {
@@ -103,12 +104,9 @@ std::string kept_config(config::Resolved resolved) {
 }
 
 // A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
-void tell_changed_options(const std::string& checkpoint, const config::Options& now) {
-  const std::string stored = (fs::path(checkpoint) / "bert_finetune_config.yaml").string();
-  if (!fs::exists(stored)) return;
+void tell_changed_options(const config::Options& before, const config::Options& now) {
   std::string changed;
-  for (const config::Difference& d :
-       config::differences(config::resolve({.files = {stored}, .environment = {}, .command_line = {}}).options, now)) {
+  for (const config::Difference& d : config::differences(before, now)) {
     changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
   }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
@@ -140,7 +138,14 @@ train::RunIdentity identity_of(const Inputs& in) {
           .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
 }
 
-int train_all(Inputs in) {
+// Of the checkpoint itself: the configuration in the run directory may be a later one.
+std::optional<config::Options> stored_options(const std::string& checkpoint) {
+  const std::string path = (fs::path(checkpoint) / "bert_finetune_config.yaml").string();
+  if (!fs::exists(path)) return std::nullopt;
+  return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+}
+
+int train_all(Inputs& in) {
   const config::Options& o = in.options();
   const auto resume = find_resume(o.train);
   train::RunState state;
@@ -150,7 +155,10 @@ int train_all(Inputs in) {
     train::RunState saved = train::read_run_state(resume->directory);
     train::check_same_run(saved.identity, state.identity, resume->directory);
     state = std::move(saved);
-    tell_changed_options(resume->directory, o);
+    if (const auto before = stored_options(resume->directory)) {
+      keep_savers(in, *before);
+      tell_changed_options(*before, o);
+    }
     moments = checkpoint::read_optimizer(resume->directory);
   }
   if (train::is_over(state, in.plan, o.train) && train::has_results(*o.train.output_dir)) {
@@ -205,6 +213,11 @@ int train_all(Inputs in) {
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
 }
 
+std::optional<std::string> newest_checkpoint(const std::string& run_directory) {
+  const auto found = checkpoint::list_checkpoints(run_directory);
+  return found.empty() ? std::nullopt : std::optional(found.front().directory);
+}
+
 int train(const CLI::App& command, const TrainFlags& flags) {
   refuse_several_processes();
   config::Resolved resolved = resolve_and_tell(sources_of(command));
@@ -226,12 +239,21 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   std::optional<train::SignalGuard> signals;
   if (!flags.dry_run && !flags.probe_memory) signals.emplace();
   Inputs in = read_inputs(std::move(resolved));
-  if (!flags.dry_run && !flags.probe_memory) return train_all(std::move(in));
-  const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);
-  print(describe(in, weights.summary()));
-  if (flags.probe_memory) return probe_memory(in, weights);
-  log::info("dry run: nothing was written");
-  return kOk;
+  try {
+    if (!flags.dry_run && !flags.probe_memory) return train_all(in);
+    const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);
+    print(describe(in, weights.summary()));
+    if (flags.probe_memory) {
+      probe_memory(in, weights);
+    } else {
+      log::info("dry run: nothing was written");
+    }
+    return kOk;
+  } catch (const std::exception& e) {
+    const Failure failure = describe(e);
+    if (failure.code != kOutOfMemory) throw;
+    throw OutOfMemoryError(explain_shortage(in, failure.message, newest_checkpoint(*in.options().train.output_dir)));
+  }
 }
 
 }  // namespace

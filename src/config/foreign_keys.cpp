@@ -89,7 +89,6 @@ const std::vector<ForeignKey>& foreign_keys() {
       {"logging_strategy", kRefuse, "set logging_steps", {"steps"}},
       {"lr_scheduler_kwargs", kRefuse, "schedules have no parameters besides warmup_steps"},
       {"max_query_length", kRefuse, "questions are never cut, as in run_qa"},
-      {"memory_savers", kRefuse, "choosing them is not built yet; set gradient_checkpointing: true"},
       {"model_revision", kRefuse, "models are read from local directories; fetch that revision into one", {"main"}},
       {"neftune_noise_alpha", kRefuse, "no noise is added to embeddings"},
       {"optim", kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused"}},

@@ -48,17 +48,71 @@ Json bytes_json(const StepBytes& bytes) {
           {"total", bytes.total()}};
 }
 
+std::string rows_text(const PlanReport& plan) {
+  std::string text = fmt::format("precision  recompute  features  activations  workspace      total{}\n",
+                                 plan.usable_bytes ? "  fits" : "");
+  for (const PlanReport::Row& row : plan.rows) {
+    text += fmt::format("{:<9}  {:<9}  {:>8}  {:>11}  {:>9}  {:>9}", precision_name(row.bf16),
+                        checkpointing_name(row.gradient_checkpointing), row.num_features,
+                        memory_text(row.bytes.activations), memory_text(row.bytes.workspace),
+                        memory_text(row.bytes.total()));
+    text += row.fits ? (*row.fits ? "  yes\n" : "  no\n") : "\n";
+  }
+  if (plan.usable_bytes)
+    text += fmt::format("fits: within {}, the limit less its reserve\n", memory_text(*plan.usable_bytes));
+  return text;
+}
+
+std::string savings_text(const PlanReport& plan) {
+  std::string text = fmt::format(
+      "\nWhat saves memory of an fp32 step, in the order of memory_savers: auto\n"
+      "{:<28}{:>10}{:>10}  cost\n",
+      "features of a micro-batch", plan.effective_batch, 1);
+  for (const PlanReport::Saving& saving : plan.savings) {
+    text += fmt::format("{:<28}{:>10}{:>10}  {}{}\n", fmt::format("{}: {}", saving.saver.key, saving.saver.value),
+                        memory_text(saving.of_all), memory_text(saving.of_one), saving.saver.cost,
+                        saving.saver.is_automatic ? "" : " *");
+  }
+  return text + fmt::format(
+                    "* never automatic\n"
+                    "An evaluation batch of {} takes {}, of 1 {}; it gets\n"
+                    "smaller by itself when memory runs out, with the same result.\n",
+                    plan.eval_batch, memory_text(plan.evaluation.total()),
+                    memory_text(plan.evaluation_of_one.total()));
+}
+
+std::string cards_text(const PlanReport& plan) {
+  std::string text = "\nLargest micro-batch of a GPU with so many GiB, all of them free:\nprecision  recompute";
+  for (const std::int64_t card : kCards) text += fmt::format("  {:>5}", card);
+  for (std::size_t i = 0; i < plan.cards.size(); ++i) {
+    if (i % kCards.size() == 0) {
+      text += fmt::format("\n{:<9}  {:<9}", precision_name(plan.cards[i].bf16),
+                          checkpointing_name(plan.cards[i].gradient_checkpointing));
+    }
+    text += fmt::format("  {:>5}", plan.cards[i].largest);
+  }
+  return text + "\n";
+}
+
 }  // namespace
 
-PlanReport make_plan_report(const StepShape& shape, std::int64_t effective_batch,
+PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
                             std::optional<std::uint64_t> usable_bytes) {
   PlanReport report;
   report.length = shape.length;
   report.num_parameters = static_cast<std::int64_t>(plan_step(shape, 1).weights / sizeof(float));
   report.usable_bytes = usable_bytes;
+  report.effective_batch = batches.effective;
+  report.eval_batch = batches.eval;
+  const StepShape plain = variant(shape, false, false);
+  report.evaluation = plan_evaluation(plain, batches.eval);
+  report.evaluation_of_one = plan_evaluation(plain, 1);
+  for (const Saver& saver : savers_left(plain)) {
+    report.savings.push_back({saver, saved_bytes(plain, saver, batches.effective), saved_bytes(plain, saver, 1)});
+  }
   std::vector<std::int64_t> sizes;
-  for (std::int64_t n = 1; n < effective_batch; n *= 2) sizes.push_back(n);
-  sizes.push_back(effective_batch);
+  for (std::int64_t n = 1; n < batches.effective; n *= 2) sizes.push_back(n);
+  sizes.push_back(batches.effective);
   for_each_variant([&](bool bf16, bool checkpointing) {
     const StepShape varied = variant(shape, bf16, checkpointing);
     for (const std::int64_t n : sizes) {
@@ -79,39 +133,25 @@ PlanReport make_plan_report(const StepShape& shape, std::int64_t effective_batch
 
 std::string PlanReport::to_text() const {
   const StepBytes& first = rows.front().bytes;
-  std::string text = fmt::format(
-      "{:.1f} M parameters: weights {}, gradients {}, AdamW {}\n"
-      "Estimates for features of {} tokens; --probe-memory measures.\n\n"
-      "precision  recompute  features  activations  workspace      total{}\n",
-      static_cast<double>(num_parameters) / 1e6, memory_text(first.weights), memory_text(first.gradients),
-      memory_text(first.optimizer), length, usable_bytes ? "  fits" : "");
-  for (const Row& row : rows) {
-    text += fmt::format("{:<9}  {:<9}  {:>8}  {:>11}  {:>9}  {:>9}", precision_name(row.bf16),
-                        checkpointing_name(row.gradient_checkpointing), row.num_features,
-                        memory_text(row.bytes.activations), memory_text(row.bytes.workspace),
-                        memory_text(row.bytes.total()));
-    text += row.fits ? (*row.fits ? "  yes\n" : "  no\n") : "\n";
-  }
-  if (usable_bytes) text += fmt::format("fits: within {}, the limit less its reserve\n", memory_text(*usable_bytes));
-  text += "\nLargest micro-batch of a GPU with so many GiB, all of them free:\nprecision  recompute";
-  for (const std::int64_t card : kCards) text += fmt::format("  {:>5}", card);
-  for (std::size_t i = 0; i < cards.size(); ++i) {
-    if (i % kCards.size() == 0) {
-      text += fmt::format("\n{:<9}  {:<9}", precision_name(cards[i].bf16),
-                          checkpointing_name(cards[i].gradient_checkpointing));
-    }
-    text += fmt::format("  {:>5}", cards[i].largest);
-  }
-  return text + "\n";
+  return fmt::format(
+             "{:.1f} M parameters: weights {}, gradients {}, AdamW {}\n"
+             "Estimates for features of {} tokens; --probe-memory measures.\n\n",
+             static_cast<double>(num_parameters) / 1e6, memory_text(first.weights), memory_text(first.gradients),
+             memory_text(first.optimizer), length) +
+         rows_text(*this) + savings_text(*this) + cards_text(*this);
 }
 
 Json PlanReport::to_json() const {
-  Json json = {{"estimate", true},
-               {"length", length},
-               {"parameters", num_parameters},
-               {"usable_bytes", usable_bytes ? Json(*usable_bytes) : Json(nullptr)},
-               {"micro_batches", Json::array()},
-               {"cards", Json::array()}};
+  Json json = {
+      {"estimate", true},
+      {"length", length},
+      {"parameters", num_parameters},
+      {"usable_bytes", usable_bytes ? Json(*usable_bytes) : Json(nullptr)},
+      {"micro_batches", Json::array()},
+      {"cards", Json::array()},
+      {"savers", Json::array()},
+      {"evaluation",
+       {{"features", eval_batch}, {"bytes", evaluation.total()}, {"bytes_of_one", evaluation_of_one.total()}}}};
   for (const Row& row : rows) {
     json["micro_batches"].push_back({{"precision", precision_name(row.bf16)},
                                      {"gradient_checkpointing", row.gradient_checkpointing},
@@ -124,6 +164,15 @@ Json PlanReport::to_json() const {
                              {"precision", precision_name(card.bf16)},
                              {"gradient_checkpointing", card.gradient_checkpointing},
                              {"largest_micro_batch", card.largest}});
+  }
+  for (const Saving& saving : savings) {
+    json["savers"].push_back({{"key", saving.saver.key},
+                              {"value", saving.saver.value},
+                              {"features", effective_batch},
+                              {"saved_bytes", saving.of_all},
+                              {"saved_bytes_of_one", saving.of_one},
+                              {"cost", saving.saver.cost},
+                              {"automatic", saving.saver.is_automatic}});
   }
   return json;
 }

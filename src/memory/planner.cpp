@@ -91,6 +91,24 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   return bytes;
 }
 
+StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
+  const Sizes s(shape);
+  const std::int64_t tokens = num_features * shape.length;
+  // The fullest moment is one of two. At a layer's inner product: the layer's input, the first
+  // norm before and after, the inner layer before and after its activation; under autocast one
+  // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores.
+  const std::int64_t narrow = shape.bf16 ? kHalf : 0;
+  const std::int64_t inner =
+      tokens * (kFloat * s.h + (s.wide + kFloat) * s.h + narrow * s.h + 2 * s.wide * s.f) + narrow * s.h * s.f;
+  const std::int64_t row = kFloat * (shape.length + (shape.bf16 ? 3 * s.h / s.heads : 0));
+  const std::int64_t scores = shape.is_cuda ? 0 : shape.num_threads * shape.length * row;
+  const std::int64_t attention = tokens * (kFloat + 4 * s.wide + narrow) * s.h + scores;
+  StepBytes bytes = plan_step(shape, num_features);
+  bytes.activations = 0;
+  bytes.workspace = static_cast<std::uint64_t>(std::max(inner, attention)) + (shape.is_cuda ? kCublasWorkspaces : 0);
+  return bytes;
+}
+
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most) {
   return largest_size(0, at_most + 1, [&](std::int64_t n) { return plan_step(shape, n).tensors() <= bytes; });
 }

@@ -18,6 +18,17 @@ constexpr double kCaution = 0.995;     // of the room, after a size that did not
 constexpr double kGrowing = 0.9;       // of the full slope
 constexpr double kCloseEnough = 0.01;  // of the size found
 
+double predict(const SearchTask& task, std::int64_t size) {
+  return static_cast<double>(task.predict(size));
+}
+
+// Whether the part of the prediction that grows with the size decides at both sizes: for small
+// ones it may be the optimizer, whatever the size.
+bool grows_between(const SearchTask& task, std::int64_t small, std::int64_t large) {
+  const double slope = predict(task, task.at_most + 1) - predict(task, task.at_most);
+  return predict(task, large) - predict(task, small) > kGrowing * slope * static_cast<double>(large - small);
+}
+
 class Search {
  public:
   explicit Search(const SearchTask& task) : task_(task), too_large_(task.at_most + 1) {}
@@ -28,12 +39,10 @@ class Search {
   }
 
  private:
-  double predict(std::int64_t size) const { return static_cast<double>(task_.predict(size)); }
-
   // Where there is plenty of room, all of it at once; else one feature, to learn.
   std::int64_t first() const {
     const auto room = kPlenty * static_cast<double>(task_.usable_bytes);
-    return predict(task_.at_most) <= room ? task_.at_most : 1;
+    return predict(task_, task_.at_most) <= room ? task_.at_most : 1;
   }
 
   void attempt(std::int64_t size) {
@@ -66,7 +75,7 @@ class Search {
     if (result_.trials.size() >= kMostTrials) return std::nullopt;
     const std::int64_t size = largest_expected_to_fit();
     if (result_.trials.size() == 1 && best == 1 && size > kSmall) {
-      return grows_between(1, kSmall) ? kSmall : std::max(kSmall, size / 2);
+      return grows_between(task_, 1, kSmall) ? kSmall : std::max(kSmall, size / 2);
     }
     // A second shortage is not worth one feature more.
     const double close = std::max(kCloseEnough * static_cast<double>(best), too_large_ <= task_.at_most ? 1.0 : 0.0);
@@ -81,33 +90,11 @@ class Search {
     return std::min(too_large_ - 2, std::max(lower, middle));
   }
 
-  // Whether the part of the prediction that grows with the size decides at both sizes: for small
-  // ones it may be the optimizer, whatever the size.
-  bool grows_between(std::int64_t small, std::int64_t large) const {
-    const double slope = predict(task_.at_most + 1) - predict(task_.at_most);
-    return predict(large) - predict(small) > kGrowing * slope * static_cast<double>(large - small);
-  }
-
   std::int64_t largest_expected_to_fit() const {
     const bool has_failed = too_large_ <= task_.at_most;
     const double room = (has_failed ? kCaution : 1.0) * static_cast<double>(task_.usable_bytes);
-    return largest_size(result_.num_features, too_large_, [&](std::int64_t n) { return expected(n) <= room; });
-  }
-
-  // The prediction, moved through the largest measured size and stretched by what the last two
-  // have shown, provided that they differ in the part that grows with the size.
-  double expected(std::int64_t size) const {
-    const Trial& last = fitting_.back();
-    double stretch = 1;
-    if (fitting_.size() >= 2) {
-      const Trial& before = fitting_[fitting_.size() - 2];
-      if (grows_between(before.num_features, last.num_features)) {
-        const double predicted = predict(last.num_features) - predict(before.num_features);
-        const double measured = static_cast<double>(last.peak_bytes) - static_cast<double>(before.peak_bytes);
-        stretch = std::clamp(measured / predicted, 0.5, 2.0);
-      }
-    }
-    return static_cast<double>(last.peak_bytes) + stretch * (predict(size) - predict(last.num_features));
+    return largest_size(result_.num_features, too_large_,
+                        [&](std::int64_t n) { return calibrated_bytes(task_, fitting_, n) <= room; });
   }
 
   const SearchTask& task_;
@@ -118,6 +105,20 @@ class Search {
 };
 
 }  // namespace
+
+double calibrated_bytes(const SearchTask& task, const std::vector<Trial>& fitting, std::int64_t size) {
+  const Trial& last = fitting.back();
+  double stretch = 1;
+  if (fitting.size() >= 2) {
+    const Trial& before = fitting[fitting.size() - 2];
+    if (grows_between(task, before.num_features, last.num_features)) {
+      const double predicted = predict(task, last.num_features) - predict(task, before.num_features);
+      const double measured = static_cast<double>(last.peak_bytes) - static_cast<double>(before.peak_bytes);
+      stretch = std::clamp(measured / predicted, 0.5, 2.0);
+    }
+  }
+  return static_cast<double>(last.peak_bytes) + stretch * (predict(task, size) - predict(task, last.num_features));
+}
 
 SearchResult find_micro_batch(const SearchTask& task) {
   return Search(task).run();

@@ -78,12 +78,16 @@ class Probe {
   void run_cycle(memory::Trial& trial) {
     StepEngine engine({model_, optimizer_, task_.device, features_}, {trial.num_features, std::nullopt}, /*seed=*/0);
     engine.on_shrink([](const Shrunk& shrunk) { throw DoesNotFit{shrunk.phase}; });
-    const std::int64_t num_micro_batches = trial.num_features < task_.effective_batch ? 2 : 1;
-    const std::vector<std::uint32_t> windows(static_cast<std::size_t>(num_micro_batches * trial.num_features), 0U);
-    engine.run(windows, trial.steps_done++, kNoLearningRate);
+    // A second micro-batch shows what adding gradients up takes; it is what a step leaves for it.
+    const std::int64_t num_windows =
+        std::min(2 * trial.num_features, std::max(trial.num_features, task_.effective_batch));
+    const std::vector<std::uint32_t> windows(static_cast<std::size_t>(num_windows), 0U);
+    engine.run(windows, trial.steps_done, kNoLearningRate);
+    ++trial.steps_done;
     evaluate(trial.num_features);
     const auto start = std::chrono::steady_clock::now();
-    engine.run(windows, trial.steps_done++, kNoLearningRate);
+    engine.run(windows, trial.steps_done, kNoLearningRate);
+    ++trial.steps_done;
     device::synchronize(task_.device);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     trial.features_per_s = static_cast<double>(windows.size()) / seconds.count();

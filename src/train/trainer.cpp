@@ -1,11 +1,13 @@
 #include "bertft/train/trainer.h"
 
+#include <ATen/ops/aminmax.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <exception>
 #include <filesystem>
 #include <string_view>
 
@@ -150,11 +152,21 @@ Outcome Trainer::Impl::run() {
     evaluate_if_due();
     save_if_due();
   }
-  while (!is_over(state, s.plan, s.options) && SignalGuard::received() == 0) {
-    train_step();
-    log_if_due();
-    evaluate_if_due();
-    save_if_due();
+  std::exception_ptr too_small;
+  try {
+    while (!is_over(state, s.plan, s.options) && SignalGuard::received() == 0) {
+      train_step();
+      log_if_due();
+      evaluate_if_due();
+      save_if_due();
+    }
+  } catch (const OutOfMemoryError&) {
+    too_small = std::current_exception();
+  }
+  if (too_small) {  // the failed step has changed nothing: what came before it is kept
+    if (state.step > 0) save();
+    store.wait();
+    std::rethrow_exception(too_small);
   }
   if (!is_over(state, s.plan, s.options) || evaluation_is_due()) return finish(Outcome::Kind::kInterrupted);
   return finish(state.step < s.plan.total_steps ? Outcome::Kind::kStoppedEarly : Outcome::Kind::kDone);
@@ -280,7 +292,9 @@ void Trainer::Impl::save_if_due() {
 
 void Trainer::Impl::refuse_weights_that_are_not_finite() const {
   for (const auto& [name, value] : s.model.parameters()) {
-    if (!value.detach().isfinite().all().item<bool>()) {
+    // Both are NaN where a value is; isfinite() would need memory in a place where none may be left.
+    const auto [least, most] = at::aminmax(value.detach());
+    if (!std::isfinite(least.item<double>()) || !std::isfinite(most.item<double>())) {
       throw DivergedError(
           fmt::format("{} is not finite after step {}; it was not saved.\n"
                       "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",

@@ -1,7 +1,9 @@
 """What fits into memory: planned, probed, and survived when it does not."""
 
 import json
+import re
 import shutil
+import subprocess
 
 import harness
 from harness import EndToEndTest, metric_lines
@@ -40,11 +42,64 @@ class OutOfMemory(MemoryTest):
         self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),
                          (self.cwd / "parts/model.safetensors").read_bytes())
 
-    def test_of_not_even_one_feature_is_an_error(self):
+    def test_of_not_even_one_feature_tells_what_there_is_and_what_would_help(self):
         result = self.run_program(*self.limited(TINY))
         self.assertEqual(result.code, 71, result)
-        self.assertIn("out of memory", result.err)
-        self.assertLessEqual(len(result.err[result.err.index("error: "):].splitlines()), 3)
+        for line in (r"error: out of memory: .* of a budget of 1.0 MiB\.$", r"has:   1.0 MiB to be used \(memory_limit 1MiB\); CPU",
+                     r"needs: about [\d.]+ MiB for one feature of 64 tokens: weights ", r"fix:   memory_limit: \d+MiB +would do",
+                     r"try:   .*bert-finetune .*--set memory_limit=\d+MiB --resume auto$"):
+            self.assertRegex(result.err, "(?m)^" + line)
+
+    def test_of_not_even_one_feature_names_a_command_that_works(self):
+        result = self.run_program(*self.limited(TINY))
+        command = re.search(r"(?m)^try:   (.*)$", result.err)[1]
+        tried = subprocess.run(command, shell=True, cwd=self.cwd, capture_output=True, text=True, timeout=60,
+                               env=harness.environment())
+        self.assertEqual(tried.returncode, 0, tried.stderr)
+        self.assertIn("model.safetensors", harness.names(self.cwd / "run"))
+
+    def test_of_not_even_one_feature_keeps_the_steps_before_it(self):
+        def paragraph(number, context):
+            return {"context": context, "qas": [{"id": str(number), "question": "Who sells salt?", "is_impossible": False,
+                                                 "answers": [{"text": "Barden", "answer_start": 0}]}]}
+
+        paragraphs = [paragraph(i, "Barden sells salt.") for i in range(9)] + [paragraph(9, "Barden sells salt. " + "A b " * 40)]
+        train = harness.write_json(self.cwd / "t.json", {"version": "v2.0", "data": [{"title": "T", "paragraphs": paragraphs}]})
+        flags = ("--per-device-train-batch-size", 1, "--max-steps", 11, "--memory-reserve", 0)
+        short = self.run_program(*self.training(*flags, "--memory-limit", "1500KiB", train=train))
+        self.assertEqual(short.code, 71, short)
+        step = int(re.search(r"one feature of 64 tokens does not fit .* of step (\d+)\)", short.err)[1]) - 1
+        self.assertGreater(step, 0)
+        self.assertRegex(short.err, rf"(?m)^saved: .*/run/checkpoint-{step} \(nothing is lost\)$")
+        for more in (("--resume", "auto"), ("--output-dir", "whole")):
+            result = self.run_program(*self.training(*flags, "--memory-limit", ROOMY, *more, train=train))
+            self.assertEqual(result.code, 0, result)
+        self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),
+                         (self.cwd / "run/model.safetensors").read_bytes())
+
+
+class Savers(MemoryTest):
+    """`memory_savers: auto`, with room for a feature of 64 tokens only when its layers are computed twice."""
+
+    LIMIT = "1800KiB"
+
+    def test_are_taken_when_not_even_one_feature_fits(self):
+        refused = self.run_program(*self.limited(self.LIMIT))
+        self.assertEqual(refused.code, 71, refused)
+        result = self.run_program(*self.limited(self.LIMIT, "--memory-savers", "auto", "--overwrite"))
+        self.assertEqual(result.code, 0, result)
+        self.assertRegex(result.err, r"warning memory_savers: gradient_checkpointing is on \(saves .*; about a third more time\)")
+        self.assertRegex((self.cwd / "run/bert_finetune_config.yaml").read_text(),
+                         r"(?m)^gradient_checkpointing: true +# memory_savers: auto$")
+
+    def test_that_the_user_has_set_stay_as_they_are(self):
+        result = self.run_program(*self.limited(self.LIMIT, "--memory-savers", "auto", "--gradient-checkpointing", "false"))
+        self.assertNotIn("gradient_checkpointing is on", result.err)
+
+    def test_are_not_taken_where_there_is_room(self):
+        result = self.run_program(*self.limited(ROOMY, "--memory-savers", "auto"))
+        self.assertEqual(result.code, 0, result)
+        self.assertNotIn("memory_savers", result.err)
 
 
 class Limit(MemoryTest):

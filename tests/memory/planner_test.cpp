@@ -54,7 +54,7 @@ TEST(Plan, ItsLargestMicroBatchFitsAndOneMoreDoesNot) {
 }
 
 TEST(PlanReport, SaysWhatFitsAndEndsWellWhenNothingDoes) {
-  const PlanReport report = make_plan_report(base(), 12, kGib);
+  const PlanReport report = make_plan_report(base(), {.effective = 12, .eval = 8}, kGib);
   ASSERT_EQ(report.rows.size(), 4U * 5);  // 1, 2, 4, 8, 12
   for (const PlanReport::Row& row : report.rows) EXPECT_EQ(row.fits, false);
   EXPECT_EQ(report.cards.size(), 4U * 8);
@@ -66,13 +66,22 @@ TEST(PlanReport, FitsIntoEightyColumns) {
   StepShape large = base();
   large.encoder.hidden_size = 1024;
   large.encoder.num_hidden_layers = 24;
-  const std::string text = make_plan_report(large, 4096, 100 * kGib).to_text();
+  const std::string text = make_plan_report(large, {.effective = 4096, .eval = 4096}, 100 * kGib).to_text();
   std::size_t begin = 0;
   while (begin < text.size()) {
     const std::size_t end = text.find('\n', begin);
     EXPECT_LE(end - begin, 80U) << text.substr(begin, end - begin);
     begin = end + 1;
   }
+}
+
+TEST(PlanReport, OffersSaversWithWhatTheySave) {
+  const Json savers = make_plan_report(base(), {.effective = 32, .eval = 8}, {}).to_json()["savers"];
+  ASSERT_EQ(savers.size(), 3U);
+  EXPECT_EQ(savers[0]["key"], "gradient_checkpointing");
+  EXPECT_EQ(savers[0]["saved_bytes"], plan_step(base(), 32).tensors() - plan_step(base(false, true), 32).tensors());
+  EXPECT_EQ(savers[2]["value"], "256");
+  EXPECT_EQ(savers[2]["automatic"], false);
 }
 
 }  // namespace

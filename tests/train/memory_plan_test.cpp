@@ -1,11 +1,13 @@
 // The planner's bytes beside those that real steps take.
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "bertft/memory/planner.h"
+#include "bertft/memory/search.h"
 #include "memory/cpu_allocator.h"
 #include "train/small_run.h"
 
@@ -21,13 +23,13 @@ struct Case {
   bool bf16, gradient_checkpointing;
 };
 
-model::TinyBert bert_of(const Case& c) {
-  return model::TinyBert({.vocabulary = c.vocabulary,
-                          .hidden = c.hidden,
-                          .layers = c.layers,
-                          .heads = c.heads,
-                          .inner = 4 * c.hidden,
-                          .positions = 512});
+weights::BertSize size_of(const Case& c) {
+  return {.vocabulary = c.vocabulary,
+          .hidden = c.hidden,
+          .layers = c.layers,
+          .heads = c.heads,
+          .inner = 4 * c.hidden,
+          .positions = 512};
 }
 
 // One window of exactly `length` tokens.
@@ -42,9 +44,22 @@ data::Features window_of(std::int64_t length) {
   return make_features(data::read(text), data::WordTokenizer(), options, data::Purpose::kTraining);
 }
 
-// The most bytes in use over two steps of two micro-batches each.
-std::uint64_t measured_bytes(const Case& c) {
-  const model::TinyBert bert = bert_of(c);
+memory::StepShape shape_of(const Case& c) {
+  return {.encoder = weights::bert_config(size_of(c)),
+          .length = c.length,
+          .bf16 = c.bf16,
+          .gradient_checkpointing = c.gradient_checkpointing,
+          .is_cuda = false,
+          .num_threads = at::get_num_threads()};
+}
+
+// The most bytes in use over two steps of two micro-batches each, and over an evaluation batch
+// of as many features as one of them.
+struct Measured {
+  std::uint64_t training, evaluation;
+};
+Measured measure(const Case& c) {
+  const model::TinyBert bert(size_of(c));
   const data::Features features = window_of(c.length);
   CpuAllocator& allocator = CpuAllocator::instance();
   const std::uint64_t before = allocator.in_use();
@@ -59,26 +74,61 @@ std::uint64_t measured_bytes(const Case& c) {
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
   const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
   for (std::int64_t step = 0; step < 2; ++step) engine.run(windows, step, kLearningRate);
-  return allocator.peak() - before;
+  const std::uint64_t training = allocator.peak() - before;
+
+  allocator.reset_peak();
+  const at::NoGradGuard no_grad;
+  const data::PackedBatch packed =
+      data::pack(features, std::span(windows).first(static_cast<std::size_t>(c.num_features)), 0);
+  const model::DeviceBatch batch = model::to_device(packed, c10::kCPU);
+  model::span_loss_sum(model.forward(batch, std::nullopt), batch);
+  return {training, allocator.peak() - before};
 }
 
 class MemoryPlan : public testing::TestWithParam<Case> {};
 
 TEST_P(MemoryPlan, IsWithinTenPercentOfRealSteps) {
   const Case& c = GetParam();
-  const memory::StepShape shape{.encoder = bert_of(c).config,
-                                .length = c.length,
-                                .bf16 = c.bf16,
-                                .gradient_checkpointing = c.gradient_checkpointing,
-                                .is_cuda = false,
-                                .num_threads = at::get_num_threads()};
-  const memory::StepBytes plan = memory::plan_step(shape, c.num_features);
-  const auto planned = static_cast<double>(plan.tensors());
-  const auto measured = static_cast<double>(measured_bytes(c));
-  RecordProperty("planned_over_measured", fmt::format("{:.4f}", planned / measured));
-  EXPECT_NEAR(planned / measured, 1, 0.1) << fmt::format(
-      "planned {:.1f} MiB (activations {:.1f}, workspace {:.1f}), measured {:.1f} MiB", planned / 0x1p20,
-      static_cast<double>(plan.activations) / 0x1p20, static_cast<double>(plan.workspace) / 0x1p20, measured / 0x1p20);
+  const memory::StepBytes plan = memory::plan_step(shape_of(c), c.num_features);
+  const memory::StepBytes evaluation = memory::plan_evaluation(shape_of(c), c.num_features);
+  const Measured measured = measure(c);
+  const auto expect_close = [](const memory::StepBytes& bytes, std::uint64_t used) {
+    EXPECT_NEAR(static_cast<double>(bytes.tensors()) / static_cast<double>(used), 1, 0.1)
+        << fmt::format("planned {:.1f} MiB (activations {:.1f}, workspace {:.1f}), measured {:.1f} MiB",
+                       static_cast<double>(bytes.tensors()) / 0x1p20, static_cast<double>(bytes.activations) / 0x1p20,
+                       static_cast<double>(bytes.workspace) / 0x1p20, static_cast<double>(used) / 0x1p20);
+  };
+  expect_close(plan, measured.training);
+  expect_close(evaluation, measured.evaluation);
+}
+
+class MemoryCalibration : public testing::TestWithParam<Case> {};
+
+// The two calibration steps, and the size that they let expect to fit, are the search's own.
+TEST_P(MemoryCalibration, IsWithinFivePercent) {
+  const Case& c = GetParam();
+  const std::uint64_t room = memory::plan_step(shape_of(c), 3 * c.num_features).tensors();
+  std::vector<memory::Trial> measured;
+  const memory::SearchTask task{
+      .at_most = 1000,
+      .usable_bytes = room,
+      .predict = [&](std::int64_t n) { return memory::plan_step(shape_of(c), n).tensors(); },
+      .attempt =
+          [&](std::int64_t n) {
+            memory::Trial trial{.num_features = n, .fits = true, .phase = "done", .peak_bytes = room, .steps_done = 2};
+            if (measured.size() == 3) return trial;
+            Case of_size = c;
+            of_size.num_features = n;
+            trial.peak_bytes = measure(of_size).training;
+            return measured.emplace_back(trial);
+          }};
+  memory::find_micro_batch(task);
+  ASSERT_EQ(measured.size(), 3U);
+  const memory::Trial third = measured.back();
+  measured.pop_back();
+  EXPECT_NEAR(memory::calibrated_bytes(task, measured, third.num_features) / static_cast<double>(third.peak_bytes), 1,
+              0.05)
+      << third.num_features << " features after " << measured[0].num_features << " and " << measured[1].num_features;
 }
 
 constexpr Case tiny(const char* name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
@@ -100,6 +150,15 @@ INSTANTIATE_TEST_SUITE_P(
                     minilm("MiniLmRecomputed", 512, 4, false, true), minilm("MiniLmRecomputedHalf", 384, 4, true, true),
                     base("Base", 384, 2, false, false), base("BaseHalf", 256, 2, true, false),
                     base("BaseRecomputed", 128, 2, false, true)),
+    [](const auto& shape) { return shape.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, MemoryCalibration,
+    testing::Values(tiny("TinyShort", 64, 8, false, false), tiny("Tiny", 384, 4, false, false),
+                    tiny("TinyLongHalf", 512, 4, true, false), tiny("TinyRecomputed", 512, 8, false, true),
+                    tiny("TinyRecomputedHalf", 256, 8, true, true), minilm("MiniLm", 128, 4, false, false),
+                    minilm("MiniLmHalf", 128, 4, true, false), minilm("MiniLmRecomputed", 128, 4, false, true),
+                    base("Base", 64, 4, false, false)),
     [](const auto& shape) { return shape.param.name; });
 
 }  // namespace

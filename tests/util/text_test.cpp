@@ -110,6 +110,8 @@ TEST(ToLowerAscii, LeavesEverythingButAToZ) {
 
 TEST(MemoryText, IsInBinaryUnits) {
   EXPECT_EQ(memory_text(0), "0 MiB");
+  EXPECT_EQ(memory_text(std::uint64_t{312} << 10), "312 KiB");
+  EXPECT_EQ(memory_text(std::uint64_t{13} << 17), "1.6 MiB");
   EXPECT_EQ(memory_text(std::uint64_t{812} << 20), "812 MiB");
   EXPECT_EQ(memory_text(std::uint64_t{15} << 29), "7.5 GiB");
 }

@@ -17,10 +17,16 @@ inline std::vector<OptionName<ProbeProcess>> option_names(ProbeProcess) {
   return {{ProbeProcess::kAuto, "auto"}, {ProbeProcess::kSame, "same"}, {ProbeProcess::kChild, "child"}};
 }
 
+enum class MemorySavers { kOff, kAuto };
+inline std::vector<OptionName<MemorySavers>> option_names(MemorySavers) {
+  return {{MemorySavers::kOff, "off"}, {MemorySavers::kAuto, "auto"}};
+}
+
 /// How much memory a run may use on its device, and whether it first finds out what fits.
 struct MemoryOptions {
   std::optional<std::string> memory_limit = {};
   std::optional<std::string> memory_reserve = {};
+  MemorySavers memory_savers = MemorySavers::kOff;
   ProbeMemory probe_memory = ProbeMemory::kOff;
   std::optional<std::int64_t> probe_up_to = {};
   ProbeProcess probe_process = ProbeProcess::kAuto;
@@ -30,6 +36,7 @@ template <class Visitor>
 void visit(Visitor& v, MemoryOptions& o) {
   v.field("memory_limit", o.memory_limit, {.help = "most memory for tensors on the device, such as 12GiB or 50% of it; unset: what is free", .unset_name = "auto", .is_free_to_change = true, .stays_with_training = true});
   v.field("memory_reserve", o.memory_reserve, {.help = "part of that which no plan fills, such as 512MiB or 5%; unset: 3% or 256MiB, whichever is more", .unset_name = "auto", .is_free_to_change = true, .stays_with_training = true});
+  v.field("memory_savers", o.memory_savers, {.help = "auto: when not even one feature fits, turn on gradient_checkpointing, then bf16, unless they are set", .is_free_to_change = true, .stays_with_training = true});
   v.field("probe_memory", o.probe_memory, {.help = "auto: before training, find the micro-batch that fits, or take it from a probe.json that still holds", .is_free_to_change = true});
   v.field("probe_up_to", o.probe_up_to, {.help = "largest micro-batch that is tried; unset: the effective batch, and all of train_file for --probe-memory", .unit = "features", .at_least = 1, .unset_name = "auto", .is_free_to_change = true});
   v.field("probe_process", o.probe_process, {.help = "where the probe of a training runs; auto: in a process of its own on a GPU, in the same on a CPU", .is_free_to_change = true});

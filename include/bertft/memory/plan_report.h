@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bertft/memory/planner.h"
+#include "bertft/memory/savers.h"
 #include "bertft/util/json.h"
 
 namespace bertft::memory {
@@ -24,19 +25,33 @@ struct PlanReport {
     std::int64_t largest;  // micro-batch; 0: not even one feature
   };
 
-  std::int64_t length = 0, num_parameters = 0;
+  struct Saving {  // of a micro-batch of the effective batch, and of one feature
+    Saver saver;
+    std::uint64_t of_all, of_one;
+  };
+
+  std::int64_t length = 0, num_parameters = 0, effective_batch = 0;
   std::optional<std::uint64_t> usable_bytes;  // of the limit, less the reserve
   std::vector<Row> rows;
   std::vector<Card> cards;
+  std::vector<Saving> savings;  // of an fp32 step that keeps everything
+  std::int64_t eval_batch = 0;
+  StepBytes evaluation, evaluation_of_one;  // of a batch of that size, and of one feature
 
-  /// Two tables of at most 80 columns.
+  /// Three tables of at most 80 columns.
   std::string to_text() const;
   Json to_json() const;
 };
 
-/// Micro-batches 1, 2, 4, ... up to `effective_batch`, and the largest one of cards from 8 to
-/// 141 GiB. `shape` gives model and length; precision and checkpointing are varied.
-PlanReport make_plan_report(const StepShape& shape, std::int64_t effective_batch,
+/// The features of a step and of an evaluation batch.
+struct PlanBatches {
+  std::int64_t effective = 1, eval = 1;
+};
+
+/// Micro-batches 1, 2, 4, ... up to the effective batch, the largest one of cards from 8 to
+/// 141 GiB, and what each saver saves. `shape` gives model and length; precision and checkpointing
+/// are varied.
+PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
                             std::optional<std::uint64_t> usable_bytes);
 
 }  // namespace bertft::memory

@@ -33,6 +33,9 @@ struct StepBytes {
 /// stands beside the code. An estimate, to be confirmed by a real step.
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features);
 
+/// The same of an evaluation batch, beside gradients and moments, as training leaves them there.
+StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features);
+
 /// The largest micro-batch up to `at_most` features whose tensors fit into `bytes`; 0: none.
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most);
 

@@ -29,6 +29,11 @@ struct SearchResult {
   std::vector<Trial> trials;      // in the order in which they were made
 };
 
+/// The bytes of a size as sizes that were tried let expect them: the prediction, moved through the
+/// largest of them and stretched by what the last two have shown, provided that they differ in
+/// the part that grows with the size. `fitting` is sorted by size and not empty.
+double calibrated_bytes(const SearchTask& task, const std::vector<Trial>& fitting, std::int64_t size);
+
 /// Finds the largest size that fits: two small trials correct the prediction, a third at the
 /// size that they allow confirms it, and at most two more close the gap to the true maximum or
 /// step down from a size that did not fit. When there is plenty of room one trial is enough.

@@ -30,8 +30,8 @@ struct ProbeTask {
 };
 
 /// Finds the largest micro-batch of full-length features for which a whole cycle fits: an
-/// optimizer step with the moments in place, an evaluation batch, a step again, in steps of
-/// two micro-batches unless one is the whole effective batch. It works on a model and an
+/// optimizer step with the moments in place, an evaluation batch, a step again. A step has a
+/// second micro-batch, as far as the effective batch leaves features for one. It works on a model and an
 /// optimizer of its own, which are gone when it returns; no data, file or counter is touched.
 /// `tell` hears of every trial.
 memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell);

@@ -56,7 +56,8 @@ class Trainer {
   /// Trains to the end, or until a signal or early stopping. Leaves the final model and its
   /// evaluation in the run directory unless interrupted. A state that is_over() already is
   /// brought to that end: its process was killed before.
-  /// throws DivergedError, StorageError (the last save failed)
+  /// throws DivergedError, StorageError (the last save failed), OutOfMemoryError (not even one
+  /// feature fits; the steps before it are saved)
   Outcome run();
 
  private:

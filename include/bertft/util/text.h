@@ -38,7 +38,7 @@ std::string to_lower_ascii(std::string_view text);
 /// 1234567 -> "1,234,567".
 std::string with_thousands(std::int64_t n);
 
-/// Bytes as "7.5 GiB", below one GiB as "812 MiB".
+/// Bytes as "7.5 GiB", "812 MiB", "1.3 MiB" or "312 KiB".
 std::string memory_text(std::uint64_t bytes);
 
 }  // namespace bertft

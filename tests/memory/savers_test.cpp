@@ -1,0 +1,67 @@
+#include "bertft/memory/savers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "weights/bert_config.h"
+
+namespace bertft::memory {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+StepShape base() {
+  StepShape shape;
+  shape.encoder = weights::bert_config(weights::kBertBase);
+  return shape;
+}
+
+std::vector<std::string> keys(const std::vector<Saver>& savers) {
+  std::vector<std::string> result;
+  for (const Saver& saver : savers) result.push_back(saver.key);
+  return result;
+}
+
+TEST(Savers, ComeInTheOrderOfWhatTheyChange) {
+  EXPECT_THAT(keys(savers_left(base())), ElementsAre("gradient_checkpointing", "bf16", "max_seq_length"));
+}
+
+TEST(Savers, ThatAreInUseAreNotOffered) {
+  StepShape shape = base();
+  shape.gradient_checkpointing = true;
+  EXPECT_THAT(keys(savers_left(shape)), ElementsAre("bf16", "max_seq_length"));
+  shape.bf16 = true;
+  shape.length = 64;
+  EXPECT_THAT(savers_left(shape), IsEmpty());
+}
+
+TEST(Savers, SaveWhatThePlanSays) {
+  const StepShape shape = base();
+  for (const Saver& saver : savers_left(shape)) {
+    EXPECT_GT(saved_bytes(shape, saver, 32), 0U) << saver.key;
+    EXPECT_EQ(saved_bytes(shape, saver, 32),
+              plan_step(shape, 32).tensors() - plan_step(with_saver(shape, saver), 32).tensors());
+  }
+}
+
+TEST(Savers, AreTakenOnlyAsFarAsNeeded) {
+  const StepShape shape = base();
+  const std::uint64_t whole = plan_step(shape, 1).tensors();
+  const std::uint64_t first_saves = saved_bytes(shape, savers_left(shape)[0], 1);
+  EXPECT_THAT(keys(savers_needed(shape, whole)), IsEmpty());
+  EXPECT_THAT(keys(savers_needed(shape, whole - first_saves)), ElementsAre("gradient_checkpointing"));
+  EXPECT_THAT(keys(savers_needed(shape, 0)), ElementsAre("gradient_checkpointing"));
+  StepShape slim = shape;
+  slim.encoder = weights::bert_config({1000, 64, 12, 4, 256, 512});
+  EXPECT_THAT(keys(savers_needed(slim, 0)), ElementsAre("gradient_checkpointing", "bf16", "max_seq_length"));
+}
+
+TEST(Savers, ThatSaveNextToNothingOfOneFeatureAreLeftOut) {
+  StepShape shape = base();
+  shape.gradient_checkpointing = true;  // one layer is left, and the optimizer outweighs it
+  EXPECT_FALSE(helps_one_feature(shape, savers_left(shape)[0]));
+}
+
+}  // namespace
+}  // namespace bertft::memory
