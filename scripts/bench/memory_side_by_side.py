@@ -11,8 +11,7 @@ The second count is the stricter: it holds buffers of libraries and Python's obj
 Both work on rows of full length in fp32 with dropout. The true maximum is the largest size that passes in a fresh
 process, looked for from the size found upwards and not beyond the effective batch ("or more"): for ours two steps of
 a real training in micro-batches of that size, which fits when no step is redone for want of memory; for accelerate
-the execution that its search repeats. Above half the effective batch ours may pass with a feature or two more than
-the probe's: the second micro-batch, which meets the gradients of the first, is then smaller than the probe's.
+the execution that its search repeats.
 
 Trials are sizes tried. Seconds are, of ours, those of the whole process and, of accelerate, those of its executions,
 without imports. Each finished side of a budget is written to --json; what stands there is not measured again. The
