@@ -28,7 +28,7 @@ check "set-up" scripts/setup.sh --tests
 check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_DATA_DIR="$data"
 check "build of the benchmark" ninja -C build step_bench
 check "device is found" build/bert-finetune --config configs/quickstart.yaml --device cuda --dry-run --output-dir "$out/dry"
-row "tests with label gpu" "none written yet"
+check "tests with label gpu" ctest --test-dir build -L gpu --output-on-failure
 for precision in true false; do
   check "quickstart on cuda, bf16 $precision" build/bert-finetune --config configs/quickstart.yaml --device cuda \
     --set bf16=$precision --output-dir "$out/run-$precision" --overwrite
@@ -36,11 +36,23 @@ done
 check "micro-batches of 4" build/bert-finetune --config configs/quickstart.yaml --device cuda --set bf16=true \
   --micro-batch-features 4 --output-dir "$out/run-micro" --overwrite
 train=$data/squad/squad-v2.0-train-10k.json
-for gib in 8 12 16 24 40; do  # small cards, emulated by the limit
-  check "probe within $gib GiB" build/bert-finetune --model-name-or-path "$model" --train-file "$train" --device cuda \
-    --output-dir "$out/probe-$gib" --probe-memory --memory-limit ${gib}GiB
-  row "  found within $gib GiB" "$(grep '^use: ' "$out/probe-within-$gib-GiB.log")"
-done
+# Small cards, emulated by the limit, with a BERT-base of random weights.
+base=$out/bert-base
+check "a BERT-base of random weights" build/peers/bin/python - "$base" "$data/vocab/bert-base-uncased-vocab.txt" <<'END'
+import pathlib, shutil, sys
+from transformers import BertConfig, BertModel
+BertModel(BertConfig()).save_pretrained(sys.argv[1])
+shutil.copy(sys.argv[2], f"{sys.argv[1]}/vocab.txt")
+pathlib.Path(sys.argv[1], "tokenizer_config.json").write_text('{"do_lower_case": true}')
+END
+probe() {  # GIB LENGTH PUBLISHED
+  local name="probe of $1 GiB at length $2"
+  check "$name" build/bert-finetune --model-name-or-path "$base" --train-file "$train" --device cuda --bf16 false \
+    --max-seq-length "$2" --doc-stride 32 --output-dir "$out/probe-$1-$2" --probe-memory --probe-up-to 2048 --memory-limit "$1GiB"
+  row "  found${3:+ (Google published $3)}" "$(grep '^use: ' "$out/${name// /-}.log")"
+}
+for gib in 8 11 12 16 24 40 72; do probe $gib 384 ""; done
+for pair in 64:64 128:32 256:16 320:14 384:12 512:6; do probe 12 ${pair%:*} ${pair#*:}; done
 check "probe before training" build/bert-finetune --config configs/quickstart.yaml --device cuda --set probe_memory=auto \
   --max-steps 2 --output-dir "$out/run-probed" --overwrite
 for precision in "" --bf16; do

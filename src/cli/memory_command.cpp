@@ -180,7 +180,9 @@ void probe_memory(Inputs& in, const weights::Checkpoint& weights) {
                       [](const std::string& line) { std::cout << line << std::endl; })
         .num_features;
   });
-  std::cout << "use: " << use_line(in, found) << "\nkept in " << probe_file(in) << std::endl;
+  std::cout << fmt::format("largest: {} features ({} tokens)\n", with_thousands(found),
+                           with_thousands(found * in.options().data.max_seq_length))
+            << "use: " << use_line(in, found) << "\nkept in " << probe_file(in) << std::endl;
 }
 
 std::optional<std::int64_t> find_token_budget(Inputs& in, const weights::Checkpoint& weights) {

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "bertft/util/error.h"
 
@@ -52,7 +53,10 @@ Device select_gpu(const DeviceOptions& options) {
   device.has_flash = device.bf16;
   at::globalContext().setAllowTF32CuBLAS(options.tf32);
   at::globalContext().setSDPUseCuDNN(false);
-  if (options.full_determinism) at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  if (options.full_determinism) {
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // cuBLAS reads it with its first product
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  }
   device.identity = fmt::format("{} {:02x}", properties->name, fmt::join(uuid_of(*properties), ""));
   const double gib = static_cast<double>(properties->totalGlobalMem) / (1 << 30);
   device.description = fmt::format("GPU 0 {}, {:.1f} GiB, {}", properties->name, gib,

@@ -77,8 +77,7 @@ std::string savings_text(const PlanReport& plan) {
                     "* never automatic\n"
                     "An evaluation batch of {} takes {}, of 1 {}; it gets\n"
                     "smaller by itself when memory runs out, with the same result.\n",
-                    plan.eval_batch, memory_text(plan.evaluation.total()),
-                    memory_text(plan.evaluation_of_one.total()));
+                    plan.eval_batch, memory_text(plan.evaluation.total()), memory_text(plan.evaluation_of_one.total()));
 }
 
 std::string cards_text(const PlanReport& plan) {
@@ -135,9 +134,10 @@ std::string PlanReport::to_text() const {
   const StepBytes& first = rows.front().bytes;
   return fmt::format(
              "{:.1f} M parameters: weights {}, gradients {}, AdamW {}\n"
-             "Estimates for features of {} tokens; --probe-memory measures.\n\n",
+             "Estimates at {} tokens{}; --probe-memory measures.\n\n",
              static_cast<double>(num_parameters) / 1e6, memory_text(first.weights), memory_text(first.gradients),
-             memory_text(first.optimizer), length) +
+             memory_text(first.optimizer), length,
+             first.context > 0 ? fmt::format(", CUDA context {}", memory_text(first.context)) : "") +
          rows_text(*this) + savings_text(*this) + cards_text(*this);
 }
 

@@ -124,6 +124,15 @@ class Probe(MemoryTest):
         self.assertGreater(kept["micro_batch_features"], 0)
         self.assertFalse((self.cwd / "run/model.safetensors").exists())
 
+    def test_leaves_a_run_as_it_was(self):
+        self.trained("--max-steps", 2)
+        before = harness.tree(self.cwd / "run")
+        result = self.run_program(*self.limited(TIGHT, "--probe-memory", "--resume", "auto"))
+        self.assertEqual(result.code, 0, result)
+        after = harness.tree(self.cwd / "run")
+        del after["probe.json"]
+        self.assertEqual(after, before)
+
     def test_of_nothing_that_fits_is_an_error(self):
         result = self.run_program(*self.limited(TINY, "--probe-memory"))
         self.assertEqual(result.code, 71, result)

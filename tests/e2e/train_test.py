@@ -155,7 +155,8 @@ class DryRun(EndToEndTest):
 
 
 class MicroBatches(EndToEndTest):
-    ACCUMULATION = ("--per-device-train-batch-size", 7, "--gradient-accumulation-steps", 2, "--max-steps", 6)
+    ACCUMULATION = ("--per-device-train-batch-size", 7, "--gradient-accumulation-steps", 2, "--max-steps", 20,
+                    "--learning-rate", "5e-5")
 
     def losses(self, *cut):
         output = "run" + "".join(map(str, cut))

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <stdexcept>
 
 namespace bertft::memory {
 namespace {
@@ -138,6 +140,66 @@ TEST(Search, StepsDownWhereMoreIsTakenThanMeasuredBytesSay) {
                             }});
   EXPECT_GE(result.num_features, 50);
   EXPECT_LE(result.num_features, 80);
+}
+
+// What the plan does not know of: a trial sees it, since it is a whole cycle.
+struct CycleDevice {
+  std::function<double(std::int64_t)> optimizer, evaluation;  // bytes by size, of `limit`
+  double limit = 2000;
+
+  static double step(std::int64_t n) { return 1000 + 10 * static_cast<double>(n); }
+
+  SearchResult search(std::int64_t at_most) const {
+    return find_micro_batch({.at_most = at_most,
+                             .usable_bytes = static_cast<std::uint64_t>(limit),
+                             .predict = [](std::int64_t n) { return static_cast<std::uint64_t>(step(n)); },
+                             .attempt = [this](std::int64_t n) { return attempt(n); }});
+  }
+
+  Trial attempt(std::int64_t n) const {
+    Trial trial{.num_features = n, .fits = true, .phase = "done", .steps_done = 2};
+    double peak = 0;
+    for (const auto& [phase, bytes] : {std::pair("backward", step(n)), std::pair("optimizer", optimizer(n)),
+                                       std::pair("evaluation", evaluation(n))}) {
+      peak = std::max(peak, std::min(bytes, limit));
+      if (bytes > limit && trial.fits) trial = {.num_features = n, .fits = false, .phase = phase, .steps_done = 0};
+    }
+    trial.peak_bytes = static_cast<std::uint64_t>(peak);
+    return trial;
+  }
+};
+
+TEST(Search, FindsNothingWhereTheOptimizerAloneDoesNotFit) {
+  const CycleDevice device{.optimizer = [](std::int64_t) { return 2001.0; }, .evaluation = CycleDevice::step};
+  const SearchResult result = device.search(32);
+  EXPECT_EQ(result.num_features, 0);
+  EXPECT_EQ(result.trials.back().phase, "optimizer");
+}
+
+TEST(Search, FindsTheMaximumWhereOnlyTheOptimizerRunsOut) {
+  const CycleDevice device{.optimizer = [](std::int64_t n) { return 1100 + 10 * static_cast<double>(n); },
+                           .evaluation = CycleDevice::step};
+  EXPECT_EQ(device.search(1000).num_features, 90);
+}
+
+TEST(Search, FindsTheMaximumWhereOnlyTheEvaluationRunsOut) {
+  for (const double per_feature : {11.0, 15.0}) {
+    const CycleDevice device{.optimizer = CycleDevice::step,
+                             .evaluation = [=](std::int64_t n) { return 1000 + per_feature * static_cast<double>(n); }};
+    const auto largest = static_cast<std::int64_t>(1000 / per_feature);
+    const SearchResult result = device.search(1000);
+    EXPECT_LE(result.num_features, largest);
+    EXPECT_GE(result.num_features, largest - 1 - largest / 50);
+    EXPECT_LE(result.trials.size(), 5U);
+  }
+}
+
+TEST(Search, LetsOtherErrorsThrough) {
+  const SearchTask task{.at_most = 8,
+                        .usable_bytes = 100,
+                        .predict = [](std::int64_t) { return std::uint64_t{1}; },
+                        .attempt = [](std::int64_t) -> Trial { throw std::runtime_error("another error"); }};
+  EXPECT_THROW(find_micro_batch(task), std::runtime_error);
 }
 
 TEST(Search, TakesATrialWithoutAStepForAnError) {

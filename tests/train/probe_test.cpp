@@ -59,7 +59,7 @@ TEST_F(ProbeTest, TakesTheWholeEffectiveBatchWhereThereIsRoom) {
 }
 
 TEST_F(ProbeTest, FindsWhatTryingEverySizeFinds) {
-  for (const std::uint64_t room : {3 * kMib}) {
+  for (const std::uint64_t room : {3 * kMib / 2, 2 * kMib, 3 * kMib, 4 * kMib}) {
     const ProbeTask searched = task(room, 32, /*effective_batch=*/32);
     int num_shortages = 0;
     const memory::SearchResult result =

@@ -41,8 +41,8 @@ inline model::TinyBert bert_for_words() {
 // A model with its optimizer at the beginning of a run.
 class TrainedBert {
  public:
-  explicit TrainedBert(const model::TinyBert& bert = bert_for_words())
-      : model_(bert.make()), optimizer_(parameters_of(model_), {}) {}
+  explicit TrainedBert(const model::TinyBert& bert = bert_for_words(), const device::Device& device = {})
+      : device_(device), model_(bert.make(device)), optimizer_(parameters_of(model_), {}) {}
 
   StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {
     StepEngine engine = this->engine(features, limit);
