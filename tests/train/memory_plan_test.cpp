@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "bertft/memory/planner.h"
 #include "bertft/memory/search.h"
 #include "memory/cpu_allocator.h"
@@ -22,6 +24,10 @@ struct Case {
   std::int64_t length, num_features;
   bool bf16, gradient_checkpointing;
 };
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << c.name;
+}
 
 weights::BertSize size_of(const Case& c) {
   return {.vocabulary = c.vocabulary,
