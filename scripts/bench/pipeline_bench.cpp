@@ -2,12 +2,10 @@
 //
 //   pipeline_bench --model DIR --data SQUAD.json [--benchmark_min_time=3 --benchmark_repetitions=5 ...]
 //
-// `encode` is one thread; the others use what
-// the program uses.
+// `encode`, `pack` and `decode_and_score` are one thread; the others use what the program uses.
 #include <benchmark/benchmark.h>
 
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <numeric>
 #include <random>
 

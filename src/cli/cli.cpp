@@ -100,12 +100,16 @@ std::string describe_unexpected(const CLI::App& command, std::vector<std::string
                      meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
 }
 
-// "unknown command 'data chek'; did you mean 'check'? Commands: check, features."
-std::string describe_missing_command(const CLI::App& command) {
+std::vector<std::string> names_of_commands(const CLI::App& command) {
   std::vector<std::string> names;
   for (const CLI::App* inner : command.get_subcommands([](const CLI::App*) { return true; })) {
     names.push_back(inner->get_name());
   }
+  return names;
+}
+
+// "unknown command 'data chek'; did you mean 'check'? Commands: check, features."
+std::string describe_missing_command(const CLI::App& command, const std::vector<std::string>& names) {
   const std::vector<std::string> rest = command.remaining();
   const std::string typed = command.get_name() + (rest.empty() ? "" : " " + rest.front());
   const auto meant = rest.empty() ? std::nullopt : nearest(rest.front(), {names.begin(), names.end()});
@@ -116,11 +120,13 @@ std::string describe_missing_command(const CLI::App& command) {
 
 int parse_error(const CLI::App& app, const CLI::ParseError& error) {
   const auto [command, name] = innermost(app);
-  const bool has_extras = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
-  const bool lacks_command = !command->get_subcommands([](const CLI::App*) { return true; }).empty();
-  std::string fact = lacks_command ? describe_missing_command(*command)
-                     : has_extras  ? describe_unexpected(*command, app.remaining(true))
-                                   : error.what();
+  const std::vector<std::string> commands = names_of_commands(*command);
+  std::string fact = error.what();
+  if (!commands.empty()) {
+    fact = describe_missing_command(*command, commands);
+  } else if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    fact = describe_unexpected(*command, app.remaining(true));
+  }
   if (fact.starts_with(":")) fact = "a flag at the end has no value.";  // CLI11 does not name hidden options
   log::error(fmt::format("error: {}\nSee {} --help.", fact, name));
   return kUsage;

@@ -77,7 +77,7 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
 }
 
 int evaluate(const CLI::App& command, const EvalFlags& flags) {
-  if (flags.predictions.empty() == flags.model.empty()) {
+  if (flags.predictions.empty() && flags.model.empty()) {
     throw UsageError(
         "eval needs either RUN_DIR or --predictions FILE.\n"
         "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");

@@ -1,11 +1,11 @@
 #include "cli/inputs.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "bertft/optim/schedule.h"
+#include "bertft/train/probe.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "cli/out_of_memory.h"
@@ -56,12 +56,7 @@ Inputs read_inputs(config::Resolved resolved) {
 }
 
 memory::StepShape step_shape(const Inputs& in) {
-  return {.encoder = in.files.config,
-          .length = in.options().data.max_seq_length,
-          .bf16 = in.device.bf16,
-          .gradient_checkpointing = in.options().model.gradient_checkpointing,
-          .is_cuda = in.device.is_cuda(),
-          .num_threads = at::get_num_threads()};
+  return train::step_shape(in.files.config, in.options().model, in.device, in.options().data.max_seq_length);
 }
 
 Rows describe(const Inputs& in, const std::string& weights_line) {

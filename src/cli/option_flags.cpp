@@ -1,10 +1,10 @@
 #include "cli/option_flags.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
@@ -16,11 +16,13 @@ namespace {
 constexpr std::string_view kProbeMemory = "probe_memory";
 constexpr const char* kOptionGroup = "";  // hidden in --help; `--help all` lists them
 
-// Both spellings, --max-seq-length and --max_seq_length.
-std::string spellings(const std::string& key) {
-  const std::string flag = config::flag_of(key);
-  const std::string plain = "--" + key;
-  return flag == plain ? flag : flag + "," + plain;
+// Both spellings of a key, --max-seq-length and --max_seq_length, which may be the same.
+std::set<std::string> spellings(const std::string& key) {
+  return {config::flag_of(key), "--" + key};
+}
+
+std::string names_of(const std::string& key) {
+  return fmt::format("{}", fmt::join(spellings(key), ","));
 }
 
 CLI::Option* hidden(CLI::Option* option) {
@@ -40,9 +42,9 @@ bool is_switch(const config::OptionInfo& option, const std::string& key) {
 
 void add_flag(CLI::App& command, const std::string& key, bool takes_no_value) {
   if (takes_no_value) {
-    hidden(command.add_flag(spellings(key)));  // --bf16 means true; --bf16=false works too
+    hidden(command.add_flag(names_of(key)));  // --bf16 means true; --bf16=false works too
   } else {
-    hidden(command.add_option(spellings(key)))->allow_extra_args(false);
+    hidden(command.add_option(names_of(key)))->allow_extra_args(false);
   }
 }
 
@@ -72,13 +74,22 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
     for (const std::string& key : spelled_keys(option)) add_flag(command, key, is_switch(option, key));
   }
   // Taken with or without a value, so that resolve() can say why they are not options here.
-  for (const std::string& key : config::list_foreign_keys()) hidden(command.add_option(spellings(key)))->expected(0, 1);
+  for (const std::string& key : config::list_foreign_keys()) hidden(command.add_option(names_of(key)))->expected(0, 1);
+}
+
+std::set<std::string> flags_of(std::string_view key) {
+  std::set<std::string> flags;
+  for (const config::OptionInfo& option : config::list_options()) {
+    if (option.key != key) continue;
+    for (const std::string& spelled : spelled_keys(option)) flags.merge(spellings(spelled));
+  }
+  return flags;
 }
 
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args) {
   std::set<std::string> switches;
   for (const config::OptionInfo& option : config::list_options()) {
-    for (const std::string& key : option.switches) switches.insert({"--" + key, config::flag_of(key)});
+    for (const std::string& key : option.switches) switches.merge(spellings(key));
   }
   std::vector<std::string> joined;
   for (const std::string& arg : args) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +13,9 @@ namespace bertft::cli {
 
 /// Gives a command --config, --set and a flag for every declared option of `groups`.
 void add_option_flags(CLI::App& command, const std::vector<std::string>& groups);
+
+/// Every flag that sets the option: "--resume", "--resume-from-checkpoint", ...
+std::set<std::string> flags_of(std::string_view key);
 
 /// run_qa's form `--bf16 False` as the `--bf16=False` that a flag without a value needs.
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args);

@@ -46,6 +46,14 @@ struct Remedy {
   std::string what, effect;
 };
 
+// What an explanation is made of.
+struct Situation {
+  memory::StepShape shape;
+  memory::StepBytes needs;  // of one feature
+  memory::Capacity device;
+  std::optional<std::string> sufficient_limit;
+};
+
 // A memory_limit under which one feature is expected to fit, when the device has that much.
 std::optional<std::string> sufficient_limit(const Inputs& in, std::uint64_t needed, const memory::Capacity& device) {
   if (!in.options().memory.memory_limit) return std::nullopt;
@@ -56,20 +64,20 @@ std::optional<std::string> sufficient_limit(const Inputs& in, std::uint64_t need
   return fmt::format("{}MiB", limit / kMib + 1);
 }
 
-std::vector<Remedy> remedies(const Inputs& in, const memory::StepShape& shape, const memory::Capacity& device) {
-  const std::uint64_t needed = memory::plan_step(shape, 1).tensors();
+std::vector<Remedy> remedies(const Inputs& in, const Situation& situation) {
+  const auto& [shape, needs, device, limit] = situation;
   std::vector<Remedy> list;
-  if (const auto limit = sufficient_limit(in, needed, device)) {
+  if (limit) {
     list.push_back({"memory_limit: " + *limit, fmt::format("would do; {} are free", memory_text(device.free))});
   }
   for (const Saver& saver : memory::savers_left(shape)) {
     if (memory::helps_one_feature(shape, saver)) {
-      list.push_back({saver.key + ": " + saver.value,
+      list.push_back({saver.setting(),
                       fmt::format("saves {}; {}", memory_text(memory::saved_bytes(shape, saver, 1)), saver.cost)});
     }
   }
   const std::uint64_t others = device.total - std::min(device.total, device.free + memory::use_of(in.device).now);
-  if (!in.options().memory.memory_limit && needed <= in.budget.usable + others) {
+  if (!in.options().memory.memory_limit && needs.tensors() <= in.budget.usable + others) {
     list.push_back({"closing other programs", fmt::format("frees up to {}", memory_text(others))});
   }
   if (list.size() > kMostRemedies) list.resize(kMostRemedies);
@@ -77,11 +85,9 @@ std::vector<Remedy> remedies(const Inputs& in, const memory::StepShape& shape, c
 }
 
 // The fewest settings that are expected to be enough; none when there are none.
-std::vector<std::string> sufficient_settings(const Inputs& in, memory::StepShape shape,
-                                             const memory::Capacity& device) {
-  if (const auto limit = sufficient_limit(in, memory::plan_step(shape, 1).tensors(), device)) {
-    return {"memory_limit=" + *limit};
-  }
+std::vector<std::string> sufficient_settings(const Inputs& in, const Situation& situation) {
+  if (situation.sufficient_limit) return {"memory_limit=" + *situation.sufficient_limit};
+  memory::StepShape shape = situation.shape;
   std::vector<std::string> settings;
   const auto room = static_cast<std::uint64_t>(static_cast<double>(in.budget.usable) / kMargin);
   for (const Saver& saver : memory::savers_needed(shape, room)) {
@@ -125,9 +131,10 @@ void keep_savers(Inputs& in, const config::Options& before) {
 }
 
 std::string explain_shortage(const Inputs& in, const std::string& fact, const std::optional<std::string>& saved) {
-  const memory::StepShape shape = step_shape(in);
-  const memory::StepBytes needs = memory::plan_step(shape, 1);
-  const memory::Capacity device = memory::capacity_of(in.device);
+  Situation situation{step_shape(in), {}, memory::capacity_of(in.device), {}};
+  situation.needs = memory::plan_step(situation.shape, 1);
+  situation.sufficient_limit = sufficient_limit(in, situation.needs.tensors(), situation.device);
+  const auto& [shape, needs, device, limit] = situation;
   std::string text = fmt::format(
       "{}\n"
       "has:   {} to be used ({}); {}: {}, {} free\n"
@@ -138,10 +145,10 @@ std::string explain_shortage(const Inputs& in, const std::string& fact, const st
       memory_text(needs.gradients), memory_text(needs.optimizer), memory_text(needs.activations),
       memory_text(needs.workspace));
   const char* head = "fix:  ";
-  for (const Remedy& remedy : remedies(in, shape, device)) {
+  for (const Remedy& remedy : remedies(in, situation)) {
     text += fmt::format("{} {:<30} {}\n", std::exchange(head, "      "), remedy.what, remedy.effect);
   }
-  const std::vector<std::string> settings = sufficient_settings(in, shape, device);
+  const std::vector<std::string> settings = sufficient_settings(in, situation);
   text += settings.empty() ? "try:   a smaller model; no settings are expected to be enough\n"
                            : "try:   " + command_to_go_on(settings) + "\n";
   if (saved) text += "saved: " + *saved + " (nothing is lost)\n";

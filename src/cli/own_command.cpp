@@ -21,15 +21,16 @@ std::string quoted(const std::string& word) {
 
 // How a run begins is no part of going on with it.
 std::vector<std::string> without_beginning(const std::vector<std::string>& words) {
+  const std::set<std::string> overwrite = flags_of("overwrite"), resume = flags_of("resume_from_checkpoint");
   std::vector<std::string> rest;
   for (auto word = words.begin(); word != words.end(); ++word) {
-    const std::string_view flag = std::string_view(*word).substr(0, word->find('='));
-    if (flag == "--overwrite" || flag == "--overwrite-output-dir" || flag == "--overwrite_output_dir") continue;
-    if (flag == "--resume" || flag == "--resume-from-checkpoint" || flag == "--resume_from_checkpoint") {
-      if (word->size() == flag.size() && word + 1 != words.end()) ++word;
-      continue;
+    const std::string flag = word->substr(0, word->find('='));
+    const bool has_value_of_its_own = flag == *word && word + 1 != words.end();
+    if (resume.contains(flag)) {
+      if (has_value_of_its_own) ++word;
+    } else if (!overwrite.contains(flag)) {
+      rest.push_back(*word);
     }
-    rest.push_back(*word);
   }
   return rest;
 }

@@ -69,9 +69,8 @@ std::string savings_text(const PlanReport& plan) {
       "{:<28}{:>10}{:>10}  cost\n",
       "features of a micro-batch", plan.effective_batch, 1);
   for (const PlanReport::Saving& saving : plan.savings) {
-    text += fmt::format("{:<28}{:>10}{:>10}  {}{}\n", fmt::format("{}: {}", saving.saver.key, saving.saver.value),
-                        memory_text(saving.of_all), memory_text(saving.of_one), saving.saver.cost,
-                        saving.saver.is_automatic ? "" : " *");
+    text += fmt::format("{:<28}{:>10}{:>10}  {}{}\n", saving.saver.setting(), memory_text(saving.of_all),
+                        memory_text(saving.of_one), saving.saver.cost, saving.saver.is_automatic ? "" : " *");
   }
   return text + fmt::format(
                     "* never automatic\n"

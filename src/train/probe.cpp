@@ -79,15 +79,16 @@ class Probe {
     StepEngine engine({model_, optimizer_, task_.device, features_}, {trial.num_features, std::nullopt}, /*seed=*/0);
     engine.on_shrink([](const Shrunk& shrunk) { throw DoesNotFit{shrunk.phase}; });
     // A second micro-batch shows what adding gradients up takes; it is what a step leaves for it.
-    const std::int64_t num_windows =
-        std::min(2 * trial.num_features, std::max(trial.num_features, task_.effective_batch));
+    const std::int64_t num_windows = std::clamp(task_.effective_batch, trial.num_features, 2 * trial.num_features);
     const std::vector<std::uint32_t> windows(static_cast<std::size_t>(num_windows), 0U);
-    engine.run(windows, trial.steps_done, kNoLearningRate);
-    ++trial.steps_done;
+    const auto step = [&] {
+      engine.run(windows, trial.steps_done, kNoLearningRate);
+      ++trial.steps_done;
+    };
+    step();
     evaluate(trial.num_features);
     const auto start = std::chrono::steady_clock::now();
-    engine.run(windows, trial.steps_done, kNoLearningRate);
-    ++trial.steps_done;
+    step();
     device::synchronize(task_.device);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     trial.features_per_s = static_cast<double>(windows.size()) / seconds.count();
@@ -112,21 +113,22 @@ class Probe {
   optim::AdamW optimizer_;
 };
 
-memory::StepShape shape_of(const ProbeTask& task) {
-  return {.encoder = task.config,
-          .length = task.length,
-          .bf16 = task.device.bf16,
-          .gradient_checkpointing = task.model.gradient_checkpointing,
-          .is_cuda = task.device.is_cuda(),
+}  // namespace
+
+memory::StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
+                             const device::Device& device, std::int64_t length) {
+  return {.encoder = config,
+          .length = length,
+          .bf16 = device.bf16,
+          .gradient_checkpointing = options.gradient_checkpointing,
+          .is_cuda = device.is_cuda(),
           .num_threads = at::get_num_threads()};
 }
-
-}  // namespace
 
 memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell) {
   // Up to the reserve and no further.
   memory::apply({task.budget.usable, task.budget.usable, task.budget.source}, task.device);
-  const memory::StepShape shape = shape_of(task);
+  const memory::StepShape shape = step_shape(task.config, task.model, task.device, task.length);
   memory::SearchResult result;
   std::optional<Probe> trials;
   const auto shortage = memory::attempt(task.device, [&] { trials.emplace(task); }, [&] { trials.reset(); });

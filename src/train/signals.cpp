@@ -15,7 +15,6 @@ constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr int kExitInterrupted = 128 + SIGINT;
 
 std::atomic<int> g_received{0};  // handlers can reach nothing else
-int g_guards = 0;
 std::array<struct sigaction, kSignals.size()> g_previous;
 
 extern "C" void remember_signal(int signal) {
@@ -30,7 +29,6 @@ Interrupted::Interrupted(int signal)
       signal_(signal) {}
 
 SignalGuard::SignalGuard() {
-  if (g_guards++ > 0) return;
   g_received = 0;
   struct sigaction action{};
   action.sa_handler = remember_signal;
@@ -43,7 +41,6 @@ SignalGuard::SignalGuard() {
 }
 
 SignalGuard::~SignalGuard() {
-  if (--g_guards > 0) return;
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_previous[i], nullptr);
 }
 

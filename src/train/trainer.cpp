@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
-#include <exception>
 #include <filesystem>
 #include <string_view>
 
@@ -147,12 +146,10 @@ Outcome Trainer::run() {
 }
 
 Outcome Trainer::Impl::run() {
-  const SignalGuard signals;
   if (evaluation_is_due()) {  // before the first step, or where a signal cut an evaluation off
     evaluate_if_due();
     save_if_due();
   }
-  std::exception_ptr too_small;
   try {
     while (!is_over(state, s.plan, s.options) && SignalGuard::received() == 0) {
       train_step();
@@ -160,13 +157,10 @@ Outcome Trainer::Impl::run() {
       evaluate_if_due();
       save_if_due();
     }
-  } catch (const OutOfMemoryError&) {
-    too_small = std::current_exception();
-  }
-  if (too_small) {  // the failed step has changed nothing: what came before it is kept
+  } catch (const OutOfMemoryError&) {  // the failed step has changed nothing: what came before it is kept
     if (state.step > 0) save();
     store.wait();
-    std::rethrow_exception(too_small);
+    throw;
   }
   if (!is_over(state, s.plan, s.options) || evaluation_is_due()) return finish(Outcome::Kind::kInterrupted);
   return finish(state.step < s.plan.total_steps ? Outcome::Kind::kStoppedEarly : Outcome::Kind::kDone);

@@ -185,9 +185,9 @@ std::string to_lower_ascii(std::string_view text) {
 
 std::string memory_text(std::uint64_t bytes) {
   const double mib = static_cast<double>(bytes) / (1 << 20);
-  if (bytes > 0 && mib < 1) return fmt::format("{:.0f} KiB", mib * 1024);
-  if (bytes > 0 && mib < 10) return fmt::format("{:.1f} MiB", mib);
-  return mib < 1024 ? fmt::format("{:.0f} MiB", mib) : fmt::format("{:.1f} GiB", mib / 1024);
+  if (mib >= 1024) return fmt::format("{:.1f} GiB", mib / 1024);
+  if (mib >= 10 || bytes == 0) return fmt::format("{:.0f} MiB", mib);
+  return mib >= 1 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.0f} KiB", mib * 1024);
 }
 
 std::string with_thousands(std::int64_t n) {

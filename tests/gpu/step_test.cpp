@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "bertft/memory/budget.h"
-#include "bertft/train/probe.h"
 #include "model/dropout.h"
 #include "model/packed_batch.h"
+#include "train/probe_fixture.h"
 #include "train/small_run.h"
 
 namespace bertft::train {
@@ -85,22 +85,11 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
 }
 
 TEST_F(Gpu, IsProbedAndLeftAsItWas) {
-  const model::TinyBert bert = bert_for_words();
-  const weights::Checkpoint weights = bert.checkpoint();
-  const model::ModelOptions model_options;
-  const optim::OptimOptions optim_options;
+  ProbeParts parts(bert_for_words());
+  parts.device = device_;
   const std::uint64_t in_use = memory::use_of(device_).now;
-  const std::uint64_t usable = in_use + 200 * kMib;
-  const ProbeTask task{.config = bert.config,
-                       .weights = weights,
-                       .model = model_options,
-                       .optim = optim_options,
-                       .device = device_,
-                       .budget = {.limit = usable, .usable = usable, .source = "test"},
-                       .length = 64,
-                       .effective_batch = 100'000,
-                       .eval_batch = 8,
-                       .at_most = 100'000};
+  ProbeTask task = parts.task(in_use + 200 * kMib, /*at_most=*/100'000);
+  task.effective_batch = task.at_most;
   const memory::SearchResult result = probe(task, [](const memory::Trial&) {});
   EXPECT_GT(result.num_features, 0);
   EXPECT_LT(result.num_features, 100'000);

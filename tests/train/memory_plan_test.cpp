@@ -1,15 +1,16 @@
 // The planner's bytes beside those that real steps take.
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <ostream>
+#include <string>
 
-#include "bertft/memory/planner.h"
 #include "bertft/memory/search.h"
+#include "bertft/train/probe.h"
 #include "memory/cpu_allocator.h"
 #include "train/small_run.h"
 
@@ -50,13 +51,20 @@ data::Features window_of(std::int64_t length) {
   return make_features(data::read(text), data::WordTokenizer(), options, data::Purpose::kTraining);
 }
 
+device::Device device_of(const Case& c) {
+  device::Device device;
+  device.bf16 = c.bf16;
+  return device;
+}
+
+model::ModelOptions options_of(const Case& c) {
+  model::ModelOptions options;
+  options.gradient_checkpointing = c.gradient_checkpointing;
+  return options;
+}
+
 memory::StepShape shape_of(const Case& c) {
-  return {.encoder = weights::bert_config(size_of(c)),
-          .length = c.length,
-          .bf16 = c.bf16,
-          .gradient_checkpointing = c.gradient_checkpointing,
-          .is_cuda = false,
-          .num_threads = at::get_num_threads()};
+  return step_shape(weights::bert_config(size_of(c)), options_of(c), device_of(c), c.length);
 }
 
 // The most bytes in use over two steps of two micro-batches each, and over an evaluation batch
@@ -70,12 +78,8 @@ Measured measure(const Case& c) {
   CpuAllocator& allocator = CpuAllocator::instance();
   const std::uint64_t before = allocator.in_use();
   allocator.reset_peak();
-  device::Device device;
-  device.bf16 = c.bf16;
-  model::QaModel model = bert.make(device, {.model_name_or_path = {},
-                                            .config_name = {},
-                                            .tokenizer_name = {},
-                                            .gradient_checkpointing = c.gradient_checkpointing});
+  const device::Device device = device_of(c);
+  model::QaModel model = bert.make(device, options_of(c));
   optim::AdamW optimizer(parameters_of(model), {});
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
   const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
@@ -147,25 +151,29 @@ constexpr Case base(const char* name, std::int64_t length, std::int64_t n, bool 
   return {name, 30522, 768, 12, 12, length, n, bf16, checkpointing};
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, MemoryPlan,
-    testing::Values(tiny("TinyShort", 64, 8, false, false), tiny("Tiny", 384, 4, false, false),
-                    tiny("TinyLongHalf", 512, 4, true, false), tiny("TinyRecomputed", 512, 8, false, true),
-                    tiny("TinyRecomputedHalf", 256, 8, true, true), minilm("MiniLmOne", 64, 1, false, false),
-                    minilm("MiniLm", 384, 4, false, false), minilm("MiniLmHalf", 384, 4, true, false),
-                    minilm("MiniLmRecomputed", 512, 4, false, true), minilm("MiniLmRecomputedHalf", 384, 4, true, true),
-                    base("Base", 384, 2, false, false), base("BaseHalf", 256, 2, true, false),
-                    base("BaseRecomputed", 128, 2, false, true)),
-    [](const auto& shape) { return shape.param.name; });
+std::string name_of(const testing::TestParamInfo<Case>& shape) {
+  return shape.param.name;
+}
+
+constexpr std::array kTiny = {tiny("Short", 64, 8, false, false), tiny("Long", 384, 4, false, false),
+                              tiny("LongHalf", 512, 4, true, false), tiny("Recomputed", 512, 8, false, true),
+                              tiny("RecomputedHalf", 256, 8, true, true)};
+INSTANTIATE_TEST_SUITE_P(Tiny, MemoryPlan, testing::ValuesIn(kTiny), name_of);
+INSTANTIATE_TEST_SUITE_P(Tiny, MemoryCalibration, testing::ValuesIn(kTiny), name_of);
 
 INSTANTIATE_TEST_SUITE_P(
-    Shapes, MemoryCalibration,
-    testing::Values(tiny("TinyShort", 64, 8, false, false), tiny("Tiny", 384, 4, false, false),
-                    tiny("TinyLongHalf", 512, 4, true, false), tiny("TinyRecomputed", 512, 8, false, true),
-                    tiny("TinyRecomputedHalf", 256, 8, true, true), minilm("MiniLm", 128, 4, false, false),
-                    minilm("MiniLmHalf", 128, 4, true, false), minilm("MiniLmRecomputed", 128, 4, false, true),
-                    base("Base", 64, 4, false, false)),
-    [](const auto& shape) { return shape.param.name; });
+    Real, MemoryPlan,
+    testing::Values(minilm("MiniLmOne", 64, 1, false, false), minilm("MiniLm", 384, 4, false, false),
+                    minilm("MiniLmHalf", 384, 4, true, false), minilm("MiniLmRecomputed", 512, 4, false, true),
+                    minilm("MiniLmRecomputedHalf", 384, 4, true, true), base("Base", 384, 2, false, false),
+                    base("BaseHalf", 256, 2, true, false), base("BaseRecomputed", 128, 2, false, true)),
+    name_of);
+INSTANTIATE_TEST_SUITE_P(Real, MemoryCalibration,
+                         testing::Values(minilm("MiniLm", 128, 4, false, false),
+                                         minilm("MiniLmHalf", 128, 4, true, false),
+                                         minilm("MiniLmRecomputed", 128, 4, false, true),
+                                         base("Base", 64, 4, false, false)),
+                         name_of);
 
 }  // namespace
 }  // namespace bertft::train

@@ -6,7 +6,7 @@
 #include "bertft/memory/budget.h"
 #include "checkpoint/temporary_directory.h"
 #include "memory/cpu_allocator.h"
-#include "model/tiny_bert.h"
+#include "train/probe_fixture.h"
 
 namespace bertft::train {
 namespace {
@@ -19,22 +19,13 @@ constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
 
 class ProbeTest : public testing::Test {
  protected:
-  ProbeTest() : weights_(bert_.checkpoint()) {}
   ~ProbeTest() override { CpuAllocator::instance().set_limit(CpuAllocator::kNoLimit); }
 
   // `room` bytes beyond what the fixture itself holds.
   ProbeTask task(std::uint64_t room, std::int64_t at_most, std::int64_t effective_batch = 8) const {
-    const std::uint64_t usable = CpuAllocator::instance().in_use() + room;
-    return {.config = bert_.config,
-            .weights = weights_,
-            .model = model_options_,
-            .optim = optim_options_,
-            .device = device_,
-            .budget = {.limit = usable, .usable = usable, .source = "test"},
-            .length = 64,
-            .effective_batch = effective_batch,
-            .eval_batch = 8,
-            .at_most = at_most};
+    ProbeTask task = parts_.task(CpuAllocator::instance().in_use() + room, at_most);
+    task.effective_batch = effective_batch;
+    return task;
   }
 
   static std::vector<std::int64_t> sizes(const memory::SearchResult& result) {
@@ -43,11 +34,7 @@ class ProbeTest : public testing::Test {
     return all;
   }
 
-  model::TinyBert bert_;
-  weights::Checkpoint weights_;
-  model::ModelOptions model_options_;
-  optim::OptimOptions optim_options_;
-  device::Device device_;
+  ProbeParts parts_;
 };
 
 TEST_F(ProbeTest, TakesTheWholeEffectiveBatchWhereThereIsRoom) {
@@ -89,12 +76,12 @@ TEST_F(ProbeTest, FindsNothingWhereNotEvenOneFeatureFits) {
 
 TEST_F(ProbeTest, LeavesMemoryLimitAndWeightsAsTheyWere) {
   const ProbeTask wanted = task(5 * kMib, 32, /*effective_batch=*/32);
-  const at::Tensor before = bert_.value("qa_outputs.weight").clone();
+  const at::Tensor before = parts_.bert.value("qa_outputs.weight").clone();
   const std::uint64_t in_use = CpuAllocator::instance().in_use();
   probe(wanted, [](const memory::Trial&) {});
   EXPECT_EQ(CpuAllocator::instance().in_use(), in_use);
   EXPECT_EQ(CpuAllocator::instance().limit(), wanted.budget.limit);
-  EXPECT_TRUE(at::equal(bert_.value("qa_outputs.weight"), before));
+  EXPECT_TRUE(at::equal(parts_.bert.value("qa_outputs.weight"), before));
 }
 
 class ReusedProbe : public ProbeTest {
@@ -135,12 +122,12 @@ TEST_F(ReusedProbe, DoesNotHoldForAnotherTask) {
   ProbeTask longer = task(kMib, 8);
   longer.length = 32;
   EXPECT_FALSE(reuse(longer));
-  model_options_.gradient_checkpointing = true;
+  parts_.model_options.gradient_checkpointing = true;
   EXPECT_FALSE(reuse(task(kMib, 8)));
-  model_options_.gradient_checkpointing = false;
-  device_.bf16 = true;
+  parts_.model_options.gradient_checkpointing = false;
+  parts_.device.bf16 = true;
   EXPECT_FALSE(reuse(task(kMib, 8)));
-  device_.bf16 = false;
+  parts_.device.bf16 = false;
   EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 2", "12GiB")));
   EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 1", "11GiB")));
 }

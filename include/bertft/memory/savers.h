@@ -15,6 +15,9 @@ struct Saver {
   std::string key, value;  // of the configuration
   std::string cost;        // in words
   bool is_automatic;       // `memory_savers: auto` may take it: the features stay the same
+
+  /// "bf16: true".
+  std::string setting() const { return key + ": " + value; }
 };
 
 /// What is not in use in `shape` yet, in the order in which it is taken: first what costs time

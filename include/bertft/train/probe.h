@@ -7,6 +7,7 @@
 
 #include "bertft/device/device.h"
 #include "bertft/memory/limits.h"
+#include "bertft/memory/planner.h"
 #include "bertft/memory/search.h"
 #include "bertft/model/options.h"
 #include "bertft/optim/options.h"
@@ -14,6 +15,10 @@
 #include "bertft/weights/model_directory.h"
 
 namespace bertft::train {
+
+/// A step of a model on a device, at `length` tokens a feature, as the planner takes it.
+memory::StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
+                             const device::Device& device, std::int64_t length);
 
 /// What a probe tries and where. References must outlive the call.
 struct ProbeTask {
@@ -31,9 +36,9 @@ struct ProbeTask {
 
 /// Finds the largest micro-batch of full-length features for which a whole cycle fits: an
 /// optimizer step with the moments in place, an evaluation batch, a step again. A step has a
-/// second micro-batch, as far as the effective batch leaves features for one. It works on a model and an
-/// optimizer of its own, which are gone when it returns; no data, file or counter is touched.
-/// `tell` hears of every trial.
+/// second micro-batch, as far as the effective batch leaves features for one. It works on a
+/// model and an optimizer of its own, which are gone when it returns; no data, file or counter
+/// is touched. `tell` hears of every trial.
 memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell);
 
 /// What a result depends on; two probes with equal keys may stand for one another.
