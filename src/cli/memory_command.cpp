@@ -135,7 +135,9 @@ std::int64_t find_micro_batch(const Inputs& in, const weights::Checkpoint& weigh
         where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && in.device.is_cuda());
     if (in_child) {
       probe_in_child(task);
-      found = train::reusable_probe(probe_file(in), task, key);
+      train::ProbeTask probed = task;  // with whatever was free when the child looked
+      probed.budget.usable = std::numeric_limits<std::uint64_t>::max();
+      found = train::reusable_probe(probe_file(in), probed, key);
       if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(in)));
     } else {
       const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);

@@ -209,7 +209,9 @@ int train_all(Inputs& in) {
                            .run_directory = directory.path(),
                            .model_files = small_files(in),
                            .observers = {console.get(), metrics.get()}};
-  const train::Outcome outcome = train::Trainer(setup, std::move(state), moments).run();
+  train::Trainer trainer(setup, std::move(state), moments);
+  moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
+  const train::Outcome outcome = trainer.run();
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
 }
 
