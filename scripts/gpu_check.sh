@@ -25,7 +25,7 @@ figures() {  # NAME COMMAND...: prints features/s and peak memory of the JSON li
 
 nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader || { echo "no GPU here" >&2; exit 69; }
 check "set-up" scripts/setup.sh --tests
-check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_DATA_DIR="$data"
+check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
 check "build of the benchmark" ninja -C build step_bench
 check "device is found" build/bert-finetune --config configs/quickstart.yaml --device cuda --dry-run --output-dir "$out/dry"
 check "tests with label gpu" ctest --test-dir build -L gpu --output-on-failure

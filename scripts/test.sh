@@ -16,12 +16,13 @@ fi
 
 echo "build    the torch-free rooms with sanitizers, their tests and fuzz targets (clang)"
 cmake -S . -B build/sanitized -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-19 -DBERTFT_FUZZ=ON \
+  -DBERTFT_BUILD_TESTS=ON \
   -DBERTFT_WITH_TORCH=OFF -DBERTFT_SANITIZE=address,undefined,float-cast-overflow \
   -DCMAKE_CXX_FLAGS=-Wno-deprecated-declarations \
   > build/configure-sanitized.log 2>&1 || { cat build/configure-sanitized.log >&2; exit 1; }
 ninja -C build/sanitized --quiet
 
-BERTFT_TARGET=all scripts/build.sh -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
+BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
   -DBERTFT_SANITIZED_DIR="$PWD/build/sanitized"
 export BERTFT_MINILM_DIR="$PWD/build/minilm" BERTFT_UNPACKED_DIR="$PWD/build/data"
 export OMP_WAIT_POLICY=passive  # spinning at barriers stalls when another process holds a core
