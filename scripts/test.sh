@@ -26,4 +26,4 @@ BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_WERROR=ON -D
   -DBERTFT_SANITIZED_DIR="$PWD/build/sanitized"
 export BERTFT_MINILM_DIR="$PWD/build/minilm" BERTFT_UNPACKED_DIR="$PWD/build/data"
 export OMP_WAIT_POLICY=passive  # spinning at barriers stalls when another process holds a core
-ctest --test-dir build --output-on-failure "$@"
+ctest --test-dir build --output-on-failure --parallel "$(nproc)" "$@"

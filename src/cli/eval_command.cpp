@@ -7,7 +7,6 @@
 #include "bertft/eval/metric.h"
 #include "bertft/eval/prediction_files.h"
 #include "bertft/eval/predictor.h"
-#include "bertft/report/observers.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 #include "cli/commands.h"
@@ -59,20 +58,16 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),
                         with_negative(options.data, dataset)};
   if (!flags.save_to.empty()) make_result_directory(flags.save_to);
-  const auto console = report::make_console();
-  eval::Hooks hooks;
-  hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
   const auto start = std::chrono::steady_clock::now();
-  const auto answers = eval::predict(trained.model, trained.device, task, hooks);
+  const eval::Answers answers = answer(trained, task);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  log::set_status_line("");
   log::info(fmt::format("evaluated {} windows in {:.1f} s, {:.1f} features/s, loss {:.4f}, peak memory {:.2f} GiB",
                         features.windows.size(), seconds, static_cast<double>(features.windows.size()) / seconds,
-                        answers->loss, static_cast<double>(device::peak_memory_bytes(trained.device)) / (1 << 30)));
+                        answers.loss, static_cast<double>(device::peak_memory_bytes(trained.device)) / (1 << 30)));
   if (!flags.save_to.empty()) {
-    eval::write_prediction_files(flags.save_to, "", dataset, answers->predictions, task.with_negative);
+    eval::write_prediction_files(flags.save_to, "", dataset, answers.predictions, task.with_negative);
   }
-  print_metrics(eval::score(task, answers->predictions), flags.json);
+  print_metrics(eval::score(task, answers.predictions), flags.json);
   return kOk;
 }
 

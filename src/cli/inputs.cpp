@@ -8,7 +8,7 @@
 #include "bertft/train/probe.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
-#include "cli/out_of_memory.h"
+#include "cli/savers.h"
 
 namespace bertft::cli {
 namespace {

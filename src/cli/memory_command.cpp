@@ -23,8 +23,9 @@
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "cli/exit_codes.h"
-#include "cli/out_of_memory.h"
 #include "cli/own_command.h"
+#include "cli/savers.h"
+#include "cli/shortage.h"
 #include "cli/version.h"
 
 namespace bertft::cli {
@@ -98,10 +99,10 @@ memory::SearchResult probe_here(const Inputs& in, const train::ProbeTask& task,
 // out of a GPU's memory has left marks on it: the training starts in a clean one.
 void probe_in_child(const train::ProbeTask& task) {
   std::vector<std::string> arguments = own_arguments();
-  arguments.insert(arguments.end(),
-                   {"--probe-memory", "--probe-up-to", std::to_string(task.at_most), "--set", "memory_savers=off",
-                    "--set", fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing), "--set",
-                    fmt::format("bf16={}", task.device.bf16)});
+  arguments.insert(arguments.end(), {"--probe-memory", "--probe-for-parent", "--probe-up-to",
+                                     std::to_string(task.at_most), "--set", "memory_savers=off", "--set",
+                                     fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing),
+                                     "--set", fmt::format("bf16={}", task.device.bf16)});
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -118,8 +119,8 @@ void probe_in_child(const train::ProbeTask& task) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   train::SignalGuard::stop_if_received();
-  const bool is_done = WIFEXITED(status) && (WEXITSTATUS(status) == kOk || WEXITSTATUS(status) == kOutOfMemory);
-  if (!is_done) throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != kOk)
+    throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
 }
 
 // The micro-batch that fits, in features; 0: none does.
@@ -174,14 +175,26 @@ void print_memory_plan(const config::Options& options, bool json) {
   std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
 }
 
-void probe_memory(Inputs& in, const weights::Checkpoint& weights) {
+void probe_memory(Inputs& in, const weights::Checkpoint& weights, bool for_parent) {
   const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
-  const auto size_of_data = static_cast<std::int64_t>(in.train_features.windows.size());
-  const std::int64_t found = with_savers(in, [&] {
+  const auto find = [&] {
+    const auto size_of_data = static_cast<std::int64_t>(in.train_features.windows.size());
     return probe_here(in, task_of(in, weights, size_of_data),
                       [](const std::string& line) { std::cout << line << std::endl; })
         .num_features;
-  });
+  };
+  if (for_parent) {
+    find();
+    return;
+  }
+  std::int64_t found = 0;
+  try {
+    found = with_savers(in, find);
+  } catch (const std::exception& e) {
+    const Failure failure = describe(e);
+    if (failure.code != kOutOfMemory) throw;
+    throw OutOfMemoryError(explain_shortage(in, failure.message, Beginning::kAsTold, std::nullopt));
+  }
   std::cout << fmt::format("largest: {} features ({} tokens)\n", with_thousands(found),
                            with_thousands(found * in.options().data.max_seq_length))
             << "use: " << use_line(in, found) << "\nkept in " << probe_file(in) << std::endl;

@@ -12,8 +12,10 @@ namespace bertft::cli {
 void print_memory_plan(const config::Options& options, bool json);
 
 /// `--probe-memory`: tries sizes on the device, prints what became of them on stdout, and writes
-/// probe.json into output_dir. throws OutOfMemoryError when not even one feature fits
-void probe_memory(Inputs& in, const weights::Checkpoint& weights);
+/// probe.json into output_dir. `for_parent`: as the probe of a training in a process of its own,
+/// for which it is no error that nothing fits.
+/// throws OutOfMemoryError when not even one feature fits
+void probe_memory(Inputs& in, const weights::Checkpoint& weights, bool for_parent);
 
 /// `probe_memory: auto`: the token budget of a micro-batch for this run, from a probe.json that
 /// still holds or a new probe; none when the whole effective batch fits. Takes savers where

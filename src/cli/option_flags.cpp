@@ -48,6 +48,17 @@ void add_flag(CLI::App& command, const std::string& key, bool takes_no_value) {
   }
 }
 
+// The names of all flags that stand for keys: declared options, their other spellings, foreign keys.
+std::set<std::string> names_of_keys() {
+  std::set<std::string> names;
+  const auto add = [&](const std::string& key) { names.merge(spellings(key)); };
+  for (const config::OptionInfo& option : config::list_options()) {
+    for (const std::string& key : spelled_keys(option)) add(key);
+  }
+  for (const std::string& key : config::list_foreign_keys()) add(key);
+  return names;
+}
+
 // "key=value" of a --set argument.
 config::Override split_setting(const std::string& setting, std::size_t number) {
   const auto equals = setting.find('=');
@@ -107,6 +118,7 @@ config::Sources sources_of(const CLI::App& command) {
   sources.environment = config::environment_overrides();
   std::map<const CLI::Option*, std::size_t> next;  // parse_order() names an option once for each use
   std::size_t num_settings = 0;
+  const std::set<std::string> keys = names_of_keys();
   for (const CLI::Option* option : command.parse_order()) {
     if (option->get_lnames().empty()) continue;  // a positional argument
     const std::string& name = option->get_lnames().front();
@@ -120,7 +132,7 @@ config::Sources sources_of(const CLI::App& command) {
       sources.files.push_back(value);
     } else if (name == "set") {
       sources.command_line.push_back(split_setting(value, ++num_settings));
-    } else if (option->get_group() == kOptionGroup) {
+    } else if (keys.contains("--" + name)) {
       std::string key = name;
       std::replace(key.begin(), key.end(), '-', '_');
       sources.command_line.push_back(

@@ -1,5 +1,7 @@
 #include "cli/own_command.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string_view>
 
@@ -12,22 +14,42 @@ namespace {
 
 constexpr std::string_view kHarmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
 
+// For a POSIX shell; bytes that a terminal would act on in the form $'\x1b' of bash and zsh.
 std::string quoted(const std::string& word) {
   if (!word.empty() && word.find_first_not_of(kHarmless) == std::string::npos) return word;
-  std::string result = "'";
-  for (const char c : printable(word)) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  const bool is_printable = printable(word, word.size()) == word;
+  std::string result = is_printable ? "'" : "$'";
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (is_printable) {
+      result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    } else {
+      const bool needs_escape = byte < 0x20 || byte >= 0x7f || c == '\'' || c == '\\';
+      result += needs_escape ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+    }
+  }
   return result + "'";
 }
 
-// How a run begins is no part of going on with it.
+// "resume" of "--resume=DIR", "resume_from_checkpoint" of "resume_from_checkpoint=DIR".
+std::string before_equals(const std::string& word) {
+  return word.substr(0, word.find('='));
+}
+
+// The words without those that say how the run begins, as flags or as --set.
 std::vector<std::string> without_beginning(const std::vector<std::string>& words) {
   const std::set<std::string> overwrite = flags_of("overwrite"), resume = flags_of("resume_from_checkpoint");
+  const auto sets_beginning = [&](const std::string& setting) {
+    const std::string flag = "--" + before_equals(setting);
+    return overwrite.contains(flag) || resume.contains(flag);
+  };
   std::vector<std::string> rest;
   for (auto word = words.begin(); word != words.end(); ++word) {
-    const std::string flag = word->substr(0, word->find('='));
-    const bool has_value_of_its_own = flag == *word && word + 1 != words.end();
-    if (resume.contains(flag)) {
-      if (has_value_of_its_own) ++word;
+    const std::string flag = before_equals(*word);
+    const bool has_value_behind = flag == *word && word + 1 != words.end();
+    const std::string value = has_value_behind ? *(word + 1) : word->substr(std::min(flag.size() + 1, word->size()));
+    if (resume.contains(flag) || (flag == "--set" && sets_beginning(value))) {
+      if (has_value_behind) ++word;
     } else if (!overwrite.contains(flag)) {
       rest.push_back(*word);
     }
@@ -48,11 +70,11 @@ std::vector<std::string> own_arguments() {
   return words;
 }
 
-std::string command_to_go_on(const std::vector<std::string>& settings) {
-  std::vector<std::string> words = without_beginning(join_switch_values(own_arguments()));
+std::string command_to_go_on(const std::vector<std::string>& settings, Beginning beginning) {
+  std::vector<std::string> words = join_switch_values(own_arguments());
+  if (beginning == Beginning::kNewestCheckpoint) words = without_beginning(words);
   for (const std::string& setting : settings) words.insert(words.end(), {"--set", setting});
-  const bool only_probes = std::find(words.begin(), words.end(), "--probe-memory") != words.end();
-  if (!only_probes) words.insert(words.end(), {"--resume", "auto"});
+  if (beginning == Beginning::kNewestCheckpoint) words.insert(words.end(), {"--resume", "auto"});
   std::string line;
   for (const std::string& word : words) line += (line.empty() ? "" : " ") + quoted(word);
   return line;

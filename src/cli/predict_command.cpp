@@ -4,8 +4,6 @@
 #include <memory>
 
 #include "bertft/eval/prediction_files.h"
-#include "bertft/eval/predictor.h"
-#include "bertft/report/observers.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
@@ -45,18 +43,12 @@ data::Dataset single_question(const PredictFlags& flags) {
   return dataset;
 }
 
-eval::Answers answer(TrainedModel& trained, const data::Dataset& dataset, bool negative) {
+eval::Answers answer_all(TrainedModel& trained, const data::Dataset& dataset, bool negative) {
   const config::Options& options = trained.resolved.options;
   const data::Features features =
       data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
   const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
-  const eval::Task task{dataset, features, options.eval, threshold, negative};
-  const auto console = report::make_console();
-  eval::Hooks hooks;
-  hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
-  auto answers = eval::predict(trained.model, trained.device, task, hooks);
-  log::set_status_line("");
-  return std::move(*answers);
+  return answer(trained, {dataset, features, options.eval, threshold, negative});
 }
 
 void print_answer(const eval::Prediction& prediction, bool json) {
@@ -83,7 +75,8 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
   if (one) {
     const data::Dataset dataset = single_question(flags);
-    print_answer(answer(trained, dataset, options.version_2_with_negative.value_or(true)).predictions[0], flags.json);
+    print_answer(answer_all(trained, dataset, options.version_2_with_negative.value_or(true)).predictions[0],
+                 flags.json);
     return kOk;
   }
   if (file.empty()) {
@@ -94,7 +87,7 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const data::Dataset dataset = load_dataset(file, std::nullopt);
   const bool negative = with_negative(options, dataset);
   make_result_directory(flags.save_to);
-  const eval::Answers answers = answer(trained, dataset, negative);
+  const eval::Answers answers = answer_all(trained, dataset, negative);
   eval::write_prediction_files(flags.save_to, "", dataset, answers.predictions, negative);
   log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, answers.predictions.size()));
   return kOk;

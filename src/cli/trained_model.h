@@ -3,6 +3,7 @@
 #include <string>
 
 #include "bertft/device/device.h"
+#include "bertft/eval/predictor.h"
 #include "bertft/model/qa_model.h"
 #include "cli/workspace.h"
 
@@ -12,12 +13,18 @@ namespace bertft::cli {
 struct TrainedModel {
   config::Resolved resolved;
   device::Device device;
+  memory::Budget budget;
   ModelFiles files;
   model::QaModel model;
 };
 
 /// `given`: a run directory, a checkpoint or a Hugging Face QA model.
-/// throws what its parts throw; WeightsError when the model has no question-answering head
+/// throws what its parts throw; WeightsError when the model has no question-answering head;
+///        OutOfMemoryError whose text says what would help
 TrainedModel load_trained_model(config::Sources sources, const std::string& given);
+
+/// Answers every question, with progress on the terminal.
+/// throws OutOfMemoryError whose text says what would help
+eval::Answers answer(TrainedModel& trained, const eval::Task& task);
 
 }  // namespace bertft::cli

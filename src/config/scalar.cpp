@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "bertft/util/memory_amount.h"
 #include "bertft/util/text.h"
 
 namespace bertft::config {
@@ -89,9 +90,10 @@ std::string expected(const Field& field) {
     if (field.is_optional) words.push_back(field.option.unset_name);
     return listed(words);
   }
-  const std::string what = field.kind != Kind::kText ? expected_number(field)
-                           : field.option.is_path    ? "a path"
-                                                     : "text";
+  const std::string what = field.kind != Kind::kText       ? expected_number(field)
+                           : field.option.is_memory_amount ? std::string(kMemoryAmountForm)
+                           : field.option.is_path          ? "a path"
+                                                           : "text";
   return field.is_optional ? fmt::format("{} or {}", what, field.option.unset_name) : what;
 }
 
@@ -107,6 +109,13 @@ std::string number_hint(std::string_view text) {
     return fmt::format("; write {}{} (some YAML readers take a leading 0 for octal)", is_negative ? "-" : "", bare);
   }
   return "";
+}
+
+// What is wrong with the text of an amount of memory; empty: nothing.
+std::string wrong_with_amount(const Option& option, std::string_view text) {
+  const auto amount = read_memory_amount(text);
+  if (const auto* wrong = std::get_if<std::string>(&amount)) return *wrong;
+  return option.above && std::get<MemoryAmount>(amount).number <= *option.above ? "that leaves no memory" : "";
 }
 
 }  // namespace
@@ -136,7 +145,7 @@ bool is_null(const Scalar& scalar) {
 std::optional<Value> read_value(const Field& field, const Scalar& scalar) {
   const std::string& text = scalar.text;
   if (scalar.form == Scalar::Form::kList || scalar.form == Scalar::Form::kMap || text.empty()) return std::nullopt;
-  const bool says_unset = is_null(scalar) || (field.kind != Kind::kText && text == field.option.unset_name);
+  const bool says_unset = is_null(scalar) || ((field.kind != Kind::kText || field.option.is_memory_amount) && text == field.option.unset_name);
   if (says_unset) return field.is_optional ? std::optional<Value>(Value{}) : std::nullopt;
   switch (field.kind) {
     case Kind::kBool:
@@ -151,6 +160,7 @@ std::optional<Value> read_value(const Field& field, const Scalar& scalar) {
       return std::nullopt;
     case Kind::kText:
       if (text.find('\0') != std::string::npos || find_invalid_utf8(text)) return std::nullopt;
+      if (field.option.is_memory_amount && !wrong_with_amount(field.option, text).empty()) return std::nullopt;
       return Value{text};
   }
   return std::nullopt;
@@ -178,6 +188,7 @@ std::string complaint(const Field& field, const Scalar& scalar) {
       return text + fmt::format("; did you mean '{}'?", *name);
   }
   if (field.kind == Kind::kText && find_invalid_utf8(scalar.text)) return text + "; it must be UTF-8";
+  if (field.option.is_memory_amount) return text + "; " + wrong_with_amount(field.option, scalar.text);
   return text;
 }
 

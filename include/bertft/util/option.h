@@ -25,6 +25,7 @@ struct Option {
   std::string_view unset_name = "null";        // how an absent optional is written
   std::optional<double> read_as_unset = {};    // Hugging Face's sentinel for "absent"
   bool is_path = false;                        // made absolute in the resolved configuration
+  bool is_memory_amount = false;               // "12GiB", "50%": util/memory_amount.h; `above` is checked
   std::vector<std::string_view> aliases = {};  // old spellings with the same meaning
   bool is_free_to_change = false;              // from one process of a run to the next: the result stays
   bool stays_with_training = false;            // of its machine or data; not taken over with the model

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/inputs.h"
+
+namespace bertft::cli {
+
+/// `memory_savers: auto`: turns on one more saver that the user has not set. `why` ends the line
+/// that tells of it. returns false when there is none, or none may be taken
+bool take_saver(Inputs& in, const std::string& why);
+
+/// Takes savers until one feature is expected to fit, as far as memory_savers allows.
+void take_expected_savers(Inputs& in);
+
+/// The keys of the savers that `memory_savers: auto` has turned on.
+std::vector<std::string> taken_savers(const Inputs& in);
+
+/// A run that goes on keeps the savers that it had taken, unless the user now sets them or sets
+/// memory_savers: off. `keys` as of taken_savers().
+void keep_savers(Inputs& in, const std::vector<std::string>& keys);
+
+}  // namespace bertft::cli

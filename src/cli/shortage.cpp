@@ -1,0 +1,129 @@
+#include "cli/shortage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "bertft/memory/savers.h"
+#include "bertft/train/probe.h"
+#include "bertft/util/text.h"
+
+namespace bertft::cli {
+namespace {
+
+using memory::Saver;
+
+constexpr double kMargin = 1.1;  // an estimate's error
+constexpr std::size_t kMostRemedies = 3;
+
+// What ran short of memory.
+struct Situation {
+  const config::Options& options;
+  const device::Device& device;
+  const memory::Budget& budget;
+  memory::StepShape shape;
+  std::uint64_t needed;  // for one feature
+  memory::Capacity capacity;
+};
+
+// A memory_limit under which one feature is expected to fit, when the device has that much.
+std::optional<std::string> sufficient_limit(const Situation& s) {
+  if (!s.options.memory.memory_limit) return std::nullopt;
+  constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
+  const std::uint64_t reserve = s.budget.limit - s.budget.usable;
+  const auto limit = static_cast<std::uint64_t>(kMargin * static_cast<double>(s.needed)) + reserve;
+  if (limit > s.capacity.free) return std::nullopt;
+  return fmt::format("{}MiB", limit / kMib + 1);
+}
+
+struct Remedy {
+  std::string what, effect;
+};
+
+std::vector<Remedy> remedies(const Situation& s, const std::vector<Saver>& savers) {
+  std::vector<Remedy> list;
+  if (const auto limit = sufficient_limit(s)) {
+    list.push_back({"memory_limit: " + *limit, fmt::format("would do; {} are free", memory_text(s.capacity.free))});
+  }
+  for (const Saver& saver : savers) {
+    if (memory::helps_one_feature(s.shape, saver)) {
+      list.push_back({saver.setting(),
+                      fmt::format("saves {}; {}", memory_text(memory::saved_bytes(s.shape, saver, 1)), saver.cost)});
+    }
+  }
+  const std::uint64_t ours_or_free = s.capacity.free + memory::use_of(s.device).now;
+  const std::uint64_t others = s.capacity.total - std::min(s.capacity.total, ours_or_free);
+  if (!s.options.memory.memory_limit && s.needed <= s.budget.usable + others) {
+    list.push_back({"closing other programs", fmt::format("frees up to {}", memory_text(others))});
+  }
+  if (list.size() > kMostRemedies) list.resize(kMostRemedies);
+  return list;
+}
+
+// The fewest settings that are expected to be enough; none when there are none.
+std::vector<std::string> sufficient_settings(const Situation& s, bool may_save) {
+  if (const auto limit = sufficient_limit(s)) return {"memory_limit=" + *limit};
+  if (!may_save) return {};
+  memory::StepShape shape = s.shape;
+  std::vector<std::string> settings;
+  const auto room = static_cast<std::uint64_t>(static_cast<double>(s.budget.usable) / kMargin);
+  for (const Saver& saver : memory::savers_needed(shape, room)) {
+    shape = memory::with_saver(shape, saver);
+    settings.push_back(saver.key + "=" + saver.value);
+  }
+  return memory::plan_step(shape, 1).tensors() <= room ? settings : std::vector<std::string>{};
+}
+
+std::string has_line(const Situation& s) {
+  return fmt::format("has:   {} to be used ({}); {}: {}, {} free\n", memory_text(s.budget.usable), s.budget.source,
+                     s.device.description, memory_text(s.capacity.total), memory_text(s.capacity.free));
+}
+
+std::string fix_lines(const std::vector<Remedy>& remedies) {
+  std::string text;
+  const char* head = "fix:  ";
+  for (const Remedy& remedy : remedies) {
+    text += fmt::format("{} {:<30} {}\n", std::exchange(head, "      "), remedy.what, remedy.effect);
+  }
+  return text;
+}
+
+std::string try_line(const std::vector<std::string>& settings, Beginning beginning) {
+  return settings.empty() ? "try:   a smaller model; no settings are expected to be enough"
+                          : "try:   " + command_to_go_on(settings, beginning);
+}
+
+}  // namespace
+
+std::string explain_shortage(const Inputs& in, const std::string& fact, Beginning beginning,
+                             const std::optional<std::string>& saved) {
+  const memory::StepShape shape = step_shape(in);
+  const memory::StepBytes needs = memory::plan_step(shape, 1);
+  const Situation s{in.options(), in.device, in.budget, shape, needs.tensors(), memory::capacity_of(in.device)};
+  std::string text = fact + "\n" + has_line(s);
+  text += fmt::format(
+      "needs: about {} for one feature of {} tokens: weights {}, gradients {},\n"
+      "       AdamW {}, activations {}, workspace {}\n",
+      memory_text(s.needed), shape.length, memory_text(needs.weights), memory_text(needs.gradients),
+      memory_text(needs.optimizer), memory_text(needs.activations), memory_text(needs.workspace));
+  text += fix_lines(remedies(s, memory::savers_left(shape)));
+  text += try_line(sufficient_settings(s, /*may_save=*/true), beginning);
+  if (saved) text += "\nsaved: " + *saved + " (nothing is lost)";
+  return text;
+}
+
+std::string explain_shortage(const config::Options& options, const weights::EncoderConfig& encoder,
+                             const device::Device& device, const memory::Budget& budget, const std::string& fact) {
+  const memory::StepShape shape = train::step_shape(encoder, options.model, device, options.data.max_seq_length);
+  const memory::StepBytes needs = memory::plan_evaluation(shape, 1);
+  const Situation s{options, device, budget, shape, needs.weights + needs.workspace, memory::capacity_of(device)};
+  std::string text = fact + "\n" + has_line(s);
+  text += fmt::format("needs: about {} for one window of {} tokens: weights {}, workspace {}\n", memory_text(s.needed),
+                      shape.length, memory_text(needs.weights), memory_text(needs.workspace));
+  text += fix_lines(remedies(s, {}));
+  return text + try_line(sufficient_settings(s, /*may_save=*/false), Beginning::kAsTold);
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/inputs.h"
+#include "cli/own_command.h"
+#include "cli/workspace.h"
+
+namespace bertft::cli {
+
+/// The message for a run in which not even one feature fits (CONVENTIONS §4.3): `fact`, what there
+/// is and what a step needs, up to three remedies with what they save, and a command that is
+/// expected to work. `saved`: the checkpoint to go on from.
+std::string explain_shortage(const Inputs& in, const std::string& fact, Beginning beginning,
+                             const std::optional<std::string>& saved);
+
+/// The same where a trained model only answers.
+std::string explain_shortage(const config::Options& options, const weights::EncoderConfig& encoder,
+                             const device::Device& device, const memory::Budget& budget, const std::string& fact);
+
+}  // namespace bertft::cli

@@ -1,0 +1,238 @@
+#include "cli/training_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "bertft/report/observers.h"
+#include "bertft/train/signals.h"
+#include "bertft/train/trainer.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
+#include "cli/exit_codes.h"
+#include "cli/memory_command.h"
+#include "cli/savers.h"
+#include "cli/shortage.h"
+#include "cli/version.h"
+
+namespace bertft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using checkpoint::Existing;
+
+// Steps done again beside the checkpoints of their first time would leave two runs in one
+// directory, and the next `--resume auto` with the older one.
+void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& output_dir) {
+  const std::vector<checkpoint::Found> there = checkpoint::list_checkpoints(output_dir);
+  if (there.empty() || there.front().step <= from.step) return;
+  throw OutputError(
+      fmt::format("{} holds {}, later than {}.\n"
+                  "Move later checkpoints away, or choose another --output-dir DIR for the steps from {} on.",
+                  output_dir, fs::path(there.front().directory).filename().string(), from.directory, from.step));
+}
+
+// "auto" or a directory -> the checkpoint to go on from, verified; none: start afresh.
+std::optional<checkpoint::Found> find_resume(const train::TrainOptions& options) {
+  if (!options.resume_from_checkpoint) return std::nullopt;
+  if (*options.resume_from_checkpoint != "auto") {
+    checkpoint::verify(*options.resume_from_checkpoint);
+    const checkpoint::Found named{*options.resume_from_checkpoint,
+                                  train::read_run_state(*options.resume_from_checkpoint).step};
+    refuse_later_checkpoints(named, *options.output_dir);
+    return named;
+  }
+  std::vector<std::string> skipped;
+  auto found = checkpoint::newest_good(*options.output_dir, skipped);
+  for (const std::string& line : skipped) log::warn(line);
+  if (!found) log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *options.output_dir));
+  return found;
+}
+
+// The configuration as it is kept: how this process was told to treat an older run is no part.
+std::string kept_config(config::Resolved resolved) {
+  resolved.options.train.overwrite = false;
+  resolved.options.train.resume_from_checkpoint.reset();
+  for (const char* key : {"overwrite", "resume_from_checkpoint"}) resolved.origins[key] = "default";
+  return config::to_yaml(resolved);
+}
+
+// A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
+void tell_changed_options(const config::Options& before, const config::Options& now) {
+  std::string changed;
+  for (const config::Difference& d : config::differences(before, now)) {
+    changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
+  }
+  if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
+}
+
+std::map<std::string, std::string> small_files(const Inputs& in) {
+  std::map<std::string, std::string> files;
+  for (const std::string& name : weights::tokenizer_files(in.files.tokenizer_directory)) {
+    files[name] = read_file((fs::path(in.files.tokenizer_directory) / name).string());
+  }
+  files["config.json"] = weights::question_answering_config_json(in.files.config);
+  files["bert_finetune_config.yaml"] = kept_config(in.resolved);
+  files["README.md"] = model_card();
+  return files;
+}
+
+void write_environment(const std::string& run_directory) {
+  const Json environment = {{"version", version_line()}, {"build", build_info()}};
+  write_file_atomically((fs::path(run_directory) / "environment.json").string(), python_json(environment, 2) + "\n");
+}
+
+train::RunIdentity identity_of(const Inputs& in) {
+  const auto seed = static_cast<std::uint64_t>(in.options().train.seed);
+  return {.data_sha256 = in.train_set.sha256,
+          .num_features = in.plan.num_features,
+          .effective_batch = in.plan.effective_batch,
+          .total_steps = in.plan.total_steps,
+          .seed = seed,
+          .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
+}
+
+// Of the checkpoint itself: the configuration in the run directory may be a later one.
+std::optional<config::Options> stored_options(const std::string& checkpoint) {
+  const std::string path = (fs::path(checkpoint) / "bert_finetune_config.yaml").string();
+  if (!fs::exists(path)) return std::nullopt;
+  return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+}
+
+// Where a run starts: at a checkpoint, or with the model that it was given.
+struct Start {
+  std::optional<checkpoint::Found> checkpoint;
+  train::RunState state;
+  std::vector<checkpoint::NamedTensor> moments;
+};
+
+Start find_start(Inputs& in) {
+  Start start{.checkpoint = find_resume(in.options().train), .state = {}, .moments = {}};
+  start.state.identity = identity_of(in);
+  if (!start.checkpoint) return start;
+  const std::string& directory = start.checkpoint->directory;
+  train::RunState saved = train::read_run_state(directory);
+  train::check_same_run(saved.identity, start.state.identity, directory);
+  start.state = std::move(saved);
+  keep_savers(in, start.state.memory_savers);
+  if (const auto before = stored_options(directory)) tell_changed_options(*before, in.options());
+  start.moments = checkpoint::read_optimizer(directory);
+  return start;
+}
+
+// What is known of the run before its first step.
+void write_beginnings(Inputs& in, const std::string& run_directory) {
+  log::set_file((fs::path(run_directory) / "train.log").string());
+  if (!in.options().data.version_2_with_negative) {
+    in.resolved.options.data.version_2_with_negative = in.with_negative;
+    in.resolved.origins["version_2_with_negative"] = "recognised from the data";
+  }
+  write_file_atomically((fs::path(run_directory) / "bert_finetune_config.yaml").string(), kept_config(in.resolved));
+  write_environment(run_directory);
+}
+
+train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, const std::string& weights_line,
+                          const std::string& run_directory) {
+  const config::Options& o = in.options();
+  const auto console = report::make_console();
+  const auto metrics = report::make_metrics_file(run_directory, start.state.step);
+  std::optional<eval::Task> validation;
+  if (in.validation_set) {
+    validation.emplace(eval::Task{*in.validation_set, *in.validation_features, o.eval,
+                                  o.eval.null_score_diff_threshold.value_or(0.0), in.with_negative});
+  }
+  Rows rows = describe(in, weights_line);
+  if (start.checkpoint) {
+    rows.emplace_back(
+        "resume", fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, in.plan.total_steps));
+  }
+  const report::RunStarted started{.rows = rows,
+                                   .total_steps = in.plan.total_steps,
+                                   .first_step = start.state.step,
+                                   .logging_steps = in.plan.logging_steps};
+  console->on(started);
+  metrics->on(started);
+  const train::Setup setup{.options = o.train,
+                           .optim = o.optim,
+                           .plan = in.plan,
+                           .features = in.train_features,
+                           .validation = validation ? &*validation : nullptr,
+                           .device = in.device,
+                           .model = model,
+                           .run_directory = run_directory,
+                           .model_files = small_files(in),
+                           .observers = {console.get(), metrics.get()}};
+  train::Trainer trainer(setup, std::move(start.state), start.moments);
+  start.moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
+  return trainer.run();
+}
+
+// One attempt; `owns_directory` turns true once output_dir is this run's.
+int train_once(Inputs& in, bool& owns_directory) {
+  const config::Options& o = in.options();
+  Start start = find_start(in);
+  if (train::is_over(start.state, in.plan, o.train) && train::has_results(*o.train.output_dir)) {
+    log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, start.state.step,
+                          in.plan.total_steps));
+    return kOk;
+  }
+  const auto weights =
+      weights::read_checkpoint(start.checkpoint ? start.checkpoint->directory : in.files.directory, in.files.config,
+                               start.checkpoint ? weights::Head::kRequired : weights::Head::kMayBeMissing);
+  if (o.memory.probe_memory == memory::ProbeMemory::kAuto && !start.state.micro_batch_tokens) {
+    start.state.micro_batch_tokens = find_token_budget(in, weights);
+  }
+  start.state.memory_savers = taken_savers(in);
+  model::QaModel model(in.files.config, weights, o.model, in.device, start.state.identity.seed);
+  train::SignalGuard::stop_if_received();
+  const checkpoint::RunDirectory directory(*o.train.output_dir, existing_policy(o.train));
+  owns_directory = true;
+  write_beginnings(in, directory.path());
+  const train::Outcome outcome = train_from(std::move(start), in, model, weights.summary(), directory.path());
+  return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
+}
+
+// How a run that ran out of memory can go on.
+struct Continuation {
+  std::optional<std::string> saved;  // its newest checkpoint
+  Beginning beginning;
+};
+
+Continuation continuation_of(const train::TrainOptions& options, bool owns_directory) {
+  const bool is_new = !options.resume_from_checkpoint;
+  if (is_new && !owns_directory) return {std::nullopt, Beginning::kAsTold};
+  const auto found = checkpoint::list_checkpoints(*options.output_dir);
+  const auto saved = found.empty() ? std::nullopt : std::optional(found.front().directory);
+  return {saved, owns_directory && (saved || is_new) ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
+}
+
+}  // namespace
+
+Existing existing_policy(const train::TrainOptions& options) {
+  if (options.resume_from_checkpoint) return Existing::kContinue;
+  return options.overwrite ? Existing::kOverwrite : Existing::kRefuse;
+}
+
+int run_training(Inputs& in) {
+  bool owns_directory = false;
+  while (true) {
+    std::string shortage;
+    try {
+      return train_once(in, owns_directory);
+    } catch (const std::exception& e) {
+      const Failure failure = describe(e);
+      if (failure.code != kOutOfMemory) throw;
+      shortage = failure.message;
+    }
+    const auto [saved, beginning] = continuation_of(in.options().train, owns_directory);
+    if (!take_saver(in, shortage.substr(0, shortage.find('\n')))) {
+      throw OutOfMemoryError(explain_shortage(in, shortage, beginning, saved));
+    }
+    if (beginning == Beginning::kNewestCheckpoint) in.resolved.options.train.resume_from_checkpoint = "auto";
+  }
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "bertft/checkpoint/run_directory.h"
+#include "cli/inputs.h"
+
+namespace bertft::cli {
+
+/// What may become of an earlier run in output_dir.
+checkpoint::Existing existing_policy(const train::TrainOptions& options);
+
+/// Trains: from the model's directory or a checkpoint to the files in output_dir. Where memory does
+/// not suffice it takes the savers that memory_savers allows and goes on from what was saved.
+/// returns the exit code
+/// throws what its parts throw; OutOfMemoryError whose text says what would help
+int run_training(Inputs& in);
+
+}  // namespace bertft::cli
