@@ -39,15 +39,20 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tok
   std::vector<DoubleArray::Entry> entries;
   for (std::uint32_t i = 0; i < tokens_.size(); ++i) {
     entries.emplace_back(tokens_[i].content, i);
-    begins_token_[static_cast<unsigned char>(tokens_[i].content.front())] = true;
+    const char first = tokens_[i].content.front();
+    if (first_bytes_.find(first) == std::string::npos) first_bytes_ += first;
   }
   std::sort(entries.begin(), entries.end());
   trie_ = DoubleArray(entries);
 }
 
+// Nearly always one byte, '[', for which the library has a fast search; npos when there is none.
+std::size_t AddedTokens::find_first_byte(std::string_view text, std::size_t from) const {
+  return first_bytes_.size() == 1 ? text.find(first_bytes_.front(), from) : text.find_first_of(first_bytes_, from);
+}
+
 std::optional<AddedTokens::Match> AddedTokens::find(std::string_view text, std::size_t from) const {
-  for (std::size_t at = from; at < text.size(); ++at) {
-    if (!begins_token_[static_cast<unsigned char>(text[at])]) continue;
+  for (std::size_t at = find_first_byte(text, from); at < text.size(); at = find_first_byte(text, at + 1)) {
     const DoubleArray::Match found = trie_.longest_match(DoubleArray::kRoot, text.substr(at));
     if (found.size == 0) continue;
     const AddedToken& token = tokens_[found.value];

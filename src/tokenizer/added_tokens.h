@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -38,9 +37,11 @@ class AddedTokens {
   const std::vector<AddedToken>& tokens() const { return tokens_; }
 
  private:
+  std::size_t find_first_byte(std::string_view text, std::size_t from) const;
+
   std::vector<AddedToken> tokens_;
-  DoubleArray trie_;  // content -> index into tokens_
-  std::array<bool, 256> begins_token_ = {};
+  DoubleArray trie_;         // content -> index into tokens_
+  std::string first_bytes_;  // of the contents, each once
 };
 
 }  // namespace bertft::tokenizer

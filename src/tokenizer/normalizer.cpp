@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <string>
 #include <utility>
 
+#include "bertft/util/text.h"
 #include "tokenizer/unicode.h"
 
 namespace bertft::tokenizer {
@@ -95,6 +97,30 @@ void AlignedText::lower_case() {
     for (const char32_t part : tokenizer::lower_case(c.code_point, parts)) scratch_.push_back({part, c.source, false});
   }
   chars_.swap(scratch_);
+}
+
+SimpleChars::SimpleChars(const NormalizerOptions& options)
+    : all_flags_(code_point_flags()),
+      changing_flags_(static_cast<std::uint8_t>((options.strip_accents ? kDecomposes | kNonStarter | kAccent : 0) |
+                                                (options.lowercase ? kUpper : 0))),
+      entries_(kEntries) {
+  AlignedText text;
+  std::string utf8;
+  for (char32_t c = 0; c < kEntries; ++c) {
+    text.clear();
+    text.append(c, {});
+    text.normalize(options);
+    const std::span<const Char> chars = text.chars();
+    utf8.clear();
+    if (!chars.empty()) append_utf8(utf8, chars.front().code_point);
+    Entry& entry = entries_[c];
+    const bool is_spoilt = std::any_of(
+        chars.begin(), chars.end(), [](const Char& part) { return has(part.code_point, kNonStarter | kPunctuation); });
+    entry.is_simple = chars.size() <= 1 && utf8.size() <= entry.utf8.size() && !is_spoilt && !has(c, kPunctuation);
+    if (!entry.is_simple) continue;
+    std::copy(utf8.begin(), utf8.end(), entry.utf8.begin());
+    entry.size = static_cast<std::uint8_t>(utf8.size());
+  }
 }
 
 }  // namespace bertft::tokenizer

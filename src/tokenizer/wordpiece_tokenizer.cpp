@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "bertft/util/text.h"
@@ -16,7 +17,11 @@ namespace bertft::tokenizer {
 class WordPieceTokenizer::Encoding {
  public:
   Encoding(const WordPieceTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
-      : tokenizer_(tokenizer), text_(text), flags_(code_point_flags()), out_(out) {}
+      : tokenizer_(tokenizer), text_(text), flags_(code_point_flags()), out_(out) {
+    const std::string_view tail = text.substr(text.size() - std::min(text.size(), ShortWord::kReadBytes));
+    std::copy(tail.begin(), tail.end(), padded_tail_.begin());
+    tail_begin_ = text.size() - tail.size();
+  }
 
   void run() {
     const AddedTokens& added = tokenizer_.added_tokens_;
@@ -47,7 +52,7 @@ class WordPieceTokenizer::Encoding {
           advance(1);
           break;
         case ByteClass::kPunctuation:
-          append_ascii_word(1);
+          append_ascii_token(tokenizer_.id_of_ascii_[static_cast<unsigned char>(text_[pos_])], 1);
           break;
         case ByteClass::kWord:
           encode_word(end);
@@ -64,68 +69,132 @@ class WordPieceTokenizer::Encoding {
     char_idx_ += static_cast<std::uint32_t>(num_ascii);
   }
 
+  bool is_word_end(std::size_t at, std::size_t end) const {
+    return at == end || byte_class(at) == ByteClass::kSpace || byte_class(at) == ByteClass::kPunctuation;
+  }
+
   void encode_word(std::size_t end) {
-    std::size_t word_end = pos_ + 1;
+    const ShortWord word(padded_text(), tokenizer_.normalizer_.lowercase);
+    if (word.is_short() && pos_ + word.size() <= end && is_word_end(pos_ + word.size(), end)) {
+      encode_short_word(word);
+      return;
+    }
+    std::size_t word_end = pos_ + word.size();
     while (word_end < end && byte_class(word_end) == ByteClass::kWord) ++word_end;
-    const bool is_whole =
-        word_end == end || byte_class(word_end) == ByteClass::kSpace || byte_class(word_end) == ByteClass::kPunctuation;
-    if (is_whole) {
-      append_ascii_word(word_end - pos_);
-    } else {
+    if (!is_word_end(word_end, end)) {
       encode_stretch(end);
+      return;
+    }
+    long_word_.assign(text_.substr(pos_, word_end - pos_));
+    for (char& c : long_word_) c = tokenizer_.normalized_ascii_[static_cast<unsigned char>(c)];
+    append_ascii_word(long_word_);
+  }
+
+  void encode_short_word(const ShortWord& word) {
+    const std::uint32_t id = tokenizer_.short_words_.id_of(word);
+    if (id != WordTable::kNone) {
+      append_ascii_token(id, word.size());
+    } else {
+      append_ascii_word(word.text());
     }
   }
 
-  void append_ascii_word(std::size_t size) {
-    word_.resize(size);
-    for (std::size_t i = 0; i < size; ++i) {
-      word_[i] = tokenizer_.normalized_ascii_[static_cast<unsigned char>(text_[pos_ + i])];
-    }
+  // The text from here on, with enough bytes behind it.
+  const char* padded_text() const {
+    return pos_ + ShortWord::kReadBytes <= text_.size() ? text_.data() + pos_
+                                                        : padded_tail_.data() + (pos_ - tail_begin_);
+  }
+
+  // A token of the next `size` bytes, all ASCII.
+  void append_ascii_token(std::uint32_t id, std::size_t size) {
+    const auto begin = static_cast<std::uint32_t>(pos_);
+    const auto length = static_cast<std::uint32_t>(size);
+    out_.push_back({id, char_idx_, char_idx_ + length, begin, begin + length});
+    advance(size);
+  }
+
+  // `word` is what normalization made of as many bytes of ASCII.
+  void append_ascii_word(std::string_view word) {
     const auto byte_offset = static_cast<std::uint32_t>(pos_);
-    append_word(size, [&](std::uint32_t id, std::size_t begin, std::size_t word_end) {
+    append_word(word, word.size(), [&](std::uint32_t id, std::size_t begin, std::size_t end) {
       const auto b = static_cast<std::uint32_t>(begin);
-      const auto e = static_cast<std::uint32_t>(word_end);
+      const auto e = static_cast<std::uint32_t>(end);
       out_.push_back({id, char_idx_ + b, char_idx_ + e, byte_offset + b, byte_offset + e});
     });
-    advance(size);
+    advance(word.size());
   }
 
   // From here to the next white space, ASCII punctuation or ideograph.
   void encode_stretch(std::size_t end) {
+    const std::size_t num_tokens = out_.size(), begin = pos_;
+    const std::uint32_t first_char = char_idx_;
+    const bool was_simple = walk_stretch(end, [&](char32_t c, const SourceChar& source) {
+      const std::string_view utf8 = text_.substr(source.byte_begin, source.byte_end - source.byte_begin);
+      const std::optional<std::string_view> normalized = tokenizer_.simple_chars_.normalized(c, utf8);
+      if (normalized) append_char(*normalized, (flags_[c] & kPunctuation) != 0, source);
+      return normalized.has_value();
+    });
+    if (was_simple) {
+      append_aligned_word();
+      return;
+    }
+    clear_word();
+    out_.resize(num_tokens);
+    pos_ = begin;
+    char_idx_ = first_char;
+    encode_stretch_as_a_whole(end);
+  }
+
+  void encode_stretch_as_a_whole(std::size_t end) {
     stretch_.clear();
-    while (pos_ < end) {
+    walk_stretch(end, [&](char32_t c, const SourceChar& source) {
+      stretch_.append(c, source);
+      return true;
+    });
+    stretch_.normalize(tokenizer_.normalizer_);
+    std::string utf8;
+    for (const AlignedText::Char& c : stretch_.chars()) {
+      utf8.clear();
+      append_utf8(utf8, c.code_point);
+      append_char(utf8, (flags_[c.code_point] & kPunctuation) != 0, c.source);
+    }
+    append_aligned_word();
+  }
+
+  // Calls take(code_point, source) with each code point that stays, moves behind the stretch and
+  // returns true; false as soon as take() does.
+  template <class Take>
+  bool walk_stretch(std::size_t end, Take&& take) {
+    const NormalizerOptions& options = tokenizer_.normalizer_;
+    for (bool is_first = true; pos_ < end;) {
       const ByteClass byte = byte_class(pos_);
       if (byte == ByteClass::kSpace || byte == ByteClass::kPunctuation) break;
       std::size_t next = pos_;
       const char32_t code_point = next_code_point(text_, next);
       const std::uint8_t flags = flags_[code_point];
-      const NormalizerOptions& options = tokenizer_.normalizer_;
       const bool is_dropped = options.clean_text && (flags & kDropped) != 0;
       const bool is_space = !is_dropped && (flags & kWhiteSpace) != 0;
       const bool is_alone = !is_dropped && options.handle_chinese_chars && (flags & kIdeograph) != 0;
-      if (is_alone && !stretch_.empty()) break;
+      if (is_alone && !is_first) break;
       if (!is_dropped && !is_space) {
-        stretch_.append(code_point, {char_idx_, static_cast<std::uint32_t>(pos_), static_cast<std::uint32_t>(next)});
+        const SourceChar source{char_idx_, static_cast<std::uint32_t>(pos_), static_cast<std::uint32_t>(next)};
+        if (!take(code_point, source)) return false;
+        is_first = false;
       }
       pos_ = next;
       ++char_idx_;
       if (is_space || is_alone) break;
     }
-    stretch_.normalize(tokenizer_.normalizer_);
-    split_stretch();
+    return true;
   }
 
-  void split_stretch() {
-    clear_word();
-    for (const AlignedText::Char& c : stretch_.chars()) {
-      const bool is_punctuation = (flags_[c.code_point] & kPunctuation) != 0;
-      if (is_punctuation) append_aligned_word();
-      append_utf8(word_, c.code_point);
-      source_of_byte_.resize(word_.size(), c.source);
-      ++num_word_chars_;
-      if (is_punctuation) append_aligned_word();
-    }
-    append_aligned_word();
+  // A normalized code point in UTF-8.
+  void append_char(std::string_view utf8, bool is_punctuation, const SourceChar& source) {
+    if (is_punctuation) append_aligned_word();
+    word_.append(utf8);
+    source_of_byte_.resize(word_.size(), source);
+    if (!utf8.empty()) ++num_word_chars_;
+    if (is_punctuation) append_aligned_word();
   }
 
   void clear_word() {
@@ -136,7 +205,7 @@ class WordPieceTokenizer::Encoding {
 
   void append_aligned_word() {
     if (word_.empty()) return;
-    append_word(num_word_chars_, [&](std::uint32_t id, std::size_t begin, std::size_t end) {
+    append_word(word_, num_word_chars_, [&](std::uint32_t id, std::size_t begin, std::size_t end) {
       const SourceChar& first = source_of_byte_[begin];
       const SourceChar& last = source_of_byte_[end - 1];
       out_.push_back({id, first.char_idx, last.char_idx + 1, first.byte_begin, last.byte_end});
@@ -144,13 +213,13 @@ class WordPieceTokenizer::Encoding {
     clear_word();
   }
 
-  // Splits word_ into pieces; the whole is unknown when it is too long or a rest matches nothing.
+  // Splits a word into pieces; the whole is unknown when it is too long or a rest matches nothing.
   template <class AppendPiece>
-  void append_word(std::size_t num_chars, AppendPiece&& append_piece) {
+  void append_word(std::string_view word, std::size_t num_chars, AppendPiece&& append_piece) {
     const std::size_t num_tokens = out_.size();
-    if (num_chars <= tokenizer_.max_chars_per_word_ && tokenizer_.vocabulary_.split(word_, append_piece)) return;
+    if (num_chars <= tokenizer_.max_chars_per_word_ && tokenizer_.vocabulary_.split(word, append_piece)) return;
     out_.resize(num_tokens);
-    append_piece(tokenizer_.special_ids_.unk, 0, word_.size());
+    append_piece(tokenizer_.special_ids_.unk, 0, word.size());
   }
 
   const WordPieceTokenizer& tokenizer_;
@@ -159,7 +228,12 @@ class WordPieceTokenizer::Encoding {
   std::vector<Token>& out_;
   std::size_t pos_ = 0;
   std::uint32_t char_idx_ = 0;
+  std::array<char, 2 * ShortWord::kReadBytes> padded_tail_{};  // the text from tail_begin_ on, then zeros
+  std::size_t tail_begin_;
 
+  std::string long_word_;  // of ASCII, normalized
+
+  // The word that append_char() makes.
   std::string word_;                        // normalized
   std::vector<SourceChar> source_of_byte_;  // where the bytes of word_ came from
   std::size_t num_word_chars_ = 0;
@@ -172,7 +246,9 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceModel model)
       special_ids_(model.special_ids),
       normalizer_(model.normalizer),
       max_chars_per_word_(model.max_input_chars_per_word),
-      remarks_(std::move(model.remarks)) {
+      remarks_(std::move(model.remarks)),
+      short_words_(vocabulary_, max_chars_per_word_),
+      simple_chars_(normalizer_) {
   byte_class_.fill(ByteClass::kBeyondAscii);
   for (unsigned char c = 0; c < normalized_ascii_.size(); ++c) {
     const std::uint8_t flags = code_point_flags()[c];
@@ -185,6 +261,8 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceModel model)
     }
     std::array<char32_t, 2> lower;
     normalized_ascii_[c] = static_cast<char>(normalizer_.lowercase ? lower_case(c, lower).front() : c);
+    const std::string_view word(&normalized_ascii_[c], 1);
+    id_of_ascii_[c] = max_chars_per_word_ > 0 ? vocabulary_.id_of(word).value_or(special_ids_.unk) : special_ids_.unk;
   }
 }
 

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bertft/util/text.h"
+#include "tokenizer/unicode.h"
+#include "tokenizer/wordpiece_tokenizer.h"
+
+namespace bertft::tokenizer {
+
+/// The rules of PARITY §2.1 one after the other, a code point at a time, with a map for the
+/// vocabulary: slow, and without the shortcuts of WordPieceTokenizer, which must give the same
+/// tokens. Only AlignedText and the character tables are shared.
+class ReferenceTokenizer {
+ public:
+  ReferenceTokenizer(const std::vector<Vocabulary::Piece>& pieces, std::vector<AddedToken> added, std::uint32_t unk,
+                     NormalizerOptions normalizer, std::size_t max_chars_per_word)
+      : added_(std::move(added)), unk_(unk), normalizer_(normalizer), max_chars_per_word_(max_chars_per_word) {
+    for (const Vocabulary::Piece& piece : pieces) ids_[piece.text] = piece.id;
+  }
+
+  std::vector<Token> encode(std::string_view text) const {
+    const std::vector<Source> chars = code_points(text);
+    std::vector<Token> tokens;
+    std::size_t done = 0;
+    for (std::size_t at = 0; at < chars.size();) {
+      const AddedToken* found = added_at(text.substr(chars[at].place.byte_begin));
+      if (found == nullptr) {
+        ++at;
+        continue;
+      }
+      std::size_t begin = at, end = at + count_code_points(found->content);
+      while (found->takes_space_left && begin > done && is(chars[begin - 1], kWhiteSpace)) --begin;
+      while (found->takes_space_right && end < chars.size() && is(chars[end], kWhiteSpace)) ++end;
+      encode_between(std::span(chars).subspan(done, begin - done), tokens);
+      tokens.push_back(token(found->id, chars[begin].place, chars[end - 1].place));
+      done = at = end;
+    }
+    encode_between(std::span(chars).subspan(done), tokens);
+    return tokens;
+  }
+
+ private:
+  struct Source {
+    char32_t code_point;
+    SourceChar place;
+  };
+
+  static bool is(const Source& c, std::uint8_t flag) { return (code_point_flags()[c.code_point] & flag) != 0; }
+
+  static std::vector<Source> code_points(std::string_view text) {
+    std::vector<Source> chars;
+    for (std::size_t pos = 0; pos < text.size();) {
+      const auto begin = static_cast<std::uint32_t>(pos);
+      const char32_t c = next_code_point(text, pos);
+      chars.push_back({c, {static_cast<std::uint32_t>(chars.size()), begin, static_cast<std::uint32_t>(pos)}});
+    }
+    return chars;
+  }
+
+  const AddedToken* added_at(std::string_view text) const {
+    const AddedToken* longest = nullptr;
+    for (const AddedToken& token : added_) {
+      if (text.starts_with(token.content) && (longest == nullptr || token.content.size() > longest->content.size())) {
+        longest = &token;
+      }
+    }
+    return longest;
+  }
+
+  // Cuts where white space, ASCII punctuation and ideographs stand.
+  void encode_between(std::span<const Source> chars, std::vector<Token>& tokens) const {
+    AlignedText stretch;
+    const auto finish = [&] {
+      stretch.normalize(normalizer_);
+      encode_words(stretch.chars(), tokens);
+      stretch.clear();
+    };
+    for (const Source& c : chars) {
+      if (normalizer_.clean_text && is(c, kDropped)) continue;
+      const bool is_ascii_punctuation = c.code_point < 0x80 && is(c, kPunctuation);
+      const bool is_alone = is_ascii_punctuation || (normalizer_.handle_chinese_chars && is(c, kIdeograph));
+      if (is_alone || is(c, kWhiteSpace)) finish();
+      if (!is(c, kWhiteSpace)) stretch.append(c.code_point, c.place);
+      if (is_alone) finish();
+    }
+    finish();
+  }
+
+  void encode_words(std::span<const AlignedText::Char> chars, std::vector<Token>& tokens) const {
+    std::size_t begin = 0;
+    for (std::size_t i = 0; i < chars.size(); ++i) {
+      if ((code_point_flags()[chars[i].code_point] & kPunctuation) == 0) continue;
+      encode_word(chars.subspan(begin, i - begin), tokens);
+      encode_word(chars.subspan(i, 1), tokens);
+      begin = i + 1;
+    }
+    encode_word(chars.subspan(begin), tokens);
+  }
+
+  void encode_word(std::span<const AlignedText::Char> word, std::vector<Token>& tokens) const {
+    if (word.empty()) return;
+    std::vector<Token> parts;
+    bool is_known = word.size() <= max_chars_per_word_;
+    for (std::size_t begin = 0; is_known && begin < word.size();) {
+      std::size_t end = word.size();
+      while (end > begin && !id_of(word.subspan(begin, end - begin), begin > 0)) --end;
+      is_known = end > begin;
+      if (is_known) {
+        const std::uint32_t id = *id_of(word.subspan(begin, end - begin), begin > 0);
+        parts.push_back(token(id, word[begin].source, word[end - 1].source));
+      }
+      begin = end;
+    }
+    if (!is_known) parts = {token(unk_, word.front().source, word.back().source)};
+    tokens.insert(tokens.end(), parts.begin(), parts.end());
+  }
+
+  std::optional<std::uint32_t> id_of(std::span<const AlignedText::Char> part, bool continues) const {
+    std::string text = continues ? "##" : "";
+    for (const AlignedText::Char& c : part) append_utf8(text, c.code_point);
+    const auto piece = ids_.find(text);
+    return piece == ids_.end() ? std::nullopt : std::optional(piece->second);
+  }
+
+  static Token token(std::uint32_t id, const SourceChar& first, const SourceChar& last) {
+    return {id, first.char_idx, last.char_idx + 1, first.byte_begin, last.byte_end};
+  }
+
+  std::map<std::string, std::uint32_t> ids_;
+  std::vector<AddedToken> added_;
+  std::uint32_t unk_;
+  NormalizerOptions normalizer_;
+  std::size_t max_chars_per_word_;
+};
+
+}  // namespace bertft::tokenizer
