@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
@@ -69,16 +70,16 @@ void parse_lines(const Source& source, std::size_t begin, SquadSax& sax) {
   }
 }
 
-void refuse_duplicate_ids(const Dataset& dataset, std::string_view name) {
+void refuse_duplicate_ids(const std::vector<Question>& questions, std::string_view name) {
   std::unordered_map<std::string_view, std::size_t> first;
-  first.reserve(dataset.questions.size());
-  for (std::size_t i = 0; i < dataset.questions.size(); ++i) {
-    const auto [known, is_new] = first.emplace(dataset.questions[i].id, i);
+  first.reserve(questions.size());
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const auto [known, is_new] = first.emplace(questions[i].id, i);
     if (is_new) continue;
     throw DataError(
         fmt::format("{}: questions {} and {} (counted from 1) have the same id '{}'.\n"
                     "Predictions are kept by id: give every question its own.",
-                    printable(name), known->second + 1, i + 1, printable(dataset.questions[i].id, 60)));
+                    printable(name), known->second + 1, i + 1, printable(questions[i].id, 60)));
   }
 }
 
@@ -98,9 +99,9 @@ Dataset read_dataset_from(std::string_view text, std::string_view name) {
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
     fail_syntax(text, nul, name, "a NUL byte");
 
+  auto sha256 = std::async(std::launch::async, [text] { return sha256_hex(text); });
   Dataset dataset;
   dataset.name = name;
-  dataset.sha256 = sha256_hex(text);
   SquadSax sax(dataset, name);
   FormDetector detector;
   nlohmann::json::sax_parse(text.begin() + begin, text.end(), &detector);
@@ -110,8 +111,10 @@ Dataset read_dataset_from(std::string_view text, std::string_view name) {
     parse(source, begin, text.size(), sax);
   }
   if (dataset.questions.empty()) throw DataError(fmt::format("{}: no questions in it.", printable(name)));
-  refuse_duplicate_ids(dataset, name);
+  auto ids = std::async(std::launch::async, [&] { refuse_duplicate_ids(dataset.questions, name); });
   examine(dataset);
+  ids.get();
+  dataset.sha256 = sha256.get();
   return dataset;
 }
 

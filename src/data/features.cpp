@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <future>
+#include <numeric>
 #include <utility>
 
 #include "bertft/util/error.h"
@@ -17,38 +18,51 @@ namespace {
 
 constexpr std::int64_t kNumSpecialTokens = 3;  // [CLS] question [SEP] context [SEP]
 
-// Token counts of texts[begin, end), their tokens appended to `tokens`.
-std::vector<std::uint64_t> encode_range(const tokenizer::Tokenizer& tokenizer,
-                                        const std::vector<std::string_view>& texts, std::size_t begin, std::size_t end,
-                                        std::vector<tokenizer::Token>& tokens) {
+// Appends the tokens of `texts` and returns how many each has.
+std::vector<std::uint64_t> encode_each(const tokenizer::Tokenizer& tokenizer, std::span<const std::string_view> texts,
+                                       std::vector<tokenizer::Token>& tokens) {
   std::vector<std::uint64_t> counts;
-  counts.reserve(end - begin);
-  for (std::size_t i = begin; i < end; ++i) {
+  counts.reserve(texts.size());
+  for (const std::string_view text : texts) {
     const std::size_t before = tokens.size();
-    tokenizer.encode(texts[i], tokens);
+    tokenizer.encode(text, tokens);
     counts.push_back(tokens.size() - before);
   }
   return counts;
 }
 
-// Appends the tokens of all texts and returns their borders [texts + 1]. A second thread
-// takes the half of the bytes that comes last.
-std::vector<std::uint64_t> encode_all(const tokenizer::Tokenizer& tokenizer, const std::vector<std::string_view>& texts,
-                                      std::vector<tokenizer::Token>& tokens) {
-  std::uint64_t num_bytes = 0, bytes_before_middle = 0;
-  for (const std::string_view text : texts) num_bytes += text.size();
-  std::size_t middle = 0;
-  while (middle < texts.size() && bytes_before_middle < num_bytes / 2) bytes_before_middle += texts[middle++].size();
+std::size_t num_bytes(std::span<const std::string_view> texts) {
+  return std::accumulate(texts.begin(), texts.end(), std::size_t{0},
+                         [](std::size_t sum, std::string_view text) { return sum + text.size(); });
+}
 
+// How many of `texts` make half of their bytes.
+std::size_t middle_of(std::span<const std::string_view> texts) {
+  const std::size_t half = num_bytes(texts) / 2;
+  std::size_t middle = 0;
+  for (std::size_t bytes = 0; middle < texts.size() && bytes < half; ++middle) bytes += texts[middle].size();
+  return middle;
+}
+
+// Tokens of all texts one after the other and their borders [texts + 1]. A second thread takes the
+// latter half.
+std::vector<std::uint64_t> encode_all(const tokenizer::Tokenizer& tokenizer, std::span<const std::string_view> texts,
+                                      std::vector<tokenizer::Token>& tokens) {
+  constexpr std::size_t kBytesPerToken = 4;  // of English; room that is not used costs no memory
+  const std::size_t middle = middle_of(texts);
   std::vector<tokenizer::Token> second_tokens;
-  auto second = std::async(std::launch::async,
-                           [&] { return encode_range(tokenizer, texts, middle, texts.size(), second_tokens); });
-  std::vector<std::uint64_t> borders{tokens.size()};
-  std::vector<std::uint64_t> counts = encode_range(tokenizer, texts, 0, middle, tokens);
+  auto second = std::async(std::launch::async, [&, rest = texts.subspan(middle)] {
+    second_tokens.reserve(num_bytes(rest) / kBytesPerToken);
+    return encode_each(tokenizer, rest, second_tokens);
+  });
+  tokens.reserve(num_bytes(texts) / kBytesPerToken);
+  std::vector<std::uint64_t> counts = encode_each(tokenizer, texts.first(middle), tokens);
   const std::vector<std::uint64_t> second_counts = second.get();
   counts.insert(counts.end(), second_counts.begin(), second_counts.end());
   tokens.insert(tokens.end(), second_tokens.begin(), second_tokens.end());
-  for (const std::uint64_t count : counts) borders.push_back(borders.back() + count);
+
+  std::vector<std::uint64_t> borders(texts.size() + 1);
+  std::partial_sum(counts.begin(), counts.end(), borders.begin() + 1);
   return borders;
 }
 
@@ -62,17 +76,20 @@ std::size_t num_questions_used(const Dataset& dataset, std::optional<std::int64_
 Features encode_texts(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, std::size_t num_questions) {
   Features features;
   features.special = tokenizer.special_ids();
-  std::vector<std::string_view> contexts(dataset.contexts.size()), questions(dataset.questions.size());
+  const std::size_t num_contexts = dataset.contexts.size();
+  std::vector<std::string_view> texts(num_contexts + dataset.questions.size());  // the contexts come first
   features.context_of.reserve(dataset.questions.size());
   for (std::size_t i = 0; i < dataset.questions.size(); ++i) {
     const Question& question = dataset.questions[i];
     features.context_of.push_back(question.context_idx);
     if (i >= num_questions) continue;
-    questions[i] = lstrip(question.text);
-    contexts[question.context_idx] = dataset.contexts[question.context_idx];
+    texts[num_contexts + i] = lstrip(question.text);
+    texts[question.context_idx] = dataset.contexts[question.context_idx];
   }
-  features.context_offsets = encode_all(tokenizer, contexts, features.tokens);
-  features.question_offsets = encode_all(tokenizer, questions, features.tokens);
+  const std::vector<std::uint64_t> borders = encode_all(tokenizer, texts, features.tokens);
+  const auto first_question = borders.begin() + static_cast<std::ptrdiff_t>(num_contexts);
+  features.context_offsets.assign(borders.begin(), first_question + 1);
+  features.question_offsets.assign(first_question, borders.end());
   return features;
 }
 

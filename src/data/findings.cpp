@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "bertft/util/text.h"
 #include "data/white_space.h"
@@ -21,23 +23,25 @@ class CodePointIndex {
  public:
   explicit CodePointIndex(std::string_view text) : text_(text) {
     std::size_t num_chars = 0;
-    for (std::size_t pos = 0; pos < text.size(); next_code_point(text, pos)) {
-      if (num_chars++ % kStep == 0) marks_.push_back(pos);
+    for (std::size_t begin = 0; begin < text.size(); begin += kBlock) {
+      chars_before_.push_back(num_chars);
+      num_chars += count_code_points(text.substr(begin, kBlock));
     }
   }
 
   /// The text from a code point on; empty behind its end.
   std::string_view from(std::uint64_t char_offset) const {
-    const std::uint64_t mark = char_offset / kStep;
-    if (mark >= marks_.size()) return {};
-    const std::string_view rest = text_.substr(marks_[mark]);
-    return rest.substr(byte_offset_of(rest, char_offset % kStep));
+    const auto behind = std::upper_bound(chars_before_.begin(), chars_before_.end(), char_offset);
+    if (behind == chars_before_.begin()) return {};  // of nothing
+    const auto block = static_cast<std::size_t>(behind - chars_before_.begin()) - 1;
+    const std::string_view rest = text_.substr(block * kBlock);
+    return rest.substr(byte_offset_of(rest, char_offset - chars_before_[block]));
   }
 
  private:
-  static constexpr std::uint64_t kStep = 64;
+  static constexpr std::size_t kBlock = 64;  // bytes
   std::string_view text_;
-  std::vector<std::size_t> marks_;  // bytes of code points 0, kStep, 2 kStep, ...
+  std::vector<std::uint64_t> chars_before_;  // code points that begin before each block
 };
 
 // The byte at which a count of UTF-16 units ends.
@@ -84,7 +88,7 @@ std::string whereabouts(std::string_view context, const Answer& answer) {
 
 class Examiner {
  public:
-  explicit Examiner(Dataset& dataset) : dataset_(dataset) {}
+  explicit Examiner(Dataset& dataset) : dataset_(dataset) { first_with_.reserve(dataset.questions.size()); }
 
   void context(std::size_t context_idx) {
     if (!lstrip(dataset_.contexts[context_idx]).empty()) return;
