@@ -15,6 +15,10 @@ constexpr std::uint64_t kCudaContext = std::uint64_t{768} << 20;
 constexpr std::uint64_t kCublasWorkspaces = std::uint64_t{64} << 20;
 constexpr double kCudaRounding = 1.03;
 
+// Columns of a bf16 operand of which oneDNN makes a copy in another order, on a CPU with AMX; on others
+// that were seen it makes none.
+constexpr std::int64_t kCopiedColumns = 512;
+
 std::int64_t num_elements(const std::vector<std::int64_t>& shape) {
   std::int64_t n = 1;
   for (const std::int64_t size : shape) n *= size;
@@ -69,7 +73,8 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   // gradient of the inner layer and of the weight, with all activations still there. At the
   // last attention: its own gradients and scores, with the layer's second half gone. At the
   // embeddings: a gradient of the whole table beside the sum of the earlier micro-batches.
-  const std::int64_t inner = s.wide * s.f * tokens + (s.wide + (shape.bf16 ? kFloat : 0)) * s.h * s.f;
+  const std::int64_t copied = shape.bf16 && !shape.is_cuda ? kHalf * std::min(s.f, kCopiedColumns) : 0;
+  const std::int64_t inner = (s.wide * s.f + copied) * tokens + (s.wide + (shape.bf16 ? kFloat : 0)) * s.h * s.f;
   const std::int64_t scores = shape.is_cuda ? 0 : 3 * shape.num_threads * kFloat * shape.length * shape.length;
   const std::int64_t second_half =
       (shape.bf16 ? kHalf * (s.h + 2 * s.f) + kFloat * s.h : kFloat * (2 * s.h + 2 * s.f)) * tokens;
