@@ -3,7 +3,9 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
 
+#include <future>
 #include <numeric>
+#include <utility>
 
 #include "bertft/data/batch.h"
 #include "bertft/memory/shortage.h"
@@ -87,12 +89,12 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   data::MicroBatchLimit limit{task.options.per_device_eval_batch_size, {}};
 
   Decoder decoder(task);
+  std::future<void> decoding;  // of the batch before, while the device is busy with this one
   double loss = 0;
   for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
     const std::span<const std::uint32_t> rest(order.data() + done, total - done);
-    const data::PackedBatch packed =
-        data::pack(task.features, rest.first(data::first_slice(task.features, rest, limit)), 0);
+    data::PackedBatch packed = data::pack(task.features, rest.first(data::first_slice(task.features, rest, limit)), 0);
     Scored scored;
     const auto shortage = memory::attempt(device, [&] { scored = run_batch(model, device, packed); });
     if (shortage) {
@@ -100,10 +102,14 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
       continue;
     }
     loss += scored.loss;
-    decoder.add(packed, scored.logits);
     done += packed.num_sequences();
+    if (decoding.valid()) decoding.get();
+    decoding = std::async(std::launch::async, [&decoder, batch = std::move(packed), logits = scored.logits] {
+      decoder.add(batch, logits);
+    });
     hooks.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   }
+  if (decoding.valid()) decoding.get();
   return Answers{decoder.finish(), total == 0 ? 0 : loss / static_cast<double>(total)};
 }
 

@@ -22,12 +22,17 @@ std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
 StepEngine::StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed)
     : parts_(parts), limit_(limit), seed_(seed) {}
 
-StepResult StepEngine::run(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate) {
+StepBatches StepEngine::cut(std::span<const std::uint32_t> windows) const {
+  return make_batches(parts_.features, windows, limit_, parts_.device.torch_device);
+}
+
+StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learning_rate) {
   while (true) {
+    if (batches.limit != limit_) batches = cut(batches.windows);
     StepResult result;
     Place place;
     const auto shortage = memory::attempt(
-        parts_.device, [&] { result = run_once(windows, step, learning_rate, place); },
+        parts_.device, [&] { result = run_once(batches, step, learning_rate, place); },
         [&] { parts_.optimizer.zero_grad(); });
     if (!shortage) {
       failures_of_one_ = 0;
@@ -37,22 +42,18 @@ StepResult StepEngine::run(std::span<const std::uint32_t> windows, std::int64_t 
   }
 }
 
-StepResult StepEngine::run_once(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate,
-                                Place& place) {
+StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, double learning_rate, Place& place) {
   StepResult result;
-  result.num_features = static_cast<std::int64_t>(windows.size());
+  result.num_features = static_cast<std::int64_t>(batches.windows.size());
   parts_.optimizer.zero_grad();
   at::Tensor loss;
-  const auto borders = data::slice_batch(parts_.features, windows, limit_);
-  for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
-    const auto slice = windows.subspan(borders[i], borders[i + 1] - borders[i]);
-    const data::PackedBatch packed = data::pack(parts_.features, slice, static_cast<std::uint32_t>(borders[i]));
-    place = {"forward", static_cast<std::int64_t>(packed.num_sequences()),
-             static_cast<std::int64_t>(packed.num_tokens())};
-    const model::DeviceBatch batch = model::to_device(packed, parts_.device.torch_device);
+  for (const model::StagedBatch& staged : batches.micro_batches) {
+    place = {"forward", static_cast<std::int64_t>(staged.packed.num_sequences()),
+             static_cast<std::int64_t>(staged.packed.num_tokens())};
+    const model::DeviceBatch batch = model::to_device(staged, parts_.device.torch_device);
     const model::SpanLogits logits =
         parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
-    const at::Tensor part = model::span_loss_sum(logits, batch) / static_cast<double>(windows.size());
+    const at::Tensor part = model::span_loss_sum(logits, batch) / static_cast<double>(batches.windows.size());
     place.phase = "backward";
     part.backward();
     loss = loss.defined() ? loss + part.detach() : part.detach();

@@ -74,7 +74,7 @@ struct Trainer::Impl {
         optimizer(parameters_of(setup.model), setup.optim),
         engine({setup.model, optimizer, setup.device, setup.features}, limit_of(setup.options, state),
                state.identity.seed),
-        order(setup.plan, state.identity.data_seed),
+        batches(setup.features, setup.plan, state.identity.data_seed, setup.device.torch_device),
         store(setup.run_directory),
         warmup(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {
     engine.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
@@ -109,7 +109,7 @@ struct Trainer::Impl {
   RunState state;
   optim::AdamW optimizer;
   StepEngine engine;
-  DataOrder order;
+  BatchesAhead batches;
   checkpoint::Store store;
   std::int64_t warmup;
 
@@ -168,7 +168,7 @@ Outcome Trainer::Impl::run() {
 
 void Trainer::Impl::train_step() {
   const double rate = learning_rate(state.step);
-  last = engine.run(order.windows(state.step), state.step, rate);
+  last = engine.run(batches.take(state.step, engine.limit()), state.step, rate);
   ++state.step;
   if (last.applied) {
     state.skipped_in_a_row = 0;

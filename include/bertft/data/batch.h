@@ -31,6 +31,8 @@ struct PackedBatch {
 struct MicroBatchLimit {
   std::optional<std::int64_t> features;
   std::optional<std::int64_t> tokens;
+
+  bool operator==(const MicroBatchLimit&) const = default;
 };
 
 /// Contiguous slices of `windows` (indices into features.windows, in the order of the

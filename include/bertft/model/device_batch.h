@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +25,15 @@ struct DeviceBatch {
   std::int64_t num_tokens() const { return cu_seqlens_host.back(); }
 };
 
-/// Copies a batch to `device`; on CUDA through pinned memory, without waiting for the copy.
+/// A batch on its way to a device, which any thread may make.
+struct StagedBatch {
+  data::PackedBatch packed;
+  std::optional<DeviceBatch> pinned;  // for CUDA: the same in pinned memory, which is copied from without waiting
+};
+StagedBatch stage(data::PackedBatch packed, c10::Device device);
+
+/// Copies a batch to the device for which it was staged.
+DeviceBatch to_device(const StagedBatch& batch, c10::Device device);
 DeviceBatch to_device(const data::PackedBatch& batch, c10::Device device);
 
 }  // namespace bertft::model

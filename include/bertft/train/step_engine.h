@@ -12,6 +12,7 @@
 #include "bertft/memory/shortage.h"
 #include "bertft/model/qa_model.h"
 #include "bertft/optim/adamw.h"
+#include "bertft/train/step_batches.h"
 
 namespace bertft::train {
 
@@ -52,9 +53,14 @@ class StepEngine {
   /// `seed` keys the dropout masks.
   StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed);
 
-  /// `windows` is the effective batch of step `step`, counted from 0.
+  /// Runs step `step`, counted from 0. Batches cut to another limit than the one in force are cut anew.
   /// throws OutOfMemoryError when a micro-batch of one feature does not fit, tried several times
-  StepResult run(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate);
+  StepResult run(StepBatches batches, std::int64_t step, double learning_rate);
+
+  /// The same of an effective batch that nobody has cut yet.
+  StepResult run(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate) {
+    return run(cut(windows), step, learning_rate);
+  }
 
   /// The limit in force.
   const data::MicroBatchLimit& limit() const { return limit_; }
@@ -69,7 +75,8 @@ class StepEngine {
     std::int64_t num_features = 0, num_tokens = 0;  // of the micro-batch
   };
 
-  StepResult run_once(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate, Place& place);
+  StepBatches cut(std::span<const std::uint32_t> windows) const;
+  StepResult run_once(const StepBatches& batches, std::int64_t step, double learning_rate, Place& place);
   void shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step);
 
   StepParts parts_;

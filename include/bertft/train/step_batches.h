@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <future>
+#include <span>
+#include <vector>
+
+#include "bertft/data/batch.h"
+#include "bertft/data/features.h"
+#include "bertft/model/device_batch.h"
+#include "bertft/train/plan.h"
+
+namespace bertft::train {
+
+/// What a step reads: its effective batch, cut to a limit and packed.
+struct StepBatches {
+  std::vector<std::uint32_t> windows;  // of the effective batch, indices into Features::windows
+  data::MicroBatchLimit limit;
+  std::vector<model::StagedBatch> micro_batches;
+};
+
+StepBatches make_batches(const data::Features& features, std::span<const std::uint32_t> windows,
+                         const data::MicroBatchLimit& limit, c10::Device device);
+
+/// Makes the batches of a run's steps one after the other, the next step's on a thread of its own
+/// while a step runs.
+class BatchesAhead {
+ public:
+  /// `features` must outlive it; `data_seed` keys the order.
+  BatchesAhead(const data::Features& features, const Plan& plan, std::uint64_t data_seed, c10::Device device);
+
+  /// Those of step `step`, counted from 0. The next step's will be cut to the same limit; asked for
+  /// with another they are made anew.
+  StepBatches take(std::int64_t step, const data::MicroBatchLimit& limit);
+
+ private:
+  StepBatches make(std::int64_t step, const data::MicroBatchLimit& limit);
+
+  const data::Features& features_;
+  std::int64_t num_steps_;
+  DataOrder order_;  // used by one thread at a time: take() waits for the other
+  c10::Device device_;
+  std::int64_t next_step_ = -1;
+  std::future<StepBatches> next_;
+};
+
+}  // namespace bertft::train

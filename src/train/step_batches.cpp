@@ -1,0 +1,38 @@
+#include "bertft/train/step_batches.h"
+
+#include <utility>
+
+namespace bertft::train {
+
+StepBatches make_batches(const data::Features& features, std::span<const std::uint32_t> windows,
+                         const data::MicroBatchLimit& limit, c10::Device device) {
+  StepBatches batches{{windows.begin(), windows.end()}, limit, {}};
+  const auto borders = data::slice_batch(features, windows, limit);
+  for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
+    const auto slice = windows.subspan(borders[i], borders[i + 1] - borders[i]);
+    batches.micro_batches.push_back(
+        model::stage(data::pack(features, slice, static_cast<std::uint32_t>(borders[i])), device));
+  }
+  return batches;
+}
+
+BatchesAhead::BatchesAhead(const data::Features& features, const Plan& plan, std::uint64_t data_seed,
+                           c10::Device device)
+    : features_(features), num_steps_(plan.total_steps), order_(plan, data_seed), device_(device) {}
+
+StepBatches BatchesAhead::take(std::int64_t step, const data::MicroBatchLimit& limit) {
+  StepBatches batches;
+  if (next_.valid()) batches = next_.get();
+  if (step != next_step_ || batches.limit != limit) batches = make(step, limit);
+  next_step_ = step + 1;
+  if (next_step_ < num_steps_) {
+    next_ = std::async(std::launch::async, [this, limit, next = next_step_] { return make(next, limit); });
+  }
+  return batches;
+}
+
+StepBatches BatchesAhead::make(std::int64_t step, const data::MicroBatchLimit& limit) {
+  return make_batches(features_, order_.windows(step), limit, device_);
+}
+
+}  // namespace bertft::train

@@ -1,0 +1,67 @@
+#include "bertft/train/step_batches.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "train/small_run.h"
+
+namespace bertft::train {
+namespace {
+
+using testing::ElementsAreArray;
+
+// Three epochs of four steps: 2, 2, 2 and 1 of seven windows.
+Plan short_plan() {
+  TrainOptions options;
+  options.per_device_train_batch_size = 2;
+  options.num_train_epochs = 3;
+  return make_plan(7, options);
+}
+
+void expect_same(const StepBatches& batches, const StepBatches& expected) {
+  EXPECT_THAT(batches.windows, ElementsAreArray(expected.windows));
+  ASSERT_EQ(batches.micro_batches.size(), expected.micro_batches.size());
+  for (std::size_t i = 0; i < batches.micro_batches.size(); ++i) {
+    EXPECT_THAT(batches.micro_batches[i].packed.ids, ElementsAreArray(expected.micro_batches[i].packed.ids));
+    EXPECT_EQ(batches.micro_batches[i].packed.first_in_batch, expected.micro_batches[i].packed.first_in_batch);
+  }
+}
+
+class BatchesAheadTest : public testing::Test {
+ protected:
+  StepBatches expected(std::int64_t step, const data::MicroBatchLimit& limit) {
+    return make_batches(features_, order_.windows(step), limit, c10::kCPU);
+  }
+
+  const data::Features features_ = seven_windows();
+  const Plan plan_ = short_plan();
+  DataOrder order_{plan_, kSeed};
+  BatchesAhead ahead_{features_, plan_, kSeed, c10::kCPU};
+};
+
+TEST_F(BatchesAheadTest, AreThoseOfTheOrderOverAllEpochs) {
+  ASSERT_EQ(plan_.total_steps, 12);
+  for (std::int64_t step = 0; step < plan_.total_steps; ++step) {
+    expect_same(ahead_.take(step, {}), expected(step, {}));
+  }
+}
+
+TEST_F(BatchesAheadTest, BeginWhereARunIsResumed) {
+  for (std::int64_t step = 6; step < 9; ++step) expect_same(ahead_.take(step, {}), expected(step, {}));
+}
+
+TEST_F(BatchesAheadTest, FollowALimitThatChangedMeanwhile) {
+  const data::MicroBatchLimit one{.features = 1, .tokens = {}};
+  expect_same(ahead_.take(0, {}), expected(0, {}));
+  const StepBatches cut = ahead_.take(1, one);
+  EXPECT_EQ(cut.micro_batches.size(), 2U);
+  expect_same(cut, expected(1, one));
+  expect_same(ahead_.take(2, one), expected(2, one));
+}
+
+TEST_F(BatchesAheadTest, MayBeAskedForAgainOrOutOfOrder) {
+  for (const std::int64_t step : {3, 3, 0, 11, 5}) expect_same(ahead_.take(step, {}), expected(step, {}));
+}
+
+}  // namespace
+}  // namespace bertft::train
