@@ -9,6 +9,7 @@
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "cli/savers.h"
+#include "cli/startup.h"
 
 namespace bertft::cli {
 namespace {
@@ -33,9 +34,13 @@ Inputs read_inputs(config::Resolved resolved) {
   in.resolved = std::move(resolved);
   const config::Options& options = in.options();
   in.device = device::select_device(options.device);
+  note_startup("device");
   in.files = load_model_files(options, *options.model.model_name_or_path);
+  note_startup("tokenizer");
   in.train_set = load_dataset(*options.data.train_file, options.data.max_train_samples);
+  note_startup("training file");
   in.train_features = data::make_features(in.train_set, *in.files.tokenizer, options.data, data::Purpose::kTraining);
+  note_startup("training windows");
   in.with_negative = with_negative(options.data, in.train_set);
   if (options.data.validation_file) {
     in.validation_set = load_dataset(*options.data.validation_file, options.data.max_eval_samples);
@@ -48,6 +53,7 @@ Inputs read_inputs(config::Resolved resolved) {
                       "Without them no threshold is searched; use f1 or exact.",
                       options.train.metric_for_best_model, *options.data.validation_file));
     }
+    note_startup("validation windows");
   }
   in.plan = train::make_plan(static_cast<std::int64_t>(in.train_features.windows.size()), options.train);
   in.budget = limit_memory(options.memory, in.device);

@@ -16,6 +16,7 @@
 #include "cli/exit_codes.h"
 #include "cli/memory_command.h"
 #include "cli/option_flags.h"
+#include "cli/startup.h"
 #include "cli/training_run.h"
 
 namespace bertft::cli {
@@ -54,6 +55,7 @@ void refuse_to_overwrite_model(const config::Options& options) {
 }
 
 int train(const CLI::App& command, const TrainFlags& flags) {
+  note_startup("libraries, command line");
   refuse_several_processes();
   config::Resolved resolved = resolve_and_tell(sources_of(command));
   if (flags.dump_config) {
@@ -64,6 +66,7 @@ int train(const CLI::App& command, const TrainFlags& flags) {
     print_memory_plan(resolved.options, flags.json);
     return kOk;
   }
+  note_startup("configuration");
   config::require_for_training(resolved);
   checkpoint::check_run_directory(*resolved.options.train.output_dir, existing_policy(resolved.options.train));
   refuse_to_overwrite_model(resolved.options);

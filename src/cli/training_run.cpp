@@ -16,6 +16,7 @@
 #include "cli/memory_command.h"
 #include "cli/savers.h"
 #include "cli/shortage.h"
+#include "cli/startup.h"
 #include "cli/version.h"
 
 namespace bertft::cli {
@@ -134,11 +135,28 @@ void write_beginnings(Inputs& in, const std::string& run_directory) {
   write_environment(run_directory);
 }
 
+// The end of the start, for note_startup().
+class FirstStep : public report::Observer {
+ public:
+  void on(const report::Evaluated&) override { note("first evaluation"); }
+  void on(const report::StepFinished&) override {
+    note("first step");
+    is_done_ = true;
+  }
+
+ private:
+  void note(std::string_view part) {
+    if (!is_done_) note_startup(part);
+  }
+  bool is_done_ = false;
+};
+
 train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, const std::string& weights_line,
                           const std::string& run_directory) {
   const config::Options& o = in.options();
   const auto console = report::make_console();
   const auto metrics = report::make_metrics_file(run_directory, start.state.step);
+  FirstStep first_step;
   std::optional<eval::Task> validation;
   if (in.validation_set) {
     validation.emplace(eval::Task{*in.validation_set, *in.validation_features, o.eval,
@@ -164,8 +182,9 @@ train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, 
                            .model = model,
                            .run_directory = run_directory,
                            .model_files = small_files(in),
-                           .observers = {console.get(), metrics.get()}};
+                           .observers = {console.get(), metrics.get(), &first_step}};
   train::Trainer trainer(setup, std::move(start.state), start.moments);
+  note_startup("run directory, optimizer");
   start.moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
   return trainer.run();
 }
@@ -187,6 +206,7 @@ int train_once(Inputs& in, bool& owns_directory) {
   }
   start.state.memory_savers = taken_savers(in);
   model::QaModel model(in.files.config, weights, o.model, in.device, start.state.identity.seed);
+  note_startup("weights, model");
   train::SignalGuard::stop_if_received();
   const checkpoint::RunDirectory directory(*o.train.output_dir, existing_policy(o.train));
   owns_directory = true;
