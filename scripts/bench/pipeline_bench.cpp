@@ -1,13 +1,24 @@
 // Times what stands before and after the model: tokenizer, reader, windows, packing, decoding and metric.
 //
-//   pipeline_bench --model DIR --data SQUAD.json [--benchmark_min_time=3 --benchmark_repetitions=5 ...]
+//   pipeline_bench --model DIR --data SQUAD.json [--benchmark_filter=REGEX --benchmark_min_time=3 ...]
 //
 // `encode`, `pack` and `decode_and_score` are one thread; the others use what the program uses.
+// `encode_first` runs once, before anything else has used the tokenizer. `memory` tells what file to
+// windows took at its peak beyond its result and the file's own pages. pipeline_peers.py runs others
+// beside it.
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <memory>
 #include <numeric>
 #include <random>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "bertft/data/batch.h"
 #include "bertft/data/features.h"
@@ -23,20 +34,26 @@ struct Loaded {
   std::string path;
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
   data::Dataset dataset;
-  data::Features features;
+
+  data::Features features(data::Purpose purpose) const { return data::make_features(dataset, *tokenizer, {}, purpose); }
 };
 
-void encode(benchmark::State& state, const tokenizer::Tokenizer& tokenizer,
-            const std::vector<std::string_view>& texts) {
+using Texts = std::vector<std::string_view>;
+
+std::int64_t num_bytes(const Texts& texts) {
   std::size_t bytes = 0;
   for (const std::string_view text : texts) bytes += text.size();
+  return static_cast<std::int64_t>(bytes);
+}
+
+void encode(benchmark::State& state, const tokenizer::Tokenizer& tokenizer, const Texts& texts) {
   std::vector<tokenizer::Token> tokens;
   for (auto _ : state) {
     tokens.clear();
     for (const std::string_view text : texts) tokenizer.encode(text, tokens);
     benchmark::DoNotOptimize(tokens.data());
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(bytes) * state.iterations());
+  state.SetBytesProcessed(num_bytes(texts) * state.iterations());
 }
 
 void read(benchmark::State& state, const Loaded& loaded) {
@@ -44,20 +61,65 @@ void read(benchmark::State& state, const Loaded& loaded) {
 }
 
 void make_features(benchmark::State& state, const Loaded& loaded) {
+  for (auto _ : state) benchmark::DoNotOptimize(loaded.features(data::Purpose::kTraining));
+}
+
+// Without freeing what came out, which a run keeps.
+void file_to_features(benchmark::State& state, const Loaded& loaded) {
   for (auto _ : state) {
-    benchmark::DoNotOptimize(data::make_features(loaded.dataset, *loaded.tokenizer, {}, data::Purpose::kTraining));
+    auto dataset = std::make_unique<data::Dataset>(data::read_dataset(loaded.path));
+    auto features = std::make_unique<data::Features>(
+        data::make_features(*dataset, *loaded.tokenizer, {}, data::Purpose::kTraining));
+    benchmark::DoNotOptimize(features->windows.data());
+    state.PauseTiming();
+    features.reset();
+    dataset.reset();
+    state.ResumeTiming();
   }
 }
 
-void file_to_features(benchmark::State& state, const Loaded& loaded) {
+std::size_t heap_bytes(const std::string& text) {
+  return text.capacity() > std::string().capacity() ? text.capacity() + 1 : 0;
+}
+
+std::size_t bytes_of(const data::Dataset& dataset, const data::Features& features) {
+  std::size_t bytes = dataset.contexts.size() * sizeof(std::string) + dataset.questions.size() * sizeof(data::Question);
+  for (const std::string& context : dataset.contexts) bytes += heap_bytes(context);
+  for (const data::Question& question : dataset.questions) {
+    bytes += heap_bytes(question.id) + heap_bytes(question.text) + question.answers.size() * sizeof(data::Answer);
+    for (const data::Answer& answer : question.answers) bytes += heap_bytes(answer.text);
+  }
+  const std::size_t offsets = features.context_offsets.size() + features.question_offsets.size();
+  return bytes + features.tokens.size() * sizeof(tokenizer::Token) + features.windows.size() * sizeof(data::Window) +
+         offsets * sizeof(std::uint64_t) + features.context_of.size() * sizeof(std::uint32_t);
+}
+
+// A figure of /proc/self/status in bytes.
+double status_bytes(std::string_view name) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(name)) return 1024 * std::stod(line.substr(name.size() + 1));
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+void memory(benchmark::State& state, const Loaded& loaded) {
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins here
+  const double before = status_bytes("VmRSS:");
   for (auto _ : state) {
     const data::Dataset dataset = data::read_dataset(loaded.path);
-    benchmark::DoNotOptimize(data::make_features(dataset, *loaded.tokenizer, {}, data::Purpose::kTraining));
+    const data::Features features = data::make_features(dataset, *loaded.tokenizer, {}, data::Purpose::kTraining);
+    const auto result = static_cast<double>(bytes_of(dataset, features));
+    const auto file = static_cast<double>(std::filesystem::file_size(loaded.path));
+    state.counters["result_MB"] = result / 1e6;
+    state.counters["beyond_MB"] = (status_bytes("VmHWM:") - before - result - file) / 1e6;
   }
 }
 
 // In batches of 32, in file order.
-void pack(benchmark::State& state, const data::Features& features) {
+void pack(benchmark::State& state, const Loaded& loaded) {
+  const data::Features features = loaded.features(data::Purpose::kTraining);
   constexpr std::size_t kBatch = 32;
   std::vector<std::uint32_t> order(features.windows.size());
   std::iota(order.begin(), order.end(), 0U);
@@ -72,8 +134,7 @@ void pack(benchmark::State& state, const data::Features& features) {
 
 // Logits of all windows, random and the same in each run.
 void decode_and_score(benchmark::State& state, const Loaded& loaded) {
-  const data::Features features =
-      data::make_features(loaded.dataset, *loaded.tokenizer, {}, data::Purpose::kEvaluation);
+  const data::Features features = loaded.features(data::Purpose::kEvaluation);
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
   std::vector<std::vector<float>> start, end;
@@ -119,20 +180,24 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   loaded.tokenizer = tokenizer::load_tokenizer(model);
   loaded.dataset = data::read_dataset(loaded.path);
-  loaded.features = data::make_features(loaded.dataset, *loaded.tokenizer, {}, data::Purpose::kTraining);
-  const std::vector<std::string_view> contexts(loaded.dataset.contexts.begin(), loaded.dataset.contexts.end());
-  std::vector<std::string_view> questions;
+  const Texts contexts(loaded.dataset.contexts.begin(), loaded.dataset.contexts.end());
+  Texts questions;
   for (const data::Question& question : loaded.dataset.questions) questions.push_back(question.text);
+  Texts all = contexts;
+  all.insert(all.end(), questions.begin(), questions.end());
 
   const auto add = [](const char* name, auto work) {
-    benchmark::RegisterBenchmark(name, work)->Unit(benchmark::kMillisecond)->UseRealTime();
+    return benchmark::RegisterBenchmark(name, work)->Unit(benchmark::kMillisecond)->UseRealTime();
   };
+  add("encode_first/all", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, all); })->Iterations(1);
+  add("encode/all", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, all); });
   add("encode/contexts", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, contexts); });
   add("encode/questions", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, questions); });
   add("read", [&](benchmark::State& state) { read(state, loaded); });
   add("make_features", [&](benchmark::State& state) { make_features(state, loaded); });
   add("file_to_features", [&](benchmark::State& state) { file_to_features(state, loaded); });
-  add("pack", [&](benchmark::State& state) { pack(state, loaded.features); });
+  add("memory", [&](benchmark::State& state) { memory(state, loaded); })->Iterations(1);
+  add("pack", [&](benchmark::State& state) { pack(state, loaded); });
   add("decode_and_score", [&](benchmark::State& state) { decode_and_score(state, loaded); });
   benchmark::RunSpecifiedBenchmarks();
 }
