@@ -74,9 +74,12 @@ std::vector<std::string> taken_savers(const Inputs& in) {
 void keep_savers(Inputs& in, const std::vector<std::string>& keys) {
   const bool is_unwanted =
       in.options().memory.memory_savers == memory::MemorySavers::kOff && is_set_by_user(in, "memory_savers");
-  if (is_unwanted) return;
   for (const Saver& saver : memory::savers_left(step_shape(in))) {
     if (std::find(keys.begin(), keys.end(), saver.key) == keys.end() || !may_take(in, saver)) continue;
+    if (is_unwanted) {
+      log::info(fmt::format("memory_savers: {} is off again", saver.key));
+      continue;
+    }
     turn_on(in, saver.kind);
     log::info(fmt::format("memory_savers: {} stays on, as before (memory_savers: off ends that)", saver.key));
   }

@@ -25,6 +25,7 @@ struct Situation {
   const memory::Budget& budget;
   memory::StepShape shape;
   std::uint64_t needed;  // for one feature
+  bool goes_on;          // from a checkpoint: with other windows it would be another run
   memory::Capacity capacity;
 };
 
@@ -38,6 +39,10 @@ std::optional<std::string> sufficient_limit(const Situation& s) {
   return fmt::format("{}MiB", limit / kMib + 1);
 }
 
+bool may_advise(const Situation& s, const Saver& saver) {
+  return !s.goes_on || saver.kind != Saver::Kind::kShorterWindows;
+}
+
 struct Remedy {
   std::string what, effect;
 };
@@ -48,7 +53,7 @@ std::vector<Remedy> remedies(const Situation& s, const std::vector<Saver>& saver
     list.push_back({"memory_limit: " + *limit, fmt::format("would do; {} are free", memory_text(s.capacity.free))});
   }
   for (const Saver& saver : savers) {
-    if (memory::helps_one_feature(s.shape, saver)) {
+    if (may_advise(s, saver) && memory::helps_one_feature(s.shape, saver)) {
       list.push_back({saver.setting(),
                       fmt::format("saves {}; {}", memory_text(memory::saved_bytes(s.shape, saver, 1)), saver.cost)});
     }
@@ -70,6 +75,7 @@ std::vector<std::string> sufficient_settings(const Situation& s, bool may_save) 
   std::vector<std::string> settings;
   const auto room = static_cast<std::uint64_t>(static_cast<double>(s.budget.usable) / kMargin);
   for (const Saver& saver : memory::savers_needed(shape, room)) {
+    if (!may_advise(s, saver)) continue;
     shape = memory::with_saver(shape, saver);
     settings.push_back(saver.key + "=" + saver.value);
   }
@@ -101,7 +107,14 @@ std::string explain_shortage(const Inputs& in, const std::string& fact, Beginnin
                              const std::optional<std::string>& saved) {
   const memory::StepShape shape = step_shape(in);
   const memory::StepBytes needs = memory::plan_step(shape, 1);
-  const Situation s{in.options(), in.device, in.budget, shape, needs.tensors(), memory::capacity_of(in.device)};
+  const bool goes_on = saved || in.options().train.resume_from_checkpoint.value_or("auto") != "auto";
+  const Situation s{.options = in.options(),
+                    .device = in.device,
+                    .budget = in.budget,
+                    .shape = shape,
+                    .needed = needs.tensors(),
+                    .goes_on = goes_on,
+                    .capacity = memory::capacity_of(in.device)};
   std::string text = fact + "\n" + has_line(s);
   text += fmt::format(
       "needs: about {} for one feature of {} tokens: weights {}, gradients {},\n"
@@ -110,7 +123,7 @@ std::string explain_shortage(const Inputs& in, const std::string& fact, Beginnin
       memory_text(needs.optimizer), memory_text(needs.activations), memory_text(needs.workspace));
   text += fix_lines(remedies(s, memory::savers_left(shape)));
   text += try_line(sufficient_settings(s, /*may_save=*/true), beginning);
-  if (saved) text += "\nsaved: " + *saved + " (nothing is lost)";
+  if (saved) text += "\nsaved: " + printable(*saved, saved->size()) + " (nothing is lost)";
   return text;
 }
 
@@ -118,7 +131,13 @@ std::string explain_shortage(const config::Options& options, const weights::Enco
                              const device::Device& device, const memory::Budget& budget, const std::string& fact) {
   const memory::StepShape shape = train::step_shape(encoder, options.model, device, options.data.max_seq_length);
   const memory::StepBytes needs = memory::plan_evaluation(shape, 1);
-  const Situation s{options, device, budget, shape, needs.weights + needs.workspace, memory::capacity_of(device)};
+  const Situation s{.options = options,
+                    .device = device,
+                    .budget = budget,
+                    .shape = shape,
+                    .needed = needs.weights + needs.workspace,
+                    .goes_on = false,
+                    .capacity = memory::capacity_of(device)};
   std::string text = fact + "\n" + has_line(s);
   text += fmt::format("needs: about {} for one window of {} tokens: weights {}, workspace {}\n", memory_text(s.needed),
                       shape.length, memory_text(needs.weights), memory_text(needs.workspace));

@@ -62,9 +62,12 @@ std::string kept_config(config::Resolved resolved) {
 }
 
 // A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
-void tell_changed_options(const config::Options& before, const config::Options& now) {
+// Of a saver that was taken since, its own line has told.
+void tell_changed_options(const config::Options& before, const Inputs& in) {
+  const std::vector<std::string> savers = taken_savers(in);
   std::string changed;
-  for (const config::Difference& d : config::differences(before, now)) {
+  for (const config::Difference& d : config::differences(before, in.options())) {
+    if (std::find(savers.begin(), savers.end(), d.key) != savers.end()) continue;
     changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
   }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
@@ -119,7 +122,7 @@ Start find_start(Inputs& in) {
   train::check_same_run(saved.identity, start.state.identity, directory);
   start.state = std::move(saved);
   keep_savers(in, start.state.memory_savers);
-  if (const auto before = stored_options(directory)) tell_changed_options(*before, in.options());
+  if (const auto before = stored_options(directory)) tell_changed_options(*before, in);
   start.moments = checkpoint::read_optimizer(directory);
   return start;
 }

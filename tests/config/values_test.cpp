@@ -73,6 +73,13 @@ TEST(Values, AutoIsTheUnsetOfOptionsThatSaySo) {
   EXPECT_FALSE(resolve_yaml("bf16: auto").options.device.bf16);
 }
 
+TEST(Values, AnAmountOfMemoryIsKeptAsItWasWritten) {
+  EXPECT_EQ(resolve_yaml("memory_limit: 12 gib").options.memory.memory_limit, "12 gib");
+  EXPECT_EQ(resolve_yaml("memory_limit: 1e99TiB").options.memory.memory_limit, "1e99TiB");  // the device will say
+  EXPECT_EQ(resolve_yaml("memory_reserve: 0").options.memory.memory_reserve, "0");
+  EXPECT_EQ(resolve_yaml("memory_limit: auto").options.memory.memory_limit, std::nullopt);
+}
+
 TEST(Values, HuggingFacesSentinelsAreReadAsUnset) {
   EXPECT_FALSE(resolve_yaml("max_steps: -1").options.train.max_steps);
   EXPECT_FALSE(resolve_yaml("max_grad_norm: 0.0").options.optim.max_grad_norm);
@@ -118,6 +125,20 @@ const std::vector<Refused> kRefused = {
     {"train_file: ''", "13: error: train_file: expected a path or null, got ''"},
     {"train_file: \"a\\0b\"", "13: error: train_file: expected a path or null, got 'a\\x00b'"},
     {"metric_for_best_model: ~", "24: error: metric_for_best_model: expected text, got 'null'"},
+    {"memory_limit: 12",
+     "15: error: memory_limit: expected an amount such as 12GiB, 900MiB or 50% or auto, got '12'; it has no unit"},
+    {"memory_limit: 0GiB",
+     "15: error: memory_limit: expected an amount such as 12GiB, 900MiB or 50% or auto, got '0GiB'; that leaves no "
+     "memory"},
+    {"memory_limit: 0",
+     "15: error: memory_limit: expected an amount such as 12GiB, 900MiB or 50% or auto, got '0'; that leaves no "
+     "memory"},
+    {"memory_reserve: -5%",
+     "17: error: memory_reserve: expected an amount such as 12GiB, 900MiB or 50% or auto, got '-5%'; that leaves no "
+     "memory"},
+    {"memory_reserve: 1lot",
+     "17: error: memory_reserve: expected an amount such as 12GiB, 900MiB or 50% or auto, got '1lot'; 'lot' is no "
+     "unit of memory"},
     {"batch_size: x", "13: error: batch_size (now per_device_train_batch_size): expected a positive integer, got 'x'"},
     {"warmup_ratio: 1",
      "15: error: warmup_ratio (now warmup_steps): expected a number of at least 0 and below 1, got '1'"},

@@ -1,5 +1,6 @@
 """Help, versions, and what a mistyped command line is answered with."""
 
+import itertools
 import re
 
 import harness
@@ -110,6 +111,17 @@ class Mistakes(EndToEndTest):
         for setting in ("learning_rate", "=3", ""):
             with self.subTest(setting):
                 self.refused(["--set", setting], "key=value", "--set learning_rate=3e-5")
+
+    def test_commands_in_the_shape_of_flags_exclude_each_other(self):
+        flags = ("--dry-run", "--dump-config", "--plan-memory", "--probe-memory")
+        for one, other in itertools.combinations(flags, 2):
+            with self.subTest((one, other)):
+                self.refused(self.training(one, other), one, other, "excludes")
+
+    def test_a_plan_alone_is_printed_as_json(self):
+        for flags in ((), ("--probe-memory",)):
+            with self.subTest(flags):
+                self.refused(self.training("--json", *flags), "--json requires --plan-memory")
 
     def test_several_processes_are_refused(self):
         for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):

@@ -22,6 +22,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("BERTFT_BINARY", str(ROOT / "build" / "bert-finetune"))
@@ -303,6 +304,43 @@ class EndToEndTest(unittest.TestCase):
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+
+
+# Limits for the small model, whose weights take 350 KiB, with gradients and moments 1.4 MiB, and a window of 64 tokens
+# 400 KiB more: for a batch, a window, one window whose layers are computed twice, no window, not even the weights.
+ROOMY, TIGHT, SAVERS_ONLY, TINY, UNLOADABLE = "200MiB", "4MiB", "1800KiB", "1MiB", "200KiB"
+
+
+class MemoryTest(EndToEndTest):
+    def limited(self, limit, *flags, **options):
+        """Arguments of a training run under a limit."""
+        return self.training("--memory-limit", limit, "--memory-reserve", 0, *flags, **options)
+
+    def model_of(self, **sizes):
+        """The model with other HIDDEN, LAYERS, HEADS, INTERMEDIATE; made once."""
+        path = self.shared / "-".join(map(str, sizes.values()))
+        if not path.exists():
+            with unittest.mock.patch.multiple(__name__, **sizes):
+                make_model(path)
+        return path
+
+    def thin_model(self):
+        """Many layers of tensors so small that a step takes more memory than is expected."""
+        return self.model_of(HIDDEN=4, LAYERS=24, HEADS=1, INTERMEDIATE=4)
+
+    def one_long_window(self, num_tokens, num_short=9):
+        """A training file of a few short windows and one of num_tokens tokens, at least 14."""
+        contexts = num_short * ["Barden sells salt."] + ["Barden sells salt." + " a" * (num_tokens - 14)]
+        qa = {"question": "Who sells salt?", "answers": [{"text": "Barden", "answer_start": 0}], "is_impossible": False}
+        paragraphs = [{"context": c, "qas": [{"id": str(i), **qa}]} for i, c in enumerate(contexts)]
+        return write_json(self.cwd / "long.json", {"data": [{"title": "Salt", "paragraphs": paragraphs}]})
+
+    def cut_short(self, run):
+        """Leaves of a finished run what it had when its last checkpoint was still to come."""
+        *_, last = checkpoints(self.cwd / run).values()
+        shutil.rmtree(last)
+        for name in ("model.safetensors", "train_results.json"):
+            (self.cwd / run / name).unlink()
 
 
 def tree(directory):

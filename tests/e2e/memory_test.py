@@ -1,26 +1,15 @@
-"""What fits into memory: planned, probed, and survived when it does not."""
+"""What fits into memory: limited, planned, probed, and cut into pieces where it does not."""
 
 import json
-import re
-import shutil
-import subprocess
 
 import harness
-from harness import EndToEndTest, metric_lines
-
-# The small model's weights, gradients and moments take 2 MiB; a window of 64 tokens about 400 KiB.
-ROOMY, TIGHT, TINY = "200MiB", "4MiB", "1MiB"
-
-
-class MemoryTest(EndToEndTest):
-    def limited(self, limit, *flags):
-        return self.training("--max-steps", 4, "--memory-limit", limit, "--memory-reserve", 0, *flags)
-
-    def losses(self, run):
-        return [line["loss"] for line in metric_lines(self.cwd / run, "log")]
+from harness import ROOMY, TIGHT, TINY, MemoryTest, metric_lines
 
 
 class OutOfMemory(MemoryTest):
+    def losses(self, run):
+        return [line["loss"] for line in metric_lines(self.cwd / run, "log")]
+
     def test_in_a_step_makes_smaller_pieces_of_the_same_step(self):
         for limit, run in ((ROOMY, "roomy"), (TIGHT, "tight")):
             result = self.run_program(*self.limited(limit, "--logging-steps", 1, "--output-dir", run))
@@ -39,73 +28,12 @@ class OutOfMemory(MemoryTest):
         for run, flags in (("whole", ()), ("parts", ("--save-steps", 2))):
             result = self.run_program(*self.limited(limit, "--output-dir", run, "--overwrite", *flags))
             self.assertEqual(result.code, 0, result)
-        shutil.rmtree(self.cwd / "parts/checkpoint-4")
-        for name in ("model.safetensors", "train_results.json"):
-            (self.cwd / "parts" / name).unlink()
+        self.cut_short("parts")
         resumed = self.run_program(*self.limited(limit, "--output-dir", "parts", "--resume", "auto"))
         self.assertEqual(resumed.code, 0, resumed)
         self.assertNotIn("out of memory", resumed.err)
         self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),
                          (self.cwd / "parts/model.safetensors").read_bytes())
-
-    def test_of_not_even_one_feature_tells_what_there_is_and_what_would_help(self):
-        result = self.run_program(*self.limited(TINY))
-        self.assertEqual(result.code, 71, result)
-        for line in (r"error: out of memory: .* of a budget of 1.0 MiB\.$", r"has:   1.0 MiB to be used \(memory_limit 1MiB\); CPU",
-                     r"needs: about [\d.]+ MiB for one feature of 64 tokens: weights ", r"fix:   memory_limit: \d+MiB +would do",
-                     r"try:   .*bert-finetune .*--set memory_limit=\d+MiB --resume auto$"):
-            self.assertRegex(result.err, "(?m)^" + line)
-
-    def test_of_not_even_one_feature_names_a_command_that_works(self):
-        result = self.run_program(*self.limited(TINY))
-        command = re.search(r"(?m)^try:   (.*)$", result.err)[1]
-        tried = subprocess.run(command, shell=True, cwd=self.cwd, capture_output=True, text=True, timeout=60,
-                               env=harness.environment())
-        self.assertEqual(tried.returncode, 0, tried.stderr)
-        self.assertIn("model.safetensors", harness.names(self.cwd / "run"))
-
-    def test_of_not_even_one_feature_keeps_the_steps_before_it(self):
-        def paragraph(number, context):
-            return {"context": context, "qas": [{"id": str(number), "question": "Who sells salt?", "is_impossible": False,
-                                                 "answers": [{"text": "Barden", "answer_start": 0}]}]}
-
-        paragraphs = [paragraph(i, "Barden sells salt.") for i in range(9)] + [paragraph(9, "Barden sells salt. " + "A b " * 40)]
-        train = harness.write_json(self.cwd / "t.json", {"version": "v2.0", "data": [{"title": "T", "paragraphs": paragraphs}]})
-        flags = ("--per-device-train-batch-size", 1, "--max-steps", 11, "--memory-reserve", 0)
-        short = self.run_program(*self.training(*flags, "--memory-limit", "1500KiB", train=train))
-        self.assertEqual(short.code, 71, short)
-        step = int(re.search(r"one feature of 64 tokens does not fit .* of step (\d+)\)", short.err)[1]) - 1
-        self.assertGreater(step, 0)
-        self.assertRegex(short.err, rf"(?m)^saved: .*/run/checkpoint-{step} \(nothing is lost\)$")
-        for more in (("--resume", "auto"), ("--output-dir", "whole")):
-            result = self.run_program(*self.training(*flags, "--memory-limit", ROOMY, *more, train=train))
-            self.assertEqual(result.code, 0, result)
-        self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),
-                         (self.cwd / "run/model.safetensors").read_bytes())
-
-
-class Savers(MemoryTest):
-    """`memory_savers: auto`, with room for a feature of 64 tokens only when its layers are computed twice."""
-
-    LIMIT = "1800KiB"
-
-    def test_are_taken_when_not_even_one_feature_fits(self):
-        refused = self.run_program(*self.limited(self.LIMIT))
-        self.assertEqual(refused.code, 71, refused)
-        result = self.run_program(*self.limited(self.LIMIT, "--memory-savers", "auto", "--overwrite"))
-        self.assertEqual(result.code, 0, result)
-        self.assertRegex(result.err, r"warning memory_savers: gradient_checkpointing is on \(saves .*; about a third more time\)")
-        self.assertRegex((self.cwd / "run/bert_finetune_config.yaml").read_text(),
-                         r"(?m)^gradient_checkpointing: true +# memory_savers: auto$")
-
-    def test_that_the_user_has_set_stay_as_they_are(self):
-        result = self.run_program(*self.limited(self.LIMIT, "--memory-savers", "auto", "--gradient-checkpointing", "false"))
-        self.assertNotIn("gradient_checkpointing is on", result.err)
-
-    def test_are_not_taken_where_there_is_room(self):
-        result = self.run_program(*self.limited(ROOMY, "--memory-savers", "auto"))
-        self.assertEqual(result.code, 0, result)
-        self.assertNotIn("memory_savers", result.err)
 
 
 class Limit(MemoryTest):
@@ -113,9 +41,14 @@ class Limit(MemoryTest):
         for limit, said in (("0GiB", "leaves no memory"), ("-1GiB", "leaves no memory"), ("12", "no unit"),
                             ("12bananas", "'bananas' is no unit"), ("1000000GiB", "the device has")):
             with self.subTest(limit):
-                result = self.run_program(*self.training("--memory-limit=" + limit))
-                self.assertEqual(result.code, 78, result)
-                self.assertIn(said, result.err)
+                self.assert_training_refused(self.training("--memory-limit=" + limit), 78, said)
+
+    def test_that_makes_no_sense_in_a_file_is_refused_at_its_place(self):
+        self.written("c.yaml", "seed: 1\nmemory_limit:   0GiB\nmemory_reserve: 12bananas\n")
+        self.assert_training_refused(["--config", "c.yaml"], 78,
+                                     "c.yaml:2:17: error: memory_limit: expected an amount such as 12GiB",
+                                     "got '0GiB'; that leaves no memory", "c.yaml:3:17: error: memory_reserve: ",
+                                     "got '12bananas'; 'bananas' is no unit of memory")
 
 
 class Probe(MemoryTest):

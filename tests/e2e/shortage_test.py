@@ -1,0 +1,189 @@
+"""What a command that memory does not suffice for says, and the command that it names behind 'try:'."""
+
+import re
+import subprocess
+
+import harness
+from harness import ROOMY, SAVERS_ONLY, TINY, UNLOADABLE, MemoryTest, tree
+
+
+class ShortageTest(MemoryTest):
+    def short(self, arguments):
+        """The result of a command that memory does not suffice for."""
+        result = self.run_program(*arguments)
+        self.assertEqual((result.code, result.out), (71, ""), result)
+        for head in ("error: ", "has: ", "needs: ", "try: "):
+            self.assertEqual(len(re.findall("(?m)^" + head, result.err)), 1, result)
+        return result
+
+    def command_of(self, result):
+        return re.search(r"(?m)^try:   (.*)$", result.err)[1]
+
+    def in_shell(self, command):
+        done = subprocess.run(["bash", "-c", command], cwd=self.cwd, capture_output=True, timeout=60,
+                              env=harness.environment())
+        return harness.Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def tried(self, result):
+        """The result of the command behind 'try:', which must succeed."""
+        tried = self.in_shell(self.command_of(result))
+        self.assertEqual(tried.code, 0, tried)
+        return tried
+
+    def assert_command(self, result, arguments, *beginning):
+        """A shell takes it for `arguments`, enough memory and, last, `beginning`."""
+        words = self.in_shell(r"printf '%s\0' " + self.command_of(result)).out.split("\0")[1:-1]
+        self.assertRegex(words.pop(len(arguments) + 1), r"^memory_limit=\d+MiB$")
+        self.assertEqual(words, [*map(str, arguments), "--set", *beginning])
+
+    def assert_saved(self, result, checkpoint):
+        self.assertRegex(result.err, rf"(?m)^saved: .*/{checkpoint} \(nothing is lost\)$")
+
+
+class Training(ShortageTest):
+    """The command begins as it was told to until output_dir is the run's own; then it goes on from there."""
+
+    def test_of_a_new_run_tells_what_there_is_and_what_would_help(self):
+        arguments = self.limited(TINY)
+        result = self.short(arguments)
+        for line in (r"error: out of memory: .* of a budget of 1.0 MiB\.$",
+                     r"has:   1.0 MiB to be used \(memory_limit 1MiB\); CPU",
+                     r"needs: about [\d.]+ MiB for one feature of 64 tokens: weights ",
+                     r"fix:   memory_limit: \d+MiB +would do"):
+            self.assertRegex(result.err, "(?m)^" + line)
+        self.assert_command(result, arguments, "--resume", "auto")
+        self.tried(result)
+        self.assertIn("model.safetensors", harness.names(self.cwd / "run"))
+
+    def test_in_a_later_step_keeps_the_steps_before_it(self):
+        def arguments(limit, *flags):
+            return self.limited(limit, "--per-device-train-batch-size", 1, "--max-steps", 10, *flags,
+                                train=self.one_long_window(64))
+
+        result = self.short(arguments("1500KiB"))
+        step = int(re.search(r"one feature of 64 tokens does not fit .* of step (\d+)\)", result.err)[1]) - 1
+        self.assertGreater(step, 0)
+        self.assert_saved(result, f"run/checkpoint-{step}")
+        self.assert_command(result, arguments("1500KiB"), "--resume", "auto")
+        self.assertIn(f"step {step} of 10", self.tried(result).err)
+        self.assertEqual(self.run_program(*arguments(ROOMY, "--output-dir", "whole")).code, 0)
+        self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),
+                         (self.cwd / "run/model.safetensors").read_bytes())
+
+    def test_before_an_earlier_run_is_replaced_leaves_that_alone(self):
+        self.trained("--max-steps", 1)
+        before = tree(self.cwd / "run")
+        arguments = self.limited(UNLOADABLE, "--overwrite")
+        result = self.short(arguments)
+        self.assertNotIn("saved:", result.err)
+        self.assertEqual(tree(self.cwd / "run"), before)
+        self.assert_command(result, arguments)
+        self.tried(result)
+        self.assertEqual(list(harness.checkpoints(self.cwd / "run")), [4])
+
+    def test_once_an_earlier_run_is_replaced_goes_on_with_the_new_one(self):
+        self.trained("--max-steps", 1)
+        for flags in (("--overwrite_output_dir", "true"), ("--set", "overwrite=true"), ("--set=overwrite=true",)):
+            with self.subTest(flags):
+                result = self.short(self.limited(TINY, *flags))
+                self.assertNotIn("saved:", result.err)
+                self.assert_command(result, self.limited(TINY), "--resume", "auto")
+        self.tried(result)
+
+    def test_of_a_resumed_run_says_once_that_it_resumes(self):
+        self.trained("--save-steps", 2)
+        self.cut_short("run")
+        for flags in (("--resume", "auto"), ("--resume=auto",), ("--set", "resume_from_checkpoint=auto")):
+            with self.subTest(flags):
+                result = self.short(self.limited(SAVERS_ONLY, *flags))
+                self.assert_saved(result, "run/checkpoint-2")
+                self.assert_command(result, self.limited(SAVERS_ONLY), "--resume", "auto")
+        before_loading = self.short(self.limited(UNLOADABLE, *flags))
+        self.assert_saved(before_loading, "run/checkpoint-2")
+        self.assert_command(before_loading, self.limited(UNLOADABLE, *flags))
+        self.assertIn("step 2 of 4", self.tried(before_loading).err)
+
+    def test_of_a_run_that_goes_on_elsewhere_names_its_checkpoint_until_there_is_one(self):
+        self.trained("--save-steps", 2)
+        resume = ("--resume", "run/checkpoint-2")
+        for limit in (UNLOADABLE, "1200KiB"):  # the latter short in other/
+            with self.subTest(limit):
+                arguments = self.limited(limit, *resume, "--output-dir", "other")
+                result = self.short(arguments)
+                self.assertNotIn("saved:", result.err)
+                self.assert_command(result, arguments)
+        in_a_step = self.short(self.limited(SAVERS_ONLY, *resume, "--output-dir", "other"))
+        self.assert_saved(in_a_step, "other/checkpoint-2")
+        self.assert_command(in_a_step, self.limited(SAVERS_ONLY, "--output-dir", "other"), "--resume", "auto")
+        for result in (in_a_step, self.short(self.limited(UNLOADABLE, *resume, "--output-dir", "third"))):
+            self.assertRegex(self.tried(result).err, r"resume .*/checkpoint-2: step 2 of 4")
+
+    def test_once_steps_are_saved_names_no_shorter_windows_which_would_be_another_run(self):
+        free = float(re.search(r"([\d.]+) GiB free", self.short(self.limited(TINY)).err)[1])
+        reserve = 100 - 100 * 330 / (free * 2 ** 20)  # 330 KiB to be used, and no limit that could be raised
+        result = self.run_program(*self.training(
+            "--memory-reserve", f"{reserve:.8f}%", "--per-device-train-batch-size", 1, "--max-steps", 10, "--overwrite",
+            "--max-seq-length", 128, model=self.thin_model(), train=self.one_long_window(128)))
+        self.assertEqual(result.code, 71, result)
+        self.assert_saved(result, r"run/checkpoint-\d")
+        self.assertIn("fix:   gradient_checkpointing: true", result.err)
+        self.assertNotRegex(result.err, "max_seq_length[:=]")
+        self.assertIn("\ntry:   a smaller model; no settings are expected to be enough\n", result.err)
+
+    def test_quotes_words_for_a_shell(self):
+        folder, tokenizer = "it's a\\run\x1b[2J\né\u202e", self.cwd / "tok\x07$HOME `ls`"
+        self.copied_model().rename(tokenizer)
+        arguments = self.limited(TINY, "--output-dir", folder, "--set", f"tokenizer_name={tokenizer}")
+        result = self.short(arguments)
+        self.assertTrue(self.command_of(result).isprintable(), result)
+        self.assert_command(result, arguments, "--resume", "auto")
+        self.tried(result)
+        self.assertIn("model.safetensors", harness.names(self.cwd / folder))
+
+
+class Probe(ShortageTest):
+    def test_in_a_child_process_tells_of_it_once(self):
+        for where in ("child", "same"):
+            with self.subTest(where):
+                arguments = self.limited(TINY, "--set", "probe_memory=auto", "--probe-process", where)
+                result = self.short(arguments)
+                self.assertEqual(result.err.count("not even one feature of 64 tokens fits in memory"), 1, result)
+                self.assert_command(result, arguments)
+        self.tried(result)
+
+
+class Answering(ShortageTest):
+    """By a trained model: nothing is saved, and nothing but its weights and a window has to fit."""
+
+    def setUp(self):
+        super().setUp()
+        self.trained("--max-steps", 1)
+
+    def assert_helps(self, limit, *arguments):
+        arguments = [*map(str, arguments), "--memory-limit", limit, "--set", "memory_reserve=0"]
+        result = self.short(arguments)
+        for line in (r"error: .*(out of memory|does not fit in memory).*",
+                     rf"has:   .* to be used \(memory_limit {limit}\); CPU.*",
+                     r"needs: about .* for one window of 64 tokens: weights .*, workspace .*",
+                     r"fix:   memory_limit: .*"):
+            self.assertRegex(result.err, f"(?m)^{line}$")
+        self.assertNotRegex(result.err, "saved|gradient_checkpointing|max_seq_length")
+        self.assert_command(result, arguments)
+        return self.tried(result)
+
+    def test_in_an_evaluation_names_a_command_that_works(self):
+        arguments = ("eval", "run", "--data", self.dev_file, "--json")
+        scores = self.run_program(*arguments).out
+        for limit in (UNLOADABLE, "400KiB"):  # the latter for the weights alone
+            with self.subTest(limit):
+                self.assertEqual(self.assert_helps(limit, *arguments).out, scores)
+
+    def test_in_a_prediction_names_a_command_that_works(self):
+        self.written("a.txt", "Barden sells salt.")
+        self.assert_helps(UNLOADABLE, "predict", "run", "--question", "Who sells salt?", "--context-file", "a.txt")
+        self.assert_helps("400KiB", "predict", "run", "--data", self.dev_file, "--save-to", "answers")
+        self.assertIn("predictions.json", harness.names(self.cwd / "answers"))
+
+
+if __name__ == "__main__":
+    harness.main()
