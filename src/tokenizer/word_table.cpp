@@ -2,34 +2,84 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+
+#include "tokenizer/unicode.h"
 
 namespace bertft::tokenizer {
 namespace {
 
+constexpr std::size_t kHalf = 8;
+constexpr std::uint64_t kEach = 0x0101010101010101;
+constexpr std::uint64_t kHighBits = 0x80 * kEach;
+constexpr std::uint64_t kCaseBits = 0x20 * kEach;
+
+// Compares eight bytes below 0x80 at once; the highest bit of each tells the outcome.
+std::uint64_t within(std::uint64_t bytes, unsigned char first, unsigned char last) {
+  const std::uint64_t low_bits = bytes & ~kHighBits;
+  return (low_bits + kEach * (0x80u - first)) & ~(low_bits + kEach * (0x7Fu - last));
+}
+
+// Reads eight bytes; the letters and digits that they begin with go into `bytes`, zeros behind them.
+std::size_t read_half(const char* text, bool lowercase, std::uint64_t& bytes) {
+  std::memcpy(&bytes, text, sizeof bytes);
+  const std::uint64_t ascii = ~bytes & kHighBits;
+  const std::uint64_t letters = within(bytes | kCaseBits, 'a', 'z') & ascii;
+  const std::uint64_t digits = within(bytes, '0', '9') & ascii;
+  if (lowercase) bytes |= letters >> 2;  // 0x80 >> 2 is the bit of the case
+  const std::size_t size = static_cast<std::size_t>(std::countr_zero(kHighBits & ~(letters | digits))) / 8;
+  if (size < kHalf) bytes &= (std::uint64_t{1} << (8 * size)) - 1;
+  return size;
+}
+
+bool is_ascii_punctuation(char c) {
+  return static_cast<unsigned char>(c) < 0x80 &&
+         (code_point_flags()[static_cast<unsigned char>(c)] & kPunctuation) != 0;
+}
+
 std::optional<ShortWord> as_short_word(std::string_view text) {
-  std::array<char, ShortWord::kReadBytes> padded{};
+  if (text.size() == 1 && is_ascii_punctuation(text.front())) return ShortWord(text.front());
   if (text.empty() || text.size() > ShortWord::kMaxSize) return std::nullopt;
+  std::array<char, ShortWord::kReadBytes> padded{};
   std::copy(text.begin(), text.end(), padded.begin());
   const ShortWord word(padded.data(), false);
   return word.size() == text.size() ? std::optional(word) : std::nullopt;
 }
 
-}  // namespace
-
-WordTable::WordTable(const Vocabulary& vocabulary, std::size_t max_size)
-    : slots_(std::bit_ceil(2 * vocabulary.size() + 2), kNone),
-      words_(vocabulary.size()),
-      shift_(64 - static_cast<unsigned>(std::countr_zero(slots_.size()))) {
+template <class Add>
+void for_each_short_word(const Vocabulary& vocabulary, std::size_t max_size, Add&& add) {
   for (std::uint32_t id = 0; id < vocabulary.size(); ++id) {
     const std::string_view text = vocabulary.piece(id);
     const std::optional<ShortWord> word = as_short_word(text);
     // A text that occurs twice counts by its last id alone.
-    if (!word || text.size() > max_size || vocabulary.id_of(text) != id) continue;
-    words_[id] = word->key();
-    std::size_t slot = first_slot(word->key());
-    while (slots_[slot] != kNone) slot = (slot + 1) & (slots_.size() - 1);
-    slots_[slot] = id;
+    if (word && text.size() <= max_size && vocabulary.id_of(text) == id) add(*word, id);
   }
 }
+
+}  // namespace
+
+ShortWord ShortWord::read_scalar(const char* text, bool lowercase) {
+  ShortWord word;
+  word.key_.high = 0;
+  word.size_ = read_half(text, lowercase, word.key_.low);
+  if (word.size_ == kHalf) word.size_ += read_half(text + kHalf, lowercase, word.key_.high);
+  return word;
+}
+
+WordTable::WordTable(const Vocabulary& vocabulary, std::size_t max_size)
+    : halves_([&] {
+        std::vector<std::pair<HalfKey, std::uint32_t>> ids;
+        for_each_short_word(vocabulary, max_size, [&](const ShortWord& word, std::uint32_t id) {
+          if (word.key().high == 0) ids.push_back({{word.key().low}, id});
+        });
+        return ids;
+      }()),
+      wholes_([&] {
+        std::vector<std::pair<ShortWord::Key, std::uint32_t>> ids;
+        for_each_short_word(vocabulary, max_size, [&](const ShortWord& word, std::uint32_t id) {
+          if (word.key().high != 0) ids.push_back({word.key(), id});
+        });
+        return ids;
+      }()) {}
 
 }  // namespace bertft::tokenizer

@@ -46,82 +46,99 @@ class WordPieceTokenizer::Encoding {
 
   void encode_until(std::size_t end) {
     while (pos_ < end) {
-      switch (byte_class(pos_)) {
-        case ByteClass::kSpace:
-        case ByteClass::kDropped:
-          advance(1);
-          break;
-        case ByteClass::kPunctuation:
-          append_ascii_token(tokenizer_.id_of_ascii_[static_cast<unsigned char>(text_[pos_])], 1);
-          break;
-        case ByteClass::kWord:
-          encode_word(end);
-          break;
-        case ByteClass::kBeyondAscii:
-          encode_stretch(end);
-          break;
+      encode_plain(end);
+      if (pos_ == end) return;
+      if (byte_class(pos_) == ByteClass::kWord) {
+        encode_word(end);
+      } else {
+        encode_stretch(end);
       }
     }
   }
+
+  // White space, ASCII punctuation and short words, the bulk of English text, up to the first place
+  // where something else stands. Words are gathered before they are looked up, so that the
+  // processor can fetch the table's entries for several at a time.
+  void encode_plain(std::size_t end) {
+    std::array<PlainWord, 32> words;
+    for (bool goes_on = true; goes_on;) {
+      std::size_t num_words = 0;
+      while (num_words < words.size()) {
+        while (pos_ < end && is_skipped(byte_class(pos_))) advance(1);
+        goes_on = pos_ < end && take_plain_word(end, words[num_words]);
+        if (!goes_on) break;
+        tokenizer_.short_words_.prefetch(words[num_words++].word);
+      }
+      for (const PlainWord& word : std::span(words).first(num_words)) append_plain_word(word);
+    }
+  }
+
+  struct PlainWord {
+    ShortWord word;
+    std::uint32_t byte_begin, char_begin;
+  };
+
+  static bool is_skipped(ByteClass byte) { return byte == ByteClass::kSpace || byte == ByteClass::kDropped; }
 
   void advance(std::size_t num_ascii) {
     pos_ += num_ascii;
     char_idx_ += static_cast<std::uint32_t>(num_ascii);
   }
 
+  // Moves behind the punctuation or the short word that stands here; false where neither does.
+  bool take_plain_word(std::size_t end, PlainWord& out) {
+    const ByteClass byte = byte_class(pos_);
+    if (byte == ByteClass::kBeyondAscii) return false;
+    out = {byte == ByteClass::kPunctuation ? ShortWord(text_[pos_])
+                                           : ShortWord(padded_text(pos_), tokenizer_.normalizer_.lowercase),
+           static_cast<std::uint32_t>(pos_), char_idx_};
+    const std::size_t word_end = pos_ + out.word.size();
+    if (byte == ByteClass::kWord && (!out.word.is_short() || word_end > end || !is_word_end(word_end, end)))
+      return false;
+    advance(out.word.size());
+    return true;
+  }
+
+  void append_plain_word(const PlainWord& plain) {
+    const auto size = static_cast<std::uint32_t>(plain.word.size());
+    const std::uint32_t id = tokenizer_.short_words_.id_of(plain.word);
+    if (id != WordTable::kNone) {
+      out_.push_back({id, plain.char_begin, plain.char_begin + size, plain.byte_begin, plain.byte_begin + size});
+    } else {
+      append_ascii_word(plain.word.text(), plain.byte_begin, plain.char_begin);
+    }
+  }
+
   bool is_word_end(std::size_t at, std::size_t end) const {
     return at == end || byte_class(at) == ByteClass::kSpace || byte_class(at) == ByteClass::kPunctuation;
   }
 
+  // The text from a place on, with enough bytes behind it.
+  const char* padded_text(std::size_t at) const {
+    return at + ShortWord::kReadBytes <= text_.size() ? text_.data() + at : padded_tail_.data() + (at - tail_begin_);
+  }
+
+  // A word of several pieces, a long one, or the beginning of one that goes on beyond ASCII.
   void encode_word(std::size_t end) {
-    const ShortWord word(padded_text(), tokenizer_.normalizer_.lowercase);
-    if (word.is_short() && pos_ + word.size() <= end && is_word_end(pos_ + word.size(), end)) {
-      encode_short_word(word);
-      return;
-    }
-    std::size_t word_end = pos_ + word.size();
+    std::size_t word_end = pos_ + 1;
     while (word_end < end && byte_class(word_end) == ByteClass::kWord) ++word_end;
     if (!is_word_end(word_end, end)) {
       encode_stretch(end);
       return;
     }
-    long_word_.assign(text_.substr(pos_, word_end - pos_));
-    for (char& c : long_word_) c = tokenizer_.normalized_ascii_[static_cast<unsigned char>(c)];
-    append_ascii_word(long_word_);
-  }
-
-  void encode_short_word(const ShortWord& word) {
-    const std::uint32_t id = tokenizer_.short_words_.id_of(word);
-    if (id != WordTable::kNone) {
-      append_ascii_token(id, word.size());
-    } else {
-      append_ascii_word(word.text());
-    }
-  }
-
-  // The text from here on, with enough bytes behind it.
-  const char* padded_text() const {
-    return pos_ + ShortWord::kReadBytes <= text_.size() ? text_.data() + pos_
-                                                        : padded_tail_.data() + (pos_ - tail_begin_);
-  }
-
-  // A token of the next `size` bytes, all ASCII.
-  void append_ascii_token(std::uint32_t id, std::size_t size) {
-    const auto begin = static_cast<std::uint32_t>(pos_);
-    const auto length = static_cast<std::uint32_t>(size);
-    out_.push_back({id, char_idx_, char_idx_ + length, begin, begin + length});
-    advance(size);
+    ascii_word_.assign(text_.substr(pos_, word_end - pos_));
+    for (char& c : ascii_word_) c = tokenizer_.normalized_ascii_[static_cast<unsigned char>(c)];
+    append_ascii_word(ascii_word_, static_cast<std::uint32_t>(pos_), char_idx_);
+    advance(ascii_word_.size());
   }
 
   // `word` is what normalization made of as many bytes of ASCII.
-  void append_ascii_word(std::string_view word) {
-    const auto byte_offset = static_cast<std::uint32_t>(pos_);
+  void append_ascii_word(std::string_view word, std::uint32_t byte_begin, std::uint32_t char_begin) {
     append_word(word, word.size(), [&](std::uint32_t id, std::size_t begin, std::size_t end) {
       const auto b = static_cast<std::uint32_t>(begin);
       const auto e = static_cast<std::uint32_t>(end);
-      out_.push_back({id, char_idx_ + b, char_idx_ + e, byte_offset + b, byte_offset + e});
+      out_.push_back({id, char_begin + b, char_begin + e, byte_begin + b, byte_begin + e});
     });
-    advance(word.size());
   }
 
   // From here to the next white space, ASCII punctuation or ideograph.
@@ -231,7 +248,7 @@ class WordPieceTokenizer::Encoding {
   std::array<char, 2 * ShortWord::kReadBytes> padded_tail_{};  // the text from tail_begin_ on, then zeros
   std::size_t tail_begin_;
 
-  std::string long_word_;  // of ASCII, normalized
+  std::string ascii_word_;  // normalized
 
   // The word that append_char() makes.
   std::string word_;                        // normalized
@@ -261,8 +278,6 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceModel model)
     }
     std::array<char32_t, 2> lower;
     normalized_ascii_[c] = static_cast<char>(normalizer_.lowercase ? lower_case(c, lower).front() : c);
-    const std::string_view word(&normalized_ascii_[c], 1);
-    id_of_ascii_[c] = max_chars_per_word_ > 0 ? vocabulary_.id_of(word).value_or(special_ids_.unk) : special_ids_.unk;
   }
 }
 

@@ -50,7 +50,6 @@ class WordPieceTokenizer final : public Tokenizer {
   std::vector<std::string> remarks_;
   std::array<ByteClass, 256> byte_class_;
   std::array<char, 128> normalized_ascii_;
-  std::array<std::uint32_t, 128> id_of_ascii_;  // of the word that this character is alone
   WordTable short_words_;
   SimpleChars simple_chars_;
 };

@@ -8,10 +8,15 @@
 namespace bertft::tokenizer {
 namespace {
 
+// Read in both ways, which must agree.
 ShortWord short_word(const std::string& text, bool lowercase = false) {
   std::array<char, ShortWord::kReadBytes> padded{};
   text.copy(padded.data(), padded.size());
-  return ShortWord(padded.data(), lowercase);
+  const ShortWord word(padded.data(), lowercase);
+  const ShortWord scalar = ShortWord::read_scalar(padded.data(), lowercase);
+  EXPECT_EQ(word.size(), scalar.size()) << text;
+  EXPECT_EQ(word.key(), scalar.key()) << text;
+  return word;
 }
 
 bool is_letter_or_digit(int byte) {
@@ -59,13 +64,16 @@ TEST(WordTable, KnowsTheShortWordsOfAVocabularyAndNothingElse) {
                                {"cat", 6},
                                {"cat", 7},
                                {"The", 8},
-                               {"", 9}},
+                               {"", 9},
+                               {".", 10}},
                               "##");
   const WordTable table(vocabulary, 100);
   EXPECT_EQ(table.id_of(short_word("the")), 0U);
   EXPECT_EQ(table.id_of(short_word("The")), 8U);
   EXPECT_EQ(table.id_of(short_word(longest)), 3U);
   EXPECT_EQ(table.id_of(short_word("cat")), 7U) << "of a text that stands twice the last id counts";
+  EXPECT_EQ(table.id_of(ShortWord('.')), 10U);
+  EXPECT_EQ(table.id_of(ShortWord('#')), WordTable::kNone);
   for (const char* absent : {"th", "them", "a", "caf", "1"}) {
     EXPECT_EQ(table.id_of(short_word(absent)), WordTable::kNone) << absent;
   }
