@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
+#include <vector>
 
 #include "tokenizer/unicode.h"
 
@@ -46,14 +48,21 @@ std::optional<ShortWord> as_short_word(std::string_view text) {
   return word.size() == text.size() ? std::optional(word) : std::nullopt;
 }
 
-template <class Add>
-void for_each_short_word(const Vocabulary& vocabulary, std::size_t max_size, Add&& add) {
+struct WordId {
+  ShortWord word;
+  std::uint32_t id;
+  bool fits_half() const { return word.key().high == 0; }
+};
+
+std::vector<WordId> short_words_of(const Vocabulary& vocabulary, std::size_t max_size) {
+  std::vector<WordId> words;
   for (std::uint32_t id = 0; id < vocabulary.size(); ++id) {
     const std::string_view text = vocabulary.piece(id);
     const std::optional<ShortWord> word = as_short_word(text);
     // A text that occurs twice counts by its last id alone.
-    if (word && text.size() <= max_size && vocabulary.id_of(text) == id) add(*word, id);
+    if (word && text.size() <= max_size && vocabulary.id_of(text) == id) words.push_back({*word, id});
   }
+  return words;
 }
 
 }  // namespace
@@ -66,20 +75,19 @@ ShortWord ShortWord::read_scalar(const char* text, bool lowercase) {
   return word;
 }
 
-WordTable::WordTable(const Vocabulary& vocabulary, std::size_t max_size)
-    : halves_([&] {
-        std::vector<std::pair<HalfKey, std::uint32_t>> ids;
-        for_each_short_word(vocabulary, max_size, [&](const ShortWord& word, std::uint32_t id) {
-          if (word.key().high == 0) ids.push_back({{word.key().low}, id});
-        });
-        return ids;
-      }()),
-      wholes_([&] {
-        std::vector<std::pair<ShortWord::Key, std::uint32_t>> ids;
-        for_each_short_word(vocabulary, max_size, [&](const ShortWord& word, std::uint32_t id) {
-          if (word.key().high != 0) ids.push_back({word.key(), id});
-        });
-        return ids;
-      }()) {}
+WordTable::WordTable(const Vocabulary& vocabulary, std::size_t max_size) {
+  const std::vector<WordId> words = short_words_of(vocabulary, max_size);
+  const auto num_halves = static_cast<std::size_t>(
+      std::count_if(words.begin(), words.end(), [](const WordId& w) { return w.fits_half(); }));
+  halves_ = Slots<HalfKey>(num_halves);
+  wholes_ = Slots<ShortWord::Key>(words.size() - num_halves);
+  for (const WordId& w : words) {
+    if (w.fits_half()) {
+      halves_.insert({w.word.key().low}, w.id);
+    } else {
+      wholes_.insert(w.word.key(), w.id);
+    }
+  }
+}
 
 }  // namespace bertft::tokenizer

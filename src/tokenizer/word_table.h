@@ -6,7 +6,6 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #ifdef __SSE2__
@@ -47,18 +46,10 @@ class ShortWord {
   /// The same eight bytes at a time, for processors without SSE2.
   static ShortWord read_scalar(const char* text, bool lowercase);
 
-  std::size_t size() const {
-    return size_;
-  }
-  bool is_short() const {
-    return size_ <= kMaxSize;
-  }
-  const Key& key() const {
-    return key_;
-  }
-  std::string_view text() const {
-    return {reinterpret_cast<const char*>(&key_), size_};
-  }
+  std::size_t size() const { return size_; }
+  bool is_short() const { return size_ <= kMaxSize; }
+  const Key& key() const { return key_; }
+  std::string_view text() const { return {reinterpret_cast<const char*>(&key_), size_}; }
 
  private:
 #ifdef __SSE2__
@@ -115,13 +106,11 @@ class WordTable {
   template <class Key>
   class Slots {
    public:
-    /// Keys differ.
-    explicit Slots(const std::vector<std::pair<Key, std::uint32_t>>& ids)
-        : slots_(std::bit_ceil(2 * ids.size() + 2)),
-          shift_(64 - static_cast<unsigned>(std::countr_zero(slots_.size()))) {
-      for (const auto& [key, id] : ids) slots_[find(key)] = {key, id};
-    }
+    /// Room for `num_keys`.
+    explicit Slots(std::size_t num_keys = 0)
+        : slots_(std::bit_ceil(2 * num_keys + 2)), shift_(64 - static_cast<unsigned>(std::countr_zero(slots_.size()))) {}
 
+    void insert(const Key& key, std::uint32_t id) { slots_[find(key)] = {key, id}; }
     std::uint32_t id_of(const Key& key) const { return slots_[find(key)].id; }
     void prefetch(const Key& key) const { __builtin_prefetch(&slots_[hash(key) >> shift_]); }
 
