@@ -145,7 +145,11 @@ class Examiner {
 
 void examine(Dataset& dataset) {
   Examiner examiner(dataset);
-  for (std::size_t i = 0; i < dataset.contexts.size(); ++i) examiner.context(i);
+  std::vector<bool> has_question(dataset.contexts.size());
+  for (const Question& question : dataset.questions) has_question[question.context_idx] = true;
+  for (std::size_t i = 0; i < dataset.contexts.size(); ++i) {
+    if (has_question[i]) examiner.context(i);
+  }
   for (Question& question : dataset.questions) examiner.question(question);
 }
 

@@ -103,6 +103,14 @@ TEST(Findings, NameAMarkThatContradictsTheAnswers) {
                 {Kind::kContradiction, "a"}, {Kind::kContradiction, "b"}, {Kind::kContradiction, "c"}}));
 }
 
+TEST(Findings, LeaveOutEmptyContextsThatNobodyAsksAbout) {
+  const Dataset dataset = read(
+      R"({"data":[{"paragraphs":[{"context":"","qas":[]},{"context":" ","qas":[]},)"
+      R"({"context":"c","qas":[{"id":"a","question":"q","answers":[]}]}]}]})");
+  EXPECT_EQ(dataset.contexts.size(), 3U);
+  EXPECT_EQ(kinds(dataset), (std::vector<std::pair<Kind, std::string>>{}));
+}
+
 TEST(WhiteSpace, IsStrippedOnTheLeftAsPythonDoes) {
   EXPECT_EQ(lstrip(" \t\x1c\xC2\x85\xC2\xA0\xE3\x80\x80q "), "q ");
   EXPECT_EQ(lstrip("\xE2\x80\x8Bq"), "\xE2\x80\x8Bq");  // U+200B is not white space

@@ -30,7 +30,7 @@ struct Finding {
     kMisaligned,         // an answer's text does not stand at its answer_start
     kEmptyAnswer,        // an answer of nothing but white space
     kEmptyQuestion,      // the same of a question: its windows hold the context alone
-    kEmptyContext,       // the same of a context: one window without context tokens
+    kEmptyContext,       // the same of a question's context: one window without context tokens
     kDuplicateQuestion,  // the same text on the same context under another id
     kContradiction,      // is_impossible with answers, or neither
     kNoRoom,             // the question leaves no room for its context (check.h)
