@@ -200,6 +200,10 @@ void Store::wait() {
   if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
 }
 
+bool Store::is_writing() const {
+  return impl_->writer.joinable();
+}
+
 void Store::prune(const Retention& retention) {
   wait();
   remove_older(impl_->run_directory, retention);

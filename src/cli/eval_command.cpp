@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cmath>
 #include <iostream>
 #include <memory>
 
@@ -39,7 +40,9 @@ void print_metrics(const eval::Metrics& metrics, bool json) {
 }
 
 // Only scores a file: the official script's job.
-int score_file(const EvalFlags& flags) {
+int score_file(const CLI::App& command, const EvalFlags& flags) {
+  resolve_and_tell(sources_of(command));  // nothing of it counts here, but mistakes are mistakes
+  if (!std::isfinite(flags.na_prob_threshold)) throw UsageError("--na-prob-thresh is no number that odds could pass.");
   const data::Dataset dataset = data::read_dataset(flags.data);
   const eval::NullOdds odds = flags.null_odds.empty() ? eval::NullOdds{} : eval::read_null_odds(flags.null_odds);
   const auto missing = flags.allow_missing ? eval::MissingPredictions::kExclude : eval::MissingPredictions::kError;
@@ -77,7 +80,7 @@ int evaluate(const CLI::App& command, const EvalFlags& flags) {
         "eval needs either RUN_DIR or --predictions FILE.\n"
         "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");
   }
-  return flags.model.empty() ? score_file(flags) : evaluate_model(command, flags);
+  return flags.model.empty() ? score_file(command, flags) : evaluate_model(command, flags);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +120,9 @@ void probe_in_child(const train::ProbeTask& task) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   train::SignalGuard::stop_if_received();
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+    throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
+  }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != kOk)
     throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
 }
@@ -128,7 +132,7 @@ std::int64_t find_micro_batch(const Inputs& in, const weights::Checkpoint& weigh
   const train::ProbeTask task = task_of(in, weights, in.plan.effective_batch);
   const Json key = key_of(in, task);
   std::optional<std::int64_t> found = train::reusable_probe(probe_file(in), task, key);
-  if (found) {
+  if (found && *found > 0) {  // that nothing fitted then says nothing of now
     log::info(fmt::format("probe     {} still holds", probe_file(in)));
   } else {
     const auto where = in.options().memory.probe_process;
@@ -167,8 +171,7 @@ void print_memory_plan(const config::Options& options, bool json) {
           "a plan is made without a device, of which memory_limit could be a share.\n"
           "Give an amount such as 12GiB.");
     }
-    constexpr memory::Capacity kAny{std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()};
-    usable = memory::make_budget(options.memory, kAny).usable;
+    usable = memory::planned_usable(options.memory);
   }
   const memory::PlanReport report = memory::make_plan_report(
       shape, {train::effective_batch(options.train), options.eval.per_device_eval_batch_size}, usable);
@@ -184,6 +187,7 @@ void probe_memory(Inputs& in, const weights::Checkpoint& weights, bool for_paren
         .num_features;
   };
   if (for_parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody waits for the result of a parent that was killed
     find();
     return;
   }

@@ -46,19 +46,29 @@ bool holds_model(const fs::path& directory) {
   return fs::exists(directory / "model.safetensors") || fs::exists(directory / "model.safetensors.index.json");
 }
 
-std::optional<std::string> best_checkpoint(const std::string& run_directory) {
+// The step of the best checkpoint, by the newest one that can be read.
+std::optional<std::int64_t> best_step(const std::string& run_directory) {
   for (const auto& found : checkpoint::list_checkpoints(run_directory)) {
     try {
-      const auto best = train::read_run_state(found.directory).best_step;
-      if (!best) return std::nullopt;
-      const std::string directory = checkpoint::directory_of(run_directory, *best);
-      checkpoint::verify(directory);
-      return directory;
+      return train::read_run_state(found.directory).best_step;
     } catch (const Error&) {
       continue;  // a damaged one; an older one may say
     }
   }
   return std::nullopt;
+}
+
+std::optional<std::string> best_checkpoint(const std::string& run_directory) {
+  const auto step = best_step(run_directory);
+  if (!step) return std::nullopt;
+  const std::string directory = checkpoint::directory_of(run_directory, *step);
+  try {
+    checkpoint::verify(directory);
+    return directory;
+  } catch (const Error& e) {
+    log::warn(fmt::format("the best checkpoint is passed over: {}", e.what()));
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -87,6 +97,7 @@ std::string resolve_model_directory(const std::string& given) {
         fmt::format("{} is not a directory. Expected a run directory, one of its checkpoints, or a Hugging Face model.",
                     printable(given)));
   }
+  if (fs::exists(fs::path(given) / "manifest.json")) checkpoint::verify(given);  // one of our checkpoints
   if (holds_model(given)) return given;
   std::vector<std::string> skipped;
   std::optional<std::string> chosen = best_checkpoint(given);

@@ -99,7 +99,7 @@ Dataset read_dataset_from(std::string_view text, std::string_view name) {
   if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos)
     fail_syntax(text, nul, name, "a NUL byte");
 
-  auto sha256 = std::async(std::launch::async, [text] { return sha256_hex(text); });
+  auto sha256 = std::async([text] { return sha256_hex(text); });
   Dataset dataset;
   dataset.name = name;
   SquadSax sax(dataset, name);
@@ -111,7 +111,7 @@ Dataset read_dataset_from(std::string_view text, std::string_view name) {
     parse(source, begin, text.size(), sax);
   }
   if (dataset.questions.empty()) throw DataError(fmt::format("{}: no questions in it.", printable(name)));
-  auto ids = std::async(std::launch::async, [&] { refuse_duplicate_ids(dataset.questions, name); });
+  auto ids = std::async([&] { refuse_duplicate_ids(dataset.questions, name); });
   examine(dataset);
   ids.get();
   dataset.sha256 = sha256.get();

@@ -51,7 +51,7 @@ std::vector<std::uint64_t> encode_all(const tokenizer::Tokenizer& tokenizer, std
   constexpr std::size_t kBytesPerToken = 4;  // of English; room that is not used costs no memory
   const std::size_t middle = middle_of(texts);
   std::vector<tokenizer::Token> second_tokens;
-  auto second = std::async(std::launch::async, [&, rest = texts.subspan(middle)] {
+  auto second = std::async([&, rest = texts.subspan(middle)] {
     second_tokens.reserve(num_bytes(rest) / kBytesPerToken);
     return encode_each(tokenizer, rest, second_tokens);
   });

@@ -86,7 +86,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   const auto total = task.features.windows.size();
   std::vector<std::uint32_t> order(total);
   std::iota(order.begin(), order.end(), 0U);
-  data::MicroBatchLimit limit{task.options.per_device_eval_batch_size, {}};
+  data::MicroBatchLimit limit{task.options.per_device_eval_batch_size, hooks.batch_tokens};
 
   Decoder decoder(task);
   std::future<void> decoding;  // of the batch before, while the device is busy with this one
@@ -98,13 +98,15 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     Scored scored;
     const auto shortage = memory::attempt(device, [&] { scored = run_batch(model, device, packed); });
     if (shortage) {
+      if (hooks.reclaim()) continue;
       shrink(limit, packed, *shortage);
+      hooks.shrunk(static_cast<std::int64_t>(packed.num_tokens()), *limit.tokens);
       continue;
     }
     loss += scored.loss;
     done += packed.num_sequences();
     if (decoding.valid()) decoding.get();
-    decoding = std::async(std::launch::async, [&decoder, batch = std::move(packed), logits = scored.logits] {
+    decoding = std::async([&decoder, batch = std::move(packed), logits = scored.logits] {
       decoder.add(batch, logits);
     });
     hooks.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "bertft/util/error.h"
@@ -33,17 +34,30 @@ std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uin
   return static_cast<std::uint64_t>(bytes);
 }
 
+namespace {
+
+std::uint64_t reserve_of(const MemoryOptions& options, std::uint64_t given) {
+  if (!options.memory_reserve) return default_reserve(given);
+  const auto amount = read_memory_amount(*options.memory_reserve);
+  const auto* read = std::get_if<MemoryAmount>(&amount);
+  return read && read->number == 0 ? 0 : parse_amount("memory_reserve", *options.memory_reserve, given);
+}
+
+}  // namespace
+
+std::uint64_t planned_usable(const MemoryOptions& options) {
+  const std::uint64_t given =
+      parse_amount("memory_limit", *options.memory_limit, std::numeric_limits<std::int64_t>::max());
+  const std::uint64_t reserve = reserve_of(options, given);
+  return given - std::min(given, reserve);
+}
+
 Budget make_budget(const MemoryOptions& options, const Capacity& capacity) {
   Budget budget;
   const std::uint64_t given =
       options.memory_limit ? parse_amount("memory_limit", *options.memory_limit, capacity.total) : capacity.free;
   budget.source = options.memory_limit ? fmt::format("memory_limit {}", *options.memory_limit) : "free memory";
-  std::uint64_t reserve = default_reserve(given);
-  if (options.memory_reserve) {
-    const auto amount = read_memory_amount(*options.memory_reserve);
-    const auto* read = std::get_if<MemoryAmount>(&amount);
-    reserve = read && read->number == 0 ? 0 : parse_amount("memory_reserve", *options.memory_reserve, given);
-  }
+  const std::uint64_t reserve = reserve_of(options, given);
   if (reserve >= given) {
     throw ConfigError(fmt::format("memory_reserve leaves nothing of {} ({}).\nSet memory_reserve lower, or 0.",
                                   memory_text(given), budget.source));

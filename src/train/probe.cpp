@@ -201,7 +201,7 @@ std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeT
     const auto usable = integer_member(document, "usable_bytes", path);
     const auto searched = integer_member(document, "searched_up_to", path);
     const auto found = integer_member(document, "micro_batch_features", path);
-    if (!usable || !searched || !found) return std::nullopt;
+    if (!usable || !searched || !found || *found < 0 || *found > *searched) return std::nullopt;
     const bool no_less_free = task.budget.usable >= static_cast<std::uint64_t>(*usable);
     const bool went_as_far = *found < *searched || *searched >= task.at_most;
     return no_less_free && went_as_far ? std::optional(std::min(*found, task.at_most)) : std::nullopt;

@@ -55,6 +55,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"evaluations_without_gain", state.evaluations_without_gain},
                     {"best_threshold", or_null(state.best_threshold)},
                     {"micro_batch_tokens", or_null(state.micro_batch_tokens)},
+                    {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
                     {"memory_savers", state.memory_savers}};
   const std::optional<std::string> best =
       state.best_step ? std::optional(checkpoint::directory_of(run_directory, *state.best_step)) : std::nullopt;
@@ -100,6 +101,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.evaluations_without_gain = required_integer(own, "evaluations_without_gain", path);
   state.best_threshold = number_member(own, "best_threshold", path);
   state.micro_batch_tokens = integer_member(own, "micro_batch_tokens", path);
+  state.eval_batch_tokens = integer_member(own, "eval_batch_tokens", path);
   for (const Json& key : own.value("memory_savers", Json::array())) {
     if (key.is_string()) state.memory_savers.push_back(key);
   }

@@ -1,6 +1,9 @@
 #include "bertft/train/step_batches.h"
 
+#include <exception>
 #include <utility>
+
+#include "bertft/memory/shortage.h"
 
 namespace bertft::train {
 
@@ -22,11 +25,17 @@ BatchesAhead::BatchesAhead(const data::Features& features, const Plan& plan, std
 
 StepBatches BatchesAhead::take(std::int64_t step, const data::MicroBatchLimit& limit) {
   StepBatches batches;
-  if (next_.valid()) batches = next_.get();
-  if (step != next_step_ || batches.limit != limit) batches = make(step, limit);
+  try {
+    if (next_.valid()) batches = next_.get();
+    if (step != next_step_ || batches.limit != limit) batches = make(step, limit);
+  } catch (const std::exception& error) {
+    if (!memory::is_out_of_memory(error)) throw;
+    const auto windows = order_.windows(step);
+    batches = {{windows.begin(), windows.end()}, limit, {}};
+  }
   next_step_ = step + 1;
   if (next_step_ < num_steps_) {
-    next_ = std::async(std::launch::async, [this, limit, next = next_step_] { return make(next, limit); });
+    next_ = std::async([this, limit, next = next_step_] { return make(next, limit); });
   }
   return batches;
 }

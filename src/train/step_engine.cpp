@@ -22,22 +22,27 @@ std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
 StepEngine::StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed)
     : parts_(parts), limit_(limit), seed_(seed) {}
 
-StepBatches StepEngine::cut(std::span<const std::uint32_t> windows) const {
-  return make_batches(parts_.features, windows, limit_, parts_.device.torch_device);
+void StepEngine::cut(StepBatches& batches) const {
+  batches.micro_batches.clear();  // old and new ones together would take twice the pinned memory
+  batches = make_batches(parts_.features, batches.windows, limit_, parts_.device.torch_device);
 }
 
 StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learning_rate) {
   while (true) {
-    if (batches.limit != limit_) batches = cut(batches.windows);
     StepResult result;
     Place place;
     const auto shortage = memory::attempt(
-        parts_.device, [&] { result = run_once(batches, step, learning_rate, place); },
+        parts_.device,
+        [&] {
+          if (batches.micro_batches.empty() || batches.limit != limit_) cut(batches);
+          result = run_once(batches, step, learning_rate, place);
+        },
         [&] { parts_.optimizer.zero_grad(); });
     if (!shortage) {
       failures_of_one_ = 0;
       return result;
     }
+    if (reclaim_()) continue;
     shrink(*shortage, place, step);
   }
 }

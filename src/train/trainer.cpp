@@ -78,11 +78,13 @@ struct Trainer::Impl {
         store(setup.run_directory),
         warmup(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {
     engine.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
+    engine.on_shortage([this] { return finish_saving(); });
   }
 
   Outcome run();
   void train_step();
   void note_shrunk(const Shrunk& shrunk);
+  bool finish_saving();
   void log_if_due();
   bool evaluation_is_due() const;
   void evaluate_if_due();
@@ -203,6 +205,19 @@ void Trainer::Impl::note_shrunk(const Shrunk& shrunk) {
       s.plan.effective_batch)});
 }
 
+// Waits for a checkpoint that is being written, whose copies take memory; false when there is none.
+// When a step has to shrink must not depend on how fast the disk is.
+bool Trainer::Impl::finish_saving() {
+  if (!store.is_writing()) return false;
+  try {
+    store.wait();
+  } catch (const StorageError& e) {
+    // Training goes on and the next save is tried (RELIABILITY §4.2).
+    emit(report::Notice{e.what()});
+  }
+  return true;
+}
+
 void Trainer::Impl::log_if_due() {
   if (state.step % s.plan.logging_steps != 0) return;
   const report::LogDue event{.step = state.step,
@@ -226,6 +241,13 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
   eval::Hooks hooks;
   hooks.progress = [this](std::int64_t done, std::int64_t total) { emit(report::EvaluationProgress{done, total}); };
   hooks.stop = [] { return SignalGuard::received() != 0; };
+  hooks.reclaim = [this] { return finish_saving(); };
+  hooks.batch_tokens = state.eval_batch_tokens;
+  hooks.shrunk = [this](std::int64_t tokens, std::int64_t tokens_limit) {
+    state.eval_batch_tokens = tokens_limit;
+    emit(report::Notice{fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
+                                    with_thousands(tokens), with_thousands(tokens_limit))});
+  };
   return eval::predict(s.model, s.device, *s.validation, hooks);
 }
 
@@ -309,12 +331,7 @@ void Trainer::Impl::save() {
   snapshot.files = s.model_files;
   snapshot.files["trainer_state.json"] = to_trainer_state_json(state, s.plan, s.options, s.run_directory);
   snapshot.retention = {s.options.save_total_limit, state.best_step};
-  try {
-    store.wait();
-  } catch (const StorageError& e) {
-    // The save before this one; training goes on and this one is tried (RELIABILITY §4.2).
-    emit(report::Notice{e.what()});
-  }
+  finish_saving();
   store.save(snapshot, [&] {
     emit(report::CheckpointSaved{.step = state.step,
                                  .directory = checkpoint::directory_of(s.run_directory, state.step),

@@ -58,9 +58,9 @@ class Descriptor {
   int fd_;
 };
 
-int open_for_reading(const std::string& path, struct stat& status) {
+int open_for_reading(const std::string& path, struct stat& status, int flags = 0) {
   if (path.find('\0') != std::string::npos) fail_input(path, "the name holds a NUL byte");
-  const int fd = open_retrying(path.c_str(), O_RDONLY);
+  const int fd = open_retrying(path.c_str(), O_RDONLY | flags);
   if (fd < 0) fail_input(path, reason(errno));
   if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
     const int error = S_ISDIR(status.st_mode) ? EISDIR : errno;
@@ -137,7 +137,7 @@ std::string read_file(const std::string& path, std::uint64_t max_bytes) {
 
 MappedFile::MappedFile(const std::string& path) {
   struct stat status{};
-  const Descriptor file(open_for_reading(path, status));
+  const Descriptor file(open_for_reading(path, status, O_NONBLOCK));  // a FIFO would wait for its other end
   if (!S_ISREG(status.st_mode)) fail_input(path, "it is not a regular file");
   if (status.st_size == 0) return;
   void* mapping = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.get(), 0);

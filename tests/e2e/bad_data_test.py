@@ -1,6 +1,7 @@
 """Data that cannot be trained on: one clear message, 65 or 66, and nothing written."""
 
 import json
+import os
 
 import harness
 from harness import EndToEndTest
@@ -32,6 +33,10 @@ class Files(BadDataTest):
 
     def test_a_directory(self):
         self.assert_training_refused(self.training(train="."), 66, "Is a directory")
+
+    def test_a_pipe(self):
+        os.mkfifo(self.cwd / "pipe")
+        self.assert_training_refused(self.training(train="pipe"), 66, "pipe", "not a regular file")
 
     def test_empty(self):
         self.refused("", "bad.json: the file is empty", "SQuAD JSON")

@@ -82,6 +82,25 @@ class Model(EvalTest):
         self.assertEqual([line.split()[0] for line in result.out.splitlines()], SCORES + BEST)
         self.assertIn("evaluated 20 windows", result.err)
 
+    def damaged(self, run, step):
+        weights = run / f"checkpoint-{step}/model.safetensors"
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+
+    def test_refuses_a_damaged_checkpoint(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        step = next(iter(harness.checkpoints(run)))
+        self.damaged(run, step)
+        self.refused(65, "model.safetensors", "damaged", args=[f"run/checkpoint-{step}"])
+
+    def test_says_when_the_best_checkpoint_is_damaged(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        (run / "model.safetensors").unlink()
+        self.damaged(run, json.loads((run / "trainer_state.json").read_text())["best_global_step"])
+        result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
+        self.assertIn("warning the best checkpoint is passed over: ", result.err)
+
     def test_refuses_a_model_without_a_head(self):
         self.refused(65, "a base model: it has no qa_outputs", args=[self.model, *self.WINDOWS])
 
@@ -131,6 +150,12 @@ class Predictions(EvalTest):
             with self.subTest(content):
                 self.refused(65, text, args=["--predictions", self.written("p.json", content)])
         self.refused(66, "none.json", args=["--predictions", "none.json"])
+
+    def test_do_not_hide_mistakes_in_the_configuration(self):
+        path = harness.write_json(self.cwd / "p.json", {})
+        for flags, code in ((["--set", "sede=3"], 78), (["--config", "none.yaml"], 66)):
+            with self.subTest(flags):
+                self.refused(code, flags[1].split("=")[0], args=["--predictions", path, *flags])
 
     def test_come_instead_of_a_model(self):
         self.refused(2, "either RUN_DIR or --predictions", args=[])

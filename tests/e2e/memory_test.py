@@ -1,6 +1,7 @@
 """What fits into memory: limited, planned, probed, and cut into pieces where it does not."""
 
 import json
+import re
 
 import harness
 from harness import ROOMY, TIGHT, TINY, MemoryTest, metric_lines
@@ -23,6 +24,25 @@ class OutOfMemory(MemoryTest):
         for limit in (TIGHT, "2000KiB"):  # the latter has no room for the optimizer's moments twice
             with self.subTest(limit):
                 self.assert_resumes_within(limit)
+
+    def test_depends_on_no_checkpoint_that_is_being_written(self):
+        for run, flags in (("saving", ("--save-steps", 5)), ("not_saving", ("--save-strategy", "no"))):
+            result = self.run_program(*self.limited(TIGHT, "--max-steps", 40, "--output-dir", run, *flags))
+            self.assertEqual(result.code, 0, result)
+        self.assertEqual((self.cwd / "saving/model.safetensors").read_bytes(),
+                         (self.cwd / "not_saving/model.safetensors").read_bytes())
+
+    def test_in_an_evaluation_is_told_once_and_remembered(self):
+        result = self.run_program(*self.limited(
+            "3MiB", "--validation-file", self.dev_file, "--eval-strategy", "steps", "--eval-steps", 2, "--save-steps", 2,
+            "--per-device-eval-batch-size", 128, "--set", "micro_batch_features=1"))
+        self.assertEqual(result.code, 0, result)
+        limits = re.findall(r"warning evaluation: out of memory \([\d,]+ tokens\); goes on with ([\d,]+) tokens a batch",
+                            result.err)
+        self.assertTrue(limits, result)
+        self.assertEqual(len(limits), len(set(limits)), "the same shortage twice")
+        state = json.loads((self.cwd / "run/checkpoint-4/trainer_state.json").read_text())
+        self.assertEqual(state["bert_finetune"]["eval_batch_tokens"], int(limits[-1].replace(",", "")))
 
     def assert_resumes_within(self, limit):
         for run, flags in (("whole", ()), ("parts", ("--save-steps", 2))):

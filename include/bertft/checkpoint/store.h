@@ -52,6 +52,8 @@ class Store {
 
   /// Returns when nothing is being written any more. throws StorageError
   void wait();
+  /// True while a save may be in work, which holds copies of the tensors until wait() returns.
+  bool is_writing() const;
 
   /// Removes the checkpoints that `retention` does not keep, as save() does in the end.
   void prune(const Retention& retention);

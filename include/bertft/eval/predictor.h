@@ -26,6 +26,11 @@ struct Task {
 struct Hooks {
   std::function<void(std::int64_t done, std::int64_t total)> progress = [](std::int64_t, std::int64_t) {};
   std::function<bool()> stop = [] { return false; };  // asked between batches
+  // Asked at a shortage whether something can give memory back; true: the batch is done again as it was.
+  std::function<bool()> reclaim = [] { return false; };
+  // Told of a batch of so many tokens that is done again with so many at most.
+  std::function<void(std::int64_t tokens, std::int64_t tokens_limit)> shrunk = [](std::int64_t, std::int64_t) {};
+  std::optional<std::int64_t> batch_tokens = {};  // at most so many at once
 };
 
 struct Answers {

@@ -34,6 +34,7 @@ struct RunState {
   std::int64_t evaluations_without_gain = 0;
   std::optional<double> best_threshold;  // for f1, of the last evaluation
   std::optional<std::int64_t> micro_batch_tokens;
+  std::optional<std::int64_t> eval_batch_tokens;  // the same of evaluation, once it had to shrink
   std::vector<std::string> memory_savers;  // the options that `memory_savers: auto` turned on
   Json log_history = Json::array();  // as Hugging Face's, so that notebooks go on working
 };

@@ -16,7 +16,7 @@ namespace bertft::train {
 struct StepBatches {
   std::vector<std::uint32_t> windows;  // of the effective batch, indices into Features::windows
   data::MicroBatchLimit limit;
-  std::vector<model::StagedBatch> micro_batches;
+  std::vector<model::StagedBatch> micro_batches;  // none: not cut yet
 };
 
 StepBatches make_batches(const data::Features& features, std::span<const std::uint32_t> windows,
@@ -29,8 +29,11 @@ class BatchesAhead {
   /// `features` must outlive it; `data_seed` keys the order.
   BatchesAhead(const data::Features& features, const Plan& plan, std::uint64_t data_seed, c10::Device device);
 
+  BatchesAhead(const BatchesAhead&) = delete;  // its thread knows it by its place
+  BatchesAhead& operator=(const BatchesAhead&) = delete;
+
   /// Those of step `step`, counted from 0. The next step's will be cut to the same limit; asked for
-  /// with another they are made anew.
+  /// with another they are made anew. Not cut when there was no memory for that.
   StepBatches take(std::int64_t step, const data::MicroBatchLimit& limit);
 
  private:

@@ -53,17 +53,22 @@ class StepEngine {
   /// `seed` keys the dropout masks.
   StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed);
 
-  /// Runs step `step`, counted from 0. Batches cut to another limit than the one in force are cut anew.
+  /// Runs step `step`, counted from 0. Batches not cut yet, or to another limit than the one in force,
+  /// are cut here.
   /// throws OutOfMemoryError when a micro-batch of one feature does not fit, tried several times
   StepResult run(StepBatches batches, std::int64_t step, double learning_rate);
 
   /// The same of an effective batch that nobody has cut yet.
   StepResult run(std::span<const std::uint32_t> windows, std::int64_t step, double learning_rate) {
-    return run(cut(windows), step, learning_rate);
+    return run(StepBatches{{windows.begin(), windows.end()}, limit_, {}}, step, learning_rate);
   }
 
   /// The limit in force.
   const data::MicroBatchLimit& limit() const { return limit_; }
+
+  /// Asked at every shortage whether there is something that can give memory back, such as a
+  /// checkpoint being written; when it says true, the step is done again as it was.
+  void on_shortage(std::function<bool()> reclaim) { reclaim_ = std::move(reclaim); }
 
   /// Told of every step that is done again.
   void on_shrink(std::function<void(const Shrunk&)> listener) { listener_ = std::move(listener); }
@@ -75,13 +80,14 @@ class StepEngine {
     std::int64_t num_features = 0, num_tokens = 0;  // of the micro-batch
   };
 
-  StepBatches cut(std::span<const std::uint32_t> windows) const;
+  void cut(StepBatches& batches) const;
   StepResult run_once(const StepBatches& batches, std::int64_t step, double learning_rate, Place& place);
   void shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step);
 
   StepParts parts_;
   data::MicroBatchLimit limit_;
   std::uint64_t seed_;
+  std::function<bool()> reclaim_ = [] { return false; };
   std::function<void(const Shrunk&)> listener_ = [](const Shrunk&) {};
   int failures_of_one_ = 0;  // in a row, of micro-batches that cannot be cut
 };
