@@ -95,9 +95,17 @@ class Lines(TerminalTest):
         self.assertIn("step=4", (self.cwd / "qq" / "train.log").read_text())
 
     def test_of_errors_are_shown_however_quiet(self):
-        for flag in ("-q", "-qq", "-v"):
+        for flag in ("-q", "-qq"):
             with self.subTest(flag):
                 self.assert_refused(self.run_program(flag, *self.training(train="none.json")), 66, "none.json")
+
+    def test_show_where_the_time_before_the_first_step_goes_when_asked_to(self):
+        result = self.trained("-v")
+        parts = re.findall(r"debug start    (.+?) +([\d.]+) s, +([\d.]+) s since launch", result.err)
+        self.assertEqual([part[0] for part in parts],
+                         ["libraries, command line", "configuration", "device", "tokenizer", "training file",
+                          "training windows", "weights, model", "run directory, optimizer", "first step"])
+        self.assertAlmostEqual(sum(float(part[1]) for part in parts), float(parts[-1][2]), delta=0.01)
 
 
 class NobodyListens(TerminalTest):
