@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace bertft::train {
@@ -53,8 +54,8 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
   parts_.optimizer.zero_grad();
   at::Tensor loss;
   for (const model::StagedBatch& staged : batches.micro_batches) {
-    place = {"forward", static_cast<std::int64_t>(staged.packed.num_sequences()),
-             static_cast<std::int64_t>(staged.packed.num_tokens())};
+    place = {"forward", std::max(place.num_features, static_cast<std::int64_t>(staged.packed.num_sequences())),
+             std::max(place.num_tokens, static_cast<std::int64_t>(staged.packed.num_tokens()))};
     const model::DeviceBatch batch = model::to_device(staged, parts_.device.torch_device);
     const model::SpanLogits logits =
         parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
@@ -77,7 +78,7 @@ void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, st
     if (++failures_of_one_ < kTriesOfOne) return;
     memory::fail_one_feature(place.num_tokens, fmt::format("{} of step {}", place.phase, step + 1), shortage);
   }
-  limit_.tokens = place.num_tokens / 2;
+  limit_.tokens = std::min(place.num_tokens, limit_.tokens.value_or(place.num_tokens)) / 2;
   listener_({shortage, place.phase, place.num_tokens, *limit_.tokens});
 }
 

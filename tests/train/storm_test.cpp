@@ -97,6 +97,32 @@ TEST_F(Storm, ThatDoesNotEndIsAnErrorAndLeavesTheStateAsItWas) {
   EXPECT_EQ(allocator_.in_use(), in_use);
 }
 
+TEST_F(Storm, InTheOptimizerHalvesTheLargestMicroBatchNotTheLast) {
+  const data::MicroBatchLimit three{.features = 3, .tokens = {}};  // 3, 3 and 1
+  const std::int64_t num_allocations = [&] {
+    TrainedBert counted;
+    return count_allocations([&] { counted.step(features_, three); });
+  }();
+  TrainedBert bert;
+  StepEngine engine = bert.engine(features_, three);
+  std::vector<Shrunk> shrunk;
+  engine.on_shrink([&](const Shrunk& event) { shrunk.push_back(event); });
+  fail_at(num_allocations, /*for_ever=*/false);
+  TrainedBert::run(engine, features_, 0);
+  allocator_.set_fault({});
+
+  std::vector<std::uint32_t> windows(features_.windows.size());
+  std::iota(windows.begin(), windows.end(), 0U);
+  std::int64_t largest = 0;
+  for (const auto& batch : make_batches(features_, windows, three, c10::kCPU).micro_batches) {
+    largest = std::max(largest, static_cast<std::int64_t>(batch.packed.num_tokens()));
+  }
+  ASSERT_EQ(shrunk.size(), 1U);
+  EXPECT_EQ(shrunk[0].phase, "optimizer");
+  EXPECT_EQ(shrunk[0].tokens, largest);
+  EXPECT_EQ(engine.limit().tokens, largest / 2);
+}
+
 TEST_F(Storm, OfAThousandFailuresLosesNoStepAndNoSample) {
   TrainedBert calm, shaken;
   StepEngine calm_engine = calm.engine(features_, {}), engine = shaken.engine(features_, {});

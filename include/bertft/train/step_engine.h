@@ -77,7 +77,9 @@ class StepEngine {
   // Where the work stands, for messages.
   struct Place {
     const char* phase = "forward";
-    std::int64_t num_features = 0, num_tokens = 0;  // of the micro-batch
+    // The most of a micro-batch so far: the one in hand may be a small remainder, and halving that
+    // would help less than halving the largest.
+    std::int64_t num_features = 0, num_tokens = 0;
   };
 
   void cut(StepBatches& batches) const;
