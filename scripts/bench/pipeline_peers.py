@@ -124,7 +124,7 @@ def run_run_qa(arguments):
     half = len(questions) // 2
     with multiprocessing.Pool(2) as pool:
         counts = pool.starmap(features_of, [(arguments.model, questions[:half]), (arguments.model, questions[half:])])
-    return {"features": time.perf_counter() - start, "windows": sum(counts)}
+    return {"seconds": time.perf_counter() - start, "windows": sum(counts)}
 
 
 def run_post_processing(arguments):
@@ -150,7 +150,7 @@ def run_post_processing(arguments):
             texts[question["id"]], odds[question["id"]] = text, null_odds
         reference_metric.evaluate(document, texts, odds)
 
-    return {"answers": timed(answer)}
+    return {"seconds": timed(answer)}
 
 
 WORKERS = {
@@ -215,22 +215,23 @@ def compare_tokenizers(arguments):
     table.show("ours, warm", lambda seconds: f"{megabytes / seconds:.1f} MB/s")
 
 
-def compare_features(arguments):
-    print("features: file to labelled windows, two cores")
+def compare_pair(arguments, cores, data, benchmark, peer, worker):
+    """One of our benchmarks beside one worker."""
     table = Table()
     for _ in range(arguments.rounds):
-        table.add("ours", run_ours(arguments, arguments.train, "^file_to_features", 2)["file_to_features"])
-        table.add("run_qa's steps", run_worker("run_qa", arguments, 2)["features"])
+        table.add("ours", run_ours(arguments, data, f"^{benchmark}", cores)[benchmark])
+        table.add(peer, run_worker(worker, arguments, cores)["seconds"])
     table.show("ours", lambda seconds: f"{seconds:.3f} s")
+
+
+def compare_features(arguments):
+    print("features: file to labelled windows, two cores")
+    compare_pair(arguments, 2, arguments.train, "file_to_features", "run_qa's steps", "run_qa")
 
 
 def compare_answers(arguments):
     print("answers: n-best, text and metric from logits, one core")
-    table = Table()
-    for _ in range(arguments.rounds):
-        table.add("ours", run_ours(arguments, arguments.dev, "^decode_and_score", 1)["decode_and_score"])
-        table.add("run_qa's post-processing", run_worker("post_processing", arguments, 1)["answers"])
-    table.show("ours", lambda seconds: f"{seconds:.3f} s")
+    compare_pair(arguments, 1, arguments.dev, "decode_and_score", "run_qa's post-processing", "post_processing")
 
 
 FIGURES = {"tokenizer": compare_tokenizers, "features": compare_features, "answers": compare_answers}

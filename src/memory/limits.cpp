@@ -17,6 +17,13 @@ namespace {
   throw ConfigError(fmt::format("{} is '{}': {}.\nGive {}.", key, printable(text, 40), what, kMemoryAmountForm));
 }
 
+std::uint64_t reserve_of(const MemoryOptions& options, std::uint64_t given) {
+  if (!options.memory_reserve) return default_reserve(given);
+  const auto amount = read_memory_amount(*options.memory_reserve);
+  const auto* read = std::get_if<MemoryAmount>(&amount);
+  return read && read->number == 0 ? 0 : parse_amount("memory_reserve", *options.memory_reserve, given);
+}
+
 }  // namespace
 
 std::uint64_t default_reserve(std::uint64_t bytes) {
@@ -33,17 +40,6 @@ std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uin
   if (bytes > static_cast<double>(whole)) refuse(key, text, fmt::format("the device has {}", memory_text(whole)));
   return static_cast<std::uint64_t>(bytes);
 }
-
-namespace {
-
-std::uint64_t reserve_of(const MemoryOptions& options, std::uint64_t given) {
-  if (!options.memory_reserve) return default_reserve(given);
-  const auto amount = read_memory_amount(*options.memory_reserve);
-  const auto* read = std::get_if<MemoryAmount>(&amount);
-  return read && read->number == 0 ? 0 : parse_amount("memory_reserve", *options.memory_reserve, given);
-}
-
-}  // namespace
 
 std::uint64_t planned_usable(const MemoryOptions& options) {
   const std::uint64_t given =

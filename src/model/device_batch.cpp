@@ -36,6 +36,15 @@ DeviceBatch on_host(const data::PackedBatch& batch, bool pinned) {
   return result;
 }
 
+// Without waiting for the copy.
+DeviceBatch copied_to(c10::Device device, DeviceBatch pinned) {
+  for (at::Tensor* tensor : {&pinned.ids, &pinned.type_ids, &pinned.positions, &pinned.sequence_of_row,
+                             &pinned.cu_seqlens, &pinned.start_rows, &pinned.end_rows}) {
+    *tensor = tensor->to(device, /*non_blocking=*/true);
+  }
+  return pinned;
+}
+
 }  // namespace
 
 StagedBatch stage(data::PackedBatch packed, c10::Device device) {
@@ -45,17 +54,11 @@ StagedBatch stage(data::PackedBatch packed, c10::Device device) {
 }
 
 DeviceBatch to_device(const StagedBatch& batch, c10::Device device) {
-  if (!batch.pinned) return on_host(batch.packed, /*pinned=*/false);
-  DeviceBatch result = *batch.pinned;
-  for (at::Tensor* tensor : {&result.ids, &result.type_ids, &result.positions, &result.sequence_of_row,
-                             &result.cu_seqlens, &result.start_rows, &result.end_rows}) {
-    *tensor = tensor->to(device, /*non_blocking=*/true);
-  }
-  return result;
+  return batch.pinned ? copied_to(device, *batch.pinned) : on_host(batch.packed, /*pinned=*/false);
 }
 
 DeviceBatch to_device(const data::PackedBatch& batch, c10::Device device) {
-  return to_device(stage(batch, device), device);
+  return device.is_cuda() ? copied_to(device, on_host(batch, /*pinned=*/true)) : on_host(batch, /*pinned=*/false);
 }
 
 }  // namespace bertft::model
