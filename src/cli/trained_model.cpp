@@ -1,13 +1,10 @@
 #include "cli/trained_model.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "bertft/report/observers.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
-#include "bertft/util/text.h"
 #include "cli/exit_codes.h"
 #include "cli/shortage.h"
 
@@ -52,10 +49,7 @@ eval::Answers answer(TrainedModel& trained, const eval::Task& task) {
   const auto console = report::make_console();
   eval::Hooks hooks;
   hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
-  hooks.shrunk = [&](std::int64_t tokens, std::int64_t tokens_limit) {
-    console->on(report::Notice{fmt::format("out of memory ({} tokens); goes on with {} tokens a batch",
-                                           with_thousands(tokens), with_thousands(tokens_limit))});
-  };
+  hooks.shrunk = [&](const std::string& line, std::int64_t) { console->on(report::Notice{line}); };
   eval::Answers answers =
       with_advice(trained.resolved.options, trained.files.config, trained.device, trained.budget,
                   [&] { return std::move(*eval::predict(trained.model, trained.device, task, hooks)); });

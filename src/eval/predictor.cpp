@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/stack.h>
+#include <fmt/format.h>
 
 #include <future>
 #include <numeric>
@@ -9,6 +10,7 @@
 
 #include "bertft/data/batch.h"
 #include "bertft/memory/shortage.h"
+#include "bertft/util/text.h"
 
 namespace bertft::eval {
 namespace {
@@ -100,7 +102,10 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     if (shortage) {
       if (hooks.reclaim()) continue;
       shrink(limit, packed, *shortage);
-      hooks.shrunk(static_cast<std::int64_t>(packed.num_tokens()), *limit.tokens);
+      hooks.shrunk(fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
+                               with_thousands(static_cast<std::int64_t>(packed.num_tokens())),
+                               with_thousands(*limit.tokens)),
+                   *limit.tokens);
       continue;
     }
     loss += scored.loss;

@@ -243,10 +243,9 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
   hooks.stop = [] { return SignalGuard::received() != 0; };
   hooks.reclaim = [this] { return finish_saving(); };
   hooks.batch_tokens = state.eval_batch_tokens;
-  hooks.shrunk = [this](std::int64_t tokens, std::int64_t tokens_limit) {
+  hooks.shrunk = [this](const std::string& line, std::int64_t tokens_limit) {
     state.eval_batch_tokens = tokens_limit;
-    emit(report::Notice{fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
-                                    with_thousands(tokens), with_thousands(tokens_limit))});
+    emit(report::Notice{line});
   };
   return eval::predict(s.model, s.device, *s.validation, hooks);
 }
