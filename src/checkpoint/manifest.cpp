@@ -63,7 +63,12 @@ void verify(const std::string& directory) {
     throw InputError(fmt::format("{} is not a checkpoint directory.", directory));
   }
   const std::string path = (fs::path(directory) / kManifestName).string();
-  if (!fs::exists(path)) damaged(directory, "it has no manifest.json");
+  if (!fs::exists(path)) {
+    throw CheckpointError(
+        fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n"
+                    "Checkpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.",
+                    directory));
+  }
   Json manifest;
   try {
     manifest = parse_json(read_file(path), path);

@@ -116,6 +116,11 @@ void check_run_directory(const std::string& path, Existing existing) {
           fmt::format("output_dir {} cannot be made: {} is a file.\nChoose another with --output-dir DIR.", path,
                       ancestor.string()));
     }
+    if (fs::is_symlink(wanted, error)) {
+      throw OutputError(fmt::format("output_dir {} is a link to {}, which is not there.\n"
+                                    "Make that directory, or choose another with --output-dir DIR.",
+                                    path, fs::read_symlink(wanted, error).string()));
+    }
     check_writable(ancestor, path);
     return;
   }
@@ -123,8 +128,7 @@ void check_run_directory(const std::string& path, Existing existing) {
     throw OutputError(
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
-  check_writable(wanted, path);
-  if (is_empty_but_for_probe(wanted)) return;
+  if (is_empty_but_for_probe(wanted)) return check_writable(wanted, path);
   if (existing == Existing::kRefuse) {
     throw OutputError(fmt::format(
         "output_dir {} exists and is not empty.\n"
@@ -135,6 +139,18 @@ void check_run_directory(const std::string& path, Existing existing) {
     throw OutputError(fmt::format(
         "output_dir {} is not empty and holds no run of this program.\nChoose another with --output-dir DIR.", path));
   }
+  check_writable(wanted, path);
+}
+
+std::optional<std::uint64_t> free_bytes(const std::string& path) {
+  std::error_code error;
+  const fs::space_info space = fs::space(existing_ancestor(fs::absolute(path)), error);
+  return error ? std::nullopt : std::optional<std::uint64_t>(space.available);
+}
+
+bool was_run_directory(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(fs::path(path) / kLockName, ignored);
 }
 
 RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::move(path)) {

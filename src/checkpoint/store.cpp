@@ -8,6 +8,7 @@
 #include <charconv>
 #include <exception>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include "bertft/memory/shortage.h"
@@ -90,25 +91,6 @@ void remove_older(const std::string& run_directory, const Retention& retention) 
   }
 }
 
-// A process killed in put_in_place() has left the older checkpoint under its other name.
-void restore_replaced(const std::string& run_directory) {
-  std::error_code error;
-  std::vector<fs::path> trashed;
-  for (const auto& entry : fs::directory_iterator(run_directory, error)) {
-    if (entry.path().filename().string().starts_with(kTrashPrefix)) trashed.push_back(entry.path());
-  }
-  for (const fs::path& trash : trashed) {
-    const fs::path target = trash.parent_path() / trash.filename().string().substr(kTrashPrefix.size());
-    if (fs::exists(target) || !fs::exists(trash / kManifestName)) continue;
-    try {
-      verify(trash.string());
-      fs::rename(trash, target, error);
-    } catch (const Error&) {
-      // half deleted: what it was removed for is there
-    }
-  }
-}
-
 void remove_leftovers(const std::string& run_directory) {
   for (const auto& entry : fs::directory_iterator(run_directory)) {
     const std::string name = entry.path().filename().string();
@@ -186,13 +168,18 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
     write(impl_->run_directory, snapshot);
     return;
   }
-  impl_->writer = std::thread([impl = impl_.get(), copy = std::move(copy)] {
+  const auto work = [impl = impl_.get(), copy = std::move(copy)] {
     try {
       write(impl->run_directory, copy);
     } catch (...) {
       impl->failure = std::current_exception();
     }
-  });
+  };
+  try {
+    impl_->writer = std::thread(work);
+  } catch (const std::system_error&) {  // no more threads to be had
+    work();
+  }
 }
 
 void Store::wait() {
@@ -230,8 +217,25 @@ std::vector<Found> list_checkpoints(const std::string& run_directory) {
   return result;
 }
 
+void restore_replaced(const std::string& run_directory) {
+  std::error_code error;
+  std::vector<fs::path> trashed;
+  for (const auto& entry : fs::directory_iterator(run_directory, error)) {
+    if (entry.path().filename().string().starts_with(kTrashPrefix)) trashed.push_back(entry.path());
+  }
+  for (const fs::path& trash : trashed) {
+    const fs::path target = trash.parent_path() / trash.filename().string().substr(kTrashPrefix.size());
+    if (fs::exists(target) || !fs::exists(trash / kManifestName)) continue;
+    try {
+      verify(trash.string());
+      fs::rename(trash, target, error);
+    } catch (const Error&) {
+      // half deleted: what it was removed for is there
+    }
+  }
+}
+
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped) {
-  restore_replaced(run_directory);
   for (const Found& found : list_checkpoints(run_directory)) {
     try {
       verify(found.directory);

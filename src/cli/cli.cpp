@@ -38,15 +38,6 @@ constexpr const char* kExamples = R"(Examples:
 With any command: -q shows warnings only, -qq results only, -v details too.
 )";
 
-constexpr const char* kCommandFooter = "Every option of the configuration is a flag too: bert-finetune --help all";
-
-void set_footers(CLI::App& command) {
-  for (CLI::App* inner : command.get_subcommands([](CLI::App*) { return true; })) {
-    inner->footer(kCommandFooter);
-    set_footers(*inner);
-  }
-}
-
 // `train` is the default: it may be left out before flags.
 std::vector<std::string> with_command(std::vector<std::string> args) {
   constexpr std::array<std::string_view, 4> kOwn = {"-h", "--help", "--version", "--build-info"};
@@ -156,7 +147,6 @@ int run_command(std::vector<std::string> args) {
   add_eval_command(app, exit_code);
   add_predict_command(app, exit_code);
   add_data_command(app, exit_code);
-  set_footers(app);
   app.footer(kExamples + exit_code_help());
 
   args = join_switch_values(with_command(take_log_flags(std::move(args))));

@@ -1,8 +1,10 @@
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "bertft/data/check.h"
 #include "bertft/data/feature_json.h"
+#include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
@@ -17,8 +19,17 @@ struct DataFlags {
   bool json = false, training = false;
 };
 
+// Of any model with a tokenizer that is read here; only training needs one that can be trained.
 std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, const config::Options& options) {
-  return tokenizer::load_tokenizer(options.model.tokenizer_name.value_or(resolve_model_directory(flags.model)));
+  const std::string directory = resolve_model_directory(flags.model);
+  const std::string path = (std::filesystem::path(directory) / "config.json").string();
+  if (is_there(path)) {
+    const Json config = parse_json(read_file(path), path);
+    if (const auto positions = integer_member(config, "max_position_embeddings", path)) {
+      check_length(options.data, *positions);
+    }
+  }
+  return tokenizer::load_tokenizer(options.model.tokenizer_name.value_or(directory));
 }
 
 int check(const CLI::App& command, const DataFlags& flags) {

@@ -164,6 +164,7 @@ void print_memory_plan(const config::Options& options, bool json) {
                                 .gradient_checkpointing = false,
                                 .is_cuda = is_cuda,
                                 .num_threads = std::max(1U, std::thread::hardware_concurrency())};
+  check_length(options.data, shape.encoder.max_position_embeddings);
   std::optional<std::uint64_t> usable;
   if (options.memory.memory_limit) {
     if (options.memory.memory_limit->find('%') != std::string::npos) {

@@ -59,6 +59,17 @@ std::set<std::string> names_of_keys() {
   return names;
 }
 
+// What --help says of the flags that it does not list.
+std::string footer(const std::vector<std::string>& groups) {
+  const auto options = config::list_options();
+  const bool has_all = std::all_of(options.begin(), options.end(), [&](const config::OptionInfo& option) {
+    return std::find(groups.begin(), groups.end(), option.group) != groups.end();
+  });
+  if (has_all) return "Every option of the configuration is a flag too: bert-finetune --help all";
+  return fmt::format("Flags too are the options of these groups of bert-finetune --help all:\n  {}",
+                     fmt::join(groups, ", "));
+}
+
 // "key=value" of a --set argument.
 config::Override split_setting(const std::string& setting, std::size_t number) {
   const auto equals = setting.find('=');
@@ -84,6 +95,7 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
     if (std::find(groups.begin(), groups.end(), option.group) == groups.end()) continue;
     for (const std::string& key : spelled_keys(option)) add_flag(command, key, is_switch(option, key));
   }
+  command.footer(footer(groups));
   // Taken with or without a value, so that resolve() can say why they are not options here.
   for (const std::string& key : config::list_foreign_keys()) hidden(command.add_option(names_of(key)))->expected(0, 1);
 }

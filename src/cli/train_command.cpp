@@ -5,8 +5,10 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <numeric>
 
 #include "bertft/checkpoint/run_directory.h"
+#include "bertft/checkpoint/store.h"
 #include "bertft/config/config.h"
 #include "bertft/train/signals.h"
 #include "bertft/util/error.h"
@@ -54,6 +56,24 @@ void refuse_to_overwrite_model(const config::Options& options) {
                   *options.train.output_dir, *options.model.model_name_or_path));
 }
 
+// Better said now than at the first save that fails.
+void warn_of_full_disk(const Inputs& in) {
+  const std::string& directory = *in.options().train.output_dir;
+  std::uint64_t num_parameters = 0;
+  for (const auto& [name, shape] : weights::expected_tensors(in.files.config)) {
+    num_parameters += std::accumulate(shape.begin(), shape.end(), std::uint64_t{1}, std::multiplies<>());
+  }
+  constexpr std::uint64_t kBytesOfParameter = 3 * sizeof(float);  // itself and its two moments
+  const auto there = static_cast<std::int64_t>(checkpoint::list_checkpoints(directory).size());
+  const std::int64_t to_come = train::most_checkpoints(in.plan, in.options().train) - there;
+  const double needed = static_cast<double>(to_come) * static_cast<double>(num_parameters * kBytesOfParameter);
+  const auto free = checkpoint::free_bytes(directory);
+  if (!free || needed <= static_cast<double>(*free)) return;
+  log::warn(fmt::format("{} has {} of disk left; {} checkpoints of {} do not fit. Make room, or lower save_total_limit",
+                        directory, memory_text(*free), with_thousands(to_come),
+                        memory_text(num_parameters * kBytesOfParameter)));
+}
+
 int train(const CLI::App& command, const TrainFlags& flags) {
   note_startup("libraries, command line");
   refuse_several_processes();
@@ -77,9 +97,14 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
   if (trains) signals.emplace();
   Inputs in = read_inputs(std::move(resolved));
+  if (!flags.probe_memory) warn_of_full_disk(in);
   if (trains) return run_training(in);
   const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);
-  for (const auto& [name, text] : describe(in, weights.summary())) log::info(fmt::format("{:<10}{}", name, text));
+  Rows rows = describe(in, weights.summary());
+  if (flags.dry_run) {
+    for (auto& row : describe_resume(in)) rows.push_back(std::move(row));
+  }
+  for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
   if (flags.probe_memory) {
     probe_memory(in, weights, flags.probe_for_parent);
   } else {

@@ -110,11 +110,10 @@ std::optional<config::Options> stored_options(const std::string& checkpoint) {
 struct Start {
   std::optional<checkpoint::Found> checkpoint;
   train::RunState state;
-  std::vector<checkpoint::NamedTensor> moments;
 };
 
 Start find_start(Inputs& in) {
-  Start start{.checkpoint = find_resume(in.options().train), .state = {}, .moments = {}};
+  Start start{.checkpoint = find_resume(in.options().train), .state = {}};
   start.state.identity = identity_of(in);
   if (!start.checkpoint) return start;
   const std::string& directory = start.checkpoint->directory;
@@ -123,8 +122,13 @@ Start find_start(Inputs& in) {
   start.state = std::move(saved);
   keep_savers(in, start.state.memory_savers);
   if (const auto before = stored_options(directory)) tell_changed_options(*before, in);
-  start.moments = checkpoint::read_optimizer(directory);
   return start;
+}
+
+Rows rows_of(const Start& start, const Inputs& in) {
+  if (!start.checkpoint) return {};
+  return {{"resume",
+           fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, in.plan.total_steps)}};
 }
 
 // What is known of the run before its first step.
@@ -154,8 +158,8 @@ class FirstStep : public report::Observer {
   bool is_done_ = false;
 };
 
-train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, const std::string& weights_line,
-                          const std::string& run_directory) {
+train::Outcome train_from(Start start, std::vector<checkpoint::NamedTensor> moments, const Inputs& in,
+                          model::QaModel& model, const std::string& weights_line, const std::string& run_directory) {
   const config::Options& o = in.options();
   const auto console = report::make_console();
   const auto metrics = report::make_metrics_file(run_directory, start.state.step);
@@ -166,10 +170,7 @@ train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, 
                                   o.eval.null_score_diff_threshold.value_or(0.0), in.with_negative});
   }
   Rows rows = describe(in, weights_line);
-  if (start.checkpoint) {
-    rows.emplace_back(
-        "resume", fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, in.plan.total_steps));
-  }
+  for (auto& row : rows_of(start, in)) rows.push_back(std::move(row));
   const report::RunStarted started{.rows = rows,
                                    .total_steps = in.plan.total_steps,
                                    .first_step = start.state.step,
@@ -186,21 +187,28 @@ train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, 
                            .run_directory = run_directory,
                            .model_files = small_files(in),
                            .observers = {console.get(), metrics.get(), &first_step}};
-  train::Trainer trainer(setup, std::move(start.state), start.moments);
+  train::Trainer trainer(setup, std::move(start.state), moments);
   note_startup("run directory, optimizer");
-  start.moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
+  moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
   return trainer.run();
 }
 
 // One attempt; `owns_directory` turns true once output_dir is this run's.
 int train_once(Inputs& in, bool& owns_directory) {
   const config::Options& o = in.options();
+  std::optional<checkpoint::RunDirectory> directory;
+  if (o.train.resume_from_checkpoint && checkpoint::was_run_directory(*o.train.output_dir)) {
+    directory.emplace(*o.train.output_dir, Existing::kContinue);  // held before its checkpoints are looked at
+    checkpoint::restore_replaced(directory->path());
+  }
   Start start = find_start(in);
   if (train::is_over(start.state, in.plan, o.train) && train::has_results(*o.train.output_dir)) {
     log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, start.state.step,
                           in.plan.total_steps));
     return kOk;
   }
+  std::vector<checkpoint::NamedTensor> moments;
+  if (start.checkpoint) moments = checkpoint::read_optimizer(start.checkpoint->directory);
   const auto weights =
       weights::read_checkpoint(start.checkpoint ? start.checkpoint->directory : in.files.directory, in.files.config,
                                start.checkpoint ? weights::Head::kRequired : weights::Head::kMayBeMissing);
@@ -211,10 +219,11 @@ int train_once(Inputs& in, bool& owns_directory) {
   model::QaModel model(in.files.config, weights, o.model, in.device, start.state.identity.seed);
   note_startup("weights, model");
   train::SignalGuard::stop_if_received();
-  const checkpoint::RunDirectory directory(*o.train.output_dir, existing_policy(o.train));
+  if (!directory) directory.emplace(*o.train.output_dir, existing_policy(o.train));
   owns_directory = true;
-  write_beginnings(in, directory.path());
-  const train::Outcome outcome = train_from(std::move(start), in, model, weights.summary(), directory.path());
+  write_beginnings(in, directory->path());
+  const train::Outcome outcome =
+      train_from(std::move(start), std::move(moments), in, model, weights.summary(), directory->path());
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
 }
 
@@ -233,6 +242,10 @@ Continuation continuation_of(const train::TrainOptions& options, bool owns_direc
 }
 
 }  // namespace
+
+Rows describe_resume(Inputs& in) {
+  return rows_of(find_start(in), in);
+}
 
 Existing existing_policy(const train::TrainOptions& options) {
   if (options.resume_from_checkpoint) return Existing::kContinue;

@@ -5,6 +5,10 @@
 
 namespace bertft::cli {
 
+/// Checks that a run which is to go on can, and tells from where; nothing when it starts afresh.
+/// throws what reading the checkpoint throws; CheckpointError when it is of another run
+Rows describe_resume(Inputs& in);
+
 /// What may become of an earlier run in output_dir.
 checkpoint::Existing existing_policy(const train::TrainOptions& options);
 

@@ -9,6 +9,7 @@
 #include "bertft/checkpoint/store.h"
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "cli/option_flags.h"
@@ -34,16 +35,12 @@ void check_fit(const ModelFiles& files, const config::Options& options) {
                           files.tokenizer_directory, with_thousands(vocabulary),
                           with_thousands(files.config.vocab_size)));
   }
-  if (options.data.max_seq_length > files.config.max_position_embeddings) {
-    throw ConfigError(
-        fmt::format("max_seq_length is {}; this model has {} positions.\n"
-                    "Lower it or choose a model with more positions.",
-                    options.data.max_seq_length, files.config.max_position_embeddings));
-  }
+  check_length(options.data, files.config.max_position_embeddings);
 }
 
 bool holds_model(const fs::path& directory) {
-  return fs::exists(directory / "model.safetensors") || fs::exists(directory / "model.safetensors.index.json");
+  return is_there((directory / "model.safetensors").string()) ||
+         is_there((directory / "model.safetensors.index.json").string());
 }
 
 // The step of the best checkpoint, by the newest one that can be read.
@@ -73,6 +70,14 @@ std::optional<std::string> best_checkpoint(const std::string& run_directory) {
 
 }  // namespace
 
+void check_length(const data::DataOptions& options, std::int64_t num_positions) {
+  if (options.max_seq_length <= num_positions) return;
+  throw ConfigError(
+      fmt::format("max_seq_length is {}; this model has {} positions.\n"
+                  "Lower it or choose a model with more positions.",
+                  options.max_seq_length, num_positions));
+}
+
 ModelFiles load_model_files(const config::Options& options, const std::string& directory) {
   ModelFiles files;
   files.directory = directory;
@@ -92,10 +97,11 @@ data::Dataset load_dataset(const std::string& path, const std::optional<std::int
 }
 
 std::string resolve_model_directory(const std::string& given) {
-  if (!fs::is_directory(given)) {
+  std::error_code error;
+  if (!fs::is_directory(given, error)) {
     throw InputError(
-        fmt::format("{} is not a directory. Expected a run directory, one of its checkpoints, or a Hugging Face model.",
-                    printable(given)));
+        fmt::format("{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.",
+                    printable(given), error ? fmt::format(" ({})", error.message()) : ""));
   }
   if (fs::exists(fs::path(given) / "manifest.json")) checkpoint::verify(given);  // one of our checkpoints
   if (holds_model(given)) return given;

@@ -27,6 +27,9 @@ struct ModelFiles {
 ///        (max_seq_length is longer than the model's positions)
 ModelFiles load_model_files(const config::Options& options, const std::string& directory);
 
+/// throws ConfigError when windows of max_seq_length are longer than a model of so many positions takes
+void check_length(const data::DataOptions& options, std::int64_t num_positions);
+
 /// A data set cut to its first `max_questions`.
 data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions);
 

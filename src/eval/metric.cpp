@@ -183,13 +183,13 @@ QuestionScore score_question(const data::Question& question, std::string_view pr
   return best;
 }
 
-Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const NullOdds& null_odds,
+Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const std::optional<NullOdds>& null_odds,
                  MissingPredictions missing, std::optional<double> na_prob_threshold) {
   std::vector<Scored> scored = score_questions(dataset, predictions, missing);
 
   Metrics metrics;
-  if (!null_odds.empty()) {
-    const std::vector<const Scored*> by_odds = order_by_null_odds(scored, null_odds);
+  if (null_odds) {
+    const std::vector<const Scored*> by_odds = order_by_null_odds(scored, *null_odds);
     const BestThreshold exact = find_best_threshold(by_odds, &QuestionScore::exact);
     const BestThreshold f1 = find_best_threshold(by_odds, &QuestionScore::f1);
     metrics.best = {exact.percent, exact.threshold, f1.percent, f1.threshold};

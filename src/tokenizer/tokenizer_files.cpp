@@ -15,8 +15,7 @@ namespace {
 constexpr std::uint64_t kMaxVocabTxtBytes = std::uint64_t{64} << 20;
 
 std::optional<std::string> read_if_there(const std::string& path, std::uint64_t max_bytes) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  if (!is_there(path)) return std::nullopt;
   return read_file(path, max_bytes);
 }
 

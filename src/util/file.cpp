@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -58,10 +59,18 @@ class Descriptor {
   int fd_;
 };
 
+// The blobs of the hub's cache are reached by links, which a copy without them leaves dangling.
+std::string why_not_opened(const std::string& path, int error) {
+  std::error_code none;
+  const std::filesystem::path target = std::filesystem::read_symlink(path, none);
+  if (error != ENOENT || none) return reason(error);
+  return fmt::format("it is a link to '{}', which is not there", printable(target.string()));
+}
+
 int open_for_reading(const std::string& path, struct stat& status, int flags = 0) {
   if (path.find('\0') != std::string::npos) fail_input(path, "the name holds a NUL byte");
   const int fd = open_retrying(path.c_str(), O_RDONLY | flags);
-  if (fd < 0) fail_input(path, reason(errno));
+  if (fd < 0) fail_input(path, why_not_opened(path, errno));
   if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
     const int error = S_ISDIR(status.st_mode) ? EISDIR : errno;
     ::close(fd);
@@ -107,6 +116,11 @@ std::string unused_name_beside(const std::string& path) {
 }
 
 }  // namespace
+
+bool is_there(const std::string& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
 
 std::string read_file(const std::string& path, std::uint64_t max_bytes) {
   constexpr std::size_t kPieceBytes = std::size_t{1} << 20;

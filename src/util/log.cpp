@@ -7,6 +7,7 @@
 #include <spdlog/sinks/dist_sink.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "bertft/util/file.h"
+#include "bertft/util/text.h"
 
 namespace bertft::log {
 namespace {
@@ -137,8 +139,16 @@ spdlog::level::level_enum to_spdlog(Level level) {
   return spdlog::level::info;
 }
 
-spdlog::string_view_t view(std::string_view line) {
-  return {line.data(), line.size()};
+// Paths and texts of the user's stand in messages: none may move the cursor or forge a line.
+void write(spdlog::level::level_enum level, std::string_view message) {
+  std::string text;
+  for (std::size_t begin = 0; begin <= message.size();) {
+    const std::size_t end = std::min(message.find('\n', begin), message.size());
+    if (begin > 0) text += '\n';
+    text += printable(message.substr(begin, end - begin), message.max_size());
+    begin = end + 1;
+  }
+  logging().logger.log(level, spdlog::string_view_t(text.data(), text.size()));
 }
 
 }  // namespace
@@ -153,16 +163,16 @@ void set_file(std::string_view path) {
 }
 
 void debug(std::string_view line) {
-  logging().logger.log(spdlog::level::debug, view(line));
+  write(spdlog::level::debug, line);
 }
 void info(std::string_view line) {
-  logging().logger.log(spdlog::level::info, view(line));
+  write(spdlog::level::info, line);
 }
 void warn(std::string_view line) {
-  logging().logger.log(spdlog::level::warn, view(line));
+  write(spdlog::level::warn, line);
 }
 void error(std::string_view line) {
-  logging().logger.log(spdlog::level::err, view(line));
+  write(spdlog::level::err, line);
 }
 
 bool stderr_is_terminal() {

@@ -114,16 +114,16 @@ class ConfigReader {
 };
 
 void check_directory(const std::string& directory) {
-  std::error_code ignored;
-  const char* fault = nullptr;
-  if (!std::filesystem::exists(directory, ignored)) {
+  std::string fault;
+  std::error_code error;
+  if (!is_there(directory)) {
     fault = "no such directory";
-  } else if (!std::filesystem::is_directory(directory, ignored)) {
-    fault = "not a directory";
-  } else if (!std::filesystem::exists(std::filesystem::path(directory) / "config.json", ignored)) {
+  } else if (!std::filesystem::is_directory(directory, error)) {
+    fault = error ? error.message() : "not a directory";
+  } else if (!is_there((std::filesystem::path(directory) / "config.json").string())) {
     fault = "it has no config.json";
   }
-  if (fault == nullptr) return;
+  if (fault.empty()) return;
   throw InputError(
       fmt::format("{}: {}; a model directory with config.json and model.safetensors is expected\n"
                   "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",

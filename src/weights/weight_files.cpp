@@ -60,8 +60,7 @@ std::vector<SafetensorsFile> open_shards(const fs::path& index_path) {
   std::map<std::string, std::string> shard_of;
   for (const auto& [shard, names] : read_index(index_path.string())) {
     const std::string path = (index_path.parent_path() / shard).string();
-    std::error_code ignored;
-    if (!fs::exists(path, ignored)) {
+    if (!is_there(path)) {
       throw InputError(fmt::format("{}: no such file, though {} lists it with {} tensors\nDownload the shard too.",
                                    printable(path), index_path.filename().string(), names.size()));
     }
@@ -110,13 +109,12 @@ std::vector<SafetensorsFile> open_shards(const fs::path& index_path) {
 std::vector<SafetensorsFile> open_weight_files(const std::string& directory) {
   const fs::path single = fs::path(directory) / "model.safetensors";
   const fs::path index = fs::path(directory) / "model.safetensors.index.json";
-  std::error_code ignored;
-  if (fs::exists(single, ignored)) {
+  if (is_there(single.string())) {
     std::vector<SafetensorsFile> files;
     files.emplace_back(single.string());
     return files;
   }
-  if (fs::exists(index, ignored)) return open_shards(index);
+  if (is_there(index.string())) return open_shards(index);
   report_no_weights(directory);
 }
 

@@ -31,6 +31,17 @@ TEST_F(RunDirectoryTest, IsCheckedWithoutLeavingATrace) {
   EXPECT_THAT(parent_.names(), IsEmpty());
 }
 
+TEST_F(RunDirectoryTest, IsKnownAsOneOnceARunWasInIt) {
+  EXPECT_FALSE(was_run_directory(parent_ / "run"));
+  { const RunDirectory run(parent_ / "run", Existing::kRefuse); }
+  EXPECT_TRUE(was_run_directory(parent_ / "run"));
+}
+
+TEST_F(RunDirectoryTest, HasTheSpaceOfItsDiskBeforeItIsMade) {
+  EXPECT_GT(free_bytes(parent_ / "a/b/run"), 0U);
+  EXPECT_EQ(free_bytes("/proc/bertft"), 0U);
+}
+
 TEST_F(RunDirectoryTest, BelongsToOneRunAtATime) {
   {
     const RunDirectory first(parent_ / "run", Existing::kRefuse);

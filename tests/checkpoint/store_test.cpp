@@ -111,6 +111,8 @@ TEST_F(StoreTest, TakesBackACheckpointWhoseReplacementNeverCame) {
   save(snapshot(2));
   fs::rename(run_ / "checkpoint-2", run_ / ".trash-checkpoint-2");
   std::vector<std::string> skipped;
+  EXPECT_FALSE(newest_good(run_.path(), skipped));  // only looks
+  restore_replaced(run_.path());
   const auto found = newest_good(run_.path(), skipped);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->step, 2);
@@ -122,6 +124,7 @@ TEST_F(StoreTest, DoesNotTakeBackACheckpointThatWasBeingDeleted) {
   save(snapshot(2));
   fs::rename(run_ / "checkpoint-2", run_ / ".trash-checkpoint-2");
   fs::remove(run_ / ".trash-checkpoint-2/model.safetensors");
+  restore_replaced(run_.path());
   std::vector<std::string> skipped;
   EXPECT_EQ(newest_good(run_.path(), skipped)->step, 1);
 }

@@ -166,6 +166,15 @@ class Place(BadModelTest):
         self.assert_training_refused(self.training(model="none"), 66, "none: no such directory", "hf download")
         self.assert_training_refused(self.training(model=self.written("f", b"x")), 66, "not a directory")
 
+    def test_whose_links_lead_nowhere(self):
+        # What is left of a copy out of the hub's cache without the blobs that its links lead to.
+        for name in ("config.json", "vocab.txt", "model.safetensors"):
+            with self.subTest(name):
+                self.spoilt = self.copied_model()
+                (self.spoilt / name).unlink()
+                (self.spoilt / name).symlink_to("../../blobs/53aa")
+                self.refused(66, f"{name}': it is a link to '../../blobs/53aa', which is not there")
+
     def test_that_is_a_name_on_the_hub(self):
         self.assert_training_refused(self.training(model="google-bert/bert-base-uncased"), 66, "hf download")
 

@@ -1,6 +1,7 @@
 """Help, versions, and what a mistyped command line is answered with."""
 
 import itertools
+import os
 import re
 
 import harness
@@ -122,6 +123,12 @@ class Mistakes(EndToEndTest):
         for flags in ((), ("--probe-memory",)):
             with self.subTest(flags):
                 self.refused(self.training("--json", *flags), "--json requires --plan-memory")
+
+    def test_a_working_directory_that_was_deleted_is_named(self):
+        gone = self.cwd / "gone"
+        gone.mkdir()
+        result = self.run_program("--version", preexec_fn=lambda: (os.chdir(gone), gone.rmdir()))
+        self.assert_refused(result, 66, "the working directory was deleted")
 
     def test_several_processes_are_refused(self):
         for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):

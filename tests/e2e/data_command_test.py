@@ -104,10 +104,16 @@ class Features(EndToEndTest):
 
     def test_refuse_bad_input(self):
         for args, code, text in (((self.dev_file, "--model", "none"), 66, "none"),
-                                 (("none.json", "--model", self.model), 66, "none.json"),
+                                 (("none.json", "--model", self.model, *self.WINDOWS), 66, "none.json"),
                                  ((self.dev_file, "--model", self.model, "--doc-stride", 400), 78, "doc_stride")):
             with self.subTest(args):
                 self.assert_training_refused(["data", "features", *args], code, text)
+
+    def test_are_no_longer_than_the_model_takes(self):
+        for command in ("check", "features"):
+            with self.subTest(command):
+                self.assert_training_refused(["data", command, self.dev_file, "--model", self.model, "--max-seq-length", 140],
+                                             78, "max_seq_length is 140; this model has 128 positions")
 
 
 if __name__ == "__main__":

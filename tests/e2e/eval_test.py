@@ -144,6 +144,21 @@ class Predictions(EvalTest):
         self.refused(65, "19 of 20 questions have no prediction: 'q22-0-1'", "--allow-missing", args=["--predictions", one])
         self.assertEqual(self.scores("--predictions", one, "--allow-missing")["total"], 1)
 
+    def test_without_any_odds_are_refused_when_odds_are_asked_for(self):
+        out, odds = self.saved(), self.written("odds.json", "{}")
+        self.refused(65, "has a prediction and no null odds (20 such questions)",
+                     args=["--predictions", out / "predictions.json", "--null-odds", odds])
+
+    def test_of_questions_whose_answers_are_kept_secret_are_scored_with_a_warning(self):
+        data = json.loads(self.dev_file.read_text())
+        for qa in questions_of(data):
+            qa["answers"] = []
+        blind = harness.write_json(self.cwd / "blind.json", data)
+        for args in ([self.run_directory], ["--predictions", self.saved() / "predictions.json"]):
+            result = self.run_program("eval", *args, "--data", blind, "--json")
+            self.assertEqual(self.printed_json(result)["NoAns_total"], 20)
+            self.assertIn('blind.json: no question has an answer: "no answer" counts as right', result.err)
+
     def test_in_a_malformed_file(self):
         for content, text in (("[1]", "found array"), ('{"q22-0-0": 3}', "question 'q22-0-0' is of type number"),
                               ("{", "p.json:1:"), ("", "p.json")):

@@ -126,17 +126,21 @@ class Probe(MemoryTest):
 
 class Plan(MemoryTest):
     def test_needs_neither_data_nor_device(self):
-        result = self.run_program("--model-name-or-path", self.model, "--plan-memory")
+        result = self.run_program("--model-name-or-path", self.model, "--plan-memory", *self.WINDOWS)
         self.assertEqual(result.code, 0, result)
         self.assertIn("Largest micro-batch of a GPU", result.out)
         self.assertLessEqual(max(map(len, result.out.splitlines())), 80)
 
     def test_is_a_report_also_when_nothing_fits(self):
-        result = self.run_program("--model-name-or-path", self.model, "--plan-memory", "--json", "--memory-limit", "300MiB",
-                                  "--memory-reserve", "299.9MiB")
+        result = self.run_program("--model-name-or-path", self.model, "--plan-memory", "--json", *self.WINDOWS,
+                                  "--memory-limit", "300MiB", "--memory-reserve", "299.9MiB")
         self.assertEqual(result.code, 0, result)
         rows = json.loads(result.out)["micro_batches"]
         self.assertTrue(all(row["fits"] is False for row in rows))
+
+    def test_is_not_made_for_windows_that_the_model_cannot_take(self):
+        self.assert_refused(self.run_program("--plan-memory", "--model-name-or-path", self.model, "--max-seq-length", 140),
+                            78, "this model has 128 positions")
 
     def test_needs_a_model(self):
         self.assertEqual(self.run_program("--plan-memory").code, 78)

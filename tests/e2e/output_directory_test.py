@@ -24,6 +24,19 @@ class OutputDirectory(EndToEndTest):
         self.refused(73, "file is a file, not a directory", output="file")
         self.refused(73, "file is a file", output="file/deeper/run")
 
+    def test_that_is_a_link_to_nowhere(self):
+        (self.cwd / "link").symlink_to("nowhere")
+        self.refused(73, "link is a link to nowhere, which is not there", output="link")
+
+    def test_of_somebody_else_is_not_even_touched(self):
+        (self.cwd / "run").mkdir()
+        self.written("run/notes.txt", "mine")
+        os.utime(self.cwd / "run", (1, 1))
+        for flags in ((), ("--overwrite",)):
+            with self.subTest(flags):
+                self.refused(73, "not empty", flags=flags)
+                self.assertEqual((self.cwd / "run").stat().st_mtime, 1)
+
     def test_where_nothing_can_be_made(self):
         self.refused(73, "cannot be written", output="/proc/bertft/run")
         self.refused(73, "x" * 50, output="x" * 300)
@@ -114,6 +127,12 @@ class TwoRuns(EndToEndTest):
 
 
 class DiskFull(EndToEndTest):
+    def test_is_foreseen(self):
+        checked = self.training("--dry-run", "--save-steps", 1, "--max-steps", 10**12)
+        every = self.run_program(*checked, "--set", "save_total_limit=null")
+        self.assertRegex(every.err, r"warning .*/run has .* of disk left; 1,000,000,000,002 checkpoints of .* do not fit")
+        self.assertNotIn("disk", self.run_program(*checked).err)
+
     @staticmethod
     def limit_files_to_500_kb():
         resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))

@@ -6,7 +6,7 @@ import shutil
 import signal
 
 import harness
-from harness import EndToEndTest, change_json, checkpoints, metric_lines, names, wait_until
+from harness import EndToEndTest, change_json, checkpoints, metric_lines, names, tree, wait_until
 
 STEPS = 24
 # Dropout is on. 60 windows in batches of 14 leave 4 for an epoch's last step; micro-batches of 3 are uneven too.
@@ -204,8 +204,7 @@ class StoppedRun(ResumeTest):
         for spoil, text in ((lambda: self.flip_a_bit(self.newest / "model.safetensors"), "another content"),
                             (lambda: (self.newest / "model.safetensors").write_bytes(b"short"), "another size"),
                             (lambda: (self.newest / "vocab.txt").unlink(), "vocab.txt is missing"),
-                            (lambda: (self.newest / "manifest.json").write_text("{"), "manifest.json cannot be read"),
-                            (lambda: (self.newest / "manifest.json").unlink(), "has no manifest.json")):
+                            (lambda: (self.newest / "manifest.json").write_text("{"), "manifest.json cannot be read")):
             with self.subTest(text):
                 shutil.rmtree(self.newest)
                 shutil.copytree(self.stopped / self.newest.name, self.newest)
@@ -223,7 +222,17 @@ class StoppedRun(ResumeTest):
 
     def test_refuses_a_directory_that_is_no_checkpoint(self):
         self.refused("--resume", "nowhere", texts=["nowhere is not a checkpoint directory"], code=66)
-        self.refused("--resume", self.model, texts=["has no manifest.json"])
+        self.refused("--resume", self.model, texts=["is no checkpoint of this program", "has no manifest.json"])
+
+    def test_is_checked_by_a_dry_run_which_leaves_it_as_it_is(self):
+        before = tree(self.cwd / "run")
+        result = self.run_program(*self.training(*self.long, "--resume", "auto", "--dry-run"))
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(f"{self.newest}: step {self.newest.name.rpartition('-')[2]} of {STEPS}", result.err)
+        self.flip_a_bit(self.newest / "model.safetensors")
+        self.refused("--resume", self.newest, "--dry-run", texts=["is damaged"])
+        self.flip_a_bit(self.newest / "model.safetensors")
+        self.assertEqual(tree(self.cwd / "run"), before)
 
     def test_can_go_on_from_a_named_checkpoint(self):
         self.trained(*self.long, "--resume", self.newest)
@@ -267,6 +276,28 @@ class StoppedRun(ResumeTest):
             file.write('{"kind":"log","step":23,"loss":1.0}\n{"kind":"log","st')
         self.go_on()
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+
+class EveryStep(EndToEndTest):
+    """Of a run with dropout, accumulation and two epochs, the second with a short last step."""
+
+    def assert_leads_to_the_same_end(self, *flags):
+        flags = (*flags, "--per-device-train-batch-size", 7, "--gradient-accumulation-steps", 2, "--save-steps", 1,
+                 "--set", "save_total_limit=null", "--max-steps", 10)
+        self.trained(*flags, output="whole")
+        whole = checkpoints(self.cwd / "whole")
+        self.assertEqual(list(whole), list(range(1, 11)))
+        for step, checkpoint in list(whole.items())[:-1]:
+            self.trained(*flags, "--resume", checkpoint, output=f"from-{step}")
+            for name in ("model.safetensors", "optimizer.safetensors"):
+                self.assertEqual((self.cwd / f"from-{step}/checkpoint-10" / name).read_bytes(), (whole[10] / name).read_bytes(),
+                                 (step, name))
+
+    def test_can_be_gone_on_from(self):
+        self.assert_leads_to_the_same_end()
+
+    def test_can_be_gone_on_from_in_half_precision(self):
+        self.assert_leads_to_the_same_end("--bf16")
 
 
 class SkippedSteps(EndToEndTest):

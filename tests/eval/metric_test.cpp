@@ -66,7 +66,7 @@ TEST(ScoreQuestion, IgnoresGoldAnswersThatNormaliseToNothing) {
 
 TEST(Evaluate, ReportsTheOfficialKeysInOrder) {
   const auto data = dataset({question("yes", {"x y"}), question("no", {})});
-  const Json json = evaluate(data, {{"yes", "x"}, {"no", ""}}, {{"yes", -1}, {"no", 1}}).to_json("eval_");
+  const Json json = evaluate(data, {{"yes", "x"}, {"no", ""}}, NullOdds{{"yes", -1}, {"no", 1}}).to_json("eval_");
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) keys.push_back(key);
   EXPECT_THAT(keys, ElementsAre("eval_exact", "eval_f1", "eval_total", "eval_HasAns_exact", "eval_HasAns_f1",
@@ -102,7 +102,7 @@ TEST(Evaluate, TurnsPredictionsWithOddsAboveTheThresholdIntoNoAnswer) {
 TEST(Evaluate, FindsTheThresholdThatScoresBest) {
   const auto data = dataset({question("a", {"x"}), question("b", {"x"}), question("c", {}), question("d", {"x"})});
   const Predictions predictions{{"a", "x"}, {"b", "x"}, {"c", "x"}, {"d", "x"}};
-  const Metrics metrics = evaluate(data, predictions, {{"a", -3}, {"b", -2}, {"c", -1}, {"d", 5}},
+  const Metrics metrics = evaluate(data, predictions, NullOdds{{"a", -3}, {"b", -2}, {"c", -1}, {"d", 5}},
                                    MissingPredictions::kError, std::nullopt);
   EXPECT_EQ(metrics.exact, 75);
   EXPECT_EQ(metrics.best->exact, 75);
@@ -112,8 +112,8 @@ TEST(Evaluate, FindsTheThresholdThatScoresBest) {
 TEST(Evaluate, SearchesTheThresholdThroughEqualOddsInTheOrderOfTheFile) {
   const auto data = dataset({question("yes", {"x"}), question("no", {})});
   const Predictions predictions{{"yes", "x"}, {"no", "x"}};
-  EXPECT_EQ(evaluate(data, predictions, {{"yes", 0}, {"no", 0}}).best->exact, 100);
-  EXPECT_EQ(evaluate(data, predictions, {{"no", 0}, {"yes", 0}}).best->exact, 50);
+  EXPECT_EQ(evaluate(data, predictions, NullOdds{{"yes", 0}, {"no", 0}}).best->exact, 100);
+  EXPECT_EQ(evaluate(data, predictions, NullOdds{{"no", 0}, {"yes", 0}}).best->exact, 50);
 }
 
 TEST(Evaluate, CountsALiterallyEmptyPredictionAsNoAnswerInTheThresholdSearch) {
@@ -125,7 +125,7 @@ TEST(Evaluate, CountsALiterallyEmptyPredictionAsNoAnswerInTheThresholdSearch) {
 
 TEST(Evaluate, IgnoresPredictionsAndOddsOfOtherQuestions) {
   const auto data = dataset({question("q", {"x"})});
-  const Metrics metrics = evaluate(data, {{"q", "x"}, {"other", "y"}}, {{"other", -9}, {"q", -1}});
+  const Metrics metrics = evaluate(data, {{"q", "x"}, {"other", "y"}}, NullOdds{{"other", -9}, {"q", -1}});
   EXPECT_EQ(metrics.total, 1);
   EXPECT_EQ(metrics.best->f1_threshold, -1);
 }
@@ -156,8 +156,10 @@ TEST(Evaluate, RefusesPredictionsOfAnotherDataSet) {
 
 TEST(Evaluate, NamesAQuestionWithoutNullOdds) {
   const auto data = dataset({question("a", {"x"}), question("b", {"x"})});
-  const auto score = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, {{"a", 0.5}}); };
+  const auto score = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, NullOdds{{"a", 0.5}}); };
   EXPECT_THAT(data_error_of(score), AllOf(HasSubstr("'b'"), HasSubstr("null_odds.json")));
+  const auto score_without_any = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, NullOdds{}); };
+  EXPECT_THAT(data_error_of(score_without_any), AllOf(HasSubstr("'a'"), HasSubstr("2 such questions")));
 }
 
 TEST(Evaluate, ScoresTheOfficialDevSetPerfectlyOnItsOwnAnswers) {

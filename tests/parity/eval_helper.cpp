@@ -31,7 +31,8 @@ void normalize() {
 void score(const Arguments& arguments) {
   const data::Dataset dataset = data::read_dataset(arguments.at(1));
   const eval::Predictions predictions = eval::read_predictions(arguments.at(2));
-  const eval::NullOdds odds = arguments.size() > 3 ? eval::read_null_odds(arguments[3]) : eval::NullOdds{};
+  std::optional<eval::NullOdds> odds;
+  if (arguments.size() > 3) odds = eval::read_null_odds(arguments[3]);
   const double threshold = arguments.size() > 4 ? std::stod(arguments[4]) : 1.0;
   const eval::Metrics metrics = eval::evaluate(dataset, predictions, odds, eval::MissingPredictions::kError, threshold);
   std::cout << python_json(metrics.to_json(), 2) << '\n';

@@ -31,6 +31,22 @@ TEST(Plan, ReadsIntervalsBelowOneAsShares) {
   EXPECT_EQ(plan.eval_steps, 3);  // unset: logging_steps
 }
 
+TEST(Plan, KnowsHowManyCheckpointsThereAreAtMost) {
+  TrainOptions o = options(10, 1, 3);  // 30 steps
+  o.save_steps = 5;
+  o.save_total_limit.reset();
+  const auto most = [&] { return most_checkpoints(make_plan(100, o), o); };
+  EXPECT_EQ(most(), 6 + 2);
+  o.save_total_limit = 1;
+  EXPECT_EQ(most(), 1 + 2);
+  o.save_total_limit = 100;
+  EXPECT_EQ(most(), 6 + 2);
+  o.save_strategy = IntervalStrategy::kEpoch;
+  EXPECT_EQ(most(), 3 + 2);
+  o.save_strategy = IntervalStrategy::kNo;
+  EXPECT_EQ(most(), 2);
+}
+
 TEST(Plan, RefusesToDropEverything) {
   TrainOptions o = options(8, 1, 1);
   o.dataloader_drop_last = true;

@@ -86,6 +86,15 @@ TEST_F(Files, ThatCannotBeReadAreNamedWithTheReason) {
   EXPECT_THROW(sha256_of_file(in("none")), InputError);
 }
 
+TEST_F(Files, BehindALinkThatLeadsNowhereAreThereButCannotBeRead) {
+  EXPECT_FALSE(is_there(in("link")));
+  EXPECT_FALSE(is_there(in("no/such/folder")));
+  fs::create_symlink("../blobs/53aa", in("link"));
+  EXPECT_TRUE(is_there(in("link")));
+  EXPECT_THAT(message_of<InputError>([&] { read_file(in("link")); }),
+              HasSubstr("it is a link to '../blobs/53aa', which is not there"));
+}
+
 TEST_F(Files, LargerThanTheLimitAreRefused) {
   put("f", "12345");
   EXPECT_EQ(read_file(in("f"), 5), "12345");

@@ -91,6 +91,12 @@ TEST(Log, StampsWholeLinesOffATerminal) {
                                    "step=1 \\{not a format\\} 100%\n20[^ ]*Z warning careful\n"));
 }
 
+TEST(Log, EscapesWhatWouldMoveTheCursorAndKeepsLinesApart) {
+  EXPECT_THAT(on_pipe([] { log::info("reading \x1b[2Ja\rb\nsecond line"); }).output,
+              HasSubstr(" info reading \\x1b[2Ja\\rb\nsecond line\n"));
+  EXPECT_EQ(on_pipe([] { log::error("x.json:1:1: error: \x07\n"); }).output, "x.json:1:1: error: \\x07\n\n");
+}
+
 TEST(Log, HasNoStatusLineOffATerminal) {
   EXPECT_EQ(on_pipe([] { log::set_status_line("busy"); }).output, "");
   EXPECT_EQ(on_terminal("dumb", [] { log::set_status_line("busy"); }).output, "");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace bertft::checkpoint {
@@ -9,6 +11,12 @@ enum class Existing { kRefuse, kOverwrite, kContinue };
 /// Throws OutputError when `path` cannot become or be used as the run directory: it is not
 /// empty (under kRefuse), is a file, or cannot be written. Leaves nothing behind.
 void check_run_directory(const std::string& path, Existing existing);
+
+/// Bytes free on the disk where `path` is or would be made; none when the system does not say.
+std::optional<std::uint64_t> free_bytes(const std::string& path);
+
+/// Whether a run has been in `path`, so that locking it makes nothing new.
+bool was_run_directory(const std::string& path);
 
 /// The run directory, made and locked for this process for as long as the object lives.
 /// kOverwrite removes what an earlier run of this program left, and nothing else.

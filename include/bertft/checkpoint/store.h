@@ -78,6 +78,10 @@ std::vector<Found> list_checkpoints(const std::string& run_directory);
 /// throws InputError when there is no such directory, CheckpointError naming what is wrong
 void verify(const std::string& directory);
 
+/// Gives a checkpoint its name back that a process was replacing when it was killed. Only for
+/// who holds the run directory: another process may be replacing it now.
+void restore_replaced(const std::string& run_directory);
+
 /// The newest checkpoint that verifies; each damaged one that was passed over is added to
 /// `skipped` as one line.
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);

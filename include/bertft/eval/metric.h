@@ -29,7 +29,7 @@ QuestionScore score_question(const data::Question& question, std::string_view pr
 /// Predictions by question id.
 using Predictions = std::map<std::string, std::string, std::less<>>;
 
-/// Score of "no answer" against the best answer by question id; may be empty. The order is that
+/// Score of "no answer" against the best answer by question id. The order is that
 /// of the file, which decides between equal odds in the threshold search. Ids occur once.
 using NullOdds = std::vector<std::pair<std::string, double>>;
 
@@ -62,8 +62,8 @@ struct Metrics {
 /// meant for probabilities; unset turns nothing, which is what raw null odds call for.
 ///
 /// throws DataError naming the first questions without a prediction, unless kExclude; naming
-///        one without null odds when there are any; when no question at all has a prediction
-Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const NullOdds& null_odds = {},
+///        one without null odds when odds are given; when no question at all has a prediction
+Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const std::optional<NullOdds>& null_odds = {},
                  MissingPredictions missing = MissingPredictions::kError,
                  std::optional<double> na_prob_threshold = 1.0);
 

@@ -29,6 +29,9 @@ std::int64_t effective_batch(const TrainOptions& options);
 /// throws ConfigError for a batch or a number of steps beyond any run, DataError when no full batch can be made (dataloader_drop_last and too few features)
 Plan make_plan(std::int64_t num_features, const TrainOptions& options);
 
+/// The most checkpoints that a run has on disk at one time, with the one being written.
+std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options);
+
 /// The windows of each step: consecutive slices of each epoch's permutation, the last one
 /// short. Keeps one epoch's permutation at a time.
 class DataOrder {

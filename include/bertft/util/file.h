@@ -8,6 +8,10 @@
 
 namespace bertft {
 
+/// Whether `path` names anything, be it a link that leads nowhere or a place that may not be
+/// looked at: reading it then says what is wrong, where "it is not there" would be untrue.
+bool is_there(const std::string& path);
+
 /// The whole file. `max_bytes` guards against surprises, not against need.
 /// throws InputError: missing, a directory, unreadable, or larger than max_bytes
 std::string read_file(const std::string& path, std::uint64_t max_bytes = std::uint64_t{8} << 30);

@@ -14,6 +14,7 @@ void set_level(Level level);
 /// Also appends to `path`, with UTC time stamps. Throws StorageError.
 void set_file(std::string_view path);
 
+// Of a message of several lines each stands for itself; other control characters are escaped.
 void debug(std::string_view line);
 void info(std::string_view line);
 void warn(std::string_view line);
