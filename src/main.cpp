@@ -11,7 +11,8 @@ namespace {
 // A constructor of MKL ends the process with words of its own when the working directory has been
 // deleted. This runs before the constructors of all libraries, so it can use the C library alone.
 void check_working_directory(int, char**, char**) {
-  constexpr std::string_view kMessage = "error: the working directory was deleted. Change to another and start again.\n";
+  constexpr std::string_view kMessage =
+      "error: the working directory was deleted. Change to another and start again.\n";
   constexpr int kNoInput = 66;
   std::array<char, 4096> path{};
   if (getcwd(path.data(), path.size()) != nullptr || errno != ENOENT) return;
@@ -19,9 +20,11 @@ void check_working_directory(int, char**, char**) {
   _exit(kNoInput);
 }
 
-[[gnu::section(".preinit_array"), gnu::used]] void (*const before_constructors)(int, char**, char**) =
-    check_working_directory;
+using Initializer = void(int, char**, char**);
+[[gnu::section(".preinit_array"), gnu::used]] Initializer* const before_constructors = check_working_directory;
 
 }  // namespace
 
-int main(int argc, char** argv) { return bertft::cli::run(argc, argv); }
+int main(int argc, char** argv) {
+  return bertft::cli::run(argc, argv);
+}

@@ -117,9 +117,10 @@ void check_run_directory(const std::string& path, Existing existing) {
                       ancestor.string()));
     }
     if (fs::is_symlink(wanted, error)) {
-      throw OutputError(fmt::format("output_dir {} is a link to {}, which is not there.\n"
-                                    "Make that directory, or choose another with --output-dir DIR.",
-                                    path, fs::read_symlink(wanted, error).string()));
+      throw OutputError(
+          fmt::format("output_dir {} is a link to {}, which is not there.\n"
+                      "Make that directory, or choose another with --output-dir DIR.",
+                      path, fs::read_symlink(wanted, error).string()));
     }
     check_writable(ancestor, path);
     return;

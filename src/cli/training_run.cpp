@@ -127,8 +127,8 @@ Start find_start(Inputs& in) {
 
 Rows rows_of(const Start& start, const Inputs& in) {
   if (!start.checkpoint) return {};
-  return {{"resume",
-           fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, in.plan.total_steps)}};
+  return {
+      {"resume", fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, in.plan.total_steps)}};
 }
 
 // What is known of the run before its first step.

@@ -6,7 +6,9 @@
 
 namespace bertft::cli {
 
-std::string version_line() { return "bert-finetune " BERTFT_VERSION; }
+std::string version_line() {
+  return "bert-finetune " BERTFT_VERSION;
+}
 
 std::string build_info() {
   return fmt::format("{}\ncompiler GCC {}, {} build\n{}", version_line(), __VERSION__, BERTFT_BUILD_TYPE,

@@ -99,9 +99,9 @@ data::Dataset load_dataset(const std::string& path, const std::optional<std::int
 std::string resolve_model_directory(const std::string& given) {
   std::error_code error;
   if (!fs::is_directory(given, error)) {
-    throw InputError(
-        fmt::format("{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.",
-                    printable(given), error ? fmt::format(" ({})", error.message()) : ""));
+    throw InputError(fmt::format(
+        "{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.",
+        printable(given), error ? fmt::format(" ({})", error.message()) : ""));
   }
   if (fs::exists(fs::path(given) / "manifest.json")) checkpoint::verify(given);  // one of our checkpoints
   if (holds_model(given)) return given;

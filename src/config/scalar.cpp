@@ -145,7 +145,8 @@ bool is_null(const Scalar& scalar) {
 std::optional<Value> read_value(const Field& field, const Scalar& scalar) {
   const std::string& text = scalar.text;
   if (scalar.form == Scalar::Form::kList || scalar.form == Scalar::Form::kMap || text.empty()) return std::nullopt;
-  const bool says_unset = is_null(scalar) || ((field.kind != Kind::kText || field.option.is_memory_amount) && text == field.option.unset_name);
+  const bool says_unset = is_null(scalar) || ((field.kind != Kind::kText || field.option.is_memory_amount) &&
+                                              text == field.option.unset_name);
   if (says_unset) return field.is_optional ? std::optional<Value>(Value{}) : std::nullopt;
   switch (field.kind) {
     case Kind::kBool:

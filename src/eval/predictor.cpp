@@ -102,18 +102,17 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     if (shortage) {
       if (hooks.reclaim()) continue;
       shrink(limit, packed, *shortage);
-      hooks.shrunk(fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
-                               with_thousands(static_cast<std::int64_t>(packed.num_tokens())),
-                               with_thousands(*limit.tokens)),
-                   *limit.tokens);
+      hooks.shrunk(
+          fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
+                      with_thousands(static_cast<std::int64_t>(packed.num_tokens())), with_thousands(*limit.tokens)),
+          *limit.tokens);
       continue;
     }
     loss += scored.loss;
     done += packed.num_sequences();
     if (decoding.valid()) decoding.get();
-    decoding = std::async([&decoder, batch = std::move(packed), logits = scored.logits] {
-      decoder.add(batch, logits);
-    });
+    decoding =
+        std::async([&decoder, batch = std::move(packed), logits = scored.logits] { decoder.add(batch, logits); });
     hooks.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   }
   if (decoding.valid()) decoding.get();

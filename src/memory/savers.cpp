@@ -19,8 +19,8 @@ std::int64_t shorter(std::int64_t length) {
 std::vector<Saver> savers_left(const StepShape& shape) {
   std::vector<Saver> left;
   if (!shape.gradient_checkpointing) {
-    left.push_back({Saver::Kind::kGradientCheckpointing, "gradient_checkpointing", "true",
-                    "about a third more time", true});
+    left.push_back(
+        {Saver::Kind::kGradientCheckpointing, "gradient_checkpointing", "true", "about a third more time", true});
   }
   if (!shape.bf16) left.push_back({Saver::Kind::kBf16, "bf16", "true", "other rounding", true});
   if (shorter(shape.length) >= kShortest) {

@@ -108,7 +108,8 @@ class WordTable {
    public:
     /// Room for `num_keys`.
     explicit Slots(std::size_t num_keys = 0)
-        : slots_(std::bit_ceil(2 * num_keys + 2)), shift_(64 - static_cast<unsigned>(std::countr_zero(slots_.size()))) {}
+        : slots_(std::bit_ceil(2 * num_keys + 2)),
+          shift_(64 - static_cast<unsigned>(std::countr_zero(slots_.size()))) {}
 
     void insert(const Key& key, std::uint32_t id) { slots_[find(key)] = {key, id}; }
     std::uint32_t id_of(const Key& key) const { return slots_[find(key)].id; }

@@ -93,8 +93,8 @@ class WordPieceTokenizer::Encoding {
                                            : ShortWord(padded_text(pos_), tokenizer_.normalizer_.lowercase),
            static_cast<std::uint32_t>(pos_), char_idx_};
     const std::size_t word_end = pos_ + out.word.size();
-    const bool is_whole = byte == ByteClass::kPunctuation ||
-                          (out.word.is_short() && word_end <= end && is_word_end(word_end, end));
+    const bool is_whole =
+        byte == ByteClass::kPunctuation || (out.word.is_short() && word_end <= end && is_word_end(word_end, end));
     if (!is_whole) return false;
     advance(out.word.size());
     return true;

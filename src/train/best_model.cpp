@@ -19,9 +19,10 @@ std::string_view metric_name(const TrainOptions& options) {
 double metric_value(const Json& metrics, const TrainOptions& options) {
   const auto found = metrics.find(std::string(metric_name(options)));
   if (found == metrics.end() || !found->is_number()) {
-    throw ConfigError(fmt::format("metric_for_best_model is {}, which this evaluation does not have.\n"
-                                  "best_f1 and best_exact need data with unanswerable questions; use f1 or exact.",
-                                  printable(options.metric_for_best_model)));
+    throw ConfigError(
+        fmt::format("metric_for_best_model is {}, which this evaluation does not have.\n"
+                    "best_f1 and best_exact need data with unanswerable questions; use f1 or exact.",
+                    printable(options.metric_for_best_model)));
   }
   return found->get<double>();
 }

@@ -33,7 +33,9 @@ TEST_F(RunDirectoryTest, IsCheckedWithoutLeavingATrace) {
 
 TEST_F(RunDirectoryTest, IsKnownAsOneOnceARunWasInIt) {
   EXPECT_FALSE(was_run_directory(parent_ / "run"));
-  { const RunDirectory run(parent_ / "run", Existing::kRefuse); }
+  {
+    const RunDirectory run(parent_ / "run", Existing::kRefuse);
+  }
   EXPECT_TRUE(was_run_directory(parent_ / "run"));
 }
 

@@ -104,9 +104,8 @@ TEST(Findings, NameAMarkThatContradictsTheAnswers) {
 }
 
 TEST(Findings, LeaveOutEmptyContextsThatNobodyAsksAbout) {
-  const Dataset dataset = read(
-      R"({"data":[{"paragraphs":[{"context":"","qas":[]},{"context":" ","qas":[]},)"
-      R"({"context":"c","qas":[{"id":"a","question":"q","answers":[]}]}]}]})");
+  const Dataset dataset = read(R"({"data":[{"paragraphs":[{"context":"","qas":[]},{"context":" ","qas":[]},)"
+                               R"({"context":"c","qas":[{"id":"a","question":"q","answers":[]}]}]}]})");
   EXPECT_EQ(dataset.contexts.size(), 3U);
   EXPECT_EQ(kinds(dataset), (std::vector<std::pair<Kind, std::string>>{}));
 }

@@ -109,7 +109,7 @@ struct OptionInfo {
   std::string range;       // ">= 8", ">= 0, < 1", "no|steps|epoch"; empty when free
   std::string unset_name;  // "null" or "auto" where the option may be absent; else empty
   std::string help;
-  std::vector<std::string> aliases;  // old keys too whose value is translated: warmup_ratio
+  std::vector<std::string> aliases;   // old keys too whose value is translated: warmup_ratio
   std::vector<std::string> switches;  // of key and aliases, those that mean true when given alone
 };
 std::vector<OptionInfo> list_options();

@@ -29,7 +29,7 @@ struct Features {
   std::vector<std::uint32_t> context_of;        // [questions]
   std::vector<Window> windows;
   tokenizer::SpecialIds special{};
-  std::uint32_t num_skipped_questions = 0;      // misaligned, left out of training
+  std::uint32_t num_skipped_questions = 0;  // misaligned, left out of training
 
   std::span<const tokenizer::Token> question_tokens(const Window& w) const;
   std::span<const tokenizer::Token> context_tokens(const Window& w) const;

@@ -63,8 +63,8 @@ struct Metrics {
 ///
 /// throws DataError naming the first questions without a prediction, unless kExclude; naming
 ///        one without null odds when odds are given; when no question at all has a prediction
-Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const std::optional<NullOdds>& null_odds = {},
-                 MissingPredictions missing = MissingPredictions::kError,
+Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions,
+                 const std::optional<NullOdds>& null_odds = {}, MissingPredictions missing = MissingPredictions::kError,
                  std::optional<double> na_prob_threshold = 1.0);
 
 /// predictions.json and null_odds.json. throws InputError, DataError

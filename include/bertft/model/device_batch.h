@@ -1,11 +1,11 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+
 #include <cstdint>
 #include <optional>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
-#include <c10/core/Device.h>
 
 #include "bertft/data/batch.h"
 
@@ -19,7 +19,7 @@ struct DeviceBatch {
   at::Tensor start_rows, end_rows;      // [n] int64, rows of the labels
   std::vector<std::int32_t> cu_seqlens_host;
   std::int64_t max_length = 0;
-  std::int64_t first_in_batch = 0;      // place of sequence 0 in its effective batch
+  std::int64_t first_in_batch = 0;  // place of sequence 0 in its effective batch
 
   std::int64_t num_sequences() const { return static_cast<std::int64_t>(cu_seqlens_host.size()) - 1; }
   std::int64_t num_tokens() const { return cu_seqlens_host.back(); }

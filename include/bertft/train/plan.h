@@ -12,8 +12,8 @@ namespace bertft::train {
 /// features and the options alone.
 struct Plan {
   std::int64_t num_features = 0;
-  std::int64_t effective_batch = 0;   // features of a full step
-  std::int64_t used_features = 0;     // of an epoch; fewer than all with dataloader_drop_last
+  std::int64_t effective_batch = 0;  // features of a full step
+  std::int64_t used_features = 0;    // of an epoch; fewer than all with dataloader_drop_last
   std::int64_t steps_per_epoch = 0;
   std::int64_t total_steps = 0;
   std::int64_t logging_steps = 0, save_steps = 0, eval_steps = 0;  // shares resolved to steps
@@ -26,7 +26,8 @@ struct Plan {
 /// throws ConfigError when that is beyond any data set
 std::int64_t effective_batch(const TrainOptions& options);
 
-/// throws ConfigError for a batch or a number of steps beyond any run, DataError when no full batch can be made (dataloader_drop_last and too few features)
+/// throws ConfigError for a batch or a number of steps beyond any run, DataError when no full batch can be made
+/// (dataloader_drop_last and too few features)
 Plan make_plan(std::int64_t num_features, const TrainOptions& options);
 
 /// The most checkpoints that a run has on disk at one time, with the one being written.

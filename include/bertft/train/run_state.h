@@ -35,8 +35,8 @@ struct RunState {
   std::optional<double> best_threshold;  // for f1, of the last evaluation
   std::optional<std::int64_t> micro_batch_tokens;
   std::optional<std::int64_t> eval_batch_tokens;  // the same of evaluation, once it had to shrink
-  std::vector<std::string> memory_savers;  // the options that `memory_savers: auto` turned on
-  Json log_history = Json::array();  // as Hugging Face's, so that notebooks go on working
+  std::vector<std::string> memory_savers;         // the options that `memory_savers: auto` turned on
+  Json log_history = Json::array();               // as Hugging Face's, so that notebooks go on working
 };
 
 /// Whether training has come to its end: all steps are done, or early stopping says so.

@@ -53,11 +53,12 @@ class Trainer {
   Trainer(const Setup& setup, RunState state, const std::vector<checkpoint::NamedTensor>& optimizer_state);
   ~Trainer();
 
-  /// Trains to the end, or until early stopping or a signal that a SignalGuard has received. Leaves the final model and its
-  /// evaluation in the run directory unless interrupted. A state that is_over() already is
-  /// brought to that end: its process was killed before.
-  /// throws DivergedError, StorageError (the last save failed), OutOfMemoryError (not even one
-  /// feature fits; the steps before it are saved)
+  /// Trains to the end, or until early stopping or a signal that a SignalGuard has received. Leaves the final model and
+  /// its evaluation in the run directory unless interrupted. A state that is_over() already is brought to that end: its
+  /// process was killed before.
+  ///
+  /// throws DivergedError, StorageError (the last save failed), OutOfMemoryError (not even one feature fits; the steps
+  ///        before it are saved)
   Outcome run();
 
  private:
