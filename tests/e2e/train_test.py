@@ -1,8 +1,6 @@
 """Whole runs on a tiny model: what they leave behind, that they learn, and that they repeat."""
 
 import json
-import os
-import unittest
 
 import harness
 from harness import EndToEndTest, metric_lines, names
@@ -145,13 +143,6 @@ class DryRun(EndToEndTest):
         self.assertEqual((result.code, result.out, names(self.cwd)), (0, "", []), result)
         for text in ("train     60 questions", "plan      4 steps, effective batch 8", "dry run: nothing was written"):
             self.assertIn(text, result.err)
-
-    @unittest.skipUnless(os.environ.get("BERTFT_MINILM_DIR"), "BERTFT_MINILM_DIR is not set")
-    def test_of_the_quickstart_reads_the_real_model(self):
-        result = self.run_program("--config", "configs/quickstart.yaml", "--model-name-or-path", os.environ["BERTFT_MINILM_DIR"],
-                                  "--output-dir", self.cwd / "run", "--dry-run", cwd=harness.ROOT)
-        self.assertEqual((result.code, names(self.cwd)), (0, []), result)
-        self.assertIn("qa_outputs.{weight,bias} newly initialised", result.err)
 
 
 class MicroBatches(EndToEndTest):
