@@ -58,8 +58,10 @@ std::string rows_text(const PlanReport& plan) {
                         memory_text(row.bytes.total()));
     text += row.fits ? (*row.fits ? "  yes\n" : "  no\n") : "\n";
   }
-  if (plan.usable_bytes)
-    text += fmt::format("fits: within {}, the limit less its reserve\n", memory_text(*plan.usable_bytes));
+  if (plan.usable_bytes) {
+    text += fmt::format("fits: within {}, the limit less its reserve{}\n", memory_text(*plan.usable_bytes),
+                        plan.rows.front().bytes.context > 0 ? "; CUDA's context is outside a limit" : "");
+  }
   return text;
 }
 

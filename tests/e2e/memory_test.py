@@ -1,10 +1,13 @@
 """What fits into memory: limited, planned, probed, and cut into pieces where it does not."""
 
 import json
+import os
+import pathlib
 import re
+import signal
 
 import harness
-from harness import ROOMY, TIGHT, TINY, MemoryTest, metric_lines
+from harness import ROOMY, TIGHT, TINY, MemoryTest, metric_lines, wait_until
 
 
 class OutOfMemory(MemoryTest):
@@ -122,6 +125,15 @@ class Probe(MemoryTest):
         self.assertEqual(result.code, 0, result)
         self.assertEqual(result.out, "")
         self.assertIn("micro-batches make the effective batch of 8", result.err)
+
+    def test_whose_process_the_kernel_kills_has_run_out_of_memory(self):
+        with self.started(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")) as process:
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            wait_until(children.read_text)
+            os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+            result = harness.wait(process)
+        self.assertEqual(result.code, 71, result)
+        self.assertIn("error: the probe was killed (SIGKILL), as the kernel does when the machine is out of memory", result.err)
 
 
 class Plan(MemoryTest):

@@ -8,6 +8,8 @@
 #include <array>
 #include <ostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bertft/memory/search.h"
 #include "bertft/train/probe.h"
@@ -20,7 +22,7 @@ namespace {
 using memory::CpuAllocator;
 
 struct Case {
-  const char* name;
+  std::string name;
   std::int64_t vocabulary, hidden, layers, heads;
   std::int64_t length, num_features;
   bool bf16, gradient_checkpointing;
@@ -141,21 +143,21 @@ TEST_P(MemoryCalibration, IsWithinFivePercent) {
       << third.num_features << " features after " << measured[0].num_features << " and " << measured[1].num_features;
 }
 
-constexpr Case tiny(const char* name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {name, 1100, 64, 2, 2, length, n, bf16, checkpointing};
+Case tiny(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 1100, 64, 2, 2, length, n, bf16, checkpointing};
 }
-constexpr Case minilm(const char* name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {name, 30522, 384, 6, 12, length, n, bf16, checkpointing};
+Case minilm(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 384, 6, 12, length, n, bf16, checkpointing};
 }
-constexpr Case base(const char* name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {name, 30522, 768, 12, 12, length, n, bf16, checkpointing};
+Case base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 768, 12, 12, length, n, bf16, checkpointing};
 }
 
 std::string name_of(const testing::TestParamInfo<Case>& shape) {
   return shape.param.name;
 }
 
-constexpr std::array kTiny = {tiny("Short", 64, 8, false, false), tiny("Long", 384, 4, false, false),
+const std::array kTiny = {tiny("Short", 64, 8, false, false), tiny("Long", 384, 4, false, false),
                               tiny("LongHalf", 512, 4, true, false), tiny("Recomputed", 512, 8, false, true),
                               tiny("RecomputedHalf", 256, 8, true, true)};
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryPlan, testing::ValuesIn(kTiny), name_of);
@@ -174,6 +176,25 @@ INSTANTIATE_TEST_SUITE_P(Real, MemoryCalibration,
                                          minilm("MiniLmRecomputed", 128, 4, false, true),
                                          base("Base", 64, 4, false, false)),
                          name_of);
+
+// Every combination, half an hour of them: --gtest_also_run_disabled_tests --gtest_filter='*Sweep*'
+std::vector<Case> every_case() {
+  std::vector<Case> cases;
+  for (const std::int64_t length : {64, 128, 256, 384, 512}) {
+    for (const bool bf16 : {false, true}) {
+      for (const bool recomputed : {false, true}) {
+        const std::string suffix = fmt::format("{}{}{}", length, bf16 ? "Half" : "", recomputed ? "Recomputed" : "");
+        const std::int64_t n = length < 256 ? 4 : 2;  // a calibration takes three times as many, more than four
+        cases.push_back(tiny("Tiny" + suffix, length, 4, bf16, recomputed));
+        cases.push_back(minilm("MiniLm" + suffix, length, n, bf16, recomputed));
+        cases.push_back(base("Base" + suffix, length, n, bf16, recomputed));
+      }
+    }
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(DISABLED_Sweep, MemoryPlan, testing::ValuesIn(every_case()), name_of);
+INSTANTIATE_TEST_SUITE_P(DISABLED_Sweep, MemoryCalibration, testing::ValuesIn(every_case()), name_of);
 
 }  // namespace
 }  // namespace bertft::train
