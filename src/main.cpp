@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "bertft/cli/cli.h"
+#include "cli/exit_codes.h"
 
 namespace {
 
@@ -13,11 +14,10 @@ namespace {
 void check_working_directory(int, char**, char**) {
   constexpr std::string_view kMessage =
       "error: the working directory was deleted. Change to another and start again.\n";
-  constexpr int kNoInput = 66;
   std::array<char, 4096> path{};
   if (getcwd(path.data(), path.size()) != nullptr || errno != ENOENT) return;
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kMessage.data(), kMessage.size());
-  _exit(kNoInput);
+  _exit(bertft::cli::kNoInput);
 }
 
 using Initializer = void(int, char**, char**);

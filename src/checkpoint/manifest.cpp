@@ -16,9 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kFormat = "bert-finetune checkpoint";
+
 [[noreturn]] void damaged(const std::string& directory, const std::string& what) {
   throw CheckpointError(fmt::format(
-      "{} is damaged: {}.\nResume from another one, or with --resume auto from the newest good one.", directory, what));
+      "{} is damaged: {}.\nTake another checkpoint; --resume auto goes on from the newest good one.", directory, what));
 }
 
 // A name in a manifest must not lead out of its directory.
@@ -27,7 +29,37 @@ bool is_plain(const std::string& name) {
          name.find('\0') == std::string::npos;
 }
 
-void verify_file(const std::string& directory, const Json& entry, const std::string& manifest) {
+std::string manifest_of(const std::string& directory) {
+  return (fs::path(directory) / kManifestName).string();
+}
+
+Json read_manifest(const std::string& directory) {
+  const std::string path = manifest_of(directory);
+  try {
+    return parse_json(read_file(path), path);
+  } catch (const DataError&) {
+    damaged(directory, "its manifest.json cannot be read");
+  }
+}
+
+// The list of files of a manifest that this program can read.
+Json files_in(const Json& manifest, const std::string& directory) {
+  const auto version =
+      manifest.is_object() ? integer_member(manifest, "version", manifest_of(directory)) : std::nullopt;
+  if (!version) damaged(directory, "its manifest.json names no version");
+  if (*version != kFormatVersion) {
+    throw CheckpointError(
+        fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
+                    directory, *version, kFormatVersion));
+  }
+  if (!manifest.contains("files") || !manifest["files"].is_array() || manifest["files"].empty()) {
+    damaged(directory, "its manifest does not list files");
+  }
+  return manifest["files"];
+}
+
+void verify_file(const std::string& directory, const Json& entry) {
+  const std::string manifest = manifest_of(directory);
   if (!entry.is_object()) damaged(directory, "its manifest does not list files");
   const auto name = string_member(entry, "name", manifest);
   const auto bytes = integer_member(entry, "bytes", manifest);
@@ -55,37 +87,31 @@ std::string make_manifest(const std::string& directory) {
                      {"bytes", fs::file_size(path)},
                      {"sha256", sha256_of_file(path.string())}});
   }
-  return python_json({{"format", "bert-finetune checkpoint"}, {"version", kFormatVersion}, {"files", files}}, 2) + "\n";
+  return python_json({{"format", kFormat}, {"version", kFormatVersion}, {"files", files}}, 2) + "\n";
 }
 
 void verify(const std::string& directory) {
   if (!fs::is_directory(directory)) {
     throw InputError(fmt::format("{} is not a checkpoint directory.", directory));
   }
-  const std::string path = (fs::path(directory) / kManifestName).string();
-  if (!fs::exists(path)) {
+  if (!fs::exists(manifest_of(directory))) {
     throw CheckpointError(
         fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n"
                     "Checkpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.",
                     directory));
   }
-  Json manifest;
-  try {
-    manifest = parse_json(read_file(path), path);
-  } catch (const DataError&) {
-    damaged(directory, "its manifest.json cannot be read");
+  const Json manifest = read_manifest(directory);
+  for (const Json& entry : files_in(manifest, directory)) verify_file(directory, entry);
+}
+
+void verify_model(const std::string& directory) {
+  if (!fs::exists(manifest_of(directory))) return;
+  const Json manifest = read_manifest(directory);
+  if (!manifest.is_object() || manifest.value("format", Json()) != kFormat) return;  // somebody else's
+  for (const Json& entry : files_in(manifest, directory)) {
+    const bool is_optimizer = entry.is_object() && entry.value("name", Json()) == kOptimizerName;
+    if (!is_optimizer) verify_file(directory, entry);
   }
-  const auto version = manifest.is_object() ? integer_member(manifest, "version", path) : std::nullopt;
-  if (!version) damaged(directory, "its manifest.json names no version");
-  if (*version != kFormatVersion) {
-    throw CheckpointError(
-        fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
-                    directory, *version, kFormatVersion));
-  }
-  if (!manifest.contains("files") || !manifest["files"].is_array() || manifest["files"].empty()) {
-    damaged(directory, "its manifest does not list files");
-  }
-  for (const Json& entry : manifest["files"]) verify_file(directory, entry, path);
 }
 
 }  // namespace bertft::checkpoint

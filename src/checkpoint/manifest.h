@@ -6,6 +6,7 @@
 namespace bertft::checkpoint {
 
 constexpr std::string_view kManifestName = "manifest.json";
+constexpr const char* kOptimizerName = "optimizer.safetensors";
 constexpr int kFormatVersion = 1;
 
 /// manifest.json for the files that stand in `directory` now: format version, and name,

@@ -108,7 +108,7 @@ void write(const std::string& run_directory, const Snapshot& snapshot) {
     fs::remove_all(temporary);
     fs::create_directory(temporary);
     write_tensors((temporary / "model.safetensors").string(), snapshot.model);
-    write_tensors((temporary / "optimizer.safetensors").string(), snapshot.optimizer);
+    write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer);
     for (const auto& [name, content] : snapshot.files) write_new_file((temporary / name).string(), content);
     write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
     sync_directory(temporary.string());
@@ -168,17 +168,16 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
     write(impl_->run_directory, snapshot);
     return;
   }
-  const auto work = [impl = impl_.get(), copy = std::move(copy)] {
-    try {
-      write(impl->run_directory, copy);
-    } catch (...) {
-      impl->failure = std::current_exception();
-    }
-  };
   try {
-    impl_->writer = std::thread(work);
+    impl_->writer = std::thread([impl = impl_.get(), copy = std::move(copy)] {
+      try {
+        write(impl->run_directory, copy);
+      } catch (...) {
+        impl->failure = std::current_exception();
+      }
+    });
   } catch (const std::system_error&) {  // no more threads to be had
-    work();
+    write(impl_->run_directory, snapshot);
   }
 }
 
@@ -249,7 +248,7 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
 }
 
 std::vector<NamedTensor> read_optimizer(const std::string& directory) {
-  const weights::SafetensorsFile file((fs::path(directory) / "optimizer.safetensors").string());
+  const weights::SafetensorsFile file((fs::path(directory) / kOptimizerName).string());
   std::vector<NamedTensor> result;
   for (const auto& [name, view] : file.tensors()) {
     if (view.dtype != weights::DType::kF32) {

@@ -41,19 +41,23 @@ void print_metrics(const eval::Metrics& metrics, bool json) {
   std::cout << std::flush;
 }
 
-// A file of questions whose answers are kept secret looks like one whose questions have none.
-void warn_if_blind(const data::Dataset& dataset) {
+// The questions to be scored. A file whose answers are kept secret looks like one of questions that
+// have none.
+data::Dataset load_questions(const EvalFlags& flags, const data::DataOptions& options) {
+  data::Dataset dataset = data::read_dataset(flags.data);
   const auto has_answers = [](const data::Question& question) { return !question.answers.empty(); };
-  if (std::any_of(dataset.questions.begin(), dataset.questions.end(), has_answers)) return;
-  log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
+  if (std::none_of(dataset.questions.begin(), dataset.questions.end(), has_answers)) {
+    log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
+  }
+  keep_first(dataset, options.max_eval_samples);
+  return dataset;
 }
 
 // Only scores a file: the official script's job.
 int score_file(const CLI::App& command, const EvalFlags& flags) {
-  resolve_and_tell(sources_of(command));  // nothing of it counts here, but mistakes are mistakes
+  const config::Options options = resolve_and_tell(sources_of(command)).options;
   if (!std::isfinite(flags.na_prob_threshold)) throw UsageError("--na-prob-thresh is no number that odds could pass.");
-  const data::Dataset dataset = data::read_dataset(flags.data);
-  warn_if_blind(dataset);
+  const data::Dataset dataset = load_questions(flags, options.data);
   std::optional<eval::NullOdds> odds;
   if (!flags.null_odds.empty()) odds = eval::read_null_odds(flags.null_odds);
   const auto missing = flags.allow_missing ? eval::MissingPredictions::kExclude : eval::MissingPredictions::kError;
@@ -66,8 +70,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
-  const data::Dataset dataset = load_dataset(flags.data, options.data.max_eval_samples);
-  warn_if_blind(dataset);
+  const data::Dataset dataset = load_questions(flags, options.data);
   const data::Features features =
       data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
   const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),

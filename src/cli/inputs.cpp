@@ -65,7 +65,8 @@ memory::StepShape step_shape(const Inputs& in) {
   return train::step_shape(in.files.config, in.options().model, in.device, in.options().data.max_seq_length);
 }
 
-Rows describe(const Inputs& in, const std::string& weights_line) {
+Rows describe(const Inputs& in, const std::string& weights_line,
+              const std::optional<std::int64_t>& micro_batch_tokens) {
   const config::Options& o = in.options();
   Rows rows;
   rows.emplace_back("train", count_line(in.train_set, in.train_features));
@@ -79,8 +80,11 @@ Rows describe(const Inputs& in, const std::string& weights_line) {
                                 with_thousands(in.plan.total_steps), in.plan.effective_batch, o.optim.learning_rate,
                                 optim::warmup_step_count(o.optim.warmup_steps, in.plan.total_steps), o.train.seed));
   rows.emplace_back("device", in.device.description);
-  const std::int64_t micro_batch =
+  std::int64_t micro_batch =
       std::min(in.plan.effective_batch, o.train.micro_batch_features.value_or(in.plan.effective_batch));
+  if (const auto tokens = micro_batch_tokens ? micro_batch_tokens : o.train.micro_batch_tokens) {
+    micro_batch = std::clamp<std::int64_t>(*tokens / o.data.max_seq_length, 1, micro_batch);
+  }
   rows.emplace_back(
       "memory",
       fmt::format("{} for tensors ({}); {} at once take{} about {} at most", memory_text(in.budget.limit),

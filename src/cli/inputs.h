@@ -37,7 +37,8 @@ memory::StepShape step_shape(const Inputs& in);
 /// "name  text" lines for people.
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
-/// What a run would do, before it does it.
-Rows describe(const Inputs& in, const std::string& weights_line);
+/// What a run would do, before it does it. `micro_batch_tokens`: the token budget that a probe or a
+/// checkpoint has left; that of the options holds without.
+Rows describe(const Inputs& in, const std::string& weights_line, const std::optional<std::int64_t>& micro_batch_tokens);
 
 }  // namespace bertft::cli

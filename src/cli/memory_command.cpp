@@ -179,6 +179,10 @@ void print_memory_plan(const config::Options& options, bool json) {
   std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
 }
 
+void end_with_parent() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 void probe_memory(Inputs& in, const weights::Checkpoint& weights, bool for_parent) {
   const checkpoint::RunDirectory directory(*in.options().train.output_dir, checkpoint::Existing::kContinue);
   const auto find = [&] {
@@ -188,7 +192,6 @@ void probe_memory(Inputs& in, const weights::Checkpoint& weights, bool for_paren
         .num_features;
   };
   if (for_parent) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // nobody waits for the result of a parent that was killed
     find();
     return;
   }

@@ -11,6 +11,9 @@ namespace bertft::cli {
 /// `--plan-memory`: what training would take, on stdout. Needs neither data nor a device.
 void print_memory_plan(const config::Options& options, bool json);
 
+/// For a process whose result only its parent waits for: it is killed when the parent is.
+void end_with_parent();
+
 /// `--probe-memory`: tries sizes on the device, prints what became of them on stdout, and writes
 /// probe.json into output_dir. `for_parent`: as the probe of a training in a process of its own,
 /// for which it is no error that nothing fits.

@@ -123,7 +123,7 @@ std::string explain_shortage(const Inputs& in, const std::string& fact, Beginnin
       memory_text(needs.optimizer), memory_text(needs.activations), memory_text(needs.workspace));
   text += fix_lines(remedies(s, memory::savers_left(shape)));
   text += try_line(sufficient_settings(s, /*may_save=*/true), beginning);
-  if (saved) text += "\nsaved: " + printable(*saved, saved->size()) + " (nothing is lost)";
+  if (saved) text += "\nsaved: " + *saved + " (nothing is lost)";
   return text;
 }
 

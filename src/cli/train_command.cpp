@@ -65,7 +65,8 @@ void warn_of_full_disk(const Inputs& in) {
   }
   constexpr std::uint64_t kBytesOfParameter = 3 * sizeof(float);  // itself and its two moments
   const auto there = static_cast<std::int64_t>(checkpoint::list_checkpoints(directory).size());
-  const std::int64_t to_come = train::most_checkpoints(in.plan, in.options().train) - there;
+  const std::int64_t to_come =
+      train::most_checkpoints(in.plan, in.options().train, in.validation_set.has_value()) - there;
   const double needed = static_cast<double>(to_come) * static_cast<double>(num_parameters * kBytesOfParameter);
   const auto free = checkpoint::free_bytes(directory);
   if (!free || needed <= static_cast<double>(*free)) return;
@@ -75,6 +76,7 @@ void warn_of_full_disk(const Inputs& in) {
 }
 
 int train(const CLI::App& command, const TrainFlags& flags) {
+  if (flags.probe_for_parent) end_with_parent();
   note_startup("libraries, command line");
   refuse_several_processes();
   config::Resolved resolved = resolve_and_tell(sources_of(command));
@@ -100,10 +102,9 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   if (!flags.probe_memory) warn_of_full_disk(in);
   if (trains) return run_training(in);
   const auto weights = weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing);
-  Rows rows = describe(in, weights.summary());
-  if (flags.dry_run) {
-    for (auto& row : describe_resume(in)) rows.push_back(std::move(row));
-  }
+  const Rows resumed = flags.dry_run ? describe_resume(in) : Rows();  // first, since it may turn savers on
+  Rows rows = describe(in, weights.summary(), std::nullopt);
+  rows.insert(rows.end(), resumed.begin(), resumed.end());
   for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
   if (flags.probe_memory) {
     probe_memory(in, weights, flags.probe_for_parent);

@@ -49,7 +49,7 @@ eval::Answers answer(TrainedModel& trained, const eval::Task& task) {
   const auto console = report::make_console();
   eval::Hooks hooks;
   hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
-  hooks.shrunk = [&](const std::string& line, std::int64_t) { console->on(report::Notice{line}); };
+  hooks.shrunk = [&](const std::string& line, const auto&) { console->on(report::Notice{line}); };
   eval::Answers answers =
       with_advice(trained.resolved.options, trained.files.config, trained.device, trained.budget,
                   [&] { return std::move(*eval::predict(trained.model, trained.device, task, hooks)); });

@@ -169,7 +169,7 @@ train::Outcome train_from(Start start, std::vector<checkpoint::NamedTensor> mome
     validation.emplace(eval::Task{*in.validation_set, *in.validation_features, o.eval,
                                   o.eval.null_score_diff_threshold.value_or(0.0), in.with_negative});
   }
-  Rows rows = describe(in, weights_line);
+  Rows rows = describe(in, weights_line, start.state.micro_batch_tokens);
   for (auto& row : rows_of(start, in)) rows.push_back(std::move(row));
   const report::RunStarted started{.rows = rows,
                                    .total_steps = in.plan.total_steps,
@@ -202,6 +202,7 @@ int train_once(Inputs& in, bool& owns_directory) {
     checkpoint::restore_replaced(directory->path());
   }
   Start start = find_start(in);
+  if (!start.checkpoint) directory.reset();  // the probe, maybe in a process of its own, has it first
   if (train::is_over(start.state, in.plan, o.train) && train::has_results(*o.train.output_dir)) {
     log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, start.state.step,
                           in.plan.total_steps));
@@ -212,7 +213,8 @@ int train_once(Inputs& in, bool& owns_directory) {
   const auto weights =
       weights::read_checkpoint(start.checkpoint ? start.checkpoint->directory : in.files.directory, in.files.config,
                                start.checkpoint ? weights::Head::kRequired : weights::Head::kMayBeMissing);
-  if (o.memory.probe_memory == memory::ProbeMemory::kAuto && !start.state.micro_batch_tokens) {
+  // A run that goes on keeps its micro-batches: others would round its sums otherwise.
+  if (o.memory.probe_memory == memory::ProbeMemory::kAuto && !start.checkpoint) {
     start.state.micro_batch_tokens = find_token_budget(in, weights);
   }
   start.state.memory_savers = taken_savers(in);
@@ -233,8 +235,7 @@ struct Continuation {
   Beginning beginning;
 };
 
-Continuation continuation_of(const train::TrainOptions& options, bool owns_directory) {
-  const bool is_new = !options.resume_from_checkpoint;
+Continuation continuation_of(const train::TrainOptions& options, bool is_new, bool owns_directory) {
   if (is_new && !owns_directory) return {std::nullopt, Beginning::kAsTold};
   const auto found = checkpoint::list_checkpoints(*options.output_dir);
   const auto saved = found.empty() ? std::nullopt : std::optional(found.front().directory);
@@ -253,6 +254,7 @@ Existing existing_policy(const train::TrainOptions& options) {
 }
 
 int run_training(Inputs& in) {
+  const bool is_new = !in.options().train.resume_from_checkpoint;
   bool owns_directory = false;
   while (true) {
     std::string shortage;
@@ -263,7 +265,7 @@ int run_training(Inputs& in) {
       if (failure.code != kOutOfMemory) throw;
       shortage = failure.message;
     }
-    const auto [saved, beginning] = continuation_of(in.options().train, owns_directory);
+    const auto [saved, beginning] = continuation_of(in.options().train, is_new, owns_directory);
     if (!take_saver(in, shortage.substr(0, shortage.find('\n')))) {
       throw OutOfMemoryError(explain_shortage(in, shortage, beginning, saved));
     }

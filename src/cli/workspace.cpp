@@ -60,7 +60,7 @@ std::optional<std::string> best_checkpoint(const std::string& run_directory) {
   if (!step) return std::nullopt;
   const std::string directory = checkpoint::directory_of(run_directory, *step);
   try {
-    checkpoint::verify(directory);
+    checkpoint::verify_model(directory);
     return directory;
   } catch (const Error& e) {
     log::warn(fmt::format("the best checkpoint is passed over: {}", e.what()));
@@ -88,11 +88,15 @@ ModelFiles load_model_files(const config::Options& options, const std::string& d
   return files;
 }
 
-data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions) {
-  data::Dataset dataset = data::read_dataset(path);
+void keep_first(data::Dataset& dataset, const std::optional<std::int64_t>& max_questions) {
   if (max_questions && static_cast<std::size_t>(*max_questions) < dataset.questions.size()) {
     dataset.questions.resize(static_cast<std::size_t>(*max_questions));
   }
+}
+
+data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions) {
+  data::Dataset dataset = data::read_dataset(path);
+  keep_first(dataset, max_questions);
   return dataset;
 }
 
@@ -103,7 +107,7 @@ std::string resolve_model_directory(const std::string& given) {
         "{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.",
         printable(given), error ? fmt::format(" ({})", error.message()) : ""));
   }
-  if (fs::exists(fs::path(given) / "manifest.json")) checkpoint::verify(given);  // one of our checkpoints
+  checkpoint::verify_model(given);
   if (holds_model(given)) return given;
   std::vector<std::string> skipped;
   std::optional<std::string> chosen = best_checkpoint(given);

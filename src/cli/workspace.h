@@ -30,6 +30,9 @@ ModelFiles load_model_files(const config::Options& options, const std::string& d
 /// throws ConfigError when windows of max_seq_length are longer than a model of so many positions takes
 void check_length(const data::DataOptions& options, std::int64_t num_positions);
 
+/// Leaves out all but the first `max_questions`.
+void keep_first(data::Dataset& dataset, const std::optional<std::int64_t>& max_questions);
+
 /// A data set cut to its first `max_questions`.
 data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions);
 

@@ -73,12 +73,30 @@ Scored run_batch(model::QaModel& model, const device::Device& device, const data
   return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
 }
 
-// Halves the batches from here on: each feature's logits do not depend on its neighbours.
-void shrink(data::MicroBatchLimit& limit, const data::PackedBatch& packed, const memory::Shortage& shortage) {
-  const auto tokens = static_cast<std::int64_t>(packed.num_tokens());
-  if (packed.num_sequences() <= 1) memory::fail_one_feature(tokens, "evaluation", shortage);
-  limit.tokens = tokens / 2;
-}
+// How large batches may be. Cutting them changes nothing: each feature's logits do not depend on its
+// neighbours.
+class BatchSize {
+ public:
+  explicit BatchSize(const data::MicroBatchLimit& limit) : limit_(limit), of_next_(limit) {}
+
+  const data::MicroBatchLimit& of_next() const { return of_next_; }
+  const data::MicroBatchLimit& limit() const { return limit_; }
+
+  void fitted(std::int64_t tokens) {
+    largest_ = std::max(largest_, tokens);
+    of_next_ = limit_;
+  }
+
+  // Halves the batch. Where a larger one has fitted the shortage will pass: the limit stays.
+  void did_not_fit(std::int64_t tokens) {
+    of_next_.tokens = tokens / 2;
+    if (tokens > largest_) limit_ = of_next_;
+  }
+
+ private:
+  data::MicroBatchLimit limit_, of_next_;
+  std::int64_t largest_ = 0;  // tokens of a batch that fitted
+};
 
 }  // namespace
 
@@ -88,7 +106,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   const auto total = task.features.windows.size();
   std::vector<std::uint32_t> order(total);
   std::iota(order.begin(), order.end(), 0U);
-  data::MicroBatchLimit limit{task.options.per_device_eval_batch_size, hooks.batch_tokens};
+  BatchSize size({task.options.per_device_eval_batch_size, hooks.batch_tokens});
 
   Decoder decoder(task);
   std::future<void> decoding;  // of the batch before, while the device is busy with this one
@@ -96,18 +114,21 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
     const std::span<const std::uint32_t> rest(order.data() + done, total - done);
-    data::PackedBatch packed = data::pack(task.features, rest.first(data::first_slice(task.features, rest, limit)), 0);
+    const auto batch = rest.first(data::first_slice(task.features, rest, size.of_next()));
+    data::PackedBatch packed = data::pack(task.features, batch, 0);
+    const auto tokens = static_cast<std::int64_t>(packed.num_tokens());
     Scored scored;
     const auto shortage = memory::attempt(device, [&] { scored = run_batch(model, device, packed); });
     if (shortage) {
       if (hooks.reclaim()) continue;
-      shrink(limit, packed, *shortage);
-      hooks.shrunk(
-          fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
-                      with_thousands(static_cast<std::int64_t>(packed.num_tokens())), with_thousands(*limit.tokens)),
-          *limit.tokens);
+      if (packed.num_sequences() <= 1) memory::fail_one_feature(tokens, "evaluation", *shortage);
+      size.did_not_fit(tokens);
+      hooks.shrunk(fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
+                               with_thousands(tokens), with_thousands(*size.of_next().tokens)),
+                   size.limit().tokens);
       continue;
     }
+    size.fitted(tokens);
     loss += scored.loss;
     done += packed.num_sequences();
     if (decoding.valid()) decoding.get();

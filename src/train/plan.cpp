@@ -71,14 +71,14 @@ Plan make_plan(std::int64_t num_features, const TrainOptions& options) {
   return plan;
 }
 
-std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options) {
-  // The last step is always saved, and the best one where it is no step to save.
-  constexpr std::int64_t kLastAndBest = 2;
-  std::int64_t saved = kLastAndBest;
-  if (options.save_strategy == IntervalStrategy::kSteps) saved += plan.total_steps / plan.save_steps;
-  if (options.save_strategy == IntervalStrategy::kEpoch) saved += plan.total_steps / plan.steps_per_epoch;
-  // An old one goes when the new one is complete; the best is kept besides the newest.
-  return options.save_total_limit ? std::min(saved, *options.save_total_limit + kLastAndBest) : saved;
+std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates) {
+  const std::int64_t best = evaluates ? 1 : 0;
+  std::int64_t saved = 1 + best;  // the last step always is
+  if (options.save_strategy == IntervalStrategy::kSteps) saved += (plan.total_steps - 1) / plan.save_steps;
+  if (options.save_strategy == IntervalStrategy::kEpoch) saved += (plan.total_steps - 1) / plan.steps_per_epoch;
+  if (!options.save_total_limit) return saved;
+  constexpr std::int64_t kBeingWritten = 1;  // an old one goes when the new one is complete
+  return std::min(saved, *options.save_total_limit + best + kBeingWritten);
 }
 
 std::span<const std::uint32_t> DataOrder::windows(std::int64_t step) {

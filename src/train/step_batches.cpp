@@ -27,7 +27,10 @@ StepBatches BatchesAhead::take(std::int64_t step, const data::MicroBatchLimit& l
   StepBatches batches;
   try {
     if (next_.valid()) batches = next_.get();
-    if (step != next_step_ || batches.limit != limit) batches = make(step, limit);
+    if (step != next_step_ || batches.limit != limit) {
+      batches.micro_batches.clear();  // old and new ones together would take twice the pinned memory
+      batches = make(step, limit);
+    }
   } catch (const std::exception& error) {
     if (!memory::is_out_of_memory(error)) throw;
     const auto windows = order_.windows(step);

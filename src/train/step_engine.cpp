@@ -54,8 +54,9 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
   parts_.optimizer.zero_grad();
   at::Tensor loss;
   for (const model::StagedBatch& staged : batches.micro_batches) {
+    const auto tokens = static_cast<std::int64_t>(staged.packed.num_tokens());
     place = {"forward", std::max(place.num_features, static_cast<std::int64_t>(staged.packed.num_sequences())),
-             std::max(place.num_tokens, static_cast<std::int64_t>(staged.packed.num_tokens()))};
+             std::max(place.num_tokens, tokens), tokens};
     const model::DeviceBatch batch = model::to_device(staged, parts_.device.torch_device);
     const model::SpanLogits logits =
         parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
@@ -76,7 +77,7 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
 void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step) {
   if (place.num_features <= 1) {
     if (++failures_of_one_ < kTriesOfOne) return;
-    memory::fail_one_feature(place.num_tokens, fmt::format("{} of step {}", place.phase, step + 1), shortage);
+    memory::fail_one_feature(place.tokens_in_hand, fmt::format("{} of step {}", place.phase, step + 1), shortage);
   }
   limit_.tokens = std::min(place.num_tokens, limit_.tokens.value_or(place.num_tokens)) / 2;
   listener_({shortage, place.phase, place.num_tokens, *limit_.tokens});

@@ -84,6 +84,7 @@ struct Trainer::Impl {
   Outcome run();
   void train_step();
   void note_shrunk(const Shrunk& shrunk);
+  void tell_of_failed_save(const StorageError& error);
   bool finish_saving();
   void log_if_due();
   bool evaluation_is_due() const;
@@ -205,6 +206,12 @@ void Trainer::Impl::note_shrunk(const Shrunk& shrunk) {
       s.plan.effective_batch)});
 }
 
+// Training goes on and the next save is tried (RELIABILITY §4.2).
+void Trainer::Impl::tell_of_failed_save(const StorageError& error) {
+  saved_step = -1;
+  emit(report::Notice{error.what()});
+}
+
 // Waits for a checkpoint that is being written, whose copies take memory; false when there is none.
 // When a step has to shrink must not depend on how fast the disk is.
 bool Trainer::Impl::finish_saving() {
@@ -212,8 +219,7 @@ bool Trainer::Impl::finish_saving() {
   try {
     store.wait();
   } catch (const StorageError& e) {
-    // Training goes on and the next save is tried (RELIABILITY §4.2).
-    emit(report::Notice{e.what()});
+    tell_of_failed_save(e);
   }
   return true;
 }
@@ -243,7 +249,7 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
   hooks.stop = [] { return SignalGuard::received() != 0; };
   hooks.reclaim = [this] { return finish_saving(); };
   hooks.batch_tokens = state.eval_batch_tokens;
-  hooks.shrunk = [this](const std::string& line, std::int64_t tokens_limit) {
+  hooks.shrunk = [this](const std::string& line, const std::optional<std::int64_t>& tokens_limit) {
     state.eval_batch_tokens = tokens_limit;
     emit(report::Notice{line});
   };
@@ -301,7 +307,11 @@ void Trainer::Impl::save_if_due() {
   const bool last_step = state.step == s.plan.total_steps;
   const bool new_best = state.best_step == state.step;
   if (last_step || new_best || due(s.options.save_strategy, state.step, s.plan.save_steps, s.plan.steps_per_epoch)) {
-    save();
+    try {
+      save();
+    } catch (const StorageError& e) {  // where the copies found no room, it was written at once
+      tell_of_failed_save(e);
+    }
   }
 }
 
@@ -321,7 +331,6 @@ void Trainer::Impl::refuse_weights_that_are_not_finite() const {
 void Trainer::Impl::save() {
   if (saved_step == state.step) return;
   refuse_weights_that_are_not_finite();
-  saved_step = state.step;
   const auto started = Clock::now();
   checkpoint::Snapshot snapshot;
   snapshot.step = state.step;
@@ -336,6 +345,7 @@ void Trainer::Impl::save() {
                                  .directory = checkpoint::directory_of(s.run_directory, state.step),
                                  .blocked_s = seconds_since(started)});
   });
+  saved_step = state.step;
 }
 
 Outcome Trainer::Impl::finish(Outcome::Kind kind) {

@@ -94,6 +94,17 @@ class Model(EvalTest):
         self.damaged(run, step)
         self.refused(65, "model.safetensors", "damaged", args=[f"run/checkpoint-{step}"])
 
+    def test_needs_no_more_of_a_checkpoint_than_its_model(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        step = next(iter(harness.checkpoints(run)))
+        (run / f"checkpoint-{step}/optimizer.safetensors").unlink()
+        self.assertEqual(self.scores(run / f"checkpoint-{step}"), self.scores(self.run_directory / f"checkpoint-{step}"))
+
+    def test_minds_no_manifest_of_somebody_else(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        harness.write_json(run / "manifest.json", {"version": 3, "files": "none"})
+        self.assertEqual(self.scores(run), self.scores(self.run_directory))
+
     def test_says_when_the_best_checkpoint_is_damaged(self):
         run = shutil.copytree(self.run_directory, self.cwd / "run")
         (run / "model.safetensors").unlink()
@@ -143,6 +154,7 @@ class Predictions(EvalTest):
         one = harness.write_json(self.cwd / "p.json", {"q22-0-0": "x", "unheard-of": "y"})
         self.refused(65, "19 of 20 questions have no prediction: 'q22-0-1'", "--allow-missing", args=["--predictions", one])
         self.assertEqual(self.scores("--predictions", one, "--allow-missing")["total"], 1)
+        self.assertEqual(self.scores("--predictions", one, "--max-eval-samples", 1)["total"], 1)
 
     def test_without_any_odds_are_refused_when_odds_are_asked_for(self):
         out, odds = self.saved(), self.written("odds.json", "{}")

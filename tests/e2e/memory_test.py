@@ -126,6 +126,26 @@ class Probe(MemoryTest):
         self.assertEqual(result.out, "")
         self.assertIn("micro-batches make the effective batch of 8", result.err)
 
+    def test_can_come_first_in_a_run_that_was_killed_before_it_had_a_checkpoint(self):
+        for process in ("same", "child"):
+            with self.subTest(process):
+                (self.cwd / process).mkdir()
+                self.written(f"{process}/run.lock", b"")
+                result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", process,
+                                                        "--resume", "auto", output=process))
+                self.assertEqual(result.code, 0, result)
+                self.assertIn("micro-batches make the effective batch of 8", result.err)
+
+    def test_is_left_out_where_a_run_goes_on_from_a_checkpoint(self):
+        flags = ("--set", "probe_memory=auto", "--save-steps", 2)
+        self.trained(*flags, output="whole")
+        self.trained(*flags)
+        self.cut_short("run")
+        (self.cwd / "run/probe.json").unlink()
+        result = self.run_program(*self.limited(TIGHT, *flags, "--resume", "auto"))
+        self.assertEqual(result.code, 0, result)
+        self.assertNotIn("probe ", result.err)
+
     def test_whose_process_the_kernel_kills_has_run_out_of_memory(self):
         with self.started(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")) as process:
             children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")

@@ -132,7 +132,7 @@ class Signals(ResumeTest):
                 with vocabulary.open("wb") as writer:  # opens once the program reads
                     process.send_signal(number)
                     writer.write(content)
-                self.assert_refused(harness.wait(process), code, f"interrupted by {number.name} before training began")
+                self.assert_refused(harness.wait(process), code, f"interrupted by {number.name} while the run was loading")
                 self.assertEqual(names(self.cwd), ["model"])
 
 

@@ -144,6 +144,13 @@ class DryRun(EndToEndTest):
         for text in ("train     60 questions", "plan      4 steps, effective batch 8", "dry run: nothing was written"):
             self.assertIn(text, result.err)
 
+    def test_tells_what_a_micro_batch_takes_in_features_too(self):
+        for flags, text in (((), "8 features at once take"), (("--micro-batch-tokens", 150), "2 features at once take"),
+                            (("--micro-batch-tokens", 20), "1 feature at once takes"),
+                            (("--micro-batch-features", 3), "3 features at once take")):
+            with self.subTest(flags):
+                self.assertIn(text, self.run_program(*self.training("--dry-run", *flags)).err)
+
 
 class MicroBatches(EndToEndTest):
     ACCUMULATION = ("--per-device-train-batch-size", 7, "--gradient-accumulation-steps", 2, "--max-steps", 20,

@@ -35,16 +35,24 @@ TEST(Plan, KnowsHowManyCheckpointsThereAreAtMost) {
   TrainOptions o = options(10, 1, 3);  // 30 steps
   o.save_steps = 5;
   o.save_total_limit.reset();
-  const auto most = [&] { return most_checkpoints(make_plan(100, o), o); };
-  EXPECT_EQ(most(), 6 + 2);
+  bool evaluates = false;
+  const auto most = [&] { return most_checkpoints(make_plan(100, o), o, evaluates); };
+  EXPECT_EQ(most(), 6);
+  o.save_steps = 7;
+  EXPECT_EQ(most(), 4 + 1) << "the last step, too";
   o.save_total_limit = 1;
-  EXPECT_EQ(most(), 1 + 2);
+  EXPECT_EQ(most(), 1 + 1) << "and the one being written";
   o.save_total_limit = 100;
-  EXPECT_EQ(most(), 6 + 2);
+  EXPECT_EQ(most(), 4 + 1);
   o.save_strategy = IntervalStrategy::kEpoch;
-  EXPECT_EQ(most(), 3 + 2);
+  EXPECT_EQ(most(), 3);
   o.save_strategy = IntervalStrategy::kNo;
-  EXPECT_EQ(most(), 2);
+  EXPECT_EQ(most(), 1);
+  evaluates = true;
+  EXPECT_EQ(most(), 2) << "and the best one";
+  o.save_strategy = IntervalStrategy::kSteps;
+  o.save_total_limit = 1;
+  EXPECT_EQ(most(), 1 + 1 + 1);
 }
 
 TEST(Plan, RefusesToDropEverything) {

@@ -193,6 +193,34 @@ TEST_F(Storm, WhileEvaluatingDoesNotChangeTheAnswers) {
   EXPECT_THROW(eval::predict(model, cpu, task), OutOfMemoryError);
 }
 
+TEST_F(Storm, ThatPassesDuringAnEvaluationLeavesLaterBatchesAsLargeAsThoseBefore) {
+  const data::Dataset dataset = seven_questions();
+  const data::Features features = make_features(dataset, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
+  eval::EvalOptions options;
+  options.per_device_eval_batch_size = 4;  // the second batch is one of three
+  const eval::Task task{dataset, features, options, 0.0, false};
+  model::QaModel model = bert_for_words().make();
+  const device::Device cpu;
+  eval::Hooks hooks;
+  bool is_second = false;
+  hooks.progress = [&](std::int64_t done, std::int64_t) {
+    if (done == 4) fail_at(1, /*for_ever=*/false);
+    is_second = done >= 4;
+  };
+  std::vector<std::pair<bool, std::optional<std::int64_t>>> limits;
+  hooks.shrunk = [&](const std::string&, const std::optional<std::int64_t>& limit) {
+    limits.emplace_back(is_second, limit);
+  };
+  ASSERT_TRUE(eval::predict(model, cpu, task, hooks));
+  allocator_.set_fault({});
+  EXPECT_THAT(limits, testing::ElementsAre(testing::Pair(true, std::nullopt)));
+
+  limits.clear();
+  fail_at(1, /*for_ever=*/false);  // before anything has fitted
+  ASSERT_TRUE(eval::predict(model, cpu, task, {.shrunk = hooks.shrunk}));
+  EXPECT_THAT(limits, testing::ElementsAre(testing::Pair(testing::_, testing::Optional(testing::Gt(0)))));
+}
+
 TEST_F(Storm, WhileSavingStillLeavesAWholeCheckpoint) {
   const checkpoint::TemporaryDirectory run;
   TrainedBert bert;

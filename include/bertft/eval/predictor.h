@@ -29,9 +29,9 @@ struct Hooks {
   std::function<bool()> stop = [] { return false; };  // asked between batches
   // Asked at a shortage whether something can give memory back; true: the batch is done again as it was.
   std::function<bool()> reclaim = [] { return false; };
-  // Told, in a line for the user, of a batch that is done again with so many tokens at most.
-  std::function<void(const std::string& line, std::int64_t tokens_limit)> shrunk = [](const std::string&,
-                                                                                      std::int64_t) {};
+  // Told, in a line for the user, of a batch that is done again in halves, and the limit from then on.
+  std::function<void(const std::string& line, const std::optional<std::int64_t>& tokens_limit)> shrunk =
+      [](const std::string&, const std::optional<std::int64_t>&) {};
   std::optional<std::int64_t> batch_tokens = {};  // at most so many at once
 };
 

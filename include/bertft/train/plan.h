@@ -30,8 +30,9 @@ std::int64_t effective_batch(const TrainOptions& options);
 /// (dataloader_drop_last and too few features)
 Plan make_plan(std::int64_t num_features, const TrainOptions& options);
 
-/// The most checkpoints that a run has on disk at one time, with the one being written.
-std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options);
+/// The most checkpoints that a run has on disk at one time, with the one being written. `evaluates`:
+/// there may be a best one besides.
+std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates);
 
 /// The windows of each step: consecutive slices of each epoch's permutation, the last one
 /// short. Keeps one epoch's permutation at a time.

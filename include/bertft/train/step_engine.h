@@ -80,6 +80,7 @@ class StepEngine {
     // The most of a micro-batch so far: the one in hand may be a small remainder, and halving that
     // would help less than halving the largest.
     std::int64_t num_features = 0, num_tokens = 0;
+    std::int64_t tokens_in_hand = 0;
   };
 
   void cut(StepBatches& batches) const;
