@@ -1,16 +1,12 @@
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <string_view>
 #include <vector>
-
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "tokenizer/vocabulary.h"
 
@@ -18,9 +14,7 @@ namespace bertft::tokenizer {
 
 static_assert(std::endian::native == std::endian::little, "ShortWord takes the first byte of a text for the lowest");
 
-/// The letters and digits of ASCII that a text begins with, lower-cased when told. Where there are
-/// more of them than kMaxSize the word is not short and its key of no use. A character that makes a
-/// word of its own is one, too.
+/// A word of at most kMaxSize bytes as two numbers, which are compared and hashed faster than text.
 class ShortWord {
  public:
   static constexpr std::size_t kMaxSize = 15;
@@ -31,47 +25,33 @@ class ShortWord {
     bool operator==(const Key&) const = default;
   };
 
-  ShortWord() {}  // says nothing: arrays of words to be read need no zeros
-  explicit ShortWord(char alone) : key_{static_cast<unsigned char>(alone), 0}, size_(1) {}
+  /// Bits that make letters of ASCII small and digits leave as they are; none leave all as it is.
+  static constexpr std::uint64_t kSmallLetters = 0x2020202020202020;
 
-  /// Reads kReadBytes from `text` on, whatever stands there behind the word.
-  ShortWord(const char* text, bool lowercase) {
-#ifdef __SSE2__
-    *this = read_vector(text, lowercase);
-#else
-    *this = read_scalar(text, lowercase);
-#endif
+  ShortWord() {}  // says nothing: arrays of words to be read need no zeros
+
+  /// Reads kReadBytes from `text` on, whatever stands there behind the `size` bytes of the word, and
+  /// sets `case_bits` in them.
+  ShortWord(const char* text, std::size_t size, std::uint64_t case_bits) : size_(size) {
+    std::memcpy(&key_, text, sizeof key_);
+    const Key& kept = kKept[size];
+    key_ = {(key_.low | case_bits) & kept.low, (key_.high | case_bits) & kept.high};
   }
 
-  /// The same eight bytes at a time, for processors without SSE2.
-  static ShortWord read_scalar(const char* text, bool lowercase);
-
   std::size_t size() const { return size_; }
-  bool is_short() const { return size_ <= kMaxSize; }
   const Key& key() const { return key_; }
   std::string_view text() const { return {reinterpret_cast<const char*>(&key_), size_}; }
 
  private:
-#ifdef __SSE2__
-  static ShortWord read_vector(const char* text, bool lowercase) {
-    const auto within = [](__m128i bytes, char first, char last) {  // signed: bytes beyond ASCII are not
-      return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(first - 1))),
-                           _mm_cmplt_epi8(bytes, _mm_set1_epi8(static_cast<char>(last + 1))));
-    };
-    const __m128i case_bits = _mm_set1_epi8(0x20);
-    __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text));
-    const __m128i letters = within(_mm_or_si128(bytes, case_bits), 'a', 'z');
-    const __m128i kept = _mm_or_si128(letters, within(bytes, '0', '9'));
-    const int size = std::countr_one(static_cast<unsigned>(_mm_movemask_epi8(kept)));
-    if (lowercase) bytes = _mm_or_si128(bytes, _mm_and_si128(letters, case_bits));
-    const __m128i places = _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    bytes = _mm_and_si128(bytes, _mm_cmplt_epi8(places, _mm_set1_epi8(static_cast<char>(size))));
-    ShortWord word;
-    word.size_ = static_cast<std::size_t>(size);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(&word.key_), bytes);
-    return word;
-  }
-#endif
+  // All bits of as many bytes as a word of each size has.
+  static constexpr std::array<Key, kMaxSize + 1> kKept = [] {
+    std::array<Key, kMaxSize + 1> kept{};
+    for (std::size_t size = 1; size <= kMaxSize; ++size) {
+      kept[size].low = size >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * size)) - 1;
+      kept[size].high = size > 8 ? (std::uint64_t{1} << (8 * (size - 8))) - 1 : 0;
+    }
+    return kept;
+  }();
 
   Key key_;
   std::size_t size_;

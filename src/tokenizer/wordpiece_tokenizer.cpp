@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <utility>
 
 #include "bertft/util/text.h"
+#include "tokenizer/text_block.h"
 #include "tokenizer/unicode.h"
 
 namespace bertft::tokenizer {
@@ -18,9 +21,11 @@ class WordPieceTokenizer::Encoding {
  public:
   Encoding(const WordPieceTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
       : tokenizer_(tokenizer), text_(text), flags_(code_point_flags()), out_(out) {
-    const std::string_view tail = text.substr(text.size() - std::min(text.size(), ShortWord::kReadBytes));
+    const std::string_view tail = text.substr(text.size() - std::min(text.size(), kReadBytes));
     std::copy(tail.begin(), tail.end(), padded_tail_.begin());
-    tail_begin_ = text.size() - tail.size();
+    places_of_zero_ = {reinterpret_cast<std::uintptr_t>(text.data()),
+                       reinterpret_cast<std::uintptr_t>(padded_tail_.data()) - (text.size() - tail.size())};
+    case_bits_ = {0, tokenizer.normalizer_.lowercase ? ShortWord::kSmallLetters : 0};
   }
 
   void run() {
@@ -46,7 +51,13 @@ class WordPieceTokenizer::Encoding {
 
   void encode_until(std::size_t end) {
     while (pos_ < end) {
-      encode_plain(end);
+      // In a text beyond ASCII blocks of ASCII are short: not worth a look before one begins.
+      if (byte_class(pos_) == ByteClass::kSpace) {
+        ++pos_;
+        ++char_idx_;
+        continue;
+      }
+      if (byte_class(pos_) != ByteClass::kBeyondAscii) encode_plain(end);
       if (pos_ == end) return;
       if (byte_class(pos_) == ByteClass::kWord) {
         encode_word(end);
@@ -56,57 +67,86 @@ class WordPieceTokenizer::Encoding {
     }
   }
 
-  // White space, ASCII punctuation and short words, the bulk of English text, up to the first place
-  // where something else stands. Words are gathered before they are looked up, so that the
-  // processor can fetch the table's entries for several at a time.
+  // Blanks, ASCII punctuation and short words, the bulk of English text, up to the first place where
+  // something else stands, a block at a time.
   void encode_plain(std::size_t end) {
-    std::array<PlainWord, 32> words;
-    for (bool goes_on = true; goes_on;) {
-      std::size_t num_words = 0;
-      while (num_words < words.size()) {
-        while (pos_ < end && is_skipped(byte_class(pos_))) advance(1);
-        goes_on = pos_ < end && take_plain_word(end, words[num_words]);
-        if (!goes_on) break;
-        tokenizer_.short_words_.prefetch(words[num_words++].word);
-      }
-      for (const PlainWord& word : std::span(words).first(num_words)) append_plain_word(word);
+    const std::uint32_t lead = static_cast<std::uint32_t>(pos_) - char_idx_;  // bytes less characters: ASCII keeps it
+    while (pos_ < end) {
+      PlainPart part = find_plain_part(end);
+      gather(part);
+      // The words are looked up afterwards, so that the processor can fetch the table's entries for
+      // several at a time.
+      for (const PlainWord& word : std::span(gathered_).first(num_gathered_)) append_plain_word(word, lead);
+      if (part.ends_the_stretch || part.size == 0) break;
     }
+    char_idx_ = static_cast<std::uint32_t>(pos_) - lead;
+  }
+
+  // The beginning of the text from pos_ on that holds nothing but blanks and whole words.
+  struct PlainPart {
+    std::uint64_t words, starts;  // bits as of TextBlock; starts of words and punctuation
+    std::size_t size;             // bytes
+    bool ends_the_stretch;        // behind it stands something else
+  };
+
+  static std::uint64_t bits_below(std::size_t n) {
+    return n < TextBlock::kBytes ? (std::uint64_t{1} << n) - 1 : ~std::uint64_t{0};
+  }
+
+  PlainPart find_plain_part(std::size_t end) const {
+    const TextBlock block = TextBlock::read(padded_text(pos_));
+    const std::size_t num_bytes = std::min(end - pos_, TextBlock::kBytes);
+    PlainPart part{.words = block.words, .starts = 0, .size = num_bytes, .ends_the_stretch = false};
+    std::uint64_t others = ~(block.words | block.punctuation | block.blanks) & bits_below(num_bytes);
+    for (; others != 0 && !part.ends_the_stretch; others &= others - 1) {
+      const auto place = static_cast<std::size_t>(std::countr_zero(others));
+      if (byte_class(pos_ + place) == ByteClass::kSpace) continue;  // a line feed, for example
+      part.size = place;
+      part.ends_the_stretch = true;
+    }
+    // A word that goes on there, or in the next block, is left to what comes then.
+    if (pos_ + part.size < end && part.size > 0) {
+      part.size -= static_cast<std::size_t>(std::countl_one(part.words << (TextBlock::kBytes - part.size)));
+    }
+    part.words &= bits_below(part.size);
+    part.starts = (part.words & ~(part.words << 1)) | (block.punctuation & bits_below(part.size));
+    return part;
   }
 
   struct PlainWord {
     ShortWord word;
-    std::uint32_t byte_begin, char_begin;
+    std::uint32_t byte_begin;
   };
 
-  static bool is_skipped(ByteClass byte) { return byte == ByteClass::kSpace || byte == ByteClass::kDropped; }
-
-  void advance(std::size_t num_ascii) {
-    pos_ += num_ascii;
-    char_idx_ += static_cast<std::uint32_t>(num_ascii);
+  // Makes words of the part and moves behind it; behind the last one before a long word, if there is one.
+  void gather(PlainPart& part) {
+    const char* text = padded_text(pos_);
+    num_gathered_ = 0;
+    for (std::uint64_t starts = part.starts; starts != 0; starts &= starts - 1) {
+      const auto begin = static_cast<std::size_t>(std::countr_zero(starts));
+      const auto num_letters = static_cast<std::size_t>(std::countr_one(part.words >> begin));
+      if (num_letters > ShortWord::kMaxSize) {
+        part.size = begin;
+        part.ends_the_stretch = true;
+        break;
+      }
+      const bool is_word = num_letters > 0;  // else punctuation, of which no bit must be set
+      PlainWord& word = gathered_[num_gathered_++];
+      word.word = ShortWord(text + begin, num_letters + !is_word, case_bits_[is_word]);
+      word.byte_begin = static_cast<std::uint32_t>(pos_ + begin);
+      tokenizer_.short_words_.prefetch(word.word);
+    }
+    pos_ += part.size;
   }
 
-  // Moves behind the punctuation or the short word that stands here; false where neither does.
-  bool take_plain_word(std::size_t end, PlainWord& out) {
-    const ByteClass byte = byte_class(pos_);
-    if (byte == ByteClass::kBeyondAscii) return false;
-    out = {byte == ByteClass::kPunctuation ? ShortWord(text_[pos_])
-                                           : ShortWord(padded_text(pos_), tokenizer_.normalizer_.lowercase),
-           static_cast<std::uint32_t>(pos_), char_idx_};
-    const std::size_t word_end = pos_ + out.word.size();
-    const bool is_whole =
-        byte == ByteClass::kPunctuation || (out.word.is_short() && word_end <= end && is_word_end(word_end, end));
-    if (!is_whole) return false;
-    advance(out.word.size());
-    return true;
-  }
-
-  void append_plain_word(const PlainWord& plain) {
-    const auto size = static_cast<std::uint32_t>(plain.word.size());
+  void append_plain_word(const PlainWord& plain, std::uint32_t lead) {
+    const std::uint32_t begin = plain.byte_begin;
+    const std::uint32_t end = begin + static_cast<std::uint32_t>(plain.word.size());
     const std::uint32_t id = tokenizer_.short_words_.id_of(plain.word);
     if (id != WordTable::kNone) {
-      out_.push_back({id, plain.char_begin, plain.char_begin + size, plain.byte_begin, plain.byte_begin + size});
+      out_.push_back({id, begin - lead, end - lead, begin, end});
     } else {
-      append_ascii_word(plain.word.text(), plain.byte_begin, plain.char_begin);
+      append_ascii_word(plain.word.text(), begin, begin - lead);
     }
   }
 
@@ -114,9 +154,11 @@ class WordPieceTokenizer::Encoding {
     return at == end || byte_class(at) == ByteClass::kSpace || byte_class(at) == ByteClass::kPunctuation;
   }
 
-  // The text from a place on, with enough bytes behind it.
+  // The text from a place on, with enough bytes behind it. An array in place of a condition, since
+  // each text has an end and the processor would guess wrong there.
   const char* padded_text(std::size_t at) const {
-    return at + ShortWord::kReadBytes <= text_.size() ? text_.data() + at : padded_tail_.data() + (at - tail_begin_);
+    const bool is_near_end = at + kReadBytes > text_.size();
+    return reinterpret_cast<const char*>(places_of_zero_[is_near_end] + at);
   }
 
   // A word of several pieces, a long one, or the beginning of one that goes on beyond ASCII.
@@ -130,7 +172,8 @@ class WordPieceTokenizer::Encoding {
     ascii_word_.assign(text_.substr(pos_, word_end - pos_));
     for (char& c : ascii_word_) c = tokenizer_.normalized_ascii_[static_cast<unsigned char>(c)];
     append_ascii_word(ascii_word_, static_cast<std::uint32_t>(pos_), char_idx_);
-    advance(ascii_word_.size());
+    pos_ = word_end;
+    char_idx_ += static_cast<std::uint32_t>(ascii_word_.size());
   }
 
   // `word` is what normalization made of as many bytes of ASCII.
@@ -246,8 +289,14 @@ class WordPieceTokenizer::Encoding {
   std::vector<Token>& out_;
   std::size_t pos_ = 0;
   std::uint32_t char_idx_ = 0;
-  std::array<char, 2 * ShortWord::kReadBytes> padded_tail_{};  // the text from tail_begin_ on, then zeros
-  std::size_t tail_begin_;
+
+  static constexpr std::size_t kReadBytes = TextBlock::kBytes + ShortWord::kReadBytes;  // from any place on
+  std::array<char, 2 * kReadBytes> padded_tail_{};  // the end of the text, then zeros
+  std::array<std::uintptr_t, 2> places_of_zero_;    // where the text begins, and where it would if that were its end
+
+  std::array<std::uint64_t, 2> case_bits_;  // of punctuation, of words
+  std::array<PlainWord, TextBlock::kBytes> gathered_;
+  std::size_t num_gathered_ = 0;
 
   std::string ascii_word_;  // normalized
 
