@@ -10,11 +10,14 @@ build/bert-finetune --config configs/quickstart.yaml --overwrite
 
 /usr/bin/python3 - <<'PYTHON'
 import json
+import sys
 events = [json.loads(line) for line in open("runs/quickstart/metrics.jsonl", encoding="utf-8")]
 losses = [e["loss"] for e in events if e["kind"] == "log"]
 evals = [e["metrics"] for e in events if e["kind"] == "eval"]
 print(f"result   loss {losses[0]:.2f} -> {losses[-1]:.2f}"
       f"   exact {evals[0]['exact']:.1f} -> {evals[-1]['exact']:.1f}"
       f"   f1 {evals[0]['f1']:.1f} -> {evals[-1]['f1']:.1f}   in runs/quickstart")
+if losses[-1] > losses[0] / 2 or any(evals[-1][key] <= evals[0][key] for key in ("exact", "f1")):
+    sys.exit("error: the model has learned less than it should; please report it with runs/quickstart/train.log")
 PYTHON
 echo "try      build/bert-finetune predict runs/quickstart --question 'Who ...?' --context-file FILE"

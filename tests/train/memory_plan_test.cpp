@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdlib>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -167,19 +168,21 @@ INSTANTIATE_TEST_SUITE_P(
     Real, MemoryPlan,
     testing::Values(minilm("MiniLmOne", 64, 1, false, false), minilm("MiniLm", 384, 4, false, false),
                     minilm("MiniLmHalf", 384, 4, true, false), minilm("MiniLmRecomputed", 512, 4, false, true),
-                    minilm("MiniLmRecomputedHalf", 384, 4, true, true), base("Base", 384, 2, false, false),
-                    base("BaseHalf", 256, 2, true, false), base("BaseRecomputed", 128, 2, false, true)),
+                    minilm("MiniLmRecomputedHalf", 384, 4, true, true), base("Base", 384, 1, false, false),
+                    base("BaseHalf", 256, 1, true, false), base("BaseRecomputed", 128, 1, false, true)),
     name_of);
 INSTANTIATE_TEST_SUITE_P(Real, MemoryCalibration,
                          testing::Values(minilm("MiniLm", 128, 4, false, false),
                                          minilm("MiniLmHalf", 128, 4, true, false),
                                          minilm("MiniLmRecomputed", 128, 4, false, true),
-                                         base("Base", 64, 4, false, false)),
+                                         base("Base", 64, 2, false, false)),
                          name_of);
 
-// Every combination, half an hour of them: --gtest_also_run_disabled_tests --gtest_filter='*Sweep*'
+// Every combination, half an hour of them, where they are asked for:
+// BERTFT_EVERY_SHAPE=1 build/tests/train_tests --gtest_filter='Every*'
 std::vector<Case> every_case() {
   std::vector<Case> cases;
+  if (std::getenv("BERTFT_EVERY_SHAPE") == nullptr) return cases;
   for (const std::int64_t length : {64, 128, 256, 384, 512}) {
     for (const bool bf16 : {false, true}) {
       for (const bool recomputed : {false, true}) {
@@ -193,8 +196,8 @@ std::vector<Case> every_case() {
   }
   return cases;
 }
-INSTANTIATE_TEST_SUITE_P(DISABLED_Sweep, MemoryPlan, testing::ValuesIn(every_case()), name_of);
-INSTANTIATE_TEST_SUITE_P(DISABLED_Sweep, MemoryCalibration, testing::ValuesIn(every_case()), name_of);
+INSTANTIATE_TEST_SUITE_P(Every, MemoryPlan, testing::ValuesIn(every_case()), name_of);
+INSTANTIATE_TEST_SUITE_P(Every, MemoryCalibration, testing::ValuesIn(every_case()), name_of);
 
 }  // namespace
 }  // namespace bertft::train
