@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <numeric>
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/checkpoint/store.h"
@@ -59,20 +58,16 @@ void refuse_to_overwrite_model(const config::Options& options) {
 // Better said now than at the first save that fails.
 void warn_of_full_disk(const Inputs& in) {
   const std::string& directory = *in.options().train.output_dir;
-  std::uint64_t num_parameters = 0;
-  for (const auto& [name, shape] : weights::expected_tensors(in.files.config)) {
-    num_parameters += std::accumulate(shape.begin(), shape.end(), std::uint64_t{1}, std::multiplies<>());
-  }
-  constexpr std::uint64_t kBytesOfParameter = 3 * sizeof(float);  // itself and its two moments
+  const memory::StepBytes bytes = memory::plan_step(step_shape(in), 1);
+  const std::uint64_t of_one = bytes.weights + bytes.optimizer;
   const auto there = static_cast<std::int64_t>(checkpoint::list_checkpoints(directory).size());
   const std::int64_t to_come =
       train::most_checkpoints(in.plan, in.options().train, in.validation_set.has_value()) - there;
-  const double needed = static_cast<double>(to_come) * static_cast<double>(num_parameters * kBytesOfParameter);
+  const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
   const auto free = checkpoint::free_bytes(directory);
   if (!free || needed <= static_cast<double>(*free)) return;
   log::warn(fmt::format("{} has {} of disk left; {} checkpoints of {} do not fit. Make room, or lower save_total_limit",
-                        directory, memory_text(*free), with_thousands(to_come),
-                        memory_text(num_parameters * kBytesOfParameter)));
+                        directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
 }
 
 int train(const CLI::App& command, const TrainFlags& flags) {

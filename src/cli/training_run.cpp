@@ -110,10 +110,11 @@ std::optional<config::Options> stored_options(const std::string& checkpoint) {
 struct Start {
   std::optional<checkpoint::Found> checkpoint;
   train::RunState state;
+  std::vector<checkpoint::NamedTensor> moments;  // of the optimizer; read when training is about to begin
 };
 
 Start find_start(Inputs& in) {
-  Start start{.checkpoint = find_resume(in.options().train), .state = {}};
+  Start start{.checkpoint = find_resume(in.options().train), .state = {}, .moments = {}};
   start.state.identity = identity_of(in);
   if (!start.checkpoint) return start;
   const std::string& directory = start.checkpoint->directory;
@@ -158,8 +159,8 @@ class FirstStep : public report::Observer {
   bool is_done_ = false;
 };
 
-train::Outcome train_from(Start start, std::vector<checkpoint::NamedTensor> moments, const Inputs& in,
-                          model::QaModel& model, const std::string& weights_line, const std::string& run_directory) {
+train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, const std::string& weights_line,
+                          const std::string& run_directory) {
   const config::Options& o = in.options();
   const auto console = report::make_console();
   const auto metrics = report::make_metrics_file(run_directory, start.state.step);
@@ -170,7 +171,8 @@ train::Outcome train_from(Start start, std::vector<checkpoint::NamedTensor> mome
                                   o.eval.null_score_diff_threshold.value_or(0.0), in.with_negative});
   }
   Rows rows = describe(in, weights_line, start.state.micro_batch_tokens);
-  for (auto& row : rows_of(start, in)) rows.push_back(std::move(row));
+  const Rows resumed = rows_of(start, in);
+  rows.insert(rows.end(), resumed.begin(), resumed.end());
   const report::RunStarted started{.rows = rows,
                                    .total_steps = in.plan.total_steps,
                                    .first_step = start.state.step,
@@ -187,9 +189,9 @@ train::Outcome train_from(Start start, std::vector<checkpoint::NamedTensor> mome
                            .run_directory = run_directory,
                            .model_files = small_files(in),
                            .observers = {console.get(), metrics.get(), &first_step}};
-  train::Trainer trainer(setup, std::move(start.state), moments);
+  train::Trainer trainer(setup, std::move(start.state), start.moments);
   note_startup("run directory, optimizer");
-  moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
+  start.moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
   return trainer.run();
 }
 
@@ -208,8 +210,7 @@ int train_once(Inputs& in, bool& owns_directory) {
                           in.plan.total_steps));
     return kOk;
   }
-  std::vector<checkpoint::NamedTensor> moments;
-  if (start.checkpoint) moments = checkpoint::read_optimizer(start.checkpoint->directory);
+  if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);
   const auto weights =
       weights::read_checkpoint(start.checkpoint ? start.checkpoint->directory : in.files.directory, in.files.config,
                                start.checkpoint ? weights::Head::kRequired : weights::Head::kMayBeMissing);
@@ -224,8 +225,7 @@ int train_once(Inputs& in, bool& owns_directory) {
   if (!directory) directory.emplace(*o.train.output_dir, existing_policy(o.train));
   owns_directory = true;
   write_beginnings(in, directory->path());
-  const train::Outcome outcome =
-      train_from(std::move(start), std::move(moments), in, model, weights.summary(), directory->path());
+  const train::Outcome outcome = train_from(std::move(start), in, model, weights.summary(), directory->path());
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
 }
 

@@ -2,24 +2,24 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <optional>
 #include <vector>
+
+#include "tokenizer/text_block.h"
 
 namespace bertft::tokenizer {
 namespace {
 
-bool is_letter_or_digit(char c) {
-  return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9');
-}
-
 // Of letters and digits, or a single other character that is visible.
 std::optional<ShortWord> as_short_word(std::string_view text) {
   if (text.empty() || text.size() > ShortWord::kMaxSize) return std::nullopt;
-  const bool is_word = std::all_of(text.begin(), text.end(), is_letter_or_digit);
-  const bool is_alone = text.size() == 1 && '!' <= text.front() && text.front() <= '~';
-  if (!is_word && !is_alone) return std::nullopt;
-  std::array<char, ShortWord::kReadBytes> padded{};
+  std::array<char, TextBlock::kBytes> padded{};
   std::copy(text.begin(), text.end(), padded.begin());
+  const TextBlock block = TextBlock::read(padded.data());
+  const bool is_word = static_cast<std::size_t>(std::countr_one(block.words)) == text.size();
+  const bool is_alone = text.size() == 1 && block.punctuation != 0;
+  if (!is_word && !is_alone) return std::nullopt;
   return ShortWord(padded.data(), text.size(), 0);
 }
 
