@@ -1,4 +1,4 @@
-"""Fine-tunes BertForQuestionAnswering with a plain PyTorch loop that follows run_qa.py: the peer of bert-finetune.
+"""Fine-tunes a question-answering model with a plain PyTorch loop that follows run_qa.py: the peer of bert-finetune.
 
   build/peers/bin/python scripts/bench/hf_train.py --model DIR --train SQUAD.json --out DIR [options]
   build/peers/bin/python scripts/bench/hf_train.py --model DIR --train SQUAD.json --steps-only --max-steps 20
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, BertForQuestionAnswering, set_seed
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer, set_seed
 
 from hf_squad import make_features, read_squad
 
@@ -58,11 +58,11 @@ def parse_arguments():
 def load_model(directory, seed, **overrides):
     """Seeding first makes the freshly drawn QA head equal to the one run_qa starts from."""
     set_seed(seed)
-    return BertForQuestionAnswering.from_pretrained(directory, dtype=torch.float32, **overrides)
+    return AutoModelForQuestionAnswering.from_pretrained(directory, dtype=torch.float32, **overrides)
 
 
 def make_optimizer(model, lr, weight_decay=0.0):
-    """AdamW as the Trainer builds it: biases and LayerNorms, the 1-D tensors of BERT, are not decayed."""
+    """AdamW as the Trainer builds it: biases and LayerNorms, the 1-D tensors, are not decayed."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},

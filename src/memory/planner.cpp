@@ -29,16 +29,26 @@ struct Sizes {
   explicit Sizes(const StepShape& shape)
       : h(shape.encoder.hidden_size),
         f(shape.encoder.intermediate_size),
+        e(shape.encoder.embedding_size),
         heads(shape.encoder.num_attention_heads),
-        layers(shape.encoder.num_hidden_layers),
         wide(shape.bf16 ? kHalf : kFloat) {
+    const weights::EncoderTensors tensors = weights::encoder_tensors(shape.encoder);
     for (const auto& [name, dims] : weights::expected_tensors(shape.encoder)) parameters += num_elements(dims);
-    linear = layers * (4 * h * h + 2 * h * f) + 2 * h;
+    layers = static_cast<std::int64_t>(tensors.order.size());
+    const auto distinct = static_cast<std::int64_t>(tensors.layers.size());
+    projected = tensors.embedding_projection ? e : 0;
+    linear = layers * (4 * h * h + 2 * h * f) + 2 * h + projected * h;
+    shared = distinct < layers ? distinct * (4 * h * h + 2 * h * f) : 0;
   }
-  std::int64_t h, f, heads, layers;
+  std::int64_t h, f;
+  std::int64_t e;  // width of the tables
+  std::int64_t heads;
+  std::int64_t layers;          // as they run
   std::int64_t wide;            // bytes of a number between linear layers
   std::int64_t parameters = 0;  // all
-  std::int64_t linear;          // weights of linear layers
+  std::int64_t linear;          // weights of linear layers, as often as they are used
+  std::int64_t shared;          // weights that several layers share
+  std::int64_t projected;       // width of what a projection widens to a layer's, 0: no projection
 };
 
 // Bytes a token of one layer keeps for its backward pass. In fp32: the input, q, k, v, the mixed
@@ -51,11 +61,11 @@ std::int64_t layer_bytes_per_token(const Sizes& s) {
   return kHalf * (3 * s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloat * 2 * s.h + small;
 }
 
-// Of a token outside the layers: ids and places, the embeddings' sum, the last hidden state, the
-// logits and what the loss keeps of them.
+// Of a token outside the layers: ids and places, the embeddings' sum, what a projection takes, the
+// last hidden state, the logits and what the loss keeps of them.
 std::int64_t outer_bytes_per_token(const Sizes& s) {
   constexpr std::int64_t kBatch = 4 * 4, kLoss = 96;
-  return kBatch + kLoss + kFloat * s.h + kFloat * s.h;
+  return kBatch + kLoss + kFloat * s.e + s.wide * s.projected + kFloat * s.h;
 }
 
 }  // namespace
@@ -78,16 +88,20 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   const std::int64_t scores = shape.is_cuda ? 0 : 3 * shape.num_threads * kFloat * shape.length * shape.length;
   const std::int64_t second_half =
       (shape.bf16 ? kHalf * (s.h + 2 * s.f) + kFloat * s.h : kFloat * (2 * s.h + 2 * s.f)) * tokens;
+  // The gradients of weights that layers share are summed beside the earlier ones until the first
+  // layer has added its own; recomputed layers add theirs at once.
+  const std::int64_t sums = shape.gradient_checkpointing ? 0 : kFloat * s.shared;
+  const std::int64_t next_inner = inner + sums - layer * tokens;
   const std::int64_t attention =
-      (kFloat * s.h + 4 * s.wide * s.h) * tokens + scores - std::min(second_half, kept * tokens);
+      (kFloat * s.h + 4 * s.wide * s.h) * tokens + scores + sums - std::min(second_half, kept * tokens);
   const std::int64_t activations = tokens * (kept + outer_bytes_per_token(s)) + casts;
-  const std::int64_t table = kFloat * shape.encoder.vocab_size * s.h + 2 * kFloat * s.h * tokens - activations;
+  const std::int64_t table = kFloat * shape.encoder.vocab_size * s.e + 2 * kFloat * s.e * tokens - activations;
 
   StepBytes bytes;
   bytes.weights = bytes.gradients = static_cast<std::uint64_t>(kFloat * s.parameters);
   bytes.optimizer = static_cast<std::uint64_t>(2 * kFloat * s.parameters);
   bytes.activations = static_cast<std::uint64_t>(activations);
-  bytes.workspace = static_cast<std::uint64_t>(std::max({inner, attention, table, std::int64_t{0}}));
+  bytes.workspace = static_cast<std::uint64_t>(std::max({inner, next_inner, attention, table, std::int64_t{0}}));
   if (shape.is_cuda) {
     bytes.activations = static_cast<std::uint64_t>(kCudaRounding * static_cast<double>(bytes.activations));
     bytes.workspace += kCublasWorkspaces;

@@ -9,7 +9,13 @@ namespace {
 
 // Sites of a layer, as keyed into the counter-based generator. Changing a number changes
 // every run, so they are never reused.
-enum Site : std::uint64_t { kEmbeddingSite = 0, kAttentionSite = 1, kAttentionOutputSite = 2, kOutputSite = 3 };
+enum Site : std::uint64_t {
+  kEmbeddingSite = 0,
+  kAttentionSite = 1,
+  kAttentionOutputSite = 2,
+  kOutputSite = 3,
+  kHeadSite = 4
+};
 
 /// bfloat16 autocast for as long as it lives, where the device asks for it. Thread-local, so
 /// a recomputed layer opens its own. The cache of cast weights stays off: it would outlive
@@ -53,8 +59,19 @@ at::Tensor activate(const at::Tensor& x, weights::EncoderConfig::Activation acti
   return x;
 }
 
-torch::nn::Module& child(torch::nn::Module& parent, std::string name) {
-  return *parent.register_module(std::move(name), std::make_shared<torch::nn::Module>());
+// Registers `module` under a dotted name, so that its parameters are called as in the checkpoint.
+template <class Module>
+Module placed(torch::nn::Module& root, const std::string& name, Module module) {
+  torch::nn::Module* parent = &root;
+  std::string_view rest = name;
+  for (std::size_t dot = rest.find('.'); dot != rest.npos; dot = rest.find('.')) {
+    const std::string part(rest.substr(0, dot));
+    const auto children = parent->named_children();
+    parent = children.contains(part) ? children[part].get()
+                                     : parent->register_module(part, std::make_shared<torch::nn::Module>()).get();
+    rest.remove_prefix(dot + 1);
+  }
+  return parent->register_module(std::string(rest), std::move(module));
 }
 
 }  // namespace
@@ -77,84 +94,85 @@ NormImpl::NormImpl(std::int64_t width, double epsilon)
 TableImpl::TableImpl(std::int64_t rows, std::int64_t width)
     : weight(register_parameter("weight", at::empty({rows, width}))) {}
 
-EmbeddingsImpl::EmbeddingsImpl(const weights::EncoderConfig& config)
+Embeddings::Embeddings(torch::nn::Module& root, const weights::EncoderConfig& config,
+                       const weights::EncoderTensors& names)
     : pad_token_id_(config.pad_token_id),
-      dropout_(config.hidden_dropout_prob),
-      word_embeddings(register_module("word_embeddings", Table(config.vocab_size, config.hidden_size))),
-      position_embeddings(
-          register_module("position_embeddings", Table(config.max_position_embeddings, config.hidden_size))),
-      token_type_embeddings(
-          register_module("token_type_embeddings", Table(config.type_vocab_size, config.hidden_size))),
-      norm_(register_module("LayerNorm", Norm(config.hidden_size, config.layer_norm_eps))) {}
+      dropout_(config.dropout.embeddings),
+      words_(placed(root, names.word_embeddings, Table(config.vocab_size, config.embedding_size))),
+      positions_(placed(root, names.position_embeddings, Table(config.max_position_embeddings, config.embedding_size))),
+      norm_(nullptr) {
+  if (names.token_type_embeddings) {
+    types_ = placed(root, *names.token_type_embeddings, Table(config.type_vocab_size, config.embedding_size));
+  }
+  norm_ = placed(root, names.embedding_norm, Norm(config.embedding_size, config.layer_norm_eps));
+  if (names.embedding_projection) {
+    projection_ = placed(root, *names.embedding_projection, Dense(config.embedding_size, config.hidden_size));
+  }
+}
 
-at::Tensor EmbeddingsImpl::forward(const ForwardContext& context) {
+at::Tensor Embeddings::forward(const ForwardContext& context) const {
   const DeviceBatch& batch = context.batch;
   // The padding row gets no gradient, as in the reference (PARITY P3).
-  const at::Tensor words = at::embedding(word_embeddings->weight, batch.ids, pad_token_id_);
-  const at::Tensor types = at::embedding(token_type_embeddings->weight, batch.type_ids);
-  const at::Tensor positions = at::embedding(position_embeddings->weight, batch.positions);
-  const at::Tensor sum = words + types + positions;
-  return dropout_add(norm_->forward(sum), {}, context.dropout_site(dropout_, -1, kEmbeddingSite), batch);
+  at::Tensor sum = at::embedding(words_->weight, batch.ids, pad_token_id_);
+  if (types_) sum = sum + at::embedding(types_->weight, batch.type_ids);
+  sum = sum + at::embedding(positions_->weight, batch.positions);
+  const at::Tensor dropped =
+      dropout_add(norm_->forward(sum), {}, context.dropout_site(dropout_, -1, kEmbeddingSite), batch);
+  if (!projection_) return dropped;
+  const Autocast autocast(context.device);
+  return projection_->forward(dropped).to(at::kFloat);  // what runs from layer to layer is fp32
 }
 
-EncoderLayerImpl::EncoderLayerImpl(const weights::EncoderConfig& config, std::int64_t index)
-    : index_(index),
-      shape_{config.num_attention_heads, config.max_position_embeddings},
-      hidden_dropout_(config.hidden_dropout_prob),
-      attention_dropout_(config.attention_probs_dropout_prob),
-      activation_(config.hidden_act) {
-  const std::int64_t width = config.hidden_size;
-  torch::nn::Module& attention = child(*this, "attention");
-  torch::nn::Module& self = child(attention, "self");
-  query_ = self.register_module("query", Dense(width, width));
-  key_ = self.register_module("key", Dense(width, width));
-  value_ = self.register_module("value", Dense(width, width));
-  torch::nn::Module& attention_output = child(attention, "output");
-  attention_output_ = attention_output.register_module("dense", Dense(width, width));
-  attention_norm_ = attention_output.register_module("LayerNorm", Norm(width, config.layer_norm_eps));
-  intermediate_ = child(*this, "intermediate").register_module("dense", Dense(width, config.intermediate_size));
-  torch::nn::Module& output = child(*this, "output");
-  output_ = output.register_module("dense", Dense(config.intermediate_size, width));
-  output_norm_ = output.register_module("LayerNorm", Norm(width, config.layer_norm_eps));
-}
+EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig& config,
+                           const weights::LayerTensors& names)
+    : shape_{config.num_attention_heads, config.max_position_embeddings},
+      dropout_(config.dropout),
+      activation_(config.hidden_act),
+      query_(placed(root, names.query, Dense(config.hidden_size, config.hidden_size))),
+      key_(placed(root, names.key, Dense(config.hidden_size, config.hidden_size))),
+      value_(placed(root, names.value, Dense(config.hidden_size, config.hidden_size))),
+      attention_output_(placed(root, names.attention_output, Dense(config.hidden_size, config.hidden_size))),
+      attention_norm_(placed(root, names.attention_norm, Norm(config.hidden_size, config.layer_norm_eps))),
+      intermediate_(placed(root, names.intermediate, Dense(config.hidden_size, config.intermediate_size))),
+      output_(placed(root, names.output, Dense(config.intermediate_size, config.hidden_size))),
+      output_norm_(placed(root, names.output_norm, Norm(config.hidden_size, config.layer_norm_eps))) {}
 
-at::Tensor EncoderLayerImpl::forward(const at::Tensor& hidden, const ForwardContext& context) {
+at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t place, const ForwardContext& context) const {
   const Autocast autocast(context.device);
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
       attention(query_->forward(hidden), key_->forward(hidden), value_->forward(hidden), shape_,
-                context.dropout_site(attention_dropout_, index_, kAttentionSite), batch, context.device);
-  const at::Tensor attended =
-      attention_norm_->forward(dropout_add(attention_output_->forward(mixed), hidden,
-                                           context.dropout_site(hidden_dropout_, index_, kAttentionOutputSite), batch));
+                context.dropout_site(dropout_.attention_probs, place, kAttentionSite), batch, context.device);
+  const at::Tensor attended = attention_norm_->forward(
+      dropout_add(attention_output_->forward(mixed), hidden,
+                  context.dropout_site(dropout_.attention_output, place, kAttentionOutputSite), batch));
   const at::Tensor inner = activate(intermediate_->forward(attended), activation_);
-  return output_norm_->forward(dropout_add(output_->forward(inner), attended,
-                                           context.dropout_site(hidden_dropout_, index_, kOutputSite), batch));
+  return output_norm_->forward(
+      dropout_add(output_->forward(inner), attended, context.dropout_site(dropout_.output, place, kOutputSite), batch));
 }
 
-BertForQaImpl::BertForQaImpl(const weights::EncoderConfig& config, bool gradient_checkpointing)
-    : gradient_checkpointing_(gradient_checkpointing) {
-  torch::nn::Module& bert = child(*this, "bert");
-  embeddings_ = bert.register_module("embeddings", Embeddings(config));
-  torch::nn::Module& stack = child(child(bert, "encoder"), "layer");
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    layers_.push_back(stack.register_module(std::to_string(i), EncoderLayer(config, i)));
-  }
-  qa_outputs_ = register_module("qa_outputs", Dense(config.hidden_size, 2));
+QaNetImpl::QaNetImpl(const weights::EncoderConfig& config, const weights::EncoderTensors& names,
+                     bool gradient_checkpointing)
+    : gradient_checkpointing_(gradient_checkpointing),
+      head_dropout_(config.dropout.head),
+      embeddings_(*this, config, names),
+      order_(names.order),
+      head_(nullptr) {
+  for (const weights::LayerTensors& layer : names.layers) layers_.emplace_back(*this, config, layer);
+  head_ = placed(*this, names.head, Dense(config.hidden_size, 2));
 }
 
-at::Tensor BertForQaImpl::forward(const ForwardContext& context) {
-  at::Tensor hidden = embeddings_->forward(context);
-  for (EncoderLayer& layer : layers_) {
-    if (gradient_checkpointing_ && at::GradMode::is_enabled()) {
-      const auto block = [layer, context](const at::Tensor& x) mutable { return layer->forward(x, context); };
-      hidden = recomputed(block, hidden);
-    } else {
-      hidden = layer->forward(hidden, context);
-    }
+at::Tensor QaNetImpl::forward(const ForwardContext& context) const {
+  at::Tensor hidden = embeddings_.forward(context);
+  const auto num_places = static_cast<std::int64_t>(order_.size());
+  for (std::int64_t place = 0; place < num_places; ++place) {
+    const EncoderLayer& layer = layers_[order_[static_cast<std::size_t>(place)]];
+    const auto block = [layer, place, context](const at::Tensor& x) { return layer.forward(x, place, context); };
+    hidden = gradient_checkpointing_ && at::GradMode::is_enabled() ? recomputed(block, hidden) : block(hidden);
   }
   const Autocast autocast(context.device);
-  return qa_outputs_->forward(hidden).to(at::kFloat);
+  hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_places, kHeadSite), context.batch);
+  return head_->forward(hidden).to(at::kFloat);
 }
 
 }  // namespace bertft::model

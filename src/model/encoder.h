@@ -16,23 +16,24 @@ struct ForwardContext {
   const device::Device& device;
   std::optional<DropoutSeed> dropout;
 
-  /// The site `site` of layer `layer`; inactive without dropout. Layer -1 is the embedding.
+  /// The site `site` of layer `layer`; inactive without dropout. Layer -1 is the embedding, one
+  /// beyond the last the head.
   DropoutSite dropout_site(double probability, std::int64_t layer, std::uint64_t site) const;
 };
 
-// The modules below carry the names of the reference's state dict. Their parameters are left
-// uninitialised: a checkpoint always fills them.
+// Parts of the network. Each registers its parameters in `root` under the family's names; they
+// are left uninitialised, since a checkpoint always fills them.
 
 struct DenseImpl : torch::nn::Module {
   DenseImpl(std::int64_t in, std::int64_t out);
-  at::Tensor forward(const at::Tensor& x) { return at::linear(x, weight, bias); }
+  at::Tensor forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
   at::Tensor weight, bias;
 };
 TORCH_MODULE(Dense);
 
 struct NormImpl : torch::nn::Module {
   NormImpl(std::int64_t width, double epsilon);
-  at::Tensor forward(const at::Tensor& x) { return at::layer_norm(x, {x.size(1)}, weight, bias, epsilon_); }
+  at::Tensor forward(const at::Tensor& x) const { return at::layer_norm(x, {x.size(1)}, weight, bias, epsilon_); }
   at::Tensor weight, bias;
 
  private:
@@ -46,50 +47,56 @@ struct TableImpl : torch::nn::Module {
 };
 TORCH_MODULE(Table);
 
-/// word + type + position, normalised, dropped. returns [T, H]
-struct EmbeddingsImpl : torch::nn::Module {
-  explicit EmbeddingsImpl(const weights::EncoderConfig& config);
-  at::Tensor forward(const ForwardContext& context);
+/// word + type + position, normalised, dropped, and as wide as a layer where the family's
+/// tables are narrower. returns [T, H]
+class Embeddings {
+ public:
+  Embeddings(torch::nn::Module& root, const weights::EncoderConfig& config, const weights::EncoderTensors& names);
+  at::Tensor forward(const ForwardContext& context) const;
 
  private:
   std::int64_t pad_token_id_;
   double dropout_;
-  Table word_embeddings, position_embeddings, token_type_embeddings;
+  Table words_, positions_;
+  Table types_{nullptr};  // where the family has token types
   Norm norm_;
+  Dense projection_{nullptr};  // where the family has one
 };
-TORCH_MODULE(Embeddings);
 
 /// One post-norm transformer layer (Devlin et al. 2019, §3). [T, H] -> [T, H]
 ///
-/// The one signature that a fused layer has to meet to replace this one.
-struct EncoderLayerImpl : torch::nn::Module {
-  EncoderLayerImpl(const weights::EncoderConfig& config, std::int64_t index);
-  at::Tensor forward(const at::Tensor& hidden, const ForwardContext& context);
+/// The one signature that a fused layer has to meet to replace this one. Copies share their
+/// weights.
+class EncoderLayer {
+ public:
+  EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig& config, const weights::LayerTensors& names);
+  /// `place` counts the layers as they run, for the masks of dropout.
+  at::Tensor forward(const at::Tensor& hidden, std::int64_t place, const ForwardContext& context) const;
 
  private:
-  std::int64_t index_;
   AttentionShape shape_;
-  double hidden_dropout_, attention_dropout_;
+  weights::EncoderConfig::DropoutRates dropout_;
   weights::EncoderConfig::Activation activation_;
-  Dense query_{nullptr}, key_{nullptr}, value_{nullptr}, attention_output_{nullptr};
-  Norm attention_norm_{nullptr};
-  Dense intermediate_{nullptr}, output_{nullptr};
-  Norm output_norm_{nullptr};
+  Dense query_, key_, value_, attention_output_;
+  Norm attention_norm_;
+  Dense intermediate_, output_;
+  Norm output_norm_;
 };
-TORCH_MODULE(EncoderLayer);
 
-/// bert.* and qa_outputs.* as one tree.
-struct BertForQaImpl : torch::nn::Module {
-  BertForQaImpl(const weights::EncoderConfig& config, bool gradient_checkpointing);
+/// An encoder of any family with its span head.
+struct QaNetImpl : torch::nn::Module {
+  QaNetImpl(const weights::EncoderConfig& config, const weights::EncoderTensors& names, bool gradient_checkpointing);
   /// returns [T, 2] float32: start and end logits
-  at::Tensor forward(const ForwardContext& context);
+  at::Tensor forward(const ForwardContext& context) const;
 
  private:
   bool gradient_checkpointing_;
-  Embeddings embeddings_{nullptr};
+  double head_dropout_;
+  Embeddings embeddings_;
   std::vector<EncoderLayer> layers_;
-  Dense qa_outputs_{nullptr};
+  std::vector<std::size_t> order_;  // of layers_, as they run
+  Dense head_;
 };
-TORCH_MODULE(BertForQa);
+TORCH_MODULE(QaNet);
 
 }  // namespace bertft::model

@@ -42,20 +42,21 @@ void fill(const std::string& name, at::Tensor parameter, const weights::TensorVi
 struct QaModel::Impl {
   weights::EncoderConfig config;
   device::Device device;
-  BertForQa net;
+  QaNet net;
 };
 
 QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint,
                  const ModelOptions& options, const device::Device& device, std::uint64_t seed)
-    : impl_(new Impl{config, device, BertForQa(config, options.gradient_checkpointing)}) {
+    : impl_(new Impl{config, device, QaNet(config, weights::encoder_tensors(config), options.gradient_checkpointing)}) {
   const at::NoGradGuard no_grad;
+  const std::string head = weights::encoder_tensors(config).head;
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (auto& [name, parameter] : parameters()) {
     if (const auto found = checkpoint.tensors.find(name); found != checkpoint.tensors.end()) {
       fill(name, parameter, found->second);
-    } else if (name == "qa_outputs.weight") {
+    } else if (name == head + ".weight") {
       parameter.normal_(0, config.initializer_range, generator);
-    } else if (name == "qa_outputs.bias") {
+    } else if (name == head + ".bias") {
       parameter.zero_();
     } else {
       throw WeightsError(fmt::format("tensor {} is missing", name));

@@ -156,20 +156,21 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
 
 Json probe_key(const ProbeTask& task, const std::string& version, const std::optional<std::string>& memory_limit) {
   const weights::EncoderConfig& c = task.config;
-  return {{"device", task.device.identity},
-          {"memory_limit", memory_limit ? Json(*memory_limit) : Json(nullptr)},
-          {"model",
-           {c.vocab_size, c.hidden_size, c.num_hidden_layers, c.num_attention_heads, c.intermediate_size,
-            c.max_position_embeddings, c.type_vocab_size}},
-          {"length", task.length},
-          {"effective_batch", task.effective_batch},
-          {"eval_batch", task.eval_batch},
-          {"precision", task.device.bf16 ? "bf16" : "fp32"},
-          {"gradient_checkpointing", task.model.gradient_checkpointing},
-          {"kernels", "reference"},
-          {"optimizer", "adamw"},
-          {"threads", at::get_num_threads()},
-          {"version", version}};
+  return {
+      {"device", task.device.identity},
+      {"memory_limit", memory_limit ? Json(*memory_limit) : Json(nullptr)},
+      {"model",
+       {c.model_type, c.vocab_size, c.embedding_size, c.hidden_size, c.num_hidden_layers, c.num_attention_heads,
+        c.intermediate_size, c.max_position_embeddings, c.type_vocab_size, weights::encoder_tensors(c).layers.size()}},
+      {"length", task.length},
+      {"effective_batch", task.effective_batch},
+      {"eval_batch", task.eval_batch},
+      {"precision", task.device.bf16 ? "bf16" : "fp32"},
+      {"gradient_checkpointing", task.model.gradient_checkpointing},
+      {"kernels", "reference"},
+      {"optimizer", "adamw"},
+      {"threads", at::get_num_threads()},
+      {"version", version}};
 }
 
 Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const Json& key) {

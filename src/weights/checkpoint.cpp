@@ -40,7 +40,8 @@ class Faults {
 };
 
 // Sorts what the files hold into expected tensors and ignored names.
-void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory) {
+void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, const Family& family,
+                   const std::string& directory) {
   std::set<std::string_view> ours;
   for (const auto& [name, shape] : expected) ours.insert(name);
   Faults faults;
@@ -52,12 +53,12 @@ void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, cons
                         "Save the wrapped model itself: model.module.save_pretrained(DIR)",
                         printable(directory), printable(name)));
       }
-      const std::string canonical = canonical_name(name);
+      const std::string canonical = canonical_name(name, family);
       if (ours.contains(canonical)) {
         if (!checkpoint.tensors.emplace(canonical, tensor).second) {
           faults.add(fmt::format("two tensors stand for {}, '{}' one of them", canonical, printable(name)));
         }
-      } else if (is_body(canonical) && !is_ignored_part_of_body(canonical)) {
+      } else if (is_body(canonical, family)) {
         faults.add(fmt::format("'{}' is no part of the model that config.json describes", printable(name)));
       } else {
         checkpoint.ignored.push_back(name);
@@ -67,7 +68,8 @@ void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, cons
   faults.throw_if_any(directory, "config.json and the weights do not belong together: take both from one model.");
 }
 
-void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory, Head head) {
+void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const Family& family,
+                  const std::string& directory, Head head) {
   Faults faults;
   for (const auto& [name, shape] : expected) {
     if (checkpoint.tensors.contains(name)) continue;
@@ -80,9 +82,10 @@ void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const
   if (checkpoint.missing.size() == 1) faults.add(checkpoint.missing.front() + " is missing");
   if (checkpoint.tensors.empty() && !checkpoint.ignored.empty()) {
     throw WeightsError(
-        fmt::format("{}: no tensor has the name of a BERT weight; the first of {} is '{}'\n"
-                    "Choose a BERT checkpoint in Hugging Face's naming.",
-                    printable(directory), checkpoint.ignored.size(), printable(checkpoint.ignored.front())));
+        fmt::format("{}: no tensor has the name of a weight of {}; the first of {} is '{}'\n"
+                    "Choose a checkpoint in Hugging Face's naming, of config.json's model_type ({}).",
+                    printable(directory), family.architecture(), checkpoint.ignored.size(),
+                    printable(checkpoint.ignored.front()), family.model_type));
   }
   faults.throw_if_any(directory, "The weights are incomplete or of another model than config.json: fetch both again.");
   if (head == Head::kRequired && !checkpoint.missing.empty()) {
@@ -125,8 +128,8 @@ void check_finite(const Checkpoint& checkpoint, const ExpectedTensors& expected,
 
 // "bert.pooler.dense.weight" -> "bert.pooler.*", "cls.predictions.bias" -> "cls.*"
 std::string group_of(std::string_view name) {
-  const std::size_t body = name.starts_with("bert.") ? std::string_view("bert.").size() : 0;
-  const std::size_t dot = name.find('.', body);
+  std::size_t dot = name.find('.');
+  if (find_family(name.substr(0, dot)) != nullptr && dot != name.npos) dot = name.find('.', dot + 1);
   return dot == std::string_view::npos ? std::string(name) : fmt::format("{}.*", name.substr(0, dot));
 }
 
@@ -162,8 +165,9 @@ Checkpoint read_checkpoint(const std::string& directory, const EncoderConfig& co
   const ExpectedTensors expected = expected_tensors(config);
   Checkpoint checkpoint;
   checkpoint.files = open_weight_files(directory);
-  place_tensors(checkpoint, expected, directory);
-  find_missing(checkpoint, expected, directory, head);
+  const Family& family = family_of(config);
+  place_tensors(checkpoint, expected, family, directory);
+  find_missing(checkpoint, expected, family, directory, head);
   check_shapes(checkpoint, expected, directory);
   check_finite(checkpoint, expected, directory);
   return checkpoint;

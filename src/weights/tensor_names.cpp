@@ -1,11 +1,8 @@
 #include "weights/tensor_names.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <array>
 #include <utility>
-
-#include "bertft/weights/model_directory.h"
 
 namespace bertft::weights {
 namespace {
@@ -13,42 +10,55 @@ namespace {
 using Shape = std::vector<std::int64_t>;
 using NamedShapes = std::vector<std::pair<std::string, Shape>>;
 
+// The parts of an encoder in any family.
+constexpr std::array<std::string_view, 5> kParts{"embeddings.", "embeddings_project.", "encoder.", "transformer.",
+                                                 "pooler."};
+
 void add_weight_and_bias(NamedShapes& names, const std::string& layer, Shape weight) {
   const std::int64_t rows = weight.front();
   names.emplace_back(layer + ".weight", std::move(weight));
   names.emplace_back(layer + ".bias", Shape{rows});
 }
 
+std::string_view without_prefix(std::string_view name, const Family& family) {
+  const std::string prefix = family.prefix();
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : std::string_view();
+}
+
+bool is_part(std::string_view name) {
+  return std::ranges::any_of(kParts, [&](std::string_view part) { return name.starts_with(part); });
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, Shape>> expected_tensors(const EncoderConfig& config) {
-  const std::int64_t hidden = config.hidden_size, inner = config.intermediate_size;
-  NamedShapes names{
-      {"bert.embeddings.word_embeddings.weight", {config.vocab_size, hidden}},
-      {"bert.embeddings.position_embeddings.weight", {config.max_position_embeddings, hidden}},
-      {"bert.embeddings.token_type_embeddings.weight", {config.type_vocab_size, hidden}},
+  const EncoderTensors tensors = encoder_tensors(config);
+  const std::int64_t hidden = config.hidden_size, inner = config.intermediate_size, narrow = config.embedding_size;
+  NamedShapes names;
+  const auto add_table = [&](const std::string& table, std::int64_t rows) {
+    names.emplace_back(table + ".weight", Shape{rows, narrow});
   };
-  add_weight_and_bias(names, "bert.embeddings.LayerNorm", {hidden});
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const std::string layer = fmt::format("bert.encoder.layer.{}.", i);
-    add_weight_and_bias(names, layer + "attention.self.query", {hidden, hidden});
-    add_weight_and_bias(names, layer + "attention.self.key", {hidden, hidden});
-    add_weight_and_bias(names, layer + "attention.self.value", {hidden, hidden});
-    add_weight_and_bias(names, layer + "attention.output.dense", {hidden, hidden});
-    add_weight_and_bias(names, layer + "attention.output.LayerNorm", {hidden});
-    add_weight_and_bias(names, layer + "intermediate.dense", {inner, hidden});
-    add_weight_and_bias(names, layer + "output.dense", {hidden, inner});
-    add_weight_and_bias(names, layer + "output.LayerNorm", {hidden});
+  add_table(tensors.word_embeddings, config.vocab_size);
+  add_table(tensors.position_embeddings, config.max_position_embeddings);
+  if (tensors.token_type_embeddings) add_table(*tensors.token_type_embeddings, config.type_vocab_size);
+  add_weight_and_bias(names, tensors.embedding_norm, {narrow});
+  if (tensors.embedding_projection) add_weight_and_bias(names, *tensors.embedding_projection, {hidden, narrow});
+  for (const LayerTensors& layer : tensors.layers) {
+    add_weight_and_bias(names, layer.query, {hidden, hidden});
+    add_weight_and_bias(names, layer.key, {hidden, hidden});
+    add_weight_and_bias(names, layer.value, {hidden, hidden});
+    add_weight_and_bias(names, layer.attention_output, {hidden, hidden});
+    add_weight_and_bias(names, layer.attention_norm, {hidden});
+    add_weight_and_bias(names, layer.intermediate, {inner, hidden});
+    add_weight_and_bias(names, layer.output, {hidden, inner});
+    add_weight_and_bias(names, layer.output_norm, {hidden});
   }
-  add_weight_and_bias(names, "qa_outputs", {2, hidden});
+  add_weight_and_bias(names, tensors.head, {2, hidden});
   return names;
 }
 
-std::string canonical_name(std::string_view name) {
-  std::string canonical(name);
-  for (const std::string_view part : {"embeddings.", "encoder.", "pooler."}) {
-    if (name.starts_with(part)) canonical.insert(0, "bert.");
-  }
+std::string canonical_name(std::string_view name, const Family& family) {
+  std::string canonical = is_part(name) ? family.prefix() + std::string(name) : std::string(name);
   constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kOldNames{
       {{"LayerNorm.gamma", "LayerNorm.weight"}, {"LayerNorm.beta", "LayerNorm.bias"}}};
   for (const auto& [old_name, new_name] : kOldNames) {
@@ -57,13 +67,11 @@ std::string canonical_name(std::string_view name) {
   return canonical;
 }
 
-bool is_ignored_part_of_body(std::string_view name) {
-  return name.starts_with("bert.pooler.") || name == "bert.embeddings.position_ids" ||
-         name == "bert.embeddings.token_type_ids";
-}
-
-bool is_body(std::string_view name) {
-  return name.starts_with("bert.embeddings.") || name.starts_with("bert.encoder.");
+bool is_body(std::string_view name, const Family& family) {
+  const std::string_view part = without_prefix(name, family);
+  const bool is_ignored =
+      part.starts_with("pooler.") || part == "embeddings.position_ids" || part == "embeddings.token_type_ids";
+  return is_part(part) && !is_ignored;
 }
 
 }  // namespace bertft::weights

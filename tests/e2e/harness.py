@@ -183,18 +183,23 @@ def write_safetensors(path, tensors):
     pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(d for _, d in tensors.values()))
 
 
-def random_weights(vocab_size, seed=1):
+def random_values(shapes, seed=1):
+    """Weights for write_safetensors: biases of 0, norms of 1, all else small."""
     rng = random.Random(seed)
 
     def values(name, count):
         if name.endswith("bias"):
             return array.array("f", bytes(4 * count))
-        if "LayerNorm" in name:
+        if "norm" in name.lower():
             return array.array("f", [1.0]) * count
         return array.array("f", (rng.gauss(0.0, 0.05) for _ in range(count)))
 
     return {name: (shape, values(name, shape[0] * (shape[1] if len(shape) > 1 else 1)).tobytes())
-            for name, shape in weight_shapes(vocab_size).items()}
+            for name, shape in shapes.items()}
+
+
+def random_weights(vocab_size, seed=1):
+    return random_values(weight_shapes(vocab_size), seed)
 
 
 def make_model(directory):

@@ -8,7 +8,7 @@
 
 #include "bertft/util/error.h"
 #include "model/packed_batch.h"
-#include "model/tiny_bert.h"
+#include "model/tiny_model.h"
 
 namespace bertft::model {
 namespace {
@@ -58,7 +58,7 @@ device::Device bf16_device() {
 }
 
 TEST(QaModel, HasTheReferencesParametersInItsOrder) {
-  const TinyBert tiny;
+  const TinyModel tiny;
   const auto expected = weights::expected_tensors(tiny.config);
   const auto parameters = tiny.make().parameters();
   ASSERT_EQ(parameters.size(), expected.size());
@@ -71,7 +71,7 @@ TEST(QaModel, HasTheReferencesParametersInItsOrder) {
 }
 
 TEST(QaModel, DrawsAMissingHeadAsTransformersDoesAfterSetSeed) {
-  TinyBert tiny;
+  TinyModel tiny;
   tiny.remove_head();
   const auto parameters = tiny.make().parameters();
   const at::Tensor weight = parameters[parameters.size() - 2].value.detach().flatten();
@@ -86,7 +86,7 @@ TEST(QaModel, DrawsAMissingHeadAsTransformersDoesAfterSetSeed) {
 }
 
 TEST(QaModel, TakesTheWeightsOfACheckpointThatItLoads) {
-  TinyBert tiny;
+  TinyModel tiny;
   QaModel model = tiny.make();
   tiny.fill(/*seed=*/2);
   model.load(tiny.checkpoint());
@@ -94,13 +94,13 @@ TEST(QaModel, TakesTheWeightsOfACheckpointThatItLoads) {
 }
 
 TEST(QaModel, RefusesATensorOfAnotherShapeThatWouldFitByBroadcasting) {
-  TinyBert tiny;
+  TinyModel tiny;
   tiny.replace("bert.embeddings.LayerNorm.bias", at::ones({1}));
   EXPECT_THROW(tiny.make(), ShapeError);
 }
 
 TEST(QaModel, ScoresASequenceTheSameAloneAndInABatch) {
-  QaModel model = TinyBert().make();
+  QaModel model = TinyModel().make();
   const at::NoGradGuard no_grad;
   const at::Tensor all = both(model.forward(batch_of({5, 17, 3}), std::nullopt));
   const at::Tensor alone = both(model.forward(batch_of({17}, 1), std::nullopt));
@@ -108,9 +108,9 @@ TEST(QaModel, ScoresASequenceTheSameAloneAndInABatch) {
 }
 
 TEST(QaModel, DropsNothingUnlessAskedTo) {
-  TinyBert tiny;
+  TinyModel tiny;
   QaModel with_rates = tiny.make();
-  tiny.config.hidden_dropout_prob = tiny.config.attention_probs_dropout_prob = 0;
+  tiny.config.dropout = {};
   QaModel without_rates = tiny.make();
   const DeviceBatch batch = batch_of(kLengths);
   const at::NoGradGuard no_grad;
@@ -121,7 +121,7 @@ TEST(QaModel, DropsNothingUnlessAskedTo) {
 }
 
 TEST(QaModel, DropsAccordingToSeedAndStepAlone) {
-  QaModel model = TinyBert().make();
+  QaModel model = TinyModel().make();
   const DeviceBatch batch = batch_of(kLengths);
   const at::NoGradGuard no_grad;
   const at::Tensor first = both(model.forward(batch, DropoutSeed{42, 7}));
@@ -131,7 +131,7 @@ TEST(QaModel, DropsAccordingToSeedAndStepAlone) {
 }
 
 TEST(QaModel, GivesTheSameLossAndGradientsForAnyMicroBatch) {
-  QaModel model = TinyBert().make();
+  QaModel model = TinyModel().make();
   const LossAndGradients whole = run(model, 8);
   const double norm = norm_of(whole.gradients);
   for (const std::size_t size : {4, 2, 1}) {
@@ -144,7 +144,7 @@ TEST(QaModel, GivesTheSameLossAndGradientsForAnyMicroBatch) {
 }
 
 TEST(QaModel, GivesThePaddingRowNoGradient) {
-  QaModel model = TinyBert().make();
+  QaModel model = TinyModel().make();
   data::PackedBatch packed = packed_batch({5, 6});
   packed.ids[2] = packed.ids[8] = 0;
   const DeviceBatch batch = to_device(packed, c10::kCPU);
@@ -161,7 +161,7 @@ class Checkpointing : public testing::TestWithParam<bool> {
     if (GetParam()) device = bf16_device();
   }
 
-  const TinyBert tiny;
+  const TinyModel tiny;
   device::Device device;
   ModelOptions options;
 };
@@ -187,7 +187,7 @@ INSTANTIATE_TEST_SUITE_P(Precision, Checkpointing, testing::Values(false, true),
                          [](const auto& parameter) { return parameter.param ? "Bf16" : "Fp32"; });
 
 TEST(Bf16, StaysCloseToFp32WithFp32LogitsAndGradients) {
-  const TinyBert tiny;
+  const TinyModel tiny;
   QaModel precise = tiny.make(), rounded = tiny.make(bf16_device());
   const LossAndGradients exact = run(precise, 8), half = run(rounded, 8);
   // 8 bits in every product of two layers: about 1 % of the loss and a few of a gradient.
@@ -204,7 +204,7 @@ TEST(Bf16, StaysCloseToFp32WithFp32LogitsAndGradients) {
 
 TEST(Bf16, LeavesTheCallersAutocastStateAsItWas) {
   at::autocast::set_autocast_dtype(at::kCPU, at::kHalf);
-  QaModel model = TinyBert().make(bf16_device());
+  QaModel model = TinyModel().make(bf16_device());
   model.forward(batch_of({5}), std::nullopt);
   EXPECT_FALSE(at::autocast::is_autocast_enabled(at::kCPU));
   EXPECT_EQ(at::autocast::get_autocast_dtype(at::kCPU), at::kHalf);

@@ -1,8 +1,8 @@
-"""Reference values from Hugging Face's BertForQuestionAnswering for the tests of the C++ model, in fp32 on the CPU.
+"""Reference values from Hugging Face's question-answering classes for the tests of the C++ model, in fp32 on the CPU.
 
   build/peers/bin/python tests/parity/hf_model_reference.py logits --model DIR --features FILE --count 200 --out PREFIX
   build/peers/bin/python tests/parity/hf_model_reference.py train --model DIR --features FILE --count 128 --out PREFIX
-  build/peers/bin/python tests/parity/hf_model_reference.py tiny --vocab vocab.txt --out DIR
+  build/peers/bin/python tests/parity/hf_model_reference.py tiny --family electra --vocab vocab.txt --out DIR
 
 Needs torch, transformers, safetensors. FILE is what `bert-finetune data features` writes: JSON lines with
 input_ids, token_type_ids, start, end. `logits` and `train` write PREFIX.safetensors and PREFIX.json; a base
@@ -11,9 +11,8 @@ Every feature runs alone and unpadded, because Hugging Face's loss depends on th
 
 logits  input_ids, token_type_ids, start, end: [T] packed; cu_seqlens: [features + 1]
 train   dropout 0, AdamW without decay, linear schedule, clipping at 1.0. loss, grad_norm (before clipping): [steps];
-        initial.qa_outputs.*; grad.* of the first batch before clipping; final.* weights. The JSON has the last
-        step's gradient norms of the tensors whose true gradient is zero, where Adam follows rounding noise.
-tiny    a random 2-layer model as a Hugging Face directory. No tensor keeps a neutral value (a bias of 0, a
+        initial.qa_outputs.*; grad.* of the first batch before clipping; final.* weights.
+tiny    a random model of few layers as a Hugging Face directory. No tensor keeps a neutral value (a bias of 0, a
         LayerNorm weight of 1), so that exchanging or forgetting one shows.
 """
 
@@ -27,10 +26,22 @@ from pathlib import Path
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import BertConfig, BertForQuestionAnswering, BertTokenizer, set_seed
+from transformers import (AlbertConfig, AutoConfig, AutoModelForQuestionAnswering, BertConfig, BertTokenizer, DistilBertConfig,
+                          ElectraConfig, set_seed)
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "bench"))
 from hf_train import epoch_order, linear_schedule, load_model, make_optimizer
+
+
+SIZES = {"hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128}
+TINY = {
+    "bert": (BertConfig, {**SIZES, "num_hidden_layers": 2}),
+    "electra": (ElectraConfig, {**SIZES, "num_hidden_layers": 2, "embedding_size": 32}),
+    "distilbert": (DistilBertConfig, {"dim": 64, "n_heads": 4, "hidden_dim": 128, "n_layers": 2}),
+    "albert": (AlbertConfig, {**SIZES, "num_hidden_layers": 3, "num_hidden_groups": 2, "inner_group_num": 2,
+                              "embedding_size": 16}),
+}
+DROPOUT_KEYS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "qa_dropout")
 
 
 def read_features(path, count):
@@ -41,10 +52,11 @@ def read_features(path, count):
     return features
 
 
-def inputs(feature):
+def inputs(model, feature):
     ids = torch.tensor([feature["input_ids"]])
-    return {"input_ids": ids, "token_type_ids": torch.tensor([feature["token_type_ids"]]),
-            "attention_mask": torch.ones_like(ids)}
+    types = {"token_type_ids": torch.tensor([feature["token_type_ids"]])}
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)} | (
+        types if hasattr(model.config, "type_vocab_size") else {})
 
 
 def head(model):
@@ -62,7 +74,7 @@ def write(prefix, tensors, facts, arguments):
 def logits(arguments):
     features = read_features(arguments.features, arguments.count)
     model = load_model(arguments.model, arguments.seed).eval()
-    outputs = [model(**inputs(feature)) for feature in features]
+    outputs = [model(**inputs(model, feature)) for feature in features]
     lengths = torch.tensor([len(feature["input_ids"]) for feature in features], dtype=torch.int32)
 
     def packed(key):
@@ -78,17 +90,11 @@ def logits(arguments):
     write(arguments.out, tensors | head(model), {}, arguments)
 
 
-def without_gradient(name, num_layers):
-    """Softmax ignores a shift of all its inputs, so that these gradients are zero but for rounding."""
-    last_norm = f"bert.encoder.layer.{num_layers - 1}.output.LayerNorm.bias"
-    return name.endswith("key.bias") or name in ("qa_outputs.bias", last_norm)
-
-
 def backward(model, batch):
     """Leaves the gradients of the batch's mean loss in the model, one feature at a time; returns that loss."""
     total = 0.0
     for feature in batch:
-        loss = model(**inputs(feature), start_positions=torch.tensor([feature["start"]]),
+        loss = model(**inputs(model, feature), start_positions=torch.tensor([feature["start"]]),
                      end_positions=torch.tensor([feature["end"]])).loss / len(batch)
         loss.backward()
         total += loss.item()
@@ -97,7 +103,8 @@ def backward(model, batch):
 
 def train(arguments):
     features = read_features(arguments.features, arguments.count)
-    no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    known = AutoConfig.from_pretrained(arguments.model).to_dict()
+    no_dropout = {key: 0.0 for key in DROPOUT_KEYS if key in known}
     model = load_model(arguments.model, arguments.seed, **no_dropout).train()
     optimizer = make_optimizer(model, arguments.lr)
     schedule = linear_schedule(optimizer, arguments.steps)
@@ -109,38 +116,35 @@ def train(arguments):
         orders.append(order[begin : begin + arguments.batch])
         optimizer.zero_grad()
         losses.append(backward(model, [features[i] for i in orders[-1]]))
-        gradients = {name: p.grad.clone() for name, p in model.named_parameters()}
         if step == 0:
-            tensors |= {f"grad.{name}": gradient for name, gradient in gradients.items()}
+            tensors |= {f"grad.{name}": p.grad.clone() for name, p in model.named_parameters()}
         norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).item())
         optimizer.step()
         schedule.step()
     tensors |= {f"final.{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {"loss": torch.tensor(losses), "grad_norm": torch.tensor(norms)}
-    zero = {name: gradient.norm().item() for name, gradient in gradients.items()
-            if without_gradient(name, model.config.num_hidden_layers)}
-    write(arguments.out, tensors, {"zero_gradient_norms": zero, "features_of_step": orders}, arguments)
+    write(arguments.out, tensors, {"features_of_step": orders}, arguments)
 
 
 def tiny(arguments):
     vocab = arguments.vocab.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     set_seed(arguments.seed)
-    config = BertConfig(vocab_size=len(vocab), hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
-                        intermediate_size=128, max_position_embeddings=512, initializer_range=0.1)
-    model = BertForQuestionAnswering(config)
+    config_class, sizes = TINY[arguments.family]
+    config = config_class(vocab_size=len(vocab), initializer_range=0.1, **sizes)
+    model = AutoModelForQuestionAnswering.from_config(config)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() == 1:
                 parameter += 0.1 * torch.randn_like(parameter)
     config.initializer_range = 0.02
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (model.bert if arguments.without_head else model).save_pretrained(arguments.out)
+    (model.base_model if arguments.without_head else model).save_pretrained(arguments.out)
     tokenizer = BertTokenizer(vocab=str(arguments.vocab), do_lower_case=not arguments.cased, model_max_length=512)
     tokenizer.save_pretrained(arguments.out)
     (arguments.out / "vocab.txt").write_bytes(arguments.vocab.read_bytes())
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     modes = parser.add_subparsers(required=True)
     for mode in (logits, train):
@@ -157,12 +161,13 @@ def main():
     options.add_argument("--lr", type=float, default=5e-5)
     options = modes.add_parser("tiny")
     options.set_defaults(run=tiny, threads=1)
+    options.add_argument("--family", choices=TINY, default="bert")
     options.add_argument("--vocab", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True, metavar="DIR")
     options.add_argument("--seed", type=int, default=42)
     options.add_argument("--cased", action="store_true")
     options.add_argument("--without-head", action="store_true", help="a base checkpoint, as pretraining leaves it")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()

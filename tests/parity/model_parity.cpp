@@ -13,12 +13,15 @@
 #include <cstring>
 #include <iostream>
 #include <numeric>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "bertft/data/batch.h"
 #include "bertft/data/dataset.h"
 #include "bertft/data/features.h"
+#include "bertft/data/order.h"
 #include "bertft/model/qa_model.h"
 #include "bertft/optim/adamw.h"
 #include "bertft/optim/schedule.h"
@@ -55,10 +58,14 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
 
-// The gradient of these is zero but for rounding: softmax ignores a shift of its inputs.
-bool without_gradient(const std::string& name, std::int64_t num_layers) {
-  return name.ends_with("key.bias") || name == "qa_outputs.bias" ||
-         name == fmt::format("bert.encoder.layer.{}.output.LayerNorm.bias", num_layers - 1);
+// The parameters whose gradient is zero but for rounding: softmax ignores a shift of its inputs.
+std::set<std::string> without_gradient(const weights::EncoderConfig& config) {
+  const weights::EncoderTensors tensors = weights::encoder_tensors(config);
+  std::set<std::string> names{tensors.head + ".bias"};
+  for (const weights::LayerTensors& layer : tensors.layers) names.insert(layer.key + ".bias");
+  const std::size_t last = tensors.order.back();
+  if (std::ranges::count(tensors.order, last) == 1) names.insert(tensors.layers[last].output_norm + ".bias");
+  return names;
 }
 
 struct Inputs {
@@ -67,6 +74,11 @@ struct Inputs {
   data::Features features;
 
   model::QaModel make_model() const { return {config, checkpoint, {}, {}, kSeed}; }
+  model::QaModel make_model_without_dropout() const {
+    weights::EncoderConfig still = config;
+    still.dropout = {};
+    return {still, checkpoint, {}, {}, kSeed};
+  }
 };
 
 void compare_logits(const Inputs& in, const weights::SafetensorsFile& reference) {
@@ -89,19 +101,38 @@ void compare_logits(const Inputs& in, const weights::SafetensorsFile& reference)
          kLogitBound);
 }
 
-// The gradient of each parameter after the last step, for those where it should be zero.
-double largest_zero_gradient(const model::QaModel& model, double norm) {
+// Of the mean loss of one batch, before clipping; each tensor's difference as a share of what it may be.
+void compare_gradients(const Inputs& in, const weights::SafetensorsFile& reference, std::int64_t num_features) {
+  model::QaModel model = in.make_model_without_dropout();
+  const auto order = data::epoch_order(static_cast<std::uint32_t>(num_features), kSeed, 0);
+  const auto batch = model::to_device(data::pack(in.features, std::span(order).first(kBatch), 0), c10::kCPU);
+  (model::span_loss_sum(model.forward(batch, std::nullopt), batch) / static_cast<double>(kBatch)).backward();
+  const std::set<std::string> zero = without_gradient(in.config);
   double largest = 0;
   for (const auto& [name, value] : model.parameters()) {
-    if (!without_gradient(name, model.config().num_hidden_layers)) continue;
-    largest = std::max(largest, value.grad().norm().item<double>() / norm);
+    if (zero.contains(name)) continue;
+    const at::Tensor expected = tensor_of(reference, "grad." + name);
+    const double bound = 1e-5 * expected.abs().max().item<double>() + 1e-8;
+    if (largest_difference(value.grad(), expected) / bound > 1)
+      std::cerr << name << " " << largest_difference(value.grad(), expected) << " max "
+                << expected.abs().max().item<double>() << "\n";
+    largest = std::max(largest, largest_difference(value.grad(), expected) / bound);
+  }
+  report("gradients of one batch, share of 1e-5 x largest + 1e-8", largest, 1);
+}
+
+// The gradient of each parameter after the last step, for those where it should be zero.
+double largest_zero_gradient(const model::QaModel& model, const std::set<std::string>& zero, double norm) {
+  double largest = 0;
+  for (const auto& [name, value] : model.parameters()) {
+    if (zero.contains(name)) largest = std::max(largest, value.grad().norm().item<double>() / norm);
   }
   return largest;
 }
 
-void compare_training(Inputs in, const weights::SafetensorsFile& reference, std::int64_t num_features) {
-  in.config.hidden_dropout_prob = in.config.attention_probs_dropout_prob = 0;
-  model::QaModel model = in.make_model();
+void compare_training(const Inputs& in, const weights::SafetensorsFile& reference, std::int64_t num_features) {
+  const std::set<std::string> zero = without_gradient(in.config);
+  model::QaModel model = in.make_model_without_dropout();
   optim::OptimOptions optim_options;
   optim_options.learning_rate = kLearningRate;
   optim::AdamW optimizer(train::parameters_of(model), optim_options);
@@ -122,11 +153,11 @@ void compare_training(Inputs in, const weights::SafetensorsFile& reference, std:
     const double loss = losses[step].item<double>(), norm = norms[step].item<double>();
     loss_difference = std::max(loss_difference, std::abs(result.loss - loss) / loss);
     norm_difference = std::max(norm_difference, std::abs(result.grad_norm - norm) / norm);
-    zero_gradient = std::max(zero_gradient, largest_zero_gradient(model, norm));
+    zero_gradient = std::max(zero_gradient, largest_zero_gradient(model, zero, norm));
   }
   double weight_difference = 0;
   for (const auto& [name, value] : model.parameters()) {
-    if (without_gradient(name, in.config.num_hidden_layers)) continue;
+    if (zero.contains(name)) continue;
     weight_difference =
         std::max(weight_difference, largest_difference(value.detach(), tensor_of(reference, "final." + name)));
   }
@@ -150,6 +181,8 @@ int main(int argc, char** argv) {
   in.features = data::make_features(data::read_dataset(argv[2]), *tokenizer::load_tokenizer(directory), {},
                                     data::Purpose::kTraining);
   compare_logits(in, weights::SafetensorsFile(argv[3]));
-  compare_training(std::move(in), weights::SafetensorsFile(argv[4]), std::stoll(argv[5]));
+  const weights::SafetensorsFile training(argv[4]);
+  compare_gradients(in, training, std::stoll(argv[5]));
+  compare_training(in, training, std::stoll(argv[5]));
   return failures == 0 ? 0 : 1;
 }

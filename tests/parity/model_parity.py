@@ -1,4 +1,4 @@
-"""Compares logits and 20 training steps with Hugging Face's BertForQuestionAnswering, real checkpoint, fp32.
+"""Compares logits and 20 training steps with Hugging Face's, real checkpoint, fp32.
 
 usage: model_parity.py HELPER BERT_FINETUNE DATA_DIR MODEL_DIR WORK_DIR
 

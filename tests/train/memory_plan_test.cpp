@@ -16,6 +16,7 @@
 #include "bertft/train/probe.h"
 #include "memory/cpu_allocator.h"
 #include "train/small_run.h"
+#include "weights/family_configs.h"
 
 namespace bertft::train {
 namespace {
@@ -27,6 +28,7 @@ struct Case {
   std::int64_t vocabulary, hidden, layers, heads;
   std::int64_t length, num_features;
   bool bf16, gradient_checkpointing;
+  weights::ConfigOfSize family = weights::bert_config;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
@@ -67,7 +69,7 @@ model::ModelOptions options_of(const Case& c) {
 }
 
 memory::StepShape shape_of(const Case& c) {
-  return step_shape(weights::bert_config(size_of(c)), options_of(c), device_of(c), c.length);
+  return step_shape(c.family(size_of(c)), options_of(c), device_of(c), c.length);
 }
 
 // The most bytes in use over two steps of two micro-batches each, and over an evaluation batch
@@ -76,13 +78,13 @@ struct Measured {
   std::uint64_t training, evaluation;
 };
 Measured measure(const Case& c) {
-  const model::TinyBert bert(size_of(c));
+  const model::TinyModel tiny(c.family(size_of(c)));
   const data::Features features = window_of(c.length);
   CpuAllocator& allocator = CpuAllocator::instance();
   const std::uint64_t before = allocator.in_use();
   allocator.reset_peak();
   const device::Device device = device_of(c);
-  model::QaModel model = bert.make(device, options_of(c));
+  model::QaModel model = tiny.make(device, options_of(c));
   optim::AdamW optimizer(parameters_of(model), {});
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
   const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
@@ -154,13 +156,23 @@ Case base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool
   return {std::move(name), 30522, 768, 12, 12, length, n, bf16, checkpointing};
 }
 
+Case electra_small(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 256, 12, 4, length, n, bf16, checkpointing, weights::electra_config};
+}
+Case distilbert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 768, 6, 12, length, n, bf16, checkpointing, weights::distilbert_config};
+}
+Case albert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30000, 768, 12, 12, length, n, bf16, checkpointing, weights::albert_config};
+}
+
 std::string name_of(const testing::TestParamInfo<Case>& shape) {
   return shape.param.name;
 }
 
 const std::array kTiny = {tiny("Short", 64, 8, false, false), tiny("Long", 384, 4, false, false),
-                              tiny("LongHalf", 512, 4, true, false), tiny("Recomputed", 512, 8, false, true),
-                              tiny("RecomputedHalf", 256, 8, true, true)};
+                          tiny("LongHalf", 512, 4, true, false), tiny("Recomputed", 512, 8, false, true),
+                          tiny("RecomputedHalf", 256, 8, true, true)};
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryPlan, testing::ValuesIn(kTiny), name_of);
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryCalibration, testing::ValuesIn(kTiny), name_of);
 
@@ -178,7 +190,18 @@ INSTANTIATE_TEST_SUITE_P(Real, MemoryCalibration,
                                          base("Base", 64, 2, false, false)),
                          name_of);
 
-// Every combination, half an hour of them, where they are asked for:
+// The other families, where their plans differ from BERT's: narrow tables, shared weights.
+INSTANTIATE_TEST_SUITE_P(
+    Families, MemoryPlan,
+    testing::Values(electra_small("Electra", 128, 4, false, false), electra_small("ElectraHalf", 256, 2, true, false),
+                    distilbert_base("DistilBert", 64, 2, false, false), albert_base("AlbertOne", 64, 1, false, false),
+                    albert_base("Albert", 128, 2, false, false), albert_base("AlbertHalf", 128, 2, true, false),
+                    albert_base("AlbertRecomputed", 128, 2, false, true)),
+    name_of);
+INSTANTIATE_TEST_SUITE_P(Families, MemoryCalibration, testing::Values(albert_base("Albert", 64, 2, false, false)),
+                         name_of);
+
+// Every combination, an hour of them, where they are asked for:
 // BERTFT_EVERY_SHAPE=1 build/tests/train_tests --gtest_filter='Every*'
 std::vector<Case> every_case() {
   std::vector<Case> cases;
@@ -191,6 +214,9 @@ std::vector<Case> every_case() {
         cases.push_back(tiny("Tiny" + suffix, length, 4, bf16, recomputed));
         cases.push_back(minilm("MiniLm" + suffix, length, n, bf16, recomputed));
         cases.push_back(base("Base" + suffix, length, n, bf16, recomputed));
+        cases.push_back(electra_small("Electra" + suffix, length, n, bf16, recomputed));
+        cases.push_back(distilbert_base("DistilBert" + suffix, length, n, bf16, recomputed));
+        cases.push_back(albert_base("Albert" + suffix, length, n, bf16, recomputed));
       }
     }
   }

@@ -3,13 +3,13 @@
 #include <vector>
 
 #include "bertft/train/probe.h"
-#include "model/tiny_bert.h"
+#include "model/tiny_model.h"
 
 namespace bertft::train {
 
 // What a ProbeTask refers to.
 struct ProbeParts {
-  explicit ProbeParts(const model::TinyBert& of = model::TinyBert()) : bert(of), weights(bert.checkpoint()) {}
+  explicit ProbeParts(const model::TinyModel& of = model::TinyModel()) : bert(of), weights(bert.checkpoint()) {}
 
   // With features of 64 tokens; training and evaluation take batches of eight.
   ProbeTask task(std::uint64_t usable_bytes, std::int64_t at_most) const {
@@ -25,7 +25,7 @@ struct ProbeParts {
             .at_most = at_most};
   }
 
-  model::TinyBert bert;
+  model::TinyModel bert;
   weights::Checkpoint weights;
   model::ModelOptions model_options;
   optim::OptimOptions optim_options;

@@ -9,7 +9,7 @@
 #include "bertft/train/step_engine.h"
 #include "data/squad_text.h"
 #include "data/word_tokenizer.h"
-#include "model/tiny_bert.h"
+#include "model/tiny_model.h"
 
 namespace bertft::train {
 
@@ -34,14 +34,14 @@ inline data::Features seven_windows() {
 }
 
 // WordTokenizer's ids are 1000 and a word's length.
-inline model::TinyBert bert_for_words() {
-  return model::TinyBert({.vocabulary = 1100, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64});
+inline model::TinyModel bert_for_words() {
+  return model::TinyModel({.vocabulary = 1100, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64});
 }
 
 // A model with its optimizer at the beginning of a run.
 class TrainedBert {
  public:
-  explicit TrainedBert(const model::TinyBert& bert = bert_for_words(), const device::Device& device = {})
+  explicit TrainedBert(const model::TinyModel& bert = bert_for_words(), const device::Device& device = {})
       : device_(device), model_(bert.make(device)), optimizer_(parameters_of(model_), {}) {}
 
   StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {

@@ -62,7 +62,7 @@ TEST(StepEngine, LowersTheLossOfABatchItSeesAgain) {
 
 TEST(StepEngine, ChangesNothingWhenTheLossIsNotFinite) {
   const data::Features features = seven_windows();
-  model::TinyBert bert = bert_for_words();
+  model::TinyModel bert = bert_for_words();
   at::Tensor bias = bert.value("qa_outputs.bias").clone();
   bias[0] = std::numeric_limits<float>::quiet_NaN();
   bert.replace("qa_outputs.bias", bias);

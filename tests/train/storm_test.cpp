@@ -153,7 +153,7 @@ TEST_F(Storm, OfAThousandFailuresLosesNoStepAndNoSample) {
 }
 
 TEST_F(Storm, WhileLoadingWeightsIsAnErrorThatHoldsNothingBack) {
-  const model::TinyBert bert = bert_for_words();
+  const model::TinyModel bert = bert_for_words();
   const std::int64_t num_allocations = count_allocations([&] { bert.make(); });
   const std::uint64_t in_use = allocator_.in_use();
   for (std::int64_t number = 1; number <= num_allocations; ++number) {

@@ -10,10 +10,10 @@ struct BertSize {
 constexpr BertSize kBertBase{30522, 768, 12, 12, 3072, 512};
 
 inline EncoderConfig bert_config(const BertSize& size) {
-  EncoderConfig config;
+  EncoderConfig config{};
   config.model_type = "bert";
   config.vocab_size = size.vocabulary;
-  config.hidden_size = size.hidden;
+  config.hidden_size = config.embedding_size = size.hidden;
   config.num_hidden_layers = size.layers;
   config.num_attention_heads = size.heads;
   config.intermediate_size = size.inner;
@@ -21,7 +21,7 @@ inline EncoderConfig bert_config(const BertSize& size) {
   config.type_vocab_size = 2;
   config.pad_token_id = 0;
   config.hidden_act = EncoderConfig::Activation::kGelu;
-  config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.1;
+  config.dropout = {.embeddings = 0.1, .attention_probs = 0.1, .attention_output = 0.1, .output = 0.1, .head = 0};
   config.layer_norm_eps = 1e-12;
   config.initializer_range = 0.02;
   return config;

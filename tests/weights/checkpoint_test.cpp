@@ -161,7 +161,9 @@ TEST(Checkpoint, RefusesADataParallelWrappersNames) {
 TEST(Checkpoint, RefusesAnotherModelsNames) {
   TinyModel model;
   model.rename_all([](const std::string& name) { return "roberta." + name; });
-  EXPECT_THAT(refusal_of(model), HasSubstr("no tensor has the name of a BERT weight; the first of 39 is 'roberta."));
+  EXPECT_THAT(
+      refusal_of(model),
+      HasSubstr("no tensor has the name of a weight of BertForQuestionAnswering; the first of 39 is 'roberta."));
 }
 
 TEST(Checkpoint, RefusesTwoTensorsForOneName) {

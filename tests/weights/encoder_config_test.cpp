@@ -60,8 +60,8 @@ TEST(EncoderConfigReader, ReadsEveryKey) {
   EXPECT_EQ(config.type_vocab_size, 4);
   EXPECT_EQ(config.pad_token_id, 5);
   EXPECT_EQ(config.hidden_act, Activation::kRelu);
-  EXPECT_EQ(config.hidden_dropout_prob, 0);
-  EXPECT_EQ(config.attention_probs_dropout_prob, 0.25);
+  EXPECT_EQ(config.dropout.output, 0);
+  EXPECT_EQ(config.dropout.attention_probs, 0.25);
   EXPECT_EQ(config.layer_norm_eps, 1e-7);
   EXPECT_EQ(config.initializer_range, 0.5);
 }
@@ -78,8 +78,8 @@ TEST(EncoderConfigReader, HasBertConfigsDefaultsForAbsentKeys) {
   EXPECT_EQ(config.type_vocab_size, 2);
   EXPECT_EQ(config.pad_token_id, 0);
   EXPECT_EQ(config.hidden_act, Activation::kGelu);
-  EXPECT_EQ(config.hidden_dropout_prob, 0.1);
-  EXPECT_EQ(config.attention_probs_dropout_prob, 0.1);
+  EXPECT_EQ(config.dropout.output, 0.1);
+  EXPECT_EQ(config.dropout.attention_probs, 0.1);
   EXPECT_EQ(config.layer_norm_eps, 1e-12);
   EXPECT_EQ(config.initializer_range, 0.02);
 }
@@ -96,8 +96,9 @@ TEST(EncoderConfigReader, KnowsTransformersNamesOfTheSameActivation) {
 
 TEST(EncoderConfigReader, NamesWhatItSupportsWhenTheModelIsAnother) {
   const auto refusal = [](std::string_view json) { return message_of<ConfigError>([&] { read(json); }); };
-  EXPECT_THAT(refusal(R"({"model_type":"roberta"})"), HasSubstr("'roberta' is not supported; supported: bert"));
-  EXPECT_THAT(refusal(R"({"architectures":["RobertaModel"]})"), HasSubstr("supported: bert"));
+  EXPECT_THAT(refusal(R"({"model_type":"roberta"})"),
+              HasSubstr("'roberta' is not supported; supported: albert, bert, distilbert, electra"));
+  EXPECT_THAT(refusal(R"({"architectures":["RobertaModel"]})"), HasSubstr("supported: albert, bert"));
   EXPECT_THAT(refusal("{}"), HasSubstr("model_type is absent"));
   EXPECT_THAT(refusal(R"({"model_type":"bert","hidden_act":"silu"})"), HasSubstr("supported: gelu, gelu_new, relu"));
   EXPECT_THAT(refusal(R"({"model_type":"bert","position_embedding_type":"relative_key"})"),

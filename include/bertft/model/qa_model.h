@@ -27,12 +27,12 @@ struct DropoutSeed {
 };
 
 struct NamedParameter {
-  std::string name;  // BertForQuestionAnswering's
+  std::string name;  // of the family's question-answering class in transformers
   at::Tensor value;  // fp32 leaf that requires a gradient
 };
 
-/// A packed BERT encoder with a span head (Devlin et al. 2019; transformers'
-/// BertForQuestionAnswering without its pooler), fp32 weights, arithmetic as the device says.
+/// A packed encoder with a span head (Devlin et al. 2019; the family's question-answering class
+/// in transformers, without a pooler), fp32 weights, arithmetic as the device says.
 class QaModel {
  public:
   /// Weights from `checkpoint`. A missing head is drawn as Hugging Face draws it after

@@ -5,24 +5,26 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "bertft/model/qa_model.h"
 #include "weights/bert_config.h"
 
 namespace bertft::model {
 
-/// A BERT, of 2 layers unless told otherwise, with random weights that live in memory. No tensor keeps a neutral value
-/// (a bias of 0, a LayerNorm weight of 1), so that exchanging or forgetting one shows.
-class TinyBert {
+/// A model, a BERT of 2 layers unless told otherwise, with random weights that live in memory. No tensor keeps a
+/// neutral value (a bias of 0, a LayerNorm weight of 1), so that exchanging or forgetting one shows.
+class TinyModel {
  public:
-  TinyBert() : TinyBert({.vocabulary = 50, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64}) {}
-  explicit TinyBert(const weights::BertSize& size) : config(weights::bert_config(size)) { fill(/*seed=*/1); }
+  TinyModel() : TinyModel({.vocabulary = 50, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64}) {}
+  explicit TinyModel(const weights::BertSize& size) : TinyModel(weights::bert_config(size)) {}
+  explicit TinyModel(weights::EncoderConfig encoder) : config(std::move(encoder)) { fill(/*seed=*/1); }
 
   void fill(std::uint64_t seed) {
     at::manual_seed(seed);
     for (const auto& [name, shape] : weights::expected_tensors(config)) {
       values_[name] = 0.2 * at::randn(shape);
-      if (name.ends_with("LayerNorm.weight")) values_[name] += 1;
+      if (name.ends_with("orm.weight")) values_[name] += 1;
     }
   }
 

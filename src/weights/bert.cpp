@@ -1,0 +1,56 @@
+// BERT (Devlin et al. 2019) and ELECTRA (Clark et al. 2020), whose encoder is BERT's but for
+// the name and for tables that may be narrower than the layers.
+
+#include <fmt/format.h>
+
+#include "weights/family.h"
+
+namespace bertft::weights {
+namespace {
+
+LayerTensors layer_tensors(const std::string& layer) {
+  return {.query = layer + "attention.self.query",
+          .key = layer + "attention.self.key",
+          .value = layer + "attention.self.value",
+          .attention_output = layer + "attention.output.dense",
+          .attention_norm = layer + "attention.output.LayerNorm",
+          .intermediate = layer + "intermediate.dense",
+          .output = layer + "output.dense",
+          .output_norm = layer + "output.LayerNorm"};
+}
+
+EncoderTensors tensors_with_prefix(const std::string& prefix, const EncoderConfig& config) {
+  EncoderTensors tensors = tensors_around_layers(prefix);
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    tensors.layers.push_back(layer_tensors(fmt::format("{}encoder.layer.{}.", prefix, i)));
+  }
+  tensors.order = one_after_the_other(config.num_hidden_layers);
+  return tensors;
+}
+
+void read_bert(const ConfigReader& reader, EncoderConfig& config) {
+  read_bert_keys(reader, {}, config);
+}
+
+EncoderTensors bert_tensors(const EncoderConfig& config) {
+  return tensors_with_prefix(kBert.prefix(), config);
+}
+
+void read_electra(const ConfigReader& reader, EncoderConfig& config) {
+  read_bert_keys(reader, {.hidden_size = 256, .num_attention_heads = 4, .intermediate_size = 1024}, config);
+  config.embedding_size = reader.size("embedding_size", 128, ConfigReader::kMaxWidth);
+}
+
+EncoderTensors electra_tensors(const EncoderConfig& config) {
+  EncoderTensors tensors = tensors_with_prefix(kElectra.prefix(), config);
+  if (config.embedding_size != config.hidden_size)
+    tensors.embedding_projection = kElectra.prefix() + "embeddings_project";
+  return tensors;
+}
+
+}  // namespace
+
+constexpr Family kBert{"bert", "Bert", read_bert, bert_tensors};
+constexpr Family kElectra{"electra", "Electra", read_electra, electra_tensors};
+
+}  // namespace bertft::weights

@@ -1,0 +1,116 @@
+"""ELECTRA, DistilBERT and ALBERT: chosen by config.json alone, and treated as BERT is in everything a user can ask for.
+Their numbers are compared with transformers' in tests/parity."""
+
+import json
+import shutil
+
+import harness
+
+WIDTH, NARROW, INNER = 32, 16, 64
+BERT_LAYER = {"attention.self.query": (WIDTH, WIDTH), "attention.self.key": (WIDTH, WIDTH),
+              "attention.self.value": (WIDTH, WIDTH), "attention.output.dense": (WIDTH, WIDTH),
+              "attention.output.LayerNorm": (WIDTH,), "intermediate.dense": (INNER, WIDTH), "output.dense": (WIDTH, INNER),
+              "output.LayerNorm": (WIDTH,)}
+DISTILBERT_LAYER = dict(zip(("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "sa_layer_norm",
+                             "ffn.lin1", "ffn.lin2", "output_layer_norm"), BERT_LAYER.values()))
+ALBERT_LAYER = dict(zip(("attention.query", "attention.key", "attention.value", "attention.dense", "attention.LayerNorm",
+                         "ffn", "ffn_output", "full_layer_layer_norm"), BERT_LAYER.values()))
+SIZES = {"hidden_size": WIDTH, "num_attention_heads": 2, "intermediate_size": INNER,
+         "max_position_embeddings": harness.MAX_POSITIONS}
+
+# model_type -> config.json, the class that is written, width of the tables, parts besides tables and layers, folder of
+# the layers, a layer
+FAMILIES = {
+    "electra": ({**SIZES, "num_hidden_layers": 2, "embedding_size": NARROW}, "ElectraForQuestionAnswering", NARROW,
+                {"embeddings_project": (WIDTH, NARROW)}, ["encoder.layer.0", "encoder.layer.1"], BERT_LAYER),
+    "distilbert": ({"dim": WIDTH, "n_heads": 2, "n_layers": 2, "hidden_dim": INNER,
+                    "max_position_embeddings": harness.MAX_POSITIONS}, "DistilBertForQuestionAnswering", WIDTH, {},
+                   ["transformer.layer.0", "transformer.layer.1"], DISTILBERT_LAYER),
+    "albert": ({**SIZES, "num_hidden_layers": 3, "embedding_size": NARROW, "hidden_dropout_prob": 0.1},
+               "AlbertForQuestionAnswering", NARROW, {"encoder.embedding_hidden_mapping_in": (WIDTH, NARROW)},
+               ["encoder.albert_layer_groups.0.albert_layers.0"], ALBERT_LAYER),
+}
+
+
+def weight_shapes(family, vocab_size):
+    _, _, width, parts, folders, layer = FAMILIES[family]
+    shapes = {"embeddings.word_embeddings.weight": (vocab_size, width),
+              "embeddings.position_embeddings.weight": (harness.MAX_POSITIONS, width)}
+    if family != "distilbert":
+        shapes["embeddings.token_type_embeddings.weight"] = (2, width)
+    parts = {"embeddings.LayerNorm": (width,), **parts,
+             **{f"{folder}.{name}": shape for folder in folders for name, shape in layer.items()}}
+    for name, shape in parts.items():
+        shapes[f"{family}.{name}.weight"], shapes[f"{family}.{name}.bias"] = shape, shape[:1]
+    return shapes
+
+
+class Families(harness.EndToEndTest):
+    def model_of(self, family):
+        path = self.shared / family
+        if not path.exists():
+            shutil.copytree(self.model, path)
+            pieces = harness.vocabulary()
+            harness.write_json(path / "config.json", {"model_type": family, "vocab_size": len(pieces), **FAMILIES[family][0]})
+            harness.write_safetensors(path / "model.safetensors", harness.random_values(weight_shapes(family, len(pieces))))
+        return path
+
+    def each(self):
+        return [(family, self.model_of(family)) for family in FAMILIES]
+
+    def test_train_and_resume_to_the_same_bits_in_both_precisions(self):
+        for family, model in self.each():
+            for precision in ("fp32", "bf16"):
+                flags = ("--save-steps", 2, "--per-device-train-batch-size", 6, "--gradient-accumulation-steps", 2,
+                         *(["--bf16"] if precision == "bf16" else []))
+                whole, half = f"{family}-{precision}", f"{family}-{precision}-half"
+                self.trained(*flags, model=model, output=whole)
+                self.trained(*flags, "--resume", self.cwd / whole / "checkpoint-2", model=model, output=half)
+                for name in ("model.safetensors", "optimizer.safetensors"):
+                    ours, expected = ((self.cwd / run / "checkpoint-4" / name).read_bytes() for run in (half, whole))
+                    self.assertEqual(ours, expected, (family, precision, name))
+
+    def test_leave_a_model_directory_of_their_own_class(self):
+        for family, model in self.each():
+            self.trained(model=model, output=family)
+            config = json.loads((self.cwd / family / "config.json").read_text())
+            self.assertEqual(config["architectures"], [FAMILIES[family][1]])
+            self.assertEqual(config["model_type"], family)
+            weights = (self.cwd / family / "model.safetensors").read_bytes()
+            header = json.loads(weights[8:8 + int.from_bytes(weights[:8], "little")])
+            expected = weight_shapes(family, len(harness.vocabulary()))
+            self.assertEqual({n for n in header if n.startswith(family)},
+                             {n if n.startswith(family) else f"{family}.{n}" for n in expected})
+
+    def test_lose_half_their_loss_on_a_small_set_and_answer_from_it(self):
+        for family, model in self.each():
+            self.trained("--learning-rate", "3e-3", "--max-steps", 48, "--logging-steps", 8, "--validation-file",
+                         self.train_file, "--eval-strategy", "no", model=model, output=family)
+            losses = [line["loss"] for line in harness.metric_lines(self.cwd / family, "log")]
+            self.assertLess(losses[-1], losses[0] / 2, family)
+            self.assertEqual(self.printed_json(self.run_program("eval", family, "--data", self.dev_file, "--json",
+                                                                *self.WINDOWS))["total"], 20)
+            text = self.written("text.txt", "Barden sells salt.")
+            answered = self.run_program("predict", family, "--question", "Who sells salt?", "--context-file", text)
+            self.assertEqual(answered.code, 0, answered)
+
+    def test_are_planned_and_probed_for_memory(self):
+        for family, model in self.each():
+            plan = self.printed_json(self.run_program("--plan-memory", "--json", "--model-name-or-path", model, *self.WINDOWS))
+            self.assertTrue(plan)
+            result = self.run_program(*self.training("--probe-memory", "--memory-limit", "8MiB", "--memory-reserve", 0,
+                                                     model=model, output=family))
+            self.assertEqual(result.code, 0, result)
+            found = json.loads((self.cwd / family / "probe.json").read_text())
+            self.assertGreater(found["micro_batch_features"], 0)
+            self.assertLessEqual(sum(not trial["fits"] for trial in found["trials"]), 1, family)
+
+    def test_are_named_where_the_model_is_of_none_of_them(self):
+        model = self.copied_model()
+        harness.change_json(model / "config.json", model_type="roberta")
+        self.assert_training_refused(self.training(model=model), 78, "'roberta' is not supported",
+                                     "albert, bert, distilbert, electra")
+
+
+if __name__ == "__main__":
+    harness.main()

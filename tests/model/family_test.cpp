@@ -1,0 +1,133 @@
+// What holds for the network of every family; their numbers are compared with transformers' in tests/parity.
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include "model/packed_batch.h"
+#include "model/tiny_model.h"
+#include "weights/family_configs.h"
+
+namespace bertft::model {
+namespace {
+
+constexpr weights::BertSize kSize{
+    .vocabulary = 50, .hidden = 32, .layers = 3, .heads = 2, .inner = 64, .positions = 64};
+constexpr DropoutSeed kSeed{42, 7};
+const std::vector<std::int32_t> kLengths = {5, 17, 3, 40};
+
+using Gradients = std::map<std::string, at::Tensor>;
+
+// Of a batch of kLengths, `size` sequences at a time.
+Gradients gradients_of(QaModel& model, const std::optional<DropoutSeed>& dropout, std::size_t size = 4) {
+  for (std::size_t first = 0; first < kLengths.size(); first += size) {
+    const auto begin = kLengths.begin() + static_cast<std::ptrdiff_t>(first);
+    const DeviceBatch batch =
+        batch_of({begin, begin + static_cast<std::ptrdiff_t>(size)}, static_cast<std::uint32_t>(first));
+    span_loss_sum(model.forward(batch, dropout), batch).backward();
+  }
+  return take_gradients(model);
+}
+
+void expect_close(const Gradients& a, const Gradients& b) {
+  for (const auto& [name, gradient] : a) {
+    EXPECT_LT((gradient - b.at(name)).norm().item<double>(), 1e-5 * gradient.norm().item<double>() + 1e-6) << name;
+  }
+}
+
+at::Tensor logits_of(QaModel& model, const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout) {
+  const at::NoGradGuard no_grad;
+  const SpanLogits logits = model.forward(batch, dropout);
+  return at::stack({logits.start, logits.end});
+}
+
+class EveryFamily : public testing::TestWithParam<weights::ConfigOfSize> {
+ protected:
+  const TinyModel tiny_{GetParam()(kSize)};
+};
+
+TEST_P(EveryFamily, HasItsTensorsAsParametersInOrder) {
+  const auto expected = weights::expected_tensors(tiny_.config);
+  const auto parameters = tiny_.make().parameters();
+  ASSERT_EQ(parameters.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(parameters[i].name, expected[i].first);
+}
+
+TEST_P(EveryFamily, GivesEveryParameterAGradientWhateverTheMicroBatch) {
+  QaModel model = tiny_.make();
+  const Gradients whole = gradients_of(model, kSeed);
+  for (const auto& [name, gradient] : whole) {
+    if (name == "qa_outputs.bias") continue;  // softmax ignores a shift: zero but for rounding
+    EXPECT_GT(gradient.abs().max().item<double>(), 0) << name;
+  }
+  expect_close(whole, gradients_of(model, kSeed, 2));
+  expect_close(whole, gradients_of(model, kSeed, 1));
+}
+
+TEST_P(EveryFamily, RecomputesItsLayersToTheSameGradients) {
+  ModelOptions options;
+  options.gradient_checkpointing = true;
+  QaModel kept = tiny_.make(), recomputed = tiny_.make({}, options);
+  expect_close(gradients_of(kept, kSeed, 2), gradients_of(recomputed, kSeed, 2));
+}
+
+TEST_P(EveryFamily, StaysCloseToItselfInBf16) {
+  device::Device bf16;
+  bf16.bf16 = true;
+  QaModel precise = tiny_.make(), rounded = tiny_.make(bf16);
+  const at::Tensor exact = logits_of(precise, batch_of(kLengths), kSeed);
+  const at::Tensor half = logits_of(rounded, batch_of(kLengths), kSeed);
+  EXPECT_EQ(half.scalar_type(), at::kFloat);
+  EXPECT_FALSE(at::equal(exact, half));
+  EXPECT_LT((exact - half).norm().item<double>(), 0.05 * exact.norm().item<double>());
+}
+
+// Each place of dropout alone changes the scores if and only if the family drops there.
+TEST_P(EveryFamily, DropsWhereItsConfigurationSays) {
+  const weights::EncoderConfig::DropoutRates rates = tiny_.config.dropout;
+  using Rates = weights::EncoderConfig::DropoutRates;
+  TinyModel still = tiny_;
+  still.config.dropout = {};
+  QaModel plain = still.make();
+  const at::Tensor expected = logits_of(plain, batch_of(kLengths), kSeed);
+  for (double Rates::* place :
+       {&Rates::embeddings, &Rates::attention_probs, &Rates::attention_output, &Rates::output, &Rates::head}) {
+    TinyModel one = still;
+    one.config.dropout.*place = rates.*place;
+    QaModel model = one.make();
+    EXPECT_EQ(at::equal(logits_of(model, batch_of(kLengths), kSeed), expected), rates.*place == 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, EveryFamily, testing::ValuesIn(weights::kFamilyConfigs),
+                         [](const auto& family) { return family.param(kSize).model_type; });
+
+TEST(SharedLayers, GetTheSumOfTheGradientsOfLayersThatShareNothing) {
+  TinyModel shared(weights::albert_config(kSize)), apart(shared);
+  apart.config.sharing = {.num_groups = kSize.layers, .layers_per_group = 1};
+  const std::string group = "albert.encoder.albert_layer_groups.";
+  for (const auto& [name, shape] : weights::expected_tensors(apart.config)) {
+    const std::size_t end = name.starts_with(group) ? name.find('.', group.size()) : 0;
+    apart.replace(name, shared.value(end == 0 ? name : group + "0" + name.substr(end)));
+  }
+  QaModel one = shared.make(), many = apart.make();
+  ASSERT_TRUE(at::equal(logits_of(one, batch_of(kLengths), kSeed), logits_of(many, batch_of(kLengths), kSeed)));
+  Gradients sums;
+  for (const auto& [name, gradient] : gradients_of(many, kSeed)) {
+    const std::size_t end = name.starts_with(group) ? name.find('.', group.size()) : 0;
+    at::Tensor& sum = sums[end == 0 ? name : group + "0" + name.substr(end)];
+    sum = sum.defined() ? sum + gradient : gradient;
+  }
+  expect_close(sums, gradients_of(one, kSeed));
+}
+
+TEST(ModelWithoutTokenTypes, IgnoresThoseOfTheBatch) {
+  QaModel model = TinyModel(weights::distilbert_config(kSize)).make();
+  DeviceBatch batch = batch_of(kLengths);
+  const at::Tensor expected = logits_of(model, batch, std::nullopt);
+  batch.type_ids = 1 - batch.type_ids;
+  EXPECT_TRUE(at::equal(logits_of(model, batch, std::nullopt), expected));
+}
+
+}  // namespace
+}  // namespace bertft::model
