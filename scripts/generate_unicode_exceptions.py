@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Writes src/tokenizer/unicode_exceptions.h from a table of differences.
 
-usage: scripts/generate_unicode_exceptions.py hf-unicode-exceptions.tsv > src/tokenizer/unicode_exceptions.h
+usage: build/peers/bin/python scripts/generate_unicode_exceptions.py hf-unicode-exceptions.tsv \\
+           > src/tokenizer/unicode_exceptions.h
 
 The table lists where the character data of the Rust `tokenizers` crate depart from
 Unicode 15.0: attribute, first and last code point, value in the crate (tab separated).
+Compatibility decompositions are not in it: they are compared here, utf8proc's with the crate's.
 """
 
+import ctypes
 import sys
+
+from tokenizers.normalizers import NFKD
 
 # Attributes that are a yes or no for each code point, in the order of the header.
 FLAGS = {
@@ -17,6 +22,8 @@ FLAGS = {
     "cjk": "isolated as an ideograph",
     "reorder": "takes part in canonical reordering",
     "decompose": "has a canonical decomposition",
+    "anymark": "removed by StripAccents",
+    "undecomposed": "is left as it is by NFKD",
 }
 
 HEAD = """\
@@ -63,6 +70,25 @@ def read_table(path):
     return version, table
 
 
+def undecomposed_rows():
+    """Ranges that NFKD of the crate leaves alone and utf8proc does not; there is no other difference."""
+    decompose = ctypes.CDLL("libutf8proc.so.2").utf8proc_decompose_char
+    decompose.restype = ctypes.c_ssize_t
+    buffer, options = (ctypes.c_int32 * 18)(), 1 << 2 | 1 << 4  # UTF8PROC_COMPAT, UTF8PROC_DECOMPOSE
+    crate, ranges = NFKD(), []
+    for c in (c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF):
+        size = decompose(c, buffer, ctypes.c_ssize_t(18), options, None)
+        theirs = crate.normalize_str(chr(c))
+        if theirs == "".join(map(chr, buffer[:size])):
+            continue
+        assert theirs == chr(c), f"U+{c:04X}: another kind of difference"
+        if ranges and ranges[-1][1] == c - 1:
+            ranges[-1][1] = c
+        else:
+            ranges.append([c, c])
+    return [(f"{first:04X}", f"{last:04X}", "1") for first, last in ranges]
+
+
 def array(kind, name, comment, rows):
     body = "\n".join("    {" + row + "}," for row in rows)
     return f"\n// {comment}\ninline constexpr {kind} {name}[] = {{\n{body}\n}};\n"
@@ -70,8 +96,9 @@ def array(kind, name, comment, rows):
 
 def main():
     if len(sys.argv) != 2:
-        sys.exit(__doc__.splitlines()[2])
+        sys.exit("\n".join(__doc__.splitlines()[2:4]))
     version, table = read_table(sys.argv[1])
+    table["undecomposed"] = undecomposed_rows()
     out = [HEAD.format(version=version)]
     for attribute, comment in FLAGS.items():
         rows = (f"0x{a}, 0x{b}, {'true' if v == '1' else 'false'}" for a, b, v in table[attribute])

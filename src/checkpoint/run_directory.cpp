@@ -29,7 +29,7 @@ constexpr std::string_view kLockName = "run.lock";
 constexpr std::string_view kProbeName = "probe.json";
 
 // What a run leaves at the top of its directory, besides checkpoints (CONVENTIONS §3.4).
-constexpr std::array<std::string_view, 19> kRunFiles = {"model.safetensors",
+constexpr std::array<std::string_view, 20> kRunFiles = {"model.safetensors",
                                                         "config.json",
                                                         "trainer_state.json",
                                                         "train_results.json",
@@ -46,6 +46,7 @@ constexpr std::array<std::string_view, 19> kRunFiles = {"model.safetensors",
                                                         "bert_finetune_config.yaml",
                                                         "tokenizer.json",
                                                         "vocab.txt",
+                                                        "spiece.model",
                                                         "added_tokens.json",
                                                         "special_tokens_map.json"};
 

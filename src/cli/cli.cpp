@@ -133,7 +133,7 @@ int unwritten_result() {
 
 int run_command(std::vector<std::string> args) {
   int exit_code = kOk;
-  CLI::App app("Fine-tunes encoders of the BERT kind for extractive question answering (SQuAD 2.0).", "bert-finetune");
+  CLI::App app("Fine-tunes BERT-type encoders for extractive question answering (SQuAD 2.0).", "bert-finetune");
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", version_line());
   app.add_flag_callback(

@@ -64,4 +64,14 @@ std::optional<AddedTokens::Match> AddedTokens::find(std::string_view text, std::
   return std::nullopt;
 }
 
+std::string_view AddedTokens::content(std::uint32_t id) const {
+  const auto token = std::find_if(tokens_.begin(), tokens_.end(), [&](const AddedToken& t) { return t.id == id; });
+  return token == tokens_.end() ? std::string_view() : std::string_view(token->content);
+}
+
+std::size_t AddedTokens::size_with(std::size_t size) const {
+  for (const AddedToken& token : tokens_) size = std::max(size, token.id + std::size_t{1});
+  return size;
+}
+
 }  // namespace bertft::tokenizer

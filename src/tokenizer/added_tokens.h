@@ -34,7 +34,11 @@ class AddedTokens {
   /// The first token at or behind byte `from`, which is 0 or the end of the match before.
   std::optional<Match> find(std::string_view text, std::size_t from) const;
 
-  const std::vector<AddedToken>& tokens() const { return tokens_; }
+  /// The text of an id, empty when no added token has it.
+  std::string_view content(std::uint32_t id) const;
+
+  /// One more than the largest id, these tokens and those of a vocabulary of `size` taken together.
+  std::size_t size_with(std::size_t size) const;
 
  private:
   std::size_t find_first_byte(std::string_view text, std::size_t from) const;

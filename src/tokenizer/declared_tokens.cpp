@@ -194,14 +194,19 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
     } else if (in_config != nullptr) {
       content = content_of(*in_config, files.path("tokenizer_config.json"));
     }
-    if (content || tokenizer_class == TokenizerClass::kBert) {
+    if (content || tokenizer_class != TokenizerClass::kBackend) {
       named.kept_whole.push_back(content.value_or(default_content));
     }
     return content.value_or(default_content);
   };
-  named.unk = read("unk_token", "[UNK]");
+  const bool is_albert = tokenizer_class == TokenizerClass::kAlbert;
+  if (is_albert) {
+    read("bos_token", "[CLS]");
+    read("eos_token", "[SEP]");
+  }
+  named.unk = read("unk_token", is_albert ? "<unk>" : "[UNK]");
   named.sep = read("sep_token", "[SEP]");
-  named.pad = read("pad_token", "[PAD]");
+  named.pad = read("pad_token", is_albert ? "<pad>" : "[PAD]");
   named.cls = read("cls_token", "[CLS]");
   read("mask_token", "[MASK]");
   return named;

@@ -11,18 +11,19 @@ namespace bertft::tokenizer {
 
 /// Which class of transformers would read the directory (PARITY §3.1).
 enum class TokenizerClass {
-  kBert,    // BertTokenizer: its settings stand in tokenizer_config.json
-  kBackend  // PreTrainedTokenizerFast, TokenizersBackend: tokenizer.json as it stands
+  kBert,     // BertTokenizer: its settings stand in tokenizer_config.json
+  kAlbert,   // AlbertTokenizer: likewise
+  kBackend,  // PreTrainedTokenizerFast, TokenizersBackend: tokenizer.json as it stands
 };
 
-/// The tokens that have a part in BERT, by their text.
+/// The tokens that have a part in the model, by their text.
 struct NamedTokens {
   std::string unk, cls, sep, pad;
   std::vector<std::string> kept_whole;  // in texts, because they are named
 };
 
-/// `unk_token` and so on: from special_tokens_map.json, tokenizer_config.json, else BERT's own,
-/// which BertTokenizer alone keeps whole unasked.
+/// `unk_token` and so on: from special_tokens_map.json, tokenizer_config.json, else the class's own,
+/// which kBackend does not keep whole unasked.
 NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class);
 
 /// The added tokens that transformers would have after loading, with their ids.

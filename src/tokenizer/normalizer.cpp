@@ -53,19 +53,26 @@ void AlignedText::append(char32_t code_point, SourceChar source) {
 
 void AlignedText::normalize(const NormalizerOptions& options) {
   if (options.strip_accents) {
-    if ((flags_ & kDecomposes) != 0) decompose();
+    if ((flags_ & kDecomposes) != 0) decompose<4>(canonical_decomposition);
     if ((flags_ & kNonStarter) != 0) reorder();
     if ((flags_ & kAccent) != 0) strip_accents();
   }
-  if (options.lowercase && (flags_ & kUpper) != 0) lower_case();
+  if (options.lowercase) lower_case();
 }
 
-void AlignedText::decompose() {
+void AlignedText::strip_compatibly() {
+  decompose<18>(compatibility_decomposition);
+  if ((flags_ & kNonStarter) != 0) reorder();
+  std::erase_if(chars_, [](const Char& c) { return is_mark(c.code_point); });
+}
+
+template <std::size_t kMaxParts, class Decomposition>
+void AlignedText::decompose(Decomposition&& decomposition) {
   scratch_.clear();
-  std::array<char32_t, 4> parts;
+  std::array<char32_t, kMaxParts> parts;
   for (const Char& c : chars_) {
     bool inserted = false;
-    for (const char32_t part : canonical_decomposition(c.code_point, parts)) {
+    for (const char32_t part : decomposition(c.code_point, parts)) {
       scratch_.push_back({part, c.source, inserted});
       flags_ |= code_point_flags()[part];
       inserted = true;
@@ -91,6 +98,7 @@ void AlignedText::strip_accents() {
 }
 
 void AlignedText::lower_case() {
+  if ((flags_ & kUpper) == 0) return;
   scratch_.clear();
   std::array<char32_t, 2> parts;
   for (const Char& c : chars_) {

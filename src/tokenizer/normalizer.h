@@ -42,13 +42,17 @@ class AlignedText {
   /// Decomposes, strips accents and lower-cases as `options` say.
   void normalize(const NormalizerOptions& options);
 
+  /// NFKD and StripAccents, which take the place of the first two in ALBERT's tokenizer.
+  void strip_compatibly();
+  void lower_case();
+
   std::span<const Char> chars() const { return chars_; }
 
  private:
-  void decompose();
+  template <std::size_t kMaxParts, class Decomposition>
+  void decompose(Decomposition&& decomposition);
   void reorder();
   void strip_accents();
-  void lower_case();
 
   std::vector<Char> chars_;
   std::vector<Char> scratch_;

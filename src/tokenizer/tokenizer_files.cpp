@@ -12,7 +12,7 @@
 namespace bertft::tokenizer {
 namespace {
 
-constexpr std::uint64_t kMaxVocabTxtBytes = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMaxVocabularyBytes = std::uint64_t{64} << 20;
 
 std::optional<std::string> read_if_there(const std::string& path, std::uint64_t max_bytes) {
   if (!is_there(path)) return std::nullopt;
@@ -38,12 +38,13 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
   std::error_code error;
   if (!std::filesystem::is_directory(directory, error)) {
     throw InputError(
-        fmt::format("{} is not a directory; expected a Hugging Face model directory with tokenizer.json "
-                    "or vocab.txt",
+        fmt::format("{} is not a directory; expected a Hugging Face model directory with tokenizer.json, "
+                    "vocab.txt or spiece.model",
                     printable(directory)));
   }
   TokenizerFiles files{.directory = directory};
-  files.vocab_txt = read_if_there(files.path("vocab.txt"), kMaxVocabTxtBytes);
+  files.vocab_txt = read_if_there(files.path("vocab.txt"), kMaxVocabularyBytes);
+  files.spiece_model = read_if_there(files.path("spiece.model"), kMaxVocabularyBytes);
   files.tokenizer_json = parse_if_there(files.path("tokenizer.json"));
   files.tokenizer_config = parse_if_there(files.path("tokenizer_config.json"));
   files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));

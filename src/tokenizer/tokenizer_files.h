@@ -11,7 +11,7 @@ namespace bertft::tokenizer {
 /// The tokenizer files of a Hugging Face model directory, read and parsed, not yet understood.
 struct TokenizerFiles {
   std::string directory;
-  std::optional<std::string> vocab_txt = {};
+  std::optional<std::string> vocab_txt = {}, spiece_model = {};
   std::optional<Json> tokenizer_json = {}, tokenizer_config = {}, special_tokens_map = {}, added_tokens = {},
                       model_config = {};
 

@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "tokenizer/unicode_exceptions.h"
@@ -91,6 +92,23 @@ class FlagTable {
   std::vector<std::uint8_t> flags_;
 };
 
+bool is_in(std::span<const FlagException> exceptions, char32_t code_point) {
+  return std::any_of(exceptions.begin(), exceptions.end(),
+                     [&](const FlagException& e) { return e.first <= code_point && code_point <= e.last; });
+}
+
+template <std::size_t kMaxSize>
+std::span<const char32_t> decomposition(char32_t code_point, int options, std::array<char32_t, kMaxSize>& out) {
+  std::array<utf8proc_int32_t, kMaxSize> mapped;
+  const utf8proc_ssize_t size =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), mapped.data(), mapped.size(),
+                              static_cast<utf8proc_option_t>(options), nullptr);
+  for (utf8proc_ssize_t i = 0; i < size; ++i) {
+    out[static_cast<std::size_t>(i)] = static_cast<char32_t>(mapped[static_cast<std::size_t>(i)]);
+  }
+  return std::span(out).first(static_cast<std::size_t>(size));
+}
+
 }  // namespace
 
 std::span<const std::uint8_t> code_point_flags() {
@@ -106,13 +124,21 @@ std::uint8_t combining_class(char32_t code_point) {
 std::span<const char32_t> canonical_decomposition(char32_t code_point, std::array<char32_t, 4>& out) {
   out[0] = code_point;
   if ((code_point_flags()[code_point] & kDecomposes) == 0) return std::span(out).first(1);
-  std::array<utf8proc_int32_t, 4> mapped;
-  const utf8proc_ssize_t size = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(code_point), mapped.data(),
-                                                        mapped.size(), UTF8PROC_DECOMPOSE, nullptr);
-  for (utf8proc_ssize_t i = 0; i < size; ++i) {
-    out[static_cast<std::size_t>(i)] = static_cast<char32_t>(mapped[static_cast<std::size_t>(i)]);
+  return decomposition(code_point, UTF8PROC_DECOMPOSE, out);
+}
+
+std::span<const char32_t> compatibility_decomposition(char32_t code_point, std::array<char32_t, 18>& out) {
+  out[0] = code_point;
+  if (is_in(kUndecomposedExceptions, code_point)) return std::span(out).first(1);
+  return decomposition(code_point, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, out);
+}
+
+bool is_mark(char32_t code_point) {
+  for (const FlagException& e : kAnymarkExceptions) {
+    if (e.first <= code_point && code_point <= e.last) return e.value;
   }
-  return std::span(out).first(static_cast<std::size_t>(size));
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
 }
 
 std::span<const char32_t> lower_case(char32_t code_point, std::array<char32_t, 2>& out) {

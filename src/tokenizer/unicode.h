@@ -30,6 +30,13 @@ std::uint8_t combining_class(char32_t code_point);
 /// Full canonical decomposition, at most four code points, into `out`.
 std::span<const char32_t> canonical_decomposition(char32_t code_point, std::array<char32_t, 4>& out);
 
+/// Full compatibility decomposition, at most 18 code points, into `out`.
+std::span<const char32_t> compatibility_decomposition(char32_t code_point, std::array<char32_t, 18>& out);
+
+/// Whether a code point is of category M. The normalizer StripAccents, which ALBERT has, removes all
+/// of these, BertNormalizer only those of Mn (kAccent).
+bool is_mark(char32_t code_point);
+
 /// Lower case by the code point alone (no final sigma). U+0130 gives two code points, all
 /// others one.
 std::span<const char32_t> lower_case(char32_t code_point, std::array<char32_t, 2>& out);

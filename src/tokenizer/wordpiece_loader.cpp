@@ -9,44 +9,12 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
-#include "tokenizer/declared_tokens.h"
+#include "tokenizer/loading.h"
 #include "tokenizer/vocab_txt.h"
 #include "tokenizer/wordpiece_tokenizer.h"
 
 namespace bertft::tokenizer {
 namespace {
-
-constexpr const char* kTokenizerJson = "tokenizer.json";
-constexpr const char* kTokenizerConfig = "tokenizer_config.json";
-
-TokenizerClass tokenizer_class_of(const TokenizerFiles& files) {
-  std::optional<std::string> name;
-  if (files.tokenizer_config) {
-    name = string_member(*files.tokenizer_config, "tokenizer_class", files.path(kTokenizerConfig));
-  }
-  if (!name && files.model_config)
-    name = string_member(*files.model_config, "tokenizer_class", files.path("config.json"));
-  if (!name) return TokenizerClass::kBert;
-  for (const char* bert :
-       {"BertTokenizer", "BertTokenizerFast", "DistilBertTokenizer", "DistilBertTokenizerFast", "ElectraTokenizer",
-        "ElectraTokenizerFast", "MobileBertTokenizer", "MobileBertTokenizerFast"}) {
-    if (*name == bert) return TokenizerClass::kBert;
-  }
-  if (*name == "PreTrainedTokenizerFast" || *name == "TokenizersBackend") return TokenizerClass::kBackend;
-  throw ConfigError(
-      fmt::format("{}: tokenizer_class '{}' is not supported.\n"
-                  "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert) and, with a "
-                  "tokenizer.json of type WordPiece, PreTrainedTokenizerFast.",
-                  printable(files.directory), printable(*name)));
-}
-
-const Json& object_member(const Json& object, const char* key, const std::string& name) {
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_object()) {
-    throw DataError(fmt::format("{}: expected an object '{}'", printable(name), key));
-  }
-  return *found;
-}
 
 std::vector<Vocabulary::Piece> pieces_of_json(const Json& model, const std::string& name) {
   const Json& vocab = object_member(model, "vocab", name);
@@ -82,12 +50,6 @@ NormalizerOptions normalizer_of_config(const TokenizerFiles& files) {
   return options;
 }
 
-std::string type_of(const Json& object, const char* key, const std::string& name) {
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return "none";
-  return string_member(*found, "type", name).value_or("none");
-}
-
 // nullopt when it is not the normalizer of BERT.
 std::optional<NormalizerOptions> normalizer_of_json(const Json& json, const std::string& name) {
   if (type_of(json, "normalizer", name) != "BertNormalizer") return std::nullopt;
@@ -98,23 +60,6 @@ std::optional<NormalizerOptions> normalizer_of_json(const Json& json, const std:
   options.lowercase = bool_member(normalizer, "lowercase", name).value_or(true);
   options.strip_accents = bool_member(normalizer, "strip_accents", name).value_or(options.lowercase);
   return options;
-}
-
-// The template of a pair: [CLS] A [SEP] of type 0, B [SEP] of type 1.
-bool is_bert_template(const Json& json, const NamedTokens& named, const std::string& name) {
-  const std::string type = type_of(json, "post_processor", name);
-  if (type == "BertProcessing") return true;
-  if (type != "TemplateProcessing") return false;
-  const auto special = [](const std::string& token, int type_id) {
-    return Json{{"SpecialToken", {{"id", token}, {"type_id", type_id}}}};
-  };
-  const auto sequence = [](const char* id, int type_id) {
-    return Json{{"Sequence", {{"id", id}, {"type_id", type_id}}}};
-  };
-  const Json pair = Json::array(
-      {special(named.cls, 0), sequence("A", 0), special(named.sep, 0), sequence("B", 1), special(named.sep, 1)});
-  // Compared without the order of keys.
-  return nlohmann::json(json["post_processor"].value("pair", Json())) == nlohmann::json(pair);
 }
 
 void check_backend(const Json& json, const NamedTokens& named, const std::string& name) {
@@ -130,25 +75,7 @@ void check_backend(const Json& json, const NamedTokens& named, const std::string
   const std::string splitter = type_of(json, "pre_tokenizer", name);
   require(normalizer == "BertNormalizer", fmt::format("the normalizer is '{}'", printable(normalizer)));
   require(splitter == "BertPreTokenizer", fmt::format("the pre_tokenizer is '{}'", printable(splitter)));
-  require(is_bert_template(json, named, name), "the post_processor is not BERT's");
-}
-
-std::uint32_t required_id(const TokenizerFiles& files, const Vocabulary& vocabulary, const std::string& token) {
-  if (const auto id = vocabulary.id_of(token)) return *id;
-  throw DataError(
-      fmt::format("{}: the vocabulary has no '{}'; BERT needs it.\n"
-                  "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
-                  printable(files.path(files.tokenizer_json ? kTokenizerJson : "vocab.txt")), printable(token)));
-}
-
-void check_size(const TokenizerFiles& files, std::size_t size) {
-  if (!files.model_config) return;
-  const auto rows = integer_member(*files.model_config, "vocab_size", files.path("config.json"));
-  if (!rows || static_cast<std::int64_t>(size) <= *rows) return;
-  throw DataError(
-      fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"
-                  "Pieces beyond it have no embedding; take the tokenizer that belongs to the model.",
-                  printable(files.directory), with_thousands(static_cast<std::int64_t>(size)), with_thousands(*rows)));
+  require(has_pair_template(json, named, name), "the post_processor is not BERT's");
 }
 
 // What of tokenizer.json and vocab.txt does not count and says something else.
@@ -177,19 +104,9 @@ void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piec
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files) {
-  const TokenizerClass tokenizer_class = tokenizer_class_of(files);
+std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const std::string json_name = files.path(kTokenizerJson);
-  if (files.tokenizer_config &&
-      bool_member(*files.tokenizer_config, "split_special_tokens", files.path(kTokenizerConfig)).value_or(false)) {
-    throw ConfigError(fmt::format("{}: split_special_tokens is not supported; special tokens are kept whole",
-                                  printable(files.path(kTokenizerConfig))));
-  }
-  if (tokenizer_class == TokenizerClass::kBackend && !files.tokenizer_json) {
-    throw InputError(fmt::format("{} is missing; tokenizer_config.json names PreTrainedTokenizerFast, which needs it",
-                                 printable(json_name)));
-  }
-
+  refuse_split_special_tokens(files);
   std::vector<Vocabulary::Piece> pieces =
       files.tokenizer_json ? pieces_of_json(object_member(*files.tokenizer_json, "model", json_name), json_name)
                            : parse_vocab_txt(*files.vocab_txt, files.path("vocab.txt"));
@@ -209,10 +126,10 @@ std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files) {
 
   WordPieceModel model{
       .vocabulary = Vocabulary(pieces, prefix), .normalizer = normalizer, .max_input_chars_per_word = max_chars};
-  model.special_ids = {.cls = required_id(files, model.vocabulary, named.cls),
-                       .sep = required_id(files, model.vocabulary, named.sep),
-                       .pad = required_id(files, model.vocabulary, named.pad),
-                       .unk = required_id(files, model.vocabulary, named.unk)};
+  model.special_ids = {.cls = required_id(files, model.vocabulary, named.cls, "BERT"),
+                       .sep = required_id(files, model.vocabulary, named.sep, "BERT"),
+                       .pad = required_id(files, model.vocabulary, named.pad, "BERT"),
+                       .unk = required_id(files, model.vocabulary, named.unk, "BERT")};
   model.added_tokens = read_added_tokens(files, tokenizer_class, named, model.vocabulary);
   if (tokenizer_class == TokenizerClass::kBert) add_remarks(files, pieces, model);
   auto tokenizer = std::make_unique<WordPieceTokenizer>(std::move(model));

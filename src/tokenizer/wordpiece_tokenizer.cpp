@@ -336,16 +336,11 @@ void WordPieceTokenizer::encode(std::string_view text, std::vector<Token>& out) 
 }
 
 std::size_t WordPieceTokenizer::vocabulary_size() const {
-  std::size_t size = vocabulary_.size();
-  for (const AddedToken& token : added_tokens_.tokens()) size = std::max(size, token.id + std::size_t{1});
-  return size;
+  return added_tokens_.size_with(vocabulary_.size());
 }
 
 std::string_view WordPieceTokenizer::piece(std::uint32_t id) const {
-  if (id < vocabulary_.size()) return vocabulary_.piece(id);
-  const auto& tokens = added_tokens_.tokens();
-  const auto token = std::find_if(tokens.begin(), tokens.end(), [&](const AddedToken& t) { return t.id == id; });
-  return token == tokens.end() ? std::string_view() : std::string_view(token->content);
+  return id < vocabulary_.size() ? vocabulary_.piece(id) : added_tokens_.content(id);
 }
 
 std::string WordPieceTokenizer::description() const {

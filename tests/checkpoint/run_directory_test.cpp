@@ -72,7 +72,7 @@ TEST_F(RunDirectoryTest, IsNeitherContinuedNorOverwrittenWhenItIsSomebodyElses) 
 TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
   fs::create_directory(parent_ / "checkpoint-5");
   for (const char* name :
-       {"checkpoint-5/manifest.json", "model.safetensors", "metrics.jsonl", "vocab.txt", "notes.txt"}) {
+       {"checkpoint-5/manifest.json", "model.safetensors", "metrics.jsonl", "vocab.txt", "spiece.model", "notes.txt"}) {
     write(parent_ / name, "x");
   }
   const RunDirectory run(parent_.path(), Existing::kOverwrite);

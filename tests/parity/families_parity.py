@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 
+import albert_parity
 import hf_model_reference
 import load_written_model
 
@@ -24,10 +25,21 @@ def reference(*arguments):
     hf_model_reference.main([str(argument) for argument in arguments])
 
 
+def make_model(family, directory):
+    """A random one, with its family's tokenizer."""
+    if family != "albert":
+        reference("tiny", "--family", family, "--vocab", data / "vocab" / "bert-base-uncased-vocab.txt", "--out", directory)
+        return
+    spiece = data / "vocab" / "albert-layout-30k.model"
+    pieces, charsmap = albert_parity.read_spiece(spiece)
+    reference("tiny", "--family", family, "--vocab-size", len(pieces), "--out", directory)
+    albert_parity.write_tokenizer(directory, albert_parity.tokenizer_json(albert_parity.lowered(pieces), charsmap), spiece)
+
+
 def compared(family, work):
     """True when the model's numbers are transformers'."""
     model, features = work / "model", work / "features.jsonl"
-    reference("tiny", "--family", family, "--vocab", data / "vocab" / "bert-base-uncased-vocab.txt", "--out", model)
+    make_model(family, model)
     with features.open("w", encoding="utf-8") as out:
         subprocess.run([PROGRAM, "data", "features", squad, "--model", model, "--training"], stdout=out, check=True)
     for mode, count in (("logits", NUM_LOGITS), ("train", NUM_TRAIN)):

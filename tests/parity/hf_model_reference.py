@@ -3,6 +3,7 @@
   build/peers/bin/python tests/parity/hf_model_reference.py logits --model DIR --features FILE --count 200 --out PREFIX
   build/peers/bin/python tests/parity/hf_model_reference.py train --model DIR --features FILE --count 128 --out PREFIX
   build/peers/bin/python tests/parity/hf_model_reference.py tiny --family electra --vocab vocab.txt --out DIR
+  build/peers/bin/python tests/parity/hf_model_reference.py tiny --family albert --vocab-size 30000 --out DIR
 
 Needs torch, transformers, safetensors. FILE is what `bert-finetune data features` writes: JSON lines with
 input_ids, token_type_ids, start, end. `logits` and `train` write PREFIX.safetensors and PREFIX.json; a base
@@ -13,7 +14,7 @@ logits  input_ids, token_type_ids, start, end: [T] packed; cu_seqlens: [features
 train   dropout 0, AdamW without decay, linear schedule, clipping at 1.0. loss, grad_norm (before clipping): [steps];
         initial.qa_outputs.*; grad.* of the first batch before clipping; final.* weights.
 tiny    a random model of few layers as a Hugging Face directory. No tensor keeps a neutral value (a bias of 0, a
-        LayerNorm weight of 1), so that exchanging or forgetting one shows.
+        LayerNorm weight of 1), so that exchanging or forgetting one shows. Without --vocab no tokenizer is written.
 """
 
 import argparse
@@ -127,10 +128,12 @@ def train(arguments):
 
 
 def tiny(arguments):
-    vocab = arguments.vocab.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    vocab_size = arguments.vocab_size
+    if arguments.vocab:
+        vocab_size = len(arguments.vocab.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
     set_seed(arguments.seed)
     config_class, sizes = TINY[arguments.family]
-    config = config_class(vocab_size=len(vocab), initializer_range=0.1, **sizes)
+    config = config_class(vocab_size=vocab_size, initializer_range=0.1, **sizes)
     model = AutoModelForQuestionAnswering.from_config(config)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -139,6 +142,8 @@ def tiny(arguments):
     config.initializer_range = 0.02
     arguments.out.mkdir(parents=True, exist_ok=True)
     (model.base_model if arguments.without_head else model).save_pretrained(arguments.out)
+    if not arguments.vocab:
+        return
     tokenizer = BertTokenizer(vocab=str(arguments.vocab), do_lower_case=not arguments.cased, model_max_length=512)
     tokenizer.save_pretrained(arguments.out)
     (arguments.out / "vocab.txt").write_bytes(arguments.vocab.read_bytes())
@@ -162,7 +167,9 @@ def main(argv=None):
     options = modes.add_parser("tiny")
     options.set_defaults(run=tiny, threads=1)
     options.add_argument("--family", choices=TINY, default="bert")
-    options.add_argument("--vocab", type=Path, required=True)
+    vocabulary = options.add_mutually_exclusive_group(required=True)
+    vocabulary.add_argument("--vocab", type=Path, help="vocab.txt of BERT's tokenizer")
+    vocabulary.add_argument("--vocab-size", type=int)
     options.add_argument("--out", type=Path, required=True, metavar="DIR")
     options.add_argument("--seed", type=int, default=42)
     options.add_argument("--cased", action="store_true")

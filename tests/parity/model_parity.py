@@ -10,6 +10,8 @@ import pathlib
 import subprocess
 import sys
 
+import hf_model_reference
+
 HELPER, PROGRAM, DATA_DIR, MODEL_DIR, WORK_DIR = sys.argv[1:]
 NUM_LOGITS, NUM_TRAIN = 200, 128
 work = pathlib.Path(WORK_DIR)
@@ -19,10 +21,9 @@ features = work / "features.jsonl"
 with features.open("w", encoding="utf-8") as out:
     subprocess.run([PROGRAM, "data", "features", squad, "--model", MODEL_DIR, "--training"], stdout=out, check=True)
 
-script = pathlib.Path(__file__).with_name("hf_model_reference.py")
 for mode, count in (("logits", NUM_LOGITS), ("train", NUM_TRAIN)):
     if not (work / f"{mode}.json").exists():
-        subprocess.run([sys.executable, script, mode, "--model", MODEL_DIR, "--features", features,
-                        "--count", str(count), "--threads", "2", "--out", work / mode], check=True)
+        hf_model_reference.main([mode, "--model", MODEL_DIR, "--features", str(features), "--count", str(count), "--threads",
+                                 "2", "--out", str(work / mode)])
 sys.exit(subprocess.run([HELPER, MODEL_DIR, squad, work / "logits.safetensors", work / "train.safetensors",
                          str(NUM_TRAIN)]).returncode)

@@ -259,7 +259,12 @@ def loading_cases():
     yield "no line feed at the end", {"vocab.txt": vocab[:-1]}
     yield "cased", {"vocab.txt": vocab, **config(do_lower_case=False)}
     yield "accents kept", {"vocab.txt": vocab, **config(strip_accents=False)}
-    yield "ElectraTokenizer", {"vocab.txt": vocab, **config("ElectraTokenizerFast")}
+    for family in ("Electra", "DistilBert", "MobileBert"):
+        model = {"config.json": {"model_type": family.lower()}}
+        yield family, {"vocab.txt": vocab, **model}
+        for suffix in ("Tokenizer", "TokenizerFast"):
+            yield f"{family}{suffix}", {"vocab.txt": vocab, **config(family + suffix), **model}
+        yield f"{family}Tokenizer, cased", {"vocab.txt": vocab, **config(family + "Tokenizer", do_lower_case=False)}
     yield "tokenizer.json, BertTokenizer", {"tokenizer.json": plain}
     yield "tokenizer.json before vocab.txt", {"tokenizer.json": plain, "vocab.txt": vocab.replace("he\n", "eh\n")}
     yield "tokenizer.json, do_lower_case", {"tokenizer.json": plain, **config(do_lower_case=False)}

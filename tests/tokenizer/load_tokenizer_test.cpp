@@ -135,7 +135,7 @@ TEST(LoadTokenizer, AcceptsAPaddedVocabularySize) {
 
 TEST(LoadTokenizer, RefusesADirectoryWithoutTokenizer) {
   const TemporaryModel model;
-  expect_refusal<InputError>(model, "holds neither tokenizer.json nor vocab.txt");
+  expect_refusal<InputError>(model, "holds neither tokenizer.json nor vocab.txt nor spiece.model");
 }
 
 TEST(LoadTokenizer, RefusesADirectoryThatIsNotThere) {
@@ -144,8 +144,19 @@ TEST(LoadTokenizer, RefusesADirectoryThatIsNotThere) {
 
 TEST(LoadTokenizer, RefusesAnotherModelTypeByName) {
   TemporaryModel model;
-  model.write("tokenizer.json", R"({"model": {"type": "Unigram", "vocab": []}})");
-  expect_refusal<ConfigError>(model, "the tokenizer model is 'Unigram'; supported is WordPiece");
+  model.write("tokenizer.json", R"({"model": {"type": "BPE", "vocab": {}}})");
+  expect_refusal<ConfigError>(model, "the tokenizer model is 'BPE'; supported are WordPiece");
+}
+
+TEST(LoadTokenizer, TakesElectraAndDistilBertForBert) {
+  for (const std::string family : {"Electra", "DistilBert", "MobileBert"}) {
+    for (const std::string suffix : {"Tokenizer", "TokenizerFast"}) {
+      TemporaryModel model;
+      model.write("vocab.txt", kVocabulary);
+      model.write("tokenizer_config.json", R"({"tokenizer_class": ")" + family + suffix + "\"}");
+      EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "Hello xx [MASK]"), ElementsAre(5, 6, 7, 4));
+    }
+  }
 }
 
 TEST(LoadTokenizer, RefusesATokenizerJsonWithoutModel) {

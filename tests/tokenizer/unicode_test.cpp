@@ -82,5 +82,29 @@ TEST(Unicode, DecomposesNoLetterThatUnicode9LacksADecompositionFor) {
   EXPECT_EQ(decomposed(0x11938), U"\U00011938");
 }
 
+std::u32string compatibly_decomposed(char32_t code_point) {
+  std::array<char32_t, 18> out;
+  const auto mapped = compatibility_decomposition(code_point, out);
+  return {mapped.begin(), mapped.end()};
+}
+
+TEST(Unicode, DecomposesForCompatibilityWhereAsked) {
+  EXPECT_EQ(compatibly_decomposed(U'ﬁ'), U"fi");
+  EXPECT_EQ(compatibly_decomposed(U'한'), U"\u1112\u1161\u11AB");
+  EXPECT_EQ(compatibly_decomposed(U'a'), U"a");
+  EXPECT_EQ(compatibly_decomposed(0xFDFA).size(), 18U);
+}
+
+TEST(Unicode, DecomposesNothingForCompatibilityThatIsYoungerThanUnicode9) {
+  EXPECT_EQ(compatibly_decomposed(0x32FF), U"\u32FF");
+  EXPECT_EQ(compatibly_decomposed(0x1E030), U"\U0001E030");
+}
+
+TEST(Unicode, KnowsAsManyMarksAsTheCrate) {
+  std::size_t count = 0;
+  for (char32_t c = 0; c < 0x110000; ++c) count += is_mark(c);
+  EXPECT_EQ(count, 2'097U);
+}
+
 }  // namespace
 }  // namespace bertft::tokenizer

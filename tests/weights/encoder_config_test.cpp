@@ -227,10 +227,12 @@ TEST(QuestionAnsweringConfig, LeavesOutLabelsOfAHeadOfAnotherWidth) {
 TEST(TokenizerFiles, AreThoseThatExist) {
   const TemporaryDirectory directory;
   EXPECT_THAT(tokenizer_files(directory.path()), testing::IsEmpty());
-  for (const char* name : {"vocab.txt", "tokenizer.json", "config.json", "special_tokens_map.json", "merges.txt"}) {
+  for (const char* name : {"vocab.txt", "tokenizer.json", "config.json", "special_tokens_map.json", "merges.txt",
+                           "spiece.model", "other.model"}) {
     directory.write(name, "");
   }
-  EXPECT_THAT(tokenizer_files(directory.path()), ElementsAre("tokenizer.json", "vocab.txt", "special_tokens_map.json"));
+  EXPECT_THAT(tokenizer_files(directory.path()),
+              ElementsAre("tokenizer.json", "vocab.txt", "spiece.model", "special_tokens_map.json"));
 }
 
 }  // namespace

@@ -44,8 +44,9 @@ class Tokenizer {
   virtual std::string description() const = 0;
 };
 
-/// Reads the tokenizer of a Hugging Face model directory: tokenizer.json or vocab.txt, and
-/// tokenizer_config.json; which of them counts is PARITY §3.1.
+/// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece)
+/// or spiece.model (ALBERT's Unigram), and tokenizer_config.json; which of them counts is PARITY
+/// §2.3 and §3.1.
 ///
 /// throws InputError when a file is missing or unreadable, DataError when one is malformed
 ///        or the files contradict each other, ConfigError for a tokenizer we do not support

@@ -1,0 +1,243 @@
+#include "tokenizer/albert_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "bertft/util/text.h"
+#include "tokenizer/normalizer.h"
+#include "tokenizer/unicode.h"
+
+namespace bertft::tokenizer {
+namespace {
+
+constexpr std::string_view kWordBegin = "\u2581";  // stands for the space before a word
+constexpr char32_t kWordBeginChar = 0x2581;
+
+bool is_ascii_space(char c) {
+  return c == ' ' || ('\t' <= c && c <= '\r');
+}
+
+bool is_plain(char c) {
+  return '!' <= c && c <= '~';
+}
+
+bool is_white_space(char32_t code_point) {
+  return (code_point_flags()[code_point] & kWhiteSpace) != 0;
+}
+
+// A doubled ` or ' is one quotation mark.
+bool is_quote_pair(std::string_view text, std::size_t at) {
+  return at + 1 < text.size() && text[at] == text[at + 1] && (text[at] == '`' || text[at] == '\'');
+}
+
+}  // namespace
+
+// One call of encode(). Words of ASCII are lower-cased as they stand; everything else goes, up to
+// the next white space of ASCII, through AlignedText. Nothing that normalization does reaches over it.
+class AlbertTokenizer::Encoding {
+ public:
+  Encoding(const AlbertTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
+      : tokenizer_(tokenizer), text_(text), out_(out) {}
+
+  void run() {
+    const AddedTokens& added = tokenizer_.added_tokens_;
+    for (auto match = added.find(text_, 0); match; match = added.find(text_, match->end)) {
+      encode_until(match->begin);
+      append_added_token(*match);
+    }
+    encode_until(text_.size());
+  }
+
+ private:
+  void append_added_token(const AddedTokens::Match& match) {
+    const std::size_t num_chars = count_code_points(text_.substr(match.begin, match.end - match.begin));
+    const SourceChar begin = place(match.begin, match.end);
+    char_idx_ += static_cast<std::uint32_t>(num_chars);
+    pos_ = match.end;
+    out_.push_back({match.id, begin.char_idx, char_idx_, begin.byte_begin, begin.byte_end});
+  }
+
+  // The text from byte `begin`, where char_idx_ is, to `end`.
+  SourceChar place(std::size_t begin, std::size_t end) const {
+    return {char_idx_, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+  }
+
+  void encode_until(std::size_t end) {
+    while (pos_ < end) {
+      if (tokenizer_.charsmap_leaves_ascii_) {
+        if (skip_space(end) || encode_plain_word(end)) continue;
+      }
+      encode_stretch(end);
+    }
+  }
+
+  bool skip_space(std::size_t end) {
+    const std::size_t begin = pos_;
+    while (pos_ < end && is_ascii_space(text_[pos_])) ++pos_;
+    char_idx_ += static_cast<std::uint32_t>(pos_ - begin);
+    return pos_ > begin;
+  }
+
+  // A word of visible ASCII, each character of which stays one.
+  bool encode_plain_word(std::size_t end) {
+    std::size_t word_end = pos_;
+    while (word_end < end && is_plain(text_[word_end]) && !is_quote_pair(text_.substr(0, end), word_end)) ++word_end;
+    if (word_end < end && !is_ascii_space(text_[word_end])) return false;
+    word_.assign(kWordBegin);
+    word_ += text_.substr(pos_, word_end - pos_);
+    if (tokenizer_.lowercase_) {
+      for (char& c : word_) c = 'A' <= c && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    }
+    const auto byte_begin = static_cast<std::uint32_t>(pos_);
+    append_word([&](std::size_t begin, std::size_t last) {
+      const auto shift = [](std::size_t at) {
+        return static_cast<std::uint32_t>(at - std::min(at, kWordBegin.size()));
+      };
+      const std::uint32_t b = shift(begin), e = shift(last) + 1;
+      return Token{0, char_idx_ + b, char_idx_ + e, byte_begin + b, byte_begin + e};
+    });
+    char_idx_ += static_cast<std::uint32_t>(word_end - pos_);
+    pos_ = word_end;
+    return true;
+  }
+
+  // From here to the next white space of ASCII, or to the end.
+  void encode_stretch(std::size_t end) {
+    stretch_.clear();
+    const std::string_view text = text_.substr(0, end);
+    while (pos_ < end && !(tokenizer_.charsmap_leaves_ascii_ && is_ascii_space(text_[pos_]))) {
+      const bool is_quote = is_quote_pair(text, pos_);
+      if (is_quote) {  // has the place of its second half
+        ++pos_;
+        ++char_idx_;
+      }
+      std::size_t next = pos_;
+      const char32_t code_point = next_code_point(text, next);
+      stretch_.append(is_quote ? U'"' : code_point, place(pos_, next));
+      ++char_idx_;
+      pos_ = next;
+    }
+    if (!tokenizer_.keep_accents_) stretch_.strip_compatibly();
+    if (tokenizer_.lowercase_) stretch_.lower_case();
+    if (tokenizer_.charsmap_.is_empty()) {
+      encode_chars(stretch_.chars());
+    } else {
+      tokenizer_.charsmap_.apply(stretch_.chars(), replaced_);
+      encode_chars(replaced_);
+    }
+  }
+
+  // Normalized text. U+2581 begins a word wherever it stands.
+  void encode_chars(std::span<const AlignedText::Char> chars) {
+    clear_word();
+    for (const AlignedText::Char& c : chars) {
+      if (is_white_space(c.code_point) || c.code_point == kWordBeginChar) append_aligned_word();
+      if (is_white_space(c.code_point)) continue;
+      if (word_.empty() && c.code_point != kWordBeginChar) append_char(kWordBeginChar, c.source);
+      append_char(c.code_point, c.source);
+    }
+    append_aligned_word();
+  }
+
+  void clear_word() {
+    word_.clear();
+    source_of_byte_.clear();
+  }
+
+  void append_char(char32_t code_point, const SourceChar& source) {
+    append_utf8(word_, code_point);
+    source_of_byte_.resize(word_.size(), source);
+  }
+
+  void append_aligned_word() {
+    if (word_.empty()) return;
+    append_word([&](std::size_t begin, std::size_t last) {
+      const SourceChar& b = source_of_byte_[begin];
+      const SourceChar& e = source_of_byte_[last];
+      return Token{0, b.char_idx, e.char_idx + 1, b.byte_begin, e.byte_end};
+    });
+    clear_word();
+  }
+
+  // Appends the pieces of word_. `place_of` says where the bytes from the first to the last of a
+  // piece came from.
+  template <class PlaceOf>
+  void append_word(PlaceOf&& place_of) {
+    const std::uint32_t unk = tokenizer_.special_ids_.unk;
+    const std::size_t num_tokens = out_.size();
+    tokenizer_.unigram_.split(word_, pieces_);
+    std::size_t begin = 0;
+    for (const std::string& piece : pieces_) {
+      Token token = place_of(begin, begin + piece.size() - 1);
+      token.id = tokenizer_.vocabulary_.id_of(piece).value_or(unk);
+      begin += piece.size();
+      // A "<unk>" that stands in the text joins what is unknown beside it.
+      if (token.id == unk && out_.size() > num_tokens && out_.back().id == unk) {
+        token.char_begin = out_.back().char_begin;
+        token.byte_begin = out_.back().byte_begin;
+        out_.pop_back();
+      }
+      out_.push_back(token);
+    }
+  }
+
+  const AlbertTokenizer& tokenizer_;
+  std::string_view text_;
+  std::vector<Token>& out_;
+  std::size_t pos_ = 0;
+  std::uint32_t char_idx_ = 0;
+
+  AlignedText stretch_;
+  std::vector<AlignedText::Char> replaced_;
+  std::string word_;                        // normalized, with U+2581 in front
+  std::vector<SourceChar> source_of_byte_;  // where the bytes of word_ came from
+  std::vector<std::string> pieces_;
+};
+
+AlbertTokenizer::AlbertTokenizer(AlbertModel model)
+    : vocabulary_(std::move(model.vocabulary)),
+      unigram_(std::move(model.unigram)),
+      charsmap_(std::move(model.charsmap)),
+      added_tokens_(std::move(model.added_tokens)),
+      special_ids_(model.special_ids),
+      lowercase_(model.lowercase),
+      keep_accents_(model.keep_accents),
+      remarks_(std::move(model.remarks)),
+      charsmap_leaves_ascii_(leaves_ascii_alone()) {}
+
+// As far as words of it are concerned: each of them can then be split by itself.
+bool AlbertTokenizer::leaves_ascii_alone() const {
+  for (char c = '\t'; c <= '~'; ++c) {
+    if (!is_plain(c) && !is_ascii_space(c)) continue;
+    const auto replacement = charsmap_.replacement({&c, 1});
+    const bool stays_space = c != ' ' && is_ascii_space(c) && replacement == " ";
+    if (replacement && !stays_space) return false;
+  }
+  return true;
+}
+
+void AlbertTokenizer::encode(std::string_view text, std::vector<Token>& out) const {
+  Encoding(*this, text, out).run();
+}
+
+std::size_t AlbertTokenizer::vocabulary_size() const {
+  return added_tokens_.size_with(vocabulary_.size());
+}
+
+std::string_view AlbertTokenizer::piece(std::uint32_t id) const {
+  return id < vocabulary_.size() ? vocabulary_.piece(id) : added_tokens_.content(id);
+}
+
+std::string AlbertTokenizer::description() const {
+  std::string line =
+      fmt::format("SentencePiece Unigram, {} pieces, {}", with_thousands(static_cast<std::int64_t>(vocabulary_size())),
+                  lowercase_ ? "lower case" : "cased");
+  if (keep_accents_) line += ", accents kept";
+  for (const std::string& remark : remarks_) line += "; " + remark;
+  return line;
+}
+
+}  // namespace bertft::tokenizer

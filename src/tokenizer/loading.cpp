@@ -1,0 +1,103 @@
+#include "tokenizer/loading.h"
+
+#include <fmt/format.h>
+
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+
+namespace bertft::tokenizer {
+namespace {
+
+// The classes that transformers 5 loads as BertTokenizer, or as a subclass that changes nothing.
+constexpr std::string_view kBertClasses[] = {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
+                                             "MobileBertTokenizer"};
+
+// The file that the vocabulary is read from.
+std::string vocabulary_path(const TokenizerFiles& files) {
+  return files.path(files.tokenizer_json ? kTokenizerJson : files.vocab_txt ? "vocab.txt" : kSpieceModel);
+}
+
+}  // namespace
+
+std::optional<TokenizerClass> named_class(const TokenizerFiles& files) {
+  std::optional<std::string> name;
+  if (files.tokenizer_config) {
+    name = string_member(*files.tokenizer_config, "tokenizer_class", files.path(kTokenizerConfig));
+  }
+  if (!name && files.model_config) {
+    name = string_member(*files.model_config, "tokenizer_class", files.path("config.json"));
+  }
+  if (!name) return std::nullopt;
+  if (*name == "PreTrainedTokenizerFast" || *name == "TokenizersBackend") return TokenizerClass::kBackend;
+  std::string_view plain = *name;
+  if (plain.ends_with("Fast")) plain.remove_suffix(4);
+  if (plain == "AlbertTokenizer") return TokenizerClass::kAlbert;
+  for (const std::string_view bert : kBertClasses) {
+    if (plain == bert) return TokenizerClass::kBert;
+  }
+  throw ConfigError(
+      fmt::format("{}: tokenizer_class '{}' is not supported.\n"
+                  "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert), AlbertTokenizer "
+                  "and, with a tokenizer.json of type WordPiece, PreTrainedTokenizerFast.",
+                  printable(files.directory), printable(*name)));
+}
+
+void refuse_split_special_tokens(const TokenizerFiles& files) {
+  const std::string name = files.path(kTokenizerConfig);
+  if (!files.tokenizer_config || !bool_member(*files.tokenizer_config, "split_special_tokens", name).value_or(false)) {
+    return;
+  }
+  throw ConfigError(
+      fmt::format("{}: split_special_tokens is not supported; special tokens are kept whole", printable(name)));
+}
+
+const Json& object_member(const Json& object, const char* key, const std::string& name) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_object()) {
+    throw DataError(fmt::format("{}: expected an object '{}'", printable(name), key));
+  }
+  return *found;
+}
+
+std::string type_of(const Json& object, const char* key, const std::string& name) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return "none";
+  return string_member(*found, "type", name).value_or("none");
+}
+
+bool has_pair_template(const Json& json, const NamedTokens& named, const std::string& name) {
+  const std::string type = type_of(json, "post_processor", name);
+  if (type == "BertProcessing") return true;
+  if (type != "TemplateProcessing") return false;
+  const auto special = [](const std::string& token, int type_id) {
+    return Json{{"SpecialToken", {{"id", token}, {"type_id", type_id}}}};
+  };
+  const auto sequence = [](const char* id, int type_id) {
+    return Json{{"Sequence", {{"id", id}, {"type_id", type_id}}}};
+  };
+  const Json pair = Json::array(
+      {special(named.cls, 0), sequence("A", 0), special(named.sep, 0), sequence("B", 1), special(named.sep, 1)});
+  // Compared without the order of keys.
+  return nlohmann::json(json["post_processor"].value("pair", Json())) == nlohmann::json(pair);
+}
+
+std::uint32_t required_id(const TokenizerFiles& files, const Vocabulary& vocabulary, const std::string& token,
+                          const char* family) {
+  if (const auto id = vocabulary.id_of(token)) return *id;
+  throw DataError(
+      fmt::format("{}: the vocabulary has no '{}'; {} needs it.\n"
+                  "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
+                  printable(vocabulary_path(files)), printable(token), family));
+}
+
+void check_size(const TokenizerFiles& files, std::size_t size) {
+  if (!files.model_config) return;
+  const auto rows = integer_member(*files.model_config, "vocab_size", files.path("config.json"));
+  if (!rows || static_cast<std::int64_t>(size) <= *rows) return;
+  throw DataError(
+      fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"
+                  "Pieces beyond it have no embedding; take the tokenizer that belongs to the model.",
+                  printable(files.directory), with_thousands(static_cast<std::int64_t>(size)), with_thousands(*rows)));
+}
+
+}  // namespace bertft::tokenizer

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "tokenizer/declared_tokens.h"
+#include "tokenizer/tokenizer_files.h"
+#include "tokenizer/vocabulary.h"
+
+namespace bertft::tokenizer {
+
+// What the loaders of all families share.
+
+inline constexpr const char* kTokenizerJson = "tokenizer.json";
+inline constexpr const char* kTokenizerConfig = "tokenizer_config.json";
+inline constexpr const char* kSpieceModel = "spiece.model";
+
+/// The `tokenizer_class` of tokenizer_config.json, else of config.json; nothing when none is named.
+/// throws ConfigError for one that is not supported
+std::optional<TokenizerClass> named_class(const TokenizerFiles& files);
+
+/// throws ConfigError when tokenizer_config.json asks for special tokens to be split
+void refuse_split_special_tokens(const TokenizerFiles& files);
+
+/// throws DataError when the member is missing or no object; `name` is the file's
+const Json& object_member(const Json& object, const char* key, const std::string& name);
+
+/// The "type" of a member such as `normalizer`, "none" when there is none.
+std::string type_of(const Json& object, const char* key, const std::string& name);
+
+/// Whether the `post_processor` frames a pair as [CLS] A [SEP] of type 0, B [SEP] of type 1.
+bool has_pair_template(const Json& tokenizer_json, const NamedTokens& named, const std::string& name);
+
+/// The id of a token that models of `family` cannot do without. throws DataError when it has none
+std::uint32_t required_id(const TokenizerFiles& files, const Vocabulary& vocabulary, const std::string& token,
+                          const char* family);
+
+/// throws DataError when config.json has fewer embeddings than `size`
+void check_size(const TokenizerFiles& files, std::size_t size);
+
+}  // namespace bertft::tokenizer
