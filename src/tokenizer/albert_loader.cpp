@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -74,16 +75,30 @@ void check_same_pieces(const TokenizerFiles& files, const SpieceModel& json, con
                   printable(files.directory), a - json.pieces.begin(), json.pieces.size(), spiece.pieces.size()));
 }
 
-SpieceModel read_model(const TokenizerFiles& files) {
+bool same_scores(const SpieceModel& a, const SpieceModel& b) {
+  constexpr double kRounding = 1e-4;  // of the single precision that spiece.model has
+  return std::ranges::equal(a.pieces, b.pieces, [](const UnigramPiece& x, const UnigramPiece& y) {
+    return std::abs(x.score - y.score) <= kRounding;
+  });
+}
+
+// tokenizer.json counts where it is there. What spiece.model says otherwise goes into `remarks`.
+SpieceModel read_model(const TokenizerFiles& files, std::vector<std::string>& remarks) {
   std::optional<SpieceModel> spiece;
-  if (files.spiece_model) spiece = parse_spiece_model(*files.spiece_model, files.path(kSpieceModel));
-  if (files.tokenizer_json) {
-    SpieceModel json = model_of_json(files);
-    if (spiece) check_same_pieces(files, json, *spiece);
-    return json;
+  if (files.spiece_model) {
+    spiece = parse_spiece_model(*files.spiece_model, files.path(kSpieceModel));
+    lower_scores_of_digit_and_comma(spiece->pieces);
   }
-  lower_scores_of_digit_and_comma(spiece->pieces);
-  return std::move(*spiece);
+  if (!files.tokenizer_json) return std::move(*spiece);
+  SpieceModel json = model_of_json(files);
+  if (spiece) {
+    check_same_pieces(files, json, *spiece);
+    if (!same_scores(json, *spiece)) remarks.push_back("the scores are tokenizer.json's, spiece.model has others");
+    if (json.charsmap != spiece->charsmap) {
+      remarks.push_back("characters are replaced as tokenizer.json says, spiece.model says otherwise");
+    }
+  }
+  return json;
 }
 
 // Switches of tokenizer_config.json.
@@ -116,14 +131,17 @@ void check_template(const TokenizerFiles& files, const NamedTokens& named) {
 std::unique_ptr<Tokenizer> load_albert(const TokenizerFiles& files) {
   refuse_split_special_tokens(files);
   const std::string source = files.path(files.tokenizer_json ? kTokenizerJson : kSpieceModel);
-  const SpieceModel read = read_model(files);
+  std::vector<std::string> remarks;
+  const SpieceModel read = read_model(files, remarks);
   const NamedTokens named = read_named_tokens(files, TokenizerClass::kAlbert);
   check_template(files, named);
 
   std::vector<Vocabulary::Piece> pieces;
   for (const UnigramPiece& piece : read.pieces)
     pieces.push_back({piece.text, static_cast<std::uint32_t>(pieces.size())});
-  AlbertModel model{.vocabulary = Vocabulary(std::move(pieces), ""), .unigram = Unigram(read.pieces, source)};
+  AlbertModel model{.vocabulary = Vocabulary(std::move(pieces), ""),
+                    .unigram = Unigram(read.pieces, source),
+                    .remarks = std::move(remarks)};
   model.special_ids = {.cls = required_id(files, model.vocabulary, named.cls, "ALBERT"),
                        .sep = required_id(files, model.vocabulary, named.sep, "ALBERT"),
                        .pad = required_id(files, model.vocabulary, named.pad, "ALBERT"),

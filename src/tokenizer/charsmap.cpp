@@ -59,10 +59,14 @@ class TrieLister {
 
   static std::size_t offset_of(std::uint32_t unit) { return std::size_t{unit >> 10} << ((unit & 1U << 9) >> 6); }
 
+  void count_node() {
+    if (++num_nodes_ > kMaxNodes) refuse("its trie has too many nodes");
+  }
+
   // The children of a node stand at `base` XOR their byte, which is their label. Byte 0 is the leaf.
   void descend(std::size_t base) {
     if (key_.size() > kMaxKeyBytes) refuse("a key is endless");
-    if (++num_nodes_ > kMaxNodes) refuse("its trie has too many nodes");
+    count_node();
     for (unsigned byte = 1; byte < 256; ++byte) {
       const std::size_t node = base ^ byte;
       if (node >= units_.size() / kUnitBytes) continue;
@@ -73,6 +77,7 @@ class TrieLister {
       const bool ends_here = (unit & 1U << 8) != 0;
       // The crate takes the shortest key of those that match: longer ones are never asked for.
       if (ends_here) {
+        count_node();
         entries_.push_back({key_, unit_at(children) & ~kLeaf});
       } else {
         descend(children);

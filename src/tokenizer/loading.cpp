@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
@@ -19,22 +22,21 @@ std::string vocabulary_path(const TokenizerFiles& files) {
 
 }  // namespace
 
-std::optional<TokenizerClass> named_class(const TokenizerFiles& files) {
+std::optional<NamedClass> named_class(const TokenizerFiles& files) {
   std::optional<std::string> name;
-  if (files.tokenizer_config) {
-    name = string_member(*files.tokenizer_config, "tokenizer_class", files.path(kTokenizerConfig));
-  }
+  const char* file = kTokenizerConfig;
+  if (files.tokenizer_config) name = string_member(*files.tokenizer_config, "tokenizer_class", files.path(file));
   if (!name && files.model_config) {
-    name = string_member(*files.model_config, "tokenizer_class", files.path("config.json"));
+    file = kModelConfig;
+    name = string_member(*files.model_config, "tokenizer_class", files.path(file));
   }
   if (!name) return std::nullopt;
-  if (*name == "PreTrainedTokenizerFast" || *name == "TokenizersBackend") return TokenizerClass::kBackend;
+  const auto named = [&](TokenizerClass kind) { return NamedClass{kind, *name, file}; };
+  if (*name == "PreTrainedTokenizerFast" || *name == "TokenizersBackend") return named(TokenizerClass::kBackend);
   std::string_view plain = *name;
   if (plain.ends_with("Fast")) plain.remove_suffix(4);
-  if (plain == "AlbertTokenizer") return TokenizerClass::kAlbert;
-  for (const std::string_view bert : kBertClasses) {
-    if (plain == bert) return TokenizerClass::kBert;
-  }
+  if (plain == "AlbertTokenizer") return named(TokenizerClass::kAlbert);
+  if (std::ranges::find(kBertClasses, plain) != std::end(kBertClasses)) return named(TokenizerClass::kBert);
   throw ConfigError(
       fmt::format("{}: tokenizer_class '{}' is not supported.\n"
                   "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert), AlbertTokenizer "
@@ -92,7 +94,7 @@ std::uint32_t required_id(const TokenizerFiles& files, const Vocabulary& vocabul
 
 void check_size(const TokenizerFiles& files, std::size_t size) {
   if (!files.model_config) return;
-  const auto rows = integer_member(*files.model_config, "vocab_size", files.path("config.json"));
+  const auto rows = integer_member(*files.model_config, "vocab_size", files.path(kModelConfig));
   if (!rows || static_cast<std::int64_t>(size) <= *rows) return;
   throw DataError(
       fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"

@@ -15,11 +15,18 @@ namespace bertft::tokenizer {
 
 inline constexpr const char* kTokenizerJson = "tokenizer.json";
 inline constexpr const char* kTokenizerConfig = "tokenizer_config.json";
+inline constexpr const char* kModelConfig = "config.json";
 inline constexpr const char* kSpieceModel = "spiece.model";
 
-/// The `tokenizer_class` of tokenizer_config.json, else of config.json; nothing when none is named.
+/// A `tokenizer_class` as it is named, and the file that names it.
+struct NamedClass {
+  TokenizerClass kind;
+  std::string name, file;
+};
+
+/// The one of tokenizer_config.json, else of config.json; nothing when none is named.
 /// throws ConfigError for one that is not supported
-std::optional<TokenizerClass> named_class(const TokenizerFiles& files);
+std::optional<NamedClass> named_class(const TokenizerFiles& files);
 
 /// throws ConfigError when tokenizer_config.json asks for special tokens to be split
 void refuse_split_special_tokens(const TokenizerFiles& files);

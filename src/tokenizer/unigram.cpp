@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <iterator>
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
@@ -19,6 +20,8 @@ namespace {
 // for the best in the same order. Without it four times as many texts of SQuAD and XQuAD come out otherwise;
 // what is left are words with two splits less than 0.0002 apart (tests/parity/albert_parity.py).
 constexpr double kScoreSteps = 8192;
+
+constexpr std::size_t kNumCodePoints = 0x110000;
 
 // The text of a piece that `pieces` lack. The library wants one of type "unknown" and never finds
 // its text in a word; the model's own <unk> may well stand in a text, which is lower-cased first.
@@ -62,7 +65,10 @@ struct Unigram::Library {
 };
 
 Unigram::Unigram(const std::vector<UnigramPiece>& pieces, std::string_view name)
-    : library_(std::make_unique<Library>()) {
+    : is_known_(kNumCodePoints), library_(std::make_unique<Library>()) {
+  for (const UnigramPiece& piece : pieces) {
+    for (std::size_t pos = 0; pos < piece.text.size();) is_known_[next_code_point(piece.text, pos)] = true;
+  }
   std::string reason;
   try {
     const auto status = library_->processor.LoadFromSerializedProto(serialized_model(pieces));
@@ -80,12 +86,41 @@ Unigram::Unigram(const std::vector<UnigramPiece>& pieces, std::string_view name)
 Unigram::~Unigram() = default;
 Unigram::Unigram(Unigram&&) noexcept = default;
 
+// A character that no piece has is a part of its own whatever stands beside it. The library takes
+// quadratic time for a run of them, so it sees only what lies between.
 void Unigram::split(std::string_view word, std::vector<std::string>& out) const {
-  const auto status = library_->processor.Encode(absl::string_view(word.data(), word.size()), &out);
+  out.clear();
+  std::size_t begin = 0;  // of what the library has not seen
+  bool is_unknown = false;
+  for (std::size_t pos = 0; pos < word.size();) {
+    const std::size_t at = pos;
+    const char32_t code_point = next_code_point(word, pos);
+    if (is_known_[code_point]) {
+      if (is_unknown) begin = at;
+      is_unknown = false;
+      continue;
+    }
+    if (!is_unknown) {
+      split_known(word.substr(begin, at - begin), out);
+      out.emplace_back();
+    }
+    out.back() += word.substr(at, pos - at);
+    is_unknown = true;
+  }
+  if (!is_unknown) split_known(word.substr(begin), out);
+}
+
+// Appends the pieces of `part`.
+void Unigram::split_known(std::string_view part, std::vector<std::string>& out) const {
+  if (part.empty()) return;
+  std::vector<std::string> more;
+  std::vector<std::string>& pieces = out.empty() ? out : more;  // the library overwrites what it is given
+  const auto status = library_->processor.Encode(absl::string_view(part.data(), part.size()), &pieces);
   if (!status.ok()) {
-    throw DataError(fmt::format("the sentencepiece library cannot split '{}': {}", printable(word, 60),
+    throw DataError(fmt::format("the sentencepiece library cannot split '{}': {}", printable(part, 60),
                                 printable(status.ToString())));
   }
+  std::ranges::move(more, std::back_inserter(out));
 }
 
 }  // namespace bertft::tokenizer

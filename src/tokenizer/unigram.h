@@ -30,6 +30,9 @@ class Unigram {
   void split(std::string_view word, std::vector<std::string>& out) const;
 
  private:
+  void split_known(std::string_view part, std::vector<std::string>& out) const;
+
+  std::vector<bool> is_known_;  // by code point: some piece has it
   struct Library;
   std::unique_ptr<Library> library_;
 };

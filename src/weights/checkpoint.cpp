@@ -80,7 +80,8 @@ void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const
     }
   }
   if (checkpoint.missing.size() == 1) faults.add(checkpoint.missing.front() + " is missing");
-  if (checkpoint.tensors.empty() && !checkpoint.ignored.empty()) {
+  const auto is_of_encoder = [&](const auto& named) { return named.first.starts_with(family.prefix()); };
+  if (std::ranges::none_of(checkpoint.tensors, is_of_encoder) && !checkpoint.ignored.empty()) {
     throw WeightsError(
         fmt::format("{}: no tensor has the name of a weight of {}; the first of {} is '{}'\n"
                     "Choose a checkpoint in Hugging Face's naming, of config.json's model_type ({}).",

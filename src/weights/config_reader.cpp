@@ -36,6 +36,16 @@ std::int64_t ConfigReader::size(const char* key, std::int64_t absent, std::int64
   return in_range(key, integer_member(json_, key, name_).value_or(absent), 1, max);
 }
 
+std::int64_t ConfigReader::size(const char* key, const char* alias, std::int64_t absent, std::int64_t max) const {
+  const auto own = integer_member(json_, key, name_), other = integer_member(json_, alias, name_);
+  if (own && other && *own != *other) {
+    throw DataError(fmt::format(
+        "{}: {} is {} and {} is {}, which is the same setting; keep the one that the weights were made with", name_,
+        key, *own, alias, *other));
+  }
+  return own ? size(key, absent, max) : size(alias, absent, max);
+}
+
 std::int64_t ConfigReader::index(const char* key, std::int64_t absent, std::int64_t count) const {
   return in_range(key, integer_member(json_, key, name_).value_or(absent), 0, count - 1);
 }

@@ -21,6 +21,9 @@ class ConfigReader {
 
   /// An integer from 1 to `max`.
   std::int64_t size(const char* key, std::int64_t absent, std::int64_t max) const;
+  /// The same where transformers takes the key under a second name too (its attribute_map).
+  /// throws DataError when both are there and differ
+  std::int64_t size(const char* key, const char* alias, std::int64_t absent, std::int64_t max) const;
   /// An integer from 0 to below `count`.
   std::int64_t index(const char* key, std::int64_t absent, std::int64_t count) const;
   double probability_below_one(const char* key, double absent) const;

@@ -9,9 +9,9 @@ namespace {
 
 void read_distilbert(const ConfigReader& reader, EncoderConfig& config) {
   config.vocab_size = reader.size("vocab_size", 30522, ConfigReader::kMaxRows);
-  config.hidden_size = config.embedding_size = reader.size("dim", 768, ConfigReader::kMaxWidth);
-  config.num_hidden_layers = reader.size("n_layers", 6, ConfigReader::kMaxLayers);
-  config.num_attention_heads = reader.size("n_heads", 12, ConfigReader::kMaxWidth);
+  config.hidden_size = config.embedding_size = reader.size("dim", "hidden_size", 768, ConfigReader::kMaxWidth);
+  config.num_hidden_layers = reader.size("n_layers", "num_hidden_layers", 6, ConfigReader::kMaxLayers);
+  config.num_attention_heads = reader.size("n_heads", "num_attention_heads", 12, ConfigReader::kMaxWidth);
   reader.check_heads("dim", config.hidden_size, "n_heads", config.num_attention_heads);
   config.intermediate_size = reader.size("hidden_dim", 3072, ConfigReader::kMaxWidth);
   config.max_position_embeddings = reader.size("max_position_embeddings", 512, ConfigReader::kMaxRows);

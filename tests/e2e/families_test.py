@@ -3,6 +3,7 @@ Their numbers are compared with transformers' in tests/parity."""
 
 import json
 import shutil
+import struct
 
 import harness
 
@@ -26,9 +27,10 @@ FAMILIES = {
     "distilbert": ({"dim": WIDTH, "n_heads": 2, "n_layers": 2, "hidden_dim": INNER,
                     "max_position_embeddings": harness.MAX_POSITIONS}, "DistilBertForQuestionAnswering", WIDTH, {},
                    ["transformer.layer.0", "transformer.layer.1"], DISTILBERT_LAYER),
-    "albert": ({**SIZES, "num_hidden_layers": 3, "embedding_size": NARROW, "hidden_dropout_prob": 0.1},
-               "AlbertForQuestionAnswering", NARROW, {"encoder.embedding_hidden_mapping_in": (WIDTH, NARROW)},
-               ["encoder.albert_layer_groups.0.albert_layers.0"], ALBERT_LAYER),
+    "albert": ({**SIZES, "num_hidden_layers": 3, "num_hidden_groups": 2, "embedding_size": NARROW,
+                "hidden_dropout_prob": 0.1}, "AlbertForQuestionAnswering", NARROW,
+               {"encoder.embedding_hidden_mapping_in": (WIDTH, NARROW)},
+               [f"encoder.albert_layer_groups.{i}.albert_layers.0" for i in range(2)], ALBERT_LAYER),
 }
 
 
@@ -45,15 +47,44 @@ def weight_shapes(family, vocab_size):
     return shapes
 
 
+def message(*fields):
+    """A protobuf message of (number, value): bytes, a float, or an integer below 128."""
+    def encoded(number, value):
+        if isinstance(value, bytes):
+            size = bytes([len(value) & 127 | (128 if len(value) > 127 else 0), *([len(value) >> 7] if len(value) > 127 else [])])
+            return bytes([number << 3 | 2]) + size + value
+        return bytes([number << 3 | 5]) + struct.pack("<f", value) if isinstance(value, float) else bytes([number << 3, value])
+
+    return b"".join(encoded(*field) for field in fields)
+
+
+def albert_pieces():
+    words = [piece for piece in harness.vocabulary() if piece[0] not in "[#"]
+    return ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]", "\u2581", *words, *("\u2581" + w for w in words if len(w) > 1)]
+
+
+def spiece_model():
+    pieces = [(1, message((1, piece.encode()), (2, -8.0 if len(piece) == 1 else -5.0), (3, 1))) for piece in albert_pieces()]
+    return message(*pieces, (2, message((3, 1))), (3, message((1, b"identity"))))
+
+
 class Families(harness.EndToEndTest):
     def model_of(self, family):
         path = self.shared / family
         if not path.exists():
             shutil.copytree(self.model, path)
-            pieces = harness.vocabulary()
-            harness.write_json(path / "config.json", {"model_type": family, "vocab_size": len(pieces), **FAMILIES[family][0]})
-            harness.write_safetensors(path / "model.safetensors", harness.random_values(weight_shapes(family, len(pieces))))
+            if family == "albert":
+                for name in ("vocab.txt", "tokenizer_config.json"):
+                    (path / name).unlink()
+                (path / "spiece.model").write_bytes(spiece_model())
+            vocab_size = self.vocab_size(family)
+            harness.write_json(path / "config.json", {"model_type": family, "vocab_size": vocab_size, **FAMILIES[family][0]})
+            harness.write_safetensors(path / "model.safetensors", harness.random_values(weight_shapes(family, vocab_size)))
         return path
+
+    @staticmethod
+    def vocab_size(family):
+        return len(albert_pieces() if family == "albert" else harness.vocabulary())
 
     def each(self):
         return [(family, self.model_of(family)) for family in FAMILIES]
@@ -78,9 +109,12 @@ class Families(harness.EndToEndTest):
             self.assertEqual(config["model_type"], family)
             weights = (self.cwd / family / "model.safetensors").read_bytes()
             header = json.loads(weights[8:8 + int.from_bytes(weights[:8], "little")])
-            expected = weight_shapes(family, len(harness.vocabulary()))
+            expected = weight_shapes(family, self.vocab_size(family))
             self.assertEqual({n for n in header if n.startswith(family)},
                              {n if n.startswith(family) else f"{family}.{n}" for n in expected})
+            for name in {"vocab.txt", "tokenizer_config.json", "spiece.model"} & set(harness.names(model)):
+                for directory in (family, f"{family}/checkpoint-4"):
+                    self.assertEqual((self.cwd / directory / name).read_bytes(), (model / name).read_bytes(), (family, name))
 
     def test_lose_half_their_loss_on_a_small_set_and_answer_from_it(self):
         for family, model in self.each():

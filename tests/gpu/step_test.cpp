@@ -9,6 +9,7 @@
 #include "model/packed_batch.h"
 #include "train/probe_fixture.h"
 #include "train/small_run.h"
+#include "weights/family_configs.h"
 
 namespace bertft::train {
 namespace {
@@ -48,30 +49,34 @@ TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
   EXPECT_TRUE(at::equal(drawn.cpu(), expected));
 }
 
-TEST_F(Gpu, TakesTheStepsOfTheCpu) {
-  TrainedBert cpu, gpu(bert_for_words(), device_);
-  for (std::int64_t step = 0; step < 10; ++step) {
-    const StepResult expected = cpu.step(features_, {}, step), result = gpu.step(features_, {}, step);
-    EXPECT_NEAR(result.loss, expected.loss, 1e-4 * expected.loss) << step;
-    EXPECT_NEAR(result.grad_norm, expected.grad_norm, 1e-3 * expected.grad_norm) << step;
+TEST_F(Gpu, TakesTheStepsOfTheCpuInEveryFamily) {
+  for (const weights::ConfigOfSize config : weights::kFamilyConfigs) {
+    const model::TinyModel tiny(config(kSizeForWords));
+    TrainedModel cpu(tiny), gpu(tiny, device_);
+    for (std::int64_t step = 0; step < 10; ++step) {
+      const StepResult expected = cpu.step(features_, {}, step), result = gpu.step(features_, {}, step);
+      EXPECT_NEAR(result.loss, expected.loss, 1e-4 * expected.loss) << tiny.config.model_type << " " << step;
+      EXPECT_NEAR(result.grad_norm, expected.grad_norm, 1e-3 * expected.grad_norm)
+          << tiny.config.model_type << " " << step;
+    }
   }
 }
 
 TEST_F(Gpu, StaysCloseToTheCpuInBf16) {
-  TrainedBert cpu, gpu(bert_for_words(), select(true));
+  TrainedModel cpu, gpu(bert_for_words(), select(true));
   const StepResult expected = cpu.step(features_, {}), result = gpu.step(features_, {});
   EXPECT_NEAR(result.loss, expected.loss, 0.02 * expected.loss);
 }
 
 TEST_F(Gpu, DoesTheSameStepWhateverTheMicroBatch) {
-  TrainedBert whole(bert_for_words(), device_), cut(bert_for_words(), device_);
+  TrainedModel whole(bert_for_words(), device_), cut(bert_for_words(), device_);
   const double expected = whole.step(features_, {}).loss;
   EXPECT_NEAR(cut.step(features_, {.features = 2, .tokens = {}}).loss, expected, 1e-6 * expected);
 }
 
 // One large sequence many times: 20 MiB, the allocator's smallest segment, are soon too little.
 TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
-  TrainedBert bert(bert_for_words(), device_);
+  TrainedModel bert(bert_for_words(), device_);
   const std::vector<std::uint32_t> windows(20'000, 6U);
   StepEngine roomy = bert.engine(features_, {});
   const double expected = roomy.run(windows, 0, /*learning_rate=*/0).loss;

@@ -74,6 +74,13 @@ TEST(AlbertTokenizer, JoinsUnknownNeighbours) {
   EXPECT_THAT(tokens_of(*small_tokenizer(), "a中文b"), ElementsAre("▁a|a", "<unk>|中文", "b|b"));
 }
 
+// In linear time: the library alone would take half a minute.
+TEST(AlbertTokenizer, JoinsUnknownNeighboursHoweverMany) {
+  std::string text;
+  for (int i = 0; i < 400'000; ++i) text += "中";
+  EXPECT_THAT(tokens_of(*small_tokenizer(), text), ElementsAre("▁|中", "<unk>|" + text));
+}
+
 TEST(AlbertTokenizer, JoinsAnUnkInTheTextToItsUnknownNeighbours) {
   EXPECT_THAT(tokens_of(*small_tokenizer(), "中<UNK>文"), ElementsAre("▁|中", "<unk>|中<UNK>文"));
 }

@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
@@ -99,6 +100,23 @@ TEST(Charsmap, RefusesATrieThatLeadsIntoItself) {
     blob += little_endian(i == (96U ^ 'a' ^ 'a') ? 'a' | (i ^ (96U ^ 'a')) << 10 : base * 0);
   }
   expect_refusal(blob, "a key is endless");
+}
+
+// 5 KB whose three levels share their children have 255^3 keys.
+TEST(Charsmap, RefusesATrieThatUnfoldsToMillionsOfKeys) {
+  constexpr std::uint32_t kBase[] = {256, 512, 768, 1024};
+  std::vector<std::uint32_t> units(1280, 0);
+  units[0] = kBase[0] << 10;
+  for (int level = 0; level < 3; ++level) {
+    for (std::uint32_t label = 1; label < 256; ++label) {
+      const std::uint32_t node = kBase[level] ^ label;
+      units[node] = (node ^ kBase[level + 1]) << 10 | (level == 2 ? 1U << 8 : 0) | label;
+    }
+  }
+  units[kBase[3]] = 1U << 31;
+  std::string blob = little_endian(static_cast<std::uint32_t>(4 * units.size()));
+  for (const std::uint32_t unit : units) blob += little_endian(unit);
+  expect_refusal(blob + std::string("x\0", 2), "its trie has too many nodes");
 }
 
 TEST(Charsmap, RefusesALeafOutsideTheTrie) {

@@ -130,7 +130,43 @@ TEST(LoadAlbert, RefusesBertsClassForASpieceModelOrAUnigram) {
   model.write("spiece.model", spiece_model(small_pieces()));
   expect_refusal<InputError>(model, "vocab.txt is missing; tokenizer_config.json names BertTokenizer");
   model.write("tokenizer.json", unigram_json(small_pieces()).dump());
-  expect_refusal<ConfigError>(model, "the tokenizer model is 'Unigram'");
+  expect_refusal<ConfigError>(model, "tokenizer.json: a Unigram model, which is supported as AlbertTokenizer has it");
+}
+
+TEST(LoadAlbert, NamesTheClassAndTheFileThatAskForAMissingOne) {
+  TemporaryModel model;
+  model.write("config.json", R"({"tokenizer_class": "DistilBertTokenizerFast"})");
+  model.write("spiece.model", spiece_model(small_pieces()));
+  expect_refusal<InputError>(model, "vocab.txt is missing; config.json names DistilBertTokenizerFast, which needs it");
+}
+
+TEST(LoadAlbert, IsPreferredToAVocabTxtWhereTheModelIsAlbert) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n");
+  model.write("spiece.model", spiece_model(small_pieces()));
+  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("WordPiece"));
+  model.write("config.json", R"({"model_type": "albert"})");
+  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("Unigram"));
+  std::filesystem::remove(model.path("spiece.model"));
+  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("WordPiece"));
+}
+
+TEST(LoadAlbert, RefusesASpieceModelAloneWhereTheModelIsAnother) {
+  TemporaryModel model;
+  model.write("config.json", R"({"model_type": "distilbert"})");
+  model.write("spiece.model", spiece_model(small_pieces()));
+  expect_refusal<ConfigError>(model,
+                              "spiece.model is the tokenizer of ALBERT, and config.json says model_type 'distilbert'");
+}
+
+TEST(LoadAlbert, SaysWhereItsFilesDisagree) {
+  TemporaryModel model;
+  model.write("spiece.model", spiece_model(small_pieces(), small_charsmap()));
+  Json json = unigram_json(small_pieces());
+  json["model"]["vocab"][8][1] = -7.5;
+  model.write("tokenizer.json", json.dump());
+  EXPECT_THAT(load_tokenizer(model.directory())->description(),
+              ::testing::AllOf(HasSubstr("spiece.model has others"), HasSubstr("spiece.model says otherwise")));
 }
 
 TEST(LoadAlbert, RefusesItsClassForAWordPiece) {

@@ -34,14 +34,16 @@ inline data::Features seven_windows() {
 }
 
 // WordTokenizer's ids are 1000 and a word's length.
+constexpr weights::BertSize kSizeForWords{
+    .vocabulary = 1100, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64};
 inline model::TinyModel bert_for_words() {
-  return model::TinyModel({.vocabulary = 1100, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64});
+  return model::TinyModel(kSizeForWords);
 }
 
 // A model with its optimizer at the beginning of a run.
-class TrainedBert {
+class TrainedModel {
  public:
-  explicit TrainedBert(const model::TinyModel& bert = bert_for_words(), const device::Device& device = {})
+  explicit TrainedModel(const model::TinyModel& bert = bert_for_words(), const device::Device& device = {})
       : device_(device), model_(bert.make(device)), optimizer_(parameters_of(model_), {}) {}
 
   StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {

@@ -16,7 +16,7 @@ class MicroBatches : public testing::TestWithParam<data::MicroBatchLimit> {};
 // Dropout is on. The step is the same but for the order in which float sums are formed.
 TEST_P(MicroBatches, OfAnySizeGiveTheSameStep) {
   const data::Features features = seven_windows();
-  TrainedBert whole, cut;
+  TrainedModel whole, cut;
   for (std::int64_t step = 0; step < 3; ++step) {
     const StepResult expected = whole.step(features, {}, step);
     const StepResult result = cut.step(features, GetParam(), step);
@@ -40,7 +40,7 @@ INSTANTIATE_TEST_SUITE_P(Limits, MicroBatches,
 
 TEST(StepEngine, RepeatsAStepToTheSameBits) {
   const data::Features features = seven_windows();
-  TrainedBert first, second;
+  TrainedModel first, second;
   first.step(features, {.features = 3, .tokens = {}});
   second.step(features, {.features = 3, .tokens = {}});
   EXPECT_TRUE(at::equal(first.state(), second.state()));
@@ -48,13 +48,13 @@ TEST(StepEngine, RepeatsAStepToTheSameBits) {
 
 TEST(StepEngine, DrawsOtherDropoutMasksInEachStep) {
   const data::Features features = seven_windows();
-  TrainedBert first, second;
+  TrainedModel first, second;
   EXPECT_NE(first.step(features, {}, 0).loss, second.step(features, {}, 1).loss);
 }
 
 TEST(StepEngine, LowersTheLossOfABatchItSeesAgain) {
   const data::Features features = seven_windows();
-  TrainedBert run;
+  TrainedModel run;
   const double before = run.step(features, {}).loss;
   for (std::int64_t step = 1; step < 30; ++step) run.step(features, {}, step);
   EXPECT_LT(run.step(features, {}, 30).loss, before / 2);
@@ -66,7 +66,7 @@ TEST(StepEngine, ChangesNothingWhenTheLossIsNotFinite) {
   at::Tensor bias = bert.value("qa_outputs.bias").clone();
   bias[0] = std::numeric_limits<float>::quiet_NaN();
   bert.replace("qa_outputs.bias", bias);
-  TrainedBert run(bert);
+  TrainedModel run(bert);
   const at::Tensor before = run.state();
   EXPECT_FALSE(run.step(features, {.features = 2, .tokens = {}}).applied);
   EXPECT_TRUE(at::allclose(run.state(), before, 0, 0, /*equal_nan=*/true));
@@ -74,7 +74,7 @@ TEST(StepEngine, ChangesNothingWhenTheLossIsNotFinite) {
 
 TEST(StepEngine, GoesOnAfterAStepThatWasNotAppliedAsIfItHadNotBeen) {
   const data::Features features = seven_windows();
-  TrainedBert run, expected;
+  TrainedModel run, expected;
   run.step(features, {}, 0);
   expected.step(features, {}, 0);
 

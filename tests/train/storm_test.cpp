@@ -51,21 +51,21 @@ class Storm : public testing::Test {
 };
 
 TEST_F(Storm, OfOneFailureAnywhereInAStepDoesNotChangeTheStep) {
-  TrainedBert undisturbed;
+  TrainedModel undisturbed;
   const StepResult expected = undisturbed.step(features_, {});
   const at::Tensor wanted = undisturbed.state();
   const std::int64_t num_allocations = [&] {
-    TrainedBert counted;
+    TrainedModel counted;
     return count_allocations([&] { counted.step(features_, {}); });
   }();
   ASSERT_GT(num_allocations, 100);
   for (std::int64_t number = 1; number <= num_allocations; ++number) {
-    TrainedBert bert;
+    TrainedModel bert;
     StepEngine engine = bert.engine(features_, {});
     int shrunk = 0;
     engine.on_shrink([&](const Shrunk&) { ++shrunk; });
     fail_at(number, /*for_ever=*/false);
-    const StepResult result = TrainedBert::run(engine, features_, 0);
+    const StepResult result = TrainedModel::run(engine, features_, 0);
     allocator_.set_fault({});
     ASSERT_EQ(shrunk, 1) << number;
     ASSERT_NEAR(result.loss, expected.loss, 1e-6 * expected.loss) << number;
@@ -80,14 +80,14 @@ TEST_F(Storm, OfOneFailureAnywhereInAStepDoesNotChangeTheStep) {
 }
 
 TEST_F(Storm, ThatDoesNotEndIsAnErrorAndLeavesTheStateAsItWas) {
-  TrainedBert bert;
+  TrainedModel bert;
   const std::int64_t num_allocations = count_allocations([&] { bert.step(features_, {}); });
   StepEngine engine = bert.engine(features_, {});
   const at::Tensor before = bert.state();
   const std::uint64_t in_use = allocator_.in_use();
   for (std::int64_t number = 1; number <= num_allocations; ++number) {
     fail_at(number, /*for_ever=*/true);
-    ASSERT_THROW(TrainedBert::run(engine, features_, 1), OutOfMemoryError) << number;
+    ASSERT_THROW(TrainedModel::run(engine, features_, 1), OutOfMemoryError) << number;
     allocator_.set_fault({});
     ASSERT_TRUE(at::equal(bert.state(), before)) << number;
     // Autograd's queue may keep gradients that were ready until the next backward pass.
@@ -100,15 +100,15 @@ TEST_F(Storm, ThatDoesNotEndIsAnErrorAndLeavesTheStateAsItWas) {
 TEST_F(Storm, InTheOptimizerHalvesTheLargestMicroBatchNotTheLast) {
   const data::MicroBatchLimit three{.features = 3, .tokens = {}};  // 3, 3 and 1
   const std::int64_t num_allocations = [&] {
-    TrainedBert counted;
+    TrainedModel counted;
     return count_allocations([&] { counted.step(features_, three); });
   }();
-  TrainedBert bert;
+  TrainedModel bert;
   StepEngine engine = bert.engine(features_, three);
   std::vector<Shrunk> shrunk;
   engine.on_shrink([&](const Shrunk& event) { shrunk.push_back(event); });
   fail_at(num_allocations, /*for_ever=*/false);
-  TrainedBert::run(engine, features_, 0);
+  TrainedModel::run(engine, features_, 0);
   allocator_.set_fault({});
 
   std::vector<std::uint32_t> windows(features_.windows.size());
@@ -124,13 +124,13 @@ TEST_F(Storm, InTheOptimizerHalvesTheLargestMicroBatchNotTheLast) {
 }
 
 TEST_F(Storm, OfAThousandFailuresLosesNoStepAndNoSample) {
-  TrainedBert calm, shaken;
+  TrainedModel calm, shaken;
   StepEngine calm_engine = calm.engine(features_, {}), engine = shaken.engine(features_, {});
   std::mt19937 random(1);
   int failures = 0;
   std::int64_t step = 0;
   for (; failures < 1000; ++step) {
-    const StepResult expected = TrainedBert::run(calm_engine, features_, step);
+    const StepResult expected = TrainedModel::run(calm_engine, features_, step);
     // Up to two attempts fail, each at a random place; single features would not stand a third.
     int left = 2;
     std::int64_t wait = 1 + static_cast<std::int64_t>(random() % 1000);
@@ -141,7 +141,7 @@ TEST_F(Storm, OfAThousandFailuresLosesNoStepAndNoSample) {
       ++failures;
       return true;
     });
-    const StepResult result = TrainedBert::run(engine, features_, step);
+    const StepResult result = TrainedModel::run(engine, features_, step);
     allocator_.set_fault({});
     ASSERT_EQ(result.num_features, expected.num_features);
     ASSERT_EQ(result.num_tokens, expected.num_tokens);
@@ -223,7 +223,7 @@ TEST_F(Storm, ThatPassesDuringAnEvaluationLeavesLaterBatchesAsLargeAsThoseBefore
 
 TEST_F(Storm, WhileSavingStillLeavesAWholeCheckpoint) {
   const checkpoint::TemporaryDirectory run;
-  TrainedBert bert;
+  TrainedModel bert;
   checkpoint::Snapshot snapshot;
   for (const auto& [name, value] : bert.model().parameters()) snapshot.model.push_back({name, value});
   for (const auto& [name, value] : bert.optimizer().state()) snapshot.optimizer.push_back({name, value});

@@ -97,6 +97,20 @@ TEST(DistilBert, ReadsItsOwnKeys) {
   EXPECT_EQ(config.dropout.head, 0.4);
 }
 
+TEST(DistilBert, TakesTheNamesThatTransformersMapsToItsOwn) {
+  const EncoderConfig config =
+      read(R"({"model_type":"distilbert","hidden_size":24,"num_hidden_layers":3,"num_attention_heads":4})");
+  EXPECT_EQ(config.hidden_size, 24);
+  EXPECT_EQ(config.num_hidden_layers, 3);
+  EXPECT_EQ(config.num_attention_heads, 4);
+  EXPECT_EQ(read(R"({"model_type":"distilbert","dim":24,"hidden_size":24})").hidden_size, 24);
+}
+
+TEST(DistilBert, RefusesTwoValuesOfOneSetting) {
+  EXPECT_THAT(message_of<DataError>([] { read(R"({"model_type":"distilbert","n_heads":4,"num_attention_heads":2})"); }),
+              HasSubstr("n_heads is 4 and num_attention_heads is 2, which is the same setting"));
+}
+
 TEST(DistilBert, NamesItsOwnKeyWhenHeadsDoNotDivideTheWidth) {
   EXPECT_THAT(message_of<DataError>([] { read(R"({"model_type":"distilbert","n_heads":7})"); }),
               HasSubstr("dim 768 is not a multiple of n_heads 7"));
