@@ -210,9 +210,18 @@ const Json* find_member(const Json& object, const char* key, std::string_view na
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
+// Python's float.__repr__: fmt takes the same shortest digits and the same bounds for exponents.
+std::string python_float(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
+  std::string text = fmt::format("{}", value);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
 // A value for a message: numbers and literals as they are, the rest by kind.
 std::string described(const Json& value) {
-  if (value.is_number_float()) return fmt::format("{}", value.get<double>());
+  if (value.is_number_float()) return python_float(value.get<double>());  // 1.0 is not 1
   if (value.is_number_integer()) return value.dump();
   if (value.is_boolean()) return value.get<bool>() ? "true" : "false";
   if (value.is_string()) return fmt::format("the string '{}'", printable(value.get_ref<const std::string&>(), 60));
@@ -221,15 +230,6 @@ std::string described(const Json& value) {
 
 [[noreturn]] void fail_member(std::string_view name, const char* key, const Json& value, std::string_view expected) {
   throw DataError(fmt::format("{}: '{}' is {}; expected {}", printable(name), key, described(value), expected));
-}
-
-// Python's float.__repr__: fmt takes the same shortest digits and the same bounds for exponents.
-std::string python_float(double value) {
-  if (std::isnan(value)) return "NaN";
-  if (std::isinf(value)) return value < 0 ? "-Infinity" : "Infinity";
-  std::string text = fmt::format("{}", value);
-  if (text.find_first_of(".e") == std::string::npos) text += ".0";
-  return text;
 }
 
 void append_python_string(std::string& out, std::string_view utf8) {

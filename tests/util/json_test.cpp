@@ -180,7 +180,7 @@ TEST(Members, IntegersAreNeverConvertedSilently) {
 }
 
 TEST(Members, RefusalsNameFileKeyAndValue) {
-  const Json object = parse_json(R"({"k": "a\nb", "a": [1]})", "f");
+  const Json object = parse_json(R"({"k": "a\nb", "a": [1], "x": 2.0})", "f");
   const auto message = [&](auto&& read) {
     try {
       read();
@@ -191,6 +191,7 @@ TEST(Members, RefusalsNameFileKeyAndValue) {
   };
   EXPECT_EQ(message([&] { integer_member(object, "k", "c.json"); }),
             "c.json: 'k' is the string 'a\\nb'; expected an integer");
+  EXPECT_EQ(message([&] { integer_member(object, "x", "c.json"); }), "c.json: 'x' is 2.0; expected an integer");
   EXPECT_EQ(message([&] { bool_member(object, "a", "c.json"); }), "c.json: 'a' is an array; expected true or false");
   EXPECT_EQ(message([&] { bool_member(Json::array(), "a", "c.json"); }), "c.json: expected an object with the key 'a'");
 }
