@@ -167,8 +167,12 @@ at::Tensor QaNetImpl::forward(const ForwardContext& context) const {
   const auto num_places = static_cast<std::int64_t>(order_.size());
   for (std::int64_t place = 0; place < num_places; ++place) {
     const EncoderLayer& layer = layers_[order_[static_cast<std::size_t>(place)]];
-    const auto block = [layer, place, context](const at::Tensor& x) { return layer.forward(x, place, context); };
-    hidden = gradient_checkpointing_ && at::GradMode::is_enabled() ? recomputed(block, hidden) : block(hidden);
+    if (gradient_checkpointing_ && at::GradMode::is_enabled()) {
+      const auto block = [layer, place, context](const at::Tensor& x) { return layer.forward(x, place, context); };
+      hidden = recomputed(block, hidden);
+    } else {
+      hidden = layer.forward(hidden, place, context);
+    }
   }
   const Autocast autocast(context.device);
   hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_places, kHeadSite), context.batch);

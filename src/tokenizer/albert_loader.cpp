@@ -142,10 +142,7 @@ std::unique_ptr<Tokenizer> load_albert(const TokenizerFiles& files) {
   AlbertModel model{.vocabulary = Vocabulary(std::move(pieces), ""),
                     .unigram = Unigram(read.pieces, source),
                     .remarks = std::move(remarks)};
-  model.special_ids = {.cls = required_id(files, model.vocabulary, named.cls, "ALBERT"),
-                       .sep = required_id(files, model.vocabulary, named.sep, "ALBERT"),
-                       .pad = required_id(files, model.vocabulary, named.pad, "ALBERT"),
-                       .unk = required_id(files, model.vocabulary, named.unk, "ALBERT")};
+  model.special_ids = required_ids(files, model.vocabulary, named, "ALBERT");
   if (model.special_ids.unk != kUnkId) {
     throw ConfigError(fmt::format("{}: '{}' has id {}; ALBERT has {} there.\nIs this the tokenizer of another family?",
                                   printable(source), printable(named.unk), model.special_ids.unk, kUnkId));

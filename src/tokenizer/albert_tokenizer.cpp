@@ -198,14 +198,12 @@ class AlbertTokenizer::Encoding {
 };
 
 AlbertTokenizer::AlbertTokenizer(AlbertModel model)
-    : vocabulary_(std::move(model.vocabulary)),
+    : VocabularyTokenizer(std::move(model.vocabulary), std::move(model.added_tokens), model.special_ids,
+                          std::move(model.remarks)),
       unigram_(std::move(model.unigram)),
       charsmap_(std::move(model.charsmap)),
-      added_tokens_(std::move(model.added_tokens)),
-      special_ids_(model.special_ids),
       lowercase_(model.lowercase),
       keep_accents_(model.keep_accents),
-      remarks_(std::move(model.remarks)),
       charsmap_leaves_ascii_(leaves_ascii_alone()) {}
 
 // As far as words of it are concerned: each of them can then be split by itself.
@@ -223,21 +221,12 @@ void AlbertTokenizer::encode(std::string_view text, std::vector<Token>& out) con
   Encoding(*this, text, out).run();
 }
 
-std::size_t AlbertTokenizer::vocabulary_size() const {
-  return added_tokens_.size_with(vocabulary_.size());
-}
-
-std::string_view AlbertTokenizer::piece(std::uint32_t id) const {
-  return id < vocabulary_.size() ? vocabulary_.piece(id) : added_tokens_.content(id);
-}
-
 std::string AlbertTokenizer::description() const {
   std::string line =
       fmt::format("SentencePiece Unigram, {} pieces, {}", with_thousands(static_cast<std::int64_t>(vocabulary_size())),
                   lowercase_ ? "lower case" : "cased");
   if (keep_accents_) line += ", accents kept";
-  for (const std::string& remark : remarks_) line += "; " + remark;
-  return line;
+  return with_remarks(std::move(line));
 }
 
 }  // namespace bertft::tokenizer

@@ -83,13 +83,17 @@ bool has_pair_template(const Json& json, const NamedTokens& named, const std::st
   return nlohmann::json(json["post_processor"].value("pair", Json())) == nlohmann::json(pair);
 }
 
-std::uint32_t required_id(const TokenizerFiles& files, const Vocabulary& vocabulary, const std::string& token,
-                          const char* family) {
-  if (const auto id = vocabulary.id_of(token)) return *id;
-  throw DataError(
-      fmt::format("{}: the vocabulary has no '{}'; {} needs it.\n"
-                  "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
-                  printable(vocabulary_path(files)), printable(token), family));
+SpecialIds required_ids(const TokenizerFiles& files, const Vocabulary& vocabulary, const NamedTokens& named,
+                        const char* family) {
+  const auto required = [&](const std::string& token) {
+    if (const auto id = vocabulary.id_of(token)) return *id;
+    throw DataError(
+        fmt::format("{}: the vocabulary has no '{}'; {} needs it.\n"
+                    "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
+                    printable(vocabulary_path(files)), printable(token), family));
+  };
+  return {
+      .cls = required(named.cls), .sep = required(named.sep), .pad = required(named.pad), .unk = required(named.unk)};
 }
 
 void check_size(const TokenizerFiles& files, std::size_t size) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "bertft/tokenizer/tokenizer.h"
 #include "tokenizer/declared_tokens.h"
 #include "tokenizer/tokenizer_files.h"
 #include "tokenizer/vocabulary.h"
@@ -40,9 +41,10 @@ std::string type_of(const Json& object, const char* key, const std::string& name
 /// Whether the `post_processor` frames a pair as [CLS] A [SEP] of type 0, B [SEP] of type 1.
 bool has_pair_template(const Json& tokenizer_json, const NamedTokens& named, const std::string& name);
 
-/// The id of a token that models of `family` cannot do without. throws DataError when it has none
-std::uint32_t required_id(const TokenizerFiles& files, const Vocabulary& vocabulary, const std::string& token,
-                          const char* family);
+/// The ids of the tokens that models of `family` cannot do without.
+/// throws DataError when the vocabulary lacks one
+SpecialIds required_ids(const TokenizerFiles& files, const Vocabulary& vocabulary, const NamedTokens& named,
+                        const char* family);
 
 /// throws DataError when config.json has fewer embeddings than `size`
 void check_size(const TokenizerFiles& files, std::size_t size);

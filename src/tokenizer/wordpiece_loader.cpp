@@ -126,10 +126,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, Tokenizer
 
   WordPieceModel model{
       .vocabulary = Vocabulary(pieces, prefix), .normalizer = normalizer, .max_input_chars_per_word = max_chars};
-  model.special_ids = {.cls = required_id(files, model.vocabulary, named.cls, "BERT"),
-                       .sep = required_id(files, model.vocabulary, named.sep, "BERT"),
-                       .pad = required_id(files, model.vocabulary, named.pad, "BERT"),
-                       .unk = required_id(files, model.vocabulary, named.unk, "BERT")};
+  model.special_ids = required_ids(files, model.vocabulary, named, "BERT");
   model.added_tokens = read_added_tokens(files, tokenizer_class, named, model.vocabulary);
   if (tokenizer_class == TokenizerClass::kBert) add_remarks(files, pieces, model);
   auto tokenizer = std::make_unique<WordPieceTokenizer>(std::move(model));

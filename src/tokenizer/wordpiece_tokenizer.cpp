@@ -308,12 +308,10 @@ class WordPieceTokenizer::Encoding {
 };
 
 WordPieceTokenizer::WordPieceTokenizer(WordPieceModel model)
-    : vocabulary_(std::move(model.vocabulary)),
-      added_tokens_(std::move(model.added_tokens)),
-      special_ids_(model.special_ids),
+    : VocabularyTokenizer(std::move(model.vocabulary), std::move(model.added_tokens), model.special_ids,
+                          std::move(model.remarks)),
       normalizer_(model.normalizer),
       max_chars_per_word_(model.max_input_chars_per_word),
-      remarks_(std::move(model.remarks)),
       short_words_(vocabulary_, max_chars_per_word_),
       simple_chars_(normalizer_) {
   byte_class_.fill(ByteClass::kBeyondAscii);
@@ -335,14 +333,6 @@ void WordPieceTokenizer::encode(std::string_view text, std::vector<Token>& out) 
   Encoding(*this, text, out).run();
 }
 
-std::size_t WordPieceTokenizer::vocabulary_size() const {
-  return added_tokens_.size_with(vocabulary_.size());
-}
-
-std::string_view WordPieceTokenizer::piece(std::uint32_t id) const {
-  return id < vocabulary_.size() ? vocabulary_.piece(id) : added_tokens_.content(id);
-}
-
 std::string WordPieceTokenizer::description() const {
   std::string line =
       fmt::format("WordPiece, {} pieces, {}", with_thousands(static_cast<std::int64_t>(vocabulary_size())),
@@ -355,8 +345,7 @@ std::string WordPieceTokenizer::description() const {
   if (vocabulary_.num_duplicates() > 0) {
     line += fmt::format(", {} of them duplicates", vocabulary_.num_duplicates());
   }
-  for (const std::string& remark : remarks_) line += "; " + remark;
-  return line;
+  return with_remarks(std::move(line));
 }
 
 }  // namespace bertft::tokenizer

@@ -18,8 +18,6 @@ namespace {
 
 using ExpectedTensors = std::vector<std::pair<std::string, std::vector<std::int64_t>>>;
 
-constexpr std::string_view kHeadPrefix = "qa_outputs.";
-
 // What is wrong with a set of tensors, told as the first three and a count.
 class Faults {
  public:
@@ -68,12 +66,14 @@ void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, cons
   faults.throw_if_any(directory, "config.json and the weights do not belong together: take both from one model.");
 }
 
-void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const Family& family,
+void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const EncoderConfig& config,
                   const std::string& directory, Head head) {
+  const Family& family = family_of(config);
+  const std::string head_prefix = family.tensors(config).head + ".";
   Faults faults;
   for (const auto& [name, shape] : expected) {
     if (checkpoint.tensors.contains(name)) continue;
-    if (name.starts_with(kHeadPrefix)) {
+    if (name.starts_with(head_prefix)) {
       checkpoint.missing.push_back(name);
     } else {
       faults.add(name + " is missing");
@@ -166,9 +166,8 @@ Checkpoint read_checkpoint(const std::string& directory, const EncoderConfig& co
   const ExpectedTensors expected = expected_tensors(config);
   Checkpoint checkpoint;
   checkpoint.files = open_weight_files(directory);
-  const Family& family = family_of(config);
-  place_tensors(checkpoint, expected, family, directory);
-  find_missing(checkpoint, expected, family, directory, head);
+  place_tensors(checkpoint, expected, family_of(config), directory);
+  find_missing(checkpoint, expected, config, directory, head);
   check_shapes(checkpoint, expected, directory);
   check_finite(checkpoint, expected, directory);
   return checkpoint;

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "bertft/util/text.h"
+#include "fuzz/token_check.h"
 #include "tokenizer/reference_tokenizer.h"
 #include "tokenizer/wordpiece_tokenizer.h"
 
@@ -98,21 +98,6 @@ const Pair& pair_of(std::uint8_t settings) {
   return all[settings];
 }
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
-void check(const Tokenizer& tokenizer, std::string_view text, const std::vector<Token>& tokens) {
-  std::uint32_t previous_begin = 0;
-  for (const Token& t : tokens) {
-    require(t.id < tokenizer.vocabulary_size());
-    require(previous_begin <= t.byte_begin && t.byte_begin < t.byte_end && t.byte_end <= text.size());
-    require(bertft::byte_offset_of(text, t.char_begin) == t.byte_begin);
-    require(bertft::byte_offset_of(text, t.char_end) == t.byte_end);
-    previous_begin = t.byte_begin;
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -122,7 +107,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto& [tokenizer, reference] = pair_of(data[0]);
   std::vector<Token> tokens;
   tokenizer.encode(text, tokens);
-  check(tokenizer, text, tokens);
+  check_tokens(tokenizer, text, tokens);
   require(tokens == reference.encode(text));
   return 0;
 }

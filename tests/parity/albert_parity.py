@@ -9,7 +9,6 @@ comparison and leaves with 1 when other texts differ than those that are known t
 (skipped) without data.
 """
 
-import argparse
 import base64
 import json
 import os
@@ -25,6 +24,7 @@ import numpy as np
 from tokenizer_parity import (
     SCALARS,
     Comparison,
+    arguments_and_data,
     expected,
     first_difference,
     naughty_texts,
@@ -250,14 +250,7 @@ def near_tie(pieces, got, want):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("helper", type=Path)
-    parser.add_argument("--only", help="only the texts whose name contains this")
-    args = parser.parse_args()
-    if not os.environ.get("BERTFT_DATA_DIR"):
-        print("skipped: BERTFT_DATA_DIR is unset")
-        return 77
-    data = Path(os.environ["BERTFT_DATA_DIR"])
+    args, data = arguments_and_data(__doc__)
     spiece = data / "vocab" / "albert-layout-30k.model"
     exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
     sources = {

@@ -299,16 +299,22 @@ def compare_loading(comparison, folder):
         comparison.run(f"saved again: {name}", saved, theirs.backend_tokenizer, LOADING_TEXTS)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments_and_data(description, **switches):
+    """The arguments, and the folder of the real data; leaves with 77 (skipped) without it."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("helper", type=Path)
-    parser.add_argument("--train", action="store_true", help="also all texts of the rebuilt train file")
     parser.add_argument("--only", help="only the texts whose name contains this")
+    for name, text in switches.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
     args = parser.parse_args()
     if not os.environ.get("BERTFT_DATA_DIR"):
         print("skipped: BERTFT_DATA_DIR is unset")
-        return 77
-    data = Path(os.environ["BERTFT_DATA_DIR"])
+        sys.exit(77)
+    return args, Path(os.environ["BERTFT_DATA_DIR"])
+
+
+def main():
+    args, data = arguments_and_data(__doc__, train="also all texts of the rebuilt train file")
     exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
     vocab = lambda name: data / "vocab" / f"bert-base-{name}-vocab.txt"
 

@@ -19,16 +19,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-template <class Error>
-void expect_refusal(const TemporaryModel& model, const std::string& message) {
-  try {
-    load_tokenizer(model.directory());
-    FAIL() << "was accepted";
-  } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr(message));
-  }
-}
-
 Json unigram_json(const std::vector<UnigramPiece>& pieces) {
   Json vocab = Json::array();
   for (const UnigramPiece& piece : pieces) vocab.push_back({piece.text, piece.score});

@@ -21,16 +21,6 @@ constexpr const char* kWordPiece =
     R"({"added_tokens": [], "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab":
         {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "hello": 4}}})";
 
-template <class Error>
-void expect_refusal(const TemporaryModel& model, const std::string& message) {
-  try {
-    load_tokenizer(model.directory());
-    FAIL() << "was accepted";
-  } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr(message));
-  }
-}
-
 TEST(LoadTokenizer, ReadsAVocabTxt) {
   TemporaryModel model;
   model.write("vocab.txt", kVocabulary);

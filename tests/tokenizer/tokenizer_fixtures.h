@@ -1,5 +1,8 @@
 #pragma once
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -41,6 +44,17 @@ class TemporaryModel {
  private:
   std::filesystem::path directory_;
 };
+
+/// Expects load_tokenizer() to refuse the directory with a message that holds `message`.
+template <class Error>
+void expect_refusal(const TemporaryModel& model, const std::string& message) {
+  try {
+    load_tokenizer(model.directory());
+    FAIL() << "was accepted";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr(message));
+  }
+}
 
 inline std::vector<std::uint32_t> ids_of(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<Token> tokens;
