@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "bertft/checkpoint/store.h"
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"

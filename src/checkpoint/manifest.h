@@ -7,6 +7,8 @@ namespace bertft::checkpoint {
 
 constexpr std::string_view kManifestName = "manifest.json";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
+// Of a checkpoint that is being removed or replaced.
+constexpr std::string_view kTrashPrefix = ".trash-";
 constexpr int kFormatVersion = 1;
 
 /// manifest.json for the files that stand in `directory` now: format version, and name,

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <vector>
 
-#include "bertft/checkpoint/store.h"
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"

@@ -21,6 +21,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
+#include "cli/torch_half.h"
 #include "cli/version.h"
 
 namespace bertft::cli {
@@ -139,7 +140,7 @@ int run_command(std::vector<std::string> args) {
   app.add_flag_callback(
       "--build-info",
       [] {
-        std::cout << build_info() << std::endl;
+        std::cout << build_info(torch_half().library_versions()) << std::endl;
         throw CLI::Success();
       },
       "compiler, build type, library versions");

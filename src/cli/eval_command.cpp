@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <iostream>
 #include <memory>
@@ -9,12 +8,13 @@
 
 #include "bertft/eval/metric.h"
 #include "bertft/eval/prediction_files.h"
-#include "bertft/eval/predictor.h"
+#include "bertft/eval/task.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
+#include "cli/torch_half.h"
 #include "cli/trained_model.h"
 #include "cli/workspace.h"
 
@@ -68,7 +68,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 }
 
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
-  TrainedModel trained = load_trained_model(sources_of(command), flags.model);
+  const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
   const data::Dataset dataset = load_questions(flags, options.data);
   const data::Features features =
@@ -76,16 +76,15 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),
                         with_negative(options.data, dataset)};
   if (!flags.save_to.empty()) make_result_directory(flags.save_to);
-  const auto start = std::chrono::steady_clock::now();
-  const eval::Answers answers = answer(trained, task);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const AnswerRun run = torch_half().answer(trained, task);
   log::info(fmt::format("evaluated {} windows in {:.1f} s, {:.1f} features/s, loss {:.4f}, peak memory {:.2f} GiB",
-                        features.windows.size(), seconds, static_cast<double>(features.windows.size()) / seconds,
-                        answers.loss, static_cast<double>(device::peak_memory_bytes(trained.device)) / (1 << 30)));
+                        features.windows.size(), run.seconds,
+                        static_cast<double>(features.windows.size()) / run.seconds, run.answers.loss,
+                        static_cast<double>(run.peak_memory_bytes) / (1 << 30)));
   if (!flags.save_to.empty()) {
-    eval::write_prediction_files(flags.save_to, "", dataset, answers.predictions, task.with_negative);
+    eval::write_prediction_files(flags.save_to, "", dataset, run.answers.predictions, task.with_negative);
   }
-  print_metrics(eval::score(task, answers.predictions), flags.json);
+  print_metrics(eval::score(task, run.answers.predictions), flags.json);
   return kOk;
 }
 

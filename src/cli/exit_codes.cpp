@@ -1,12 +1,11 @@
 #include "cli/exit_codes.h"
 
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <csignal>
 #include <filesystem>
+#include <new>
 
-#include "bertft/memory/shortage.h"
 #include "bertft/train/signals.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
@@ -31,7 +30,7 @@ int code_of(const std::exception& error) {
   if (is<OutputError>(error)) return kCannotOutput;
   if (is<StorageError>(error) || is<std::filesystem::filesystem_error>(error)) return kIoError;
   if (is<DivergedError>(error)) return kDiverged;
-  if (is<OutOfMemoryError>(error) || memory::is_out_of_memory(error)) return kOutOfMemory;
+  if (is<OutOfMemoryError>(error) || is<std::bad_alloc>(error)) return kOutOfMemory;
   return kInternal;
 }
 
@@ -40,13 +39,10 @@ int code_of(const std::exception& error) {
 Failure describe(const std::exception& error) {
   const int code = code_of(error);
   std::string message = error.what();
-  // A c10::Error carries a C++ stack in what(); no user can use it.
-  if (const auto* torch_error = dynamic_cast<const c10::Error*>(&error)) {
-    message = torch_error->what_without_backtrace();
-  } else if (const auto* file_error = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
+  if (const auto* file_error = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
     message = fmt::format("{}: {}", printable(file_error->path1().string()), file_error->code().message());
   }
-  if (code == kOutOfMemory && !is<OutOfMemoryError>(error)) {
+  if (is<std::bad_alloc>(error)) {
     message = fmt::format("out of memory: {}.", message);
   } else if (code == kInternal) {
     message = fmt::format(

@@ -2,6 +2,7 @@
 
 #include <iostream>
 #include <memory>
+#include <vector>
 
 #include "bertft/eval/prediction_files.h"
 #include "bertft/util/error.h"
@@ -12,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
+#include "cli/torch_half.h"
 #include "cli/trained_model.h"
 #include "cli/workspace.h"
 
@@ -43,12 +45,12 @@ data::Dataset single_question(const PredictFlags& flags) {
   return dataset;
 }
 
-eval::Answers answer_all(TrainedModel& trained, const data::Dataset& dataset, bool negative) {
+std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data::Dataset& dataset, bool negative) {
   const config::Options& options = trained.resolved.options;
   const data::Features features =
       data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
   const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
-  return answer(trained, {dataset, features, options.eval, threshold, negative});
+  return torch_half().answer(trained, {dataset, features, options.eval, threshold, negative}).answers.predictions;
 }
 
 void print_answer(const eval::Prediction& prediction, bool json) {
@@ -70,13 +72,12 @@ void print_answer(const eval::Prediction& prediction, bool json) {
 
 int predict(const CLI::App& command, const PredictFlags& flags) {
   const bool one = !flags.question.empty() || !flags.context_file.empty();
-  TrainedModel trained = load_trained_model(sources_of(command), flags.model);
+  const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
   const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
   if (one) {
     const data::Dataset dataset = single_question(flags);
-    print_answer(answer_all(trained, dataset, options.version_2_with_negative.value_or(true)).predictions[0],
-                 flags.json);
+    print_answer(answer_all(trained, dataset, options.version_2_with_negative.value_or(true))[0], flags.json);
     return kOk;
   }
   if (file.empty()) {
@@ -87,9 +88,9 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const data::Dataset dataset = load_dataset(file, std::nullopt);
   const bool negative = with_negative(options, dataset);
   make_result_directory(flags.save_to);
-  const eval::Answers answers = answer_all(trained, dataset, negative);
-  eval::write_prediction_files(flags.save_to, "", dataset, answers.predictions, negative);
-  log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, answers.predictions.size()));
+  const std::vector<eval::Prediction> predictions = answer_all(trained, dataset, negative);
+  eval::write_prediction_files(flags.save_to, "", dataset, predictions, negative);
+  log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, predictions.size()));
   return kOk;
 }
 

@@ -2,17 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "bertft/device/device.h"
-
 namespace bertft::cli {
 
 std::string version_line() {
   return "bert-finetune " BERTFT_VERSION;
 }
 
-std::string build_info() {
+std::string build_info(const std::string& library_versions) {
   return fmt::format("{}\ncompiler GCC {}, {} build\n{}", version_line(), __VERSION__, BERTFT_BUILD_TYPE,
-                     device::library_versions());
+                     library_versions);
 }
 
 std::string model_card() {

@@ -7,8 +7,8 @@ namespace bertft::cli {
 /// "bert-finetune 0.1.0".
 std::string version_line();
 
-/// Compiler, build type, and the versions of the libraries linked.
-std::string build_info();
+/// Compiler and build type; `library_versions` ends it.
+std::string build_info(const std::string& library_versions);
 
 /// README.md of the models we write.
 std::string model_card();

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "bertft/checkpoint/store.h"
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -145,12 +145,6 @@ void make_result_directory(const std::string& path) {
   if (!error && access(path.c_str(), W_OK | X_OK) != 0) error = {errno, std::generic_category()};
   if (error)
     throw OutputError(fmt::format("{}: results cannot be written there: {}.", printable(path), error.message()));
-}
-
-memory::Budget limit_memory(const memory::MemoryOptions& options, const device::Device& device) {
-  const memory::Budget budget = memory::make_budget(options, memory::capacity_of(device));
-  memory::apply(budget, device);
-  return budget;
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {

@@ -8,9 +8,6 @@
 #include "bertft/config/config.h"
 #include "bertft/data/dataset.h"
 #include "bertft/data/features.h"
-#include "bertft/device/device.h"
-#include "bertft/eval/predictor.h"
-#include "bertft/memory/budget.h"
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/weights/model_directory.h"
 
@@ -50,10 +47,6 @@ double threshold_for(const eval::EvalOptions& options, const std::string& model_
 
 /// Makes a directory for results, before the work that leads to them. throws OutputError
 void make_result_directory(const std::string& path);
-
-/// The memory that a run may use on its device, from now on; before its first tensor.
-/// throws ConfigError
-memory::Budget limit_memory(const memory::MemoryOptions& options, const device::Device& device);
 
 /// Whether SQuAD 2.0 rules apply: as the option says, else as the data shows.
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset);

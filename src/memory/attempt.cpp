@@ -31,15 +31,20 @@ bool is_out_of_memory(const std::exception& error) {
   return dynamic_cast<const c10::Error*>(&error) != nullptr && says_out_of_memory(error.what());
 }
 
+std::optional<Shortage> shortage_of(const std::exception& error) {
+  if (!is_out_of_memory(error)) return std::nullopt;
+  return Shortage{first_line(error)};
+}
+
 std::optional<Shortage> attempt(const device::Device& device, const std::function<void()>& work,
                                 const std::function<void()>& release) {
-  Shortage shortage;
+  std::optional<Shortage> shortage;
   try {
     work();
     return std::nullopt;
   } catch (const std::exception& error) {
-    if (!is_out_of_memory(error)) throw;
-    shortage.message = first_line(error);
+    shortage = shortage_of(error);
+    if (!shortage) throw;
   }
   // Outside the handler: the exception itself may hold what has to go.
   release();

@@ -29,6 +29,12 @@ void apply(const Budget& budget, const device::Device& device) {
   cuda::setMemoryFraction(std::min(1.0, static_cast<double>(budget.limit) / total), device.torch_device.index());
 }
 
+Budget limit_memory(const MemoryOptions& options, const device::Device& device) {
+  const Budget budget = make_budget(options, capacity_of(device));
+  apply(budget, device);
+  return budget;
+}
+
 Use use_of(const device::Device& device) {
   if (!device.is_cuda()) return {CpuAllocator::instance().in_use(), CpuAllocator::instance().peak(), 0};
   const auto stats = cuda::getDeviceStats(device.torch_device.index());

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "bertft/checkpoint/store.h"
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 

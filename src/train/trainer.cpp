@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/eval/prediction_files.h"
 #include "bertft/optim/schedule.h"
 #include "bertft/train/signals.h"

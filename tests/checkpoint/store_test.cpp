@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
 #include "bertft/weights/safetensors.h"
 #include "checkpoint/temporary_directory.h"

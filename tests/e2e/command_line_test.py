@@ -127,7 +127,7 @@ class Mistakes(EndToEndTest):
     def test_a_working_directory_that_was_deleted_is_named(self):
         gone = self.cwd / "gone"
         gone.mkdir()
-        result = self.run_program("--version", preexec_fn=lambda: (os.chdir(gone), gone.rmdir()))
+        result = self.run_program("--build-info", preexec_fn=lambda: (os.chdir(gone), gone.rmdir()))
         self.assert_refused(result, 66, "the working directory was deleted")
 
     def test_several_processes_are_refused(self):

@@ -29,7 +29,7 @@ def kind(path):
 
 def main():
     environment = os.environ | {"LD_DEBUG": "bindings", "LD_BIND_NOW": "1"}
-    run = subprocess.run([sys.argv[1], "--version"], env=environment, capture_output=True, text=True)
+    run = subprocess.run([sys.argv[1], "--build-info"], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-2000:]
     bindings = {match.groups() for match in BINDING.finditer(run.stderr)}
     own = [b for b in bindings if kind(b[0]) == kind(b[1]) == "sentencepiece"]

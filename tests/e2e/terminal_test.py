@@ -103,8 +103,8 @@ class Lines(TerminalTest):
         result = self.trained("-v")
         parts = re.findall(r"debug start    (.+?) +([\d.]+) s, +([\d.]+) s since launch", result.err)
         self.assertEqual([part[0] for part in parts],
-                         ["libraries, command line", "configuration", "device", "tokenizer", "training file",
-                          "training windows", "weights, model", "run directory, optimizer", "first step"])
+                         ["command line, options", "tokenizer", "training file",
+                          "training windows", "weights", "LibTorch", "device", "model", "run directory, optimizer", "first step"])
         self.assertAlmostEqual(sum(float(part[1]) for part in parts), float(parts[-1][2]), delta=0.01)
 
 

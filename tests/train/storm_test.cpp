@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/store.h"
 #include "bertft/eval/predictor.h"
 #include "bertft/memory/shortage.h"

@@ -63,38 +63,7 @@ class Store {
   std::unique_ptr<Impl> impl_;
 };
 
-/// "<run_directory>/checkpoint-<step>": the only place that makes this name.
-std::string directory_of(const std::string& run_directory, std::int64_t step);
-
-struct Found {
-  std::string directory;
-  std::int64_t step;
-};
-
-/// Checkpoints of a run by name, newest first, unverified.
-std::vector<Found> list_checkpoints(const std::string& run_directory);
-
-/// Checks manifest.json and the size and hash of every file it names.
-/// throws InputError when there is no such directory, CheckpointError naming what is wrong
-void verify(const std::string& directory);
-
-/// The same for who takes the model alone: without the optimizer's file, which may be missing. Says
-/// nothing of directories that are no checkpoints of this program. throws CheckpointError
-void verify_model(const std::string& directory);
-
-/// Gives a checkpoint its name back that a process was replacing when it was killed. Only for
-/// who holds the run directory: another process may be replacing it now.
-void restore_replaced(const std::string& run_directory);
-
-/// The newest checkpoint that verifies; each damaged one that was passed over is added to
-/// `skipped` as one line.
-std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);
-
 /// The optimizer's tensors of a checkpoint. throws InputError, CheckpointError
 std::vector<NamedTensor> read_optimizer(const std::string& directory);
-
-/// Makes a checkpoint's model files the run directory's own, each by a temporary name and a
-/// rename, model.safetensors last. throws StorageError
-void publish_model(const std::string& checkpoint_directory, const std::string& run_directory);
 
 }  // namespace bertft::checkpoint

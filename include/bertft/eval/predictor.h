@@ -4,25 +4,12 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "bertft/data/dataset.h"
-#include "bertft/data/features.h"
 #include "bertft/device/device.h"
-#include "bertft/eval/decode.h"
-#include "bertft/eval/metric.h"
+#include "bertft/eval/task.h"
 #include "bertft/model/qa_model.h"
 
 namespace bertft::eval {
-
-/// What is evaluated, and how. References must outlive the call.
-struct Task {
-  const data::Dataset& dataset;
-  const data::Features& features;  // made for kEvaluation
-  const EvalOptions& options;
-  double null_score_diff_threshold;
-  bool with_negative;
-};
 
 struct Hooks {
   std::function<void(std::int64_t done, std::int64_t total)> progress = [](std::int64_t, std::int64_t) {};
@@ -35,19 +22,11 @@ struct Hooks {
   std::optional<std::int64_t> batch_tokens = {};  // at most so many at once
 };
 
-struct Answers {
-  std::vector<Prediction> predictions;  // [questions]
-  double loss = 0;                      // mean over all windows
-};
-
 /// Runs the model over all windows and decodes each question as soon as its last window is
 /// scored, on a second thread while the next batch runs; logits of at most one batch are on the
 /// device. nullopt when `stop` said so. A batch that runs out of memory is done again in halves.
 /// throws OutOfMemoryError when a single feature does not fit
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
                                const Hooks& hooks = {});
-
-/// The official metric of the answers; best thresholds by their null odds under SQuAD 2.0 rules.
-Metrics score(const Task& task, const std::vector<Prediction>& predictions);
 
 }  // namespace bertft::eval

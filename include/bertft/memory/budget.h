@@ -14,6 +14,9 @@ Capacity capacity_of(const device::Device& device);
 /// before the first tensor is made, on CUDA before the first large one.
 void apply(const Budget& budget, const device::Device& device);
 
+/// make_budget() of what the device has, applied to it. throws ConfigError
+Budget limit_memory(const MemoryOptions& options, const device::Device& device);
+
 /// Bytes of tensors in use now, and the most since reset_peak(). A GPU's allocator counts how
 /// often it had to give back its cache before an allocation succeeded.
 struct Use {

@@ -30,4 +30,7 @@ std::optional<Shortage> attempt(
 /// Whether an exception means "out of memory": by its type first, by its text second.
 bool is_out_of_memory(const std::exception& error);
 
+/// The shortage that it means, if it means one.
+std::optional<Shortage> shortage_of(const std::exception& error);
+
 }  // namespace bertft::memory

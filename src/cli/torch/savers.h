@@ -3,22 +3,22 @@
 #include <string>
 #include <vector>
 
-#include "cli/inputs.h"
+#include "cli/torch/job.h"
 
 namespace bertft::cli {
 
 /// `memory_savers: auto`: turns on one more saver that the user has not set. `why` ends the line
 /// that tells of it. returns false when there is none, or none may be taken
-bool take_saver(Inputs& in, const std::string& why);
+bool take_saver(Job& job, const std::string& why);
 
 /// Takes savers until one feature is expected to fit, as far as memory_savers allows.
-void take_expected_savers(Inputs& in);
+void take_expected_savers(Job& job);
 
 /// The keys of the savers that `memory_savers: auto` has turned on.
-std::vector<std::string> taken_savers(const Inputs& in);
+std::vector<std::string> taken_savers(const Job& job);
 
 /// A run that goes on keeps the savers that it had taken, unless the user now sets them or sets
 /// memory_savers: off. `keys` as of taken_savers().
-void keep_savers(Inputs& in, const std::vector<std::string>& keys);
+void keep_savers(Job& job, const std::vector<std::string>& keys);
 
 }  // namespace bertft::cli

@@ -1,18 +1,21 @@
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <string>
 
-#include "cli/inputs.h"
-#include "cli/own_command.h"
-#include "cli/workspace.h"
+#include "cli/torch/job.h"
+#include "cli/torch/own_command.h"
 
 namespace bertft::cli {
+
+/// What to tell of an exception that means that memory ran out; nothing for any other.
+std::optional<std::string> shortage_text(const std::exception& error);
 
 /// The message for a run in which not even one feature fits (CONVENTIONS §4.3): `fact`, what there
 /// is and what a step needs, up to three remedies with what they save, and a command that is
 /// expected to work. `saved`: the checkpoint to go on from.
-std::string explain_shortage(const Inputs& in, const std::string& fact, Beginning beginning,
+std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved);
 
 /// The same where a trained model only answers.

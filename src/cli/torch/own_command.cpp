@@ -1,4 +1,4 @@
-#include "cli/own_command.h"
+#include "cli/torch/own_command.h"
 
 #include <fmt/format.h>
 

@@ -1,11 +1,15 @@
-#include "cli/training_run.h"
+#include "cli/torch/training_run.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
+#include "bertft/checkpoint/checkpoints.h"
+#include "bertft/checkpoint/run_directory.h"
+#include "bertft/device/device.h"
 #include "bertft/report/observers.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/trainer.h"
@@ -13,10 +17,10 @@
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
 #include "cli/exit_codes.h"
-#include "cli/memory_command.h"
-#include "cli/savers.h"
-#include "cli/shortage.h"
 #include "cli/startup.h"
+#include "cli/torch/probe_memory.h"
+#include "cli/torch/savers.h"
+#include "cli/torch/shortage.h"
 #include "cli/version.h"
 
 namespace bertft::cli {
@@ -63,40 +67,40 @@ std::string kept_config(config::Resolved resolved) {
 
 // A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
 // Of a saver that was taken since, its own line has told.
-void tell_changed_options(const config::Options& before, const Inputs& in) {
-  const std::vector<std::string> savers = taken_savers(in);
+void tell_changed_options(const config::Options& before, const Job& job) {
+  const std::vector<std::string> savers = taken_savers(job);
   std::string changed;
-  for (const config::Difference& d : config::differences(before, in.options())) {
+  for (const config::Difference& d : config::differences(before, job.options())) {
     if (std::find(savers.begin(), savers.end(), d.key) != savers.end()) continue;
     changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
   }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
 }
 
-std::map<std::string, std::string> small_files(const Inputs& in) {
+std::map<std::string, std::string> small_files(const Job& job) {
   std::map<std::string, std::string> files;
-  for (const std::string& name : weights::tokenizer_files(in.files.tokenizer_directory)) {
-    files[name] = read_file((fs::path(in.files.tokenizer_directory) / name).string());
+  for (const std::string& name : weights::tokenizer_files(job.files.tokenizer_directory)) {
+    files[name] = read_file((fs::path(job.files.tokenizer_directory) / name).string());
   }
-  files["config.json"] = weights::question_answering_config_json(in.files.config);
-  files["bert_finetune_config.yaml"] = kept_config(in.resolved);
+  files["config.json"] = weights::question_answering_config_json(job.files.config);
+  files["bert_finetune_config.yaml"] = kept_config(job.resolved);
   files["README.md"] = model_card();
   return files;
 }
 
 void write_environment(const std::string& run_directory) {
-  const Json environment = {{"version", version_line()}, {"build", build_info()}};
+  const Json environment = {{"version", version_line()}, {"build", build_info(device::library_versions())}};
   write_file_atomically((fs::path(run_directory) / "environment.json").string(), python_json(environment, 2) + "\n");
 }
 
-train::RunIdentity identity_of(const Inputs& in) {
-  const auto seed = static_cast<std::uint64_t>(in.options().train.seed);
-  return {.data_sha256 = in.train_set.sha256,
-          .num_features = in.plan.num_features,
-          .effective_batch = in.plan.effective_batch,
-          .total_steps = in.plan.total_steps,
+train::RunIdentity identity_of(const Job& job) {
+  const auto seed = static_cast<std::uint64_t>(job.options().train.seed);
+  return {.data_sha256 = job.train_set.sha256,
+          .num_features = job.plan.num_features,
+          .effective_batch = job.plan.effective_batch,
+          .total_steps = job.plan.total_steps,
           .seed = seed,
-          .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
+          .data_seed = static_cast<std::uint64_t>(job.options().train.data_seed.value_or(job.options().train.seed))};
 }
 
 // Of the checkpoint itself: the configuration in the run directory may be a later one.
@@ -113,33 +117,39 @@ struct Start {
   std::vector<checkpoint::NamedTensor> moments;  // of the optimizer; read when training is about to begin
 };
 
-Start find_start(Inputs& in) {
-  Start start{.checkpoint = find_resume(in.options().train), .state = {}, .moments = {}};
-  start.state.identity = identity_of(in);
+Start find_start(Job& job) {
+  Start start{.checkpoint = find_resume(job.options().train), .state = {}, .moments = {}};
+  start.state.identity = identity_of(job);
   if (!start.checkpoint) return start;
   const std::string& directory = start.checkpoint->directory;
   train::RunState saved = train::read_run_state(directory);
   train::check_same_run(saved.identity, start.state.identity, directory);
   start.state = std::move(saved);
-  keep_savers(in, start.state.memory_savers);
-  if (const auto before = stored_options(directory)) tell_changed_options(*before, in);
+  keep_savers(job, start.state.memory_savers);
+  if (const auto before = stored_options(directory)) tell_changed_options(*before, job);
   return start;
 }
 
-Rows rows_of(const Start& start, const Inputs& in) {
+std::shared_ptr<const weights::Checkpoint> weights_of(const Start& start, const Job& job) {
+  if (!start.checkpoint) return model_weights(job);
+  return std::make_shared<weights::Checkpoint>(
+      weights::read_checkpoint(start.checkpoint->directory, job.files.config, weights::Head::kRequired));
+}
+
+Rows rows_of(const Start& start, const Job& job) {
   if (!start.checkpoint) return {};
-  return {
-      {"resume", fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, in.plan.total_steps)}};
+  return {{"resume",
+           fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, job.plan.total_steps)}};
 }
 
 // What is known of the run before its first step.
-void write_beginnings(Inputs& in, const std::string& run_directory) {
+void write_beginnings(Job& job, const std::string& run_directory) {
   log::set_file((fs::path(run_directory) / "train.log").string());
-  if (!in.options().data.version_2_with_negative) {
-    in.resolved.options.data.version_2_with_negative = in.with_negative;
-    in.resolved.origins["version_2_with_negative"] = "recognised from the data";
+  if (!job.options().data.version_2_with_negative) {
+    job.resolved.options.data.version_2_with_negative = job.with_negative;
+    job.resolved.origins["version_2_with_negative"] = "recognised from the data";
   }
-  write_file_atomically((fs::path(run_directory) / "bert_finetune_config.yaml").string(), kept_config(in.resolved));
+  write_file_atomically((fs::path(run_directory) / "bert_finetune_config.yaml").string(), kept_config(job.resolved));
   write_environment(run_directory);
 }
 
@@ -159,35 +169,35 @@ class FirstStep : public report::Observer {
   bool is_done_ = false;
 };
 
-train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, const std::string& weights_line,
+train::Outcome train_from(Start start, const Job& job, model::QaModel& model, const std::string& weights_line,
                           const std::string& run_directory) {
-  const config::Options& o = in.options();
+  const config::Options& o = job.options();
   const auto console = report::make_console();
   const auto metrics = report::make_metrics_file(run_directory, start.state.step);
   FirstStep first_step;
   std::optional<eval::Task> validation;
-  if (in.validation_set) {
-    validation.emplace(eval::Task{*in.validation_set, *in.validation_features, o.eval,
-                                  o.eval.null_score_diff_threshold.value_or(0.0), in.with_negative});
+  if (job.validation_set) {
+    validation.emplace(eval::Task{*job.validation_set, *job.validation_features, o.eval,
+                                  o.eval.null_score_diff_threshold.value_or(0.0), job.with_negative});
   }
-  Rows rows = describe(in, weights_line, start.state.micro_batch_tokens);
-  const Rows resumed = rows_of(start, in);
+  Rows rows = describe(job, weights_line, start.state.micro_batch_tokens);
+  const Rows resumed = rows_of(start, job);
   rows.insert(rows.end(), resumed.begin(), resumed.end());
   const report::RunStarted started{.rows = rows,
-                                   .total_steps = in.plan.total_steps,
+                                   .total_steps = job.plan.total_steps,
                                    .first_step = start.state.step,
-                                   .logging_steps = in.plan.logging_steps};
+                                   .logging_steps = job.plan.logging_steps};
   console->on(started);
   metrics->on(started);
   const train::Setup setup{.options = o.train,
                            .optim = o.optim,
-                           .plan = in.plan,
-                           .features = in.train_features,
+                           .plan = job.plan,
+                           .features = job.train_features,
                            .validation = validation ? &*validation : nullptr,
-                           .device = in.device,
+                           .device = job.device,
                            .model = model,
                            .run_directory = run_directory,
-                           .model_files = small_files(in),
+                           .model_files = small_files(job),
                            .observers = {console.get(), metrics.get(), &first_step}};
   train::Trainer trainer(setup, std::move(start.state), start.moments);
   note_startup("run directory, optimizer");
@@ -196,36 +206,34 @@ train::Outcome train_from(Start start, const Inputs& in, model::QaModel& model, 
 }
 
 // One attempt; `owns_directory` turns true once output_dir is this run's.
-int train_once(Inputs& in, bool& owns_directory) {
-  const config::Options& o = in.options();
+int train_once(Job& job, bool& owns_directory) {
+  const config::Options& o = job.options();
   std::optional<checkpoint::RunDirectory> directory;
   if (o.train.resume_from_checkpoint && checkpoint::was_run_directory(*o.train.output_dir)) {
     directory.emplace(*o.train.output_dir, Existing::kContinue);  // held before its checkpoints are looked at
     checkpoint::restore_replaced(directory->path());
   }
-  Start start = find_start(in);
+  Start start = find_start(job);
   if (!start.checkpoint) directory.reset();  // the probe, maybe in a process of its own, has it first
-  if (train::is_over(start.state, in.plan, o.train) && train::has_results(*o.train.output_dir)) {
+  if (train::is_over(start.state, job.plan, o.train) && train::has_results(*o.train.output_dir)) {
     log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, start.state.step,
-                          in.plan.total_steps));
+                          job.plan.total_steps));
     return kOk;
   }
   if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);
-  const auto weights =
-      weights::read_checkpoint(start.checkpoint ? start.checkpoint->directory : in.files.directory, in.files.config,
-                               start.checkpoint ? weights::Head::kRequired : weights::Head::kMayBeMissing);
+  const auto weights = weights_of(start, job);
   // A run that goes on keeps its micro-batches: others would round its sums otherwise.
   if (o.memory.probe_memory == memory::ProbeMemory::kAuto && !start.checkpoint) {
-    start.state.micro_batch_tokens = find_token_budget(in, weights);
+    start.state.micro_batch_tokens = find_token_budget(job, *weights);
   }
-  start.state.memory_savers = taken_savers(in);
-  model::QaModel model(in.files.config, weights, o.model, in.device, start.state.identity.seed);
-  note_startup("weights, model");
+  start.state.memory_savers = taken_savers(job);
+  model::QaModel model(job.files.config, *weights, o.model, job.device, start.state.identity.seed);
+  note_startup("model");
   train::SignalGuard::stop_if_received();
   if (!directory) directory.emplace(*o.train.output_dir, existing_policy(o.train));
   owns_directory = true;
-  write_beginnings(in, directory->path());
-  const train::Outcome outcome = train_from(std::move(start), in, model, weights.summary(), directory->path());
+  write_beginnings(job, directory->path());
+  const train::Outcome outcome = train_from(std::move(start), job, model, weights->summary(), directory->path());
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
 }
 
@@ -244,32 +252,26 @@ Continuation continuation_of(const train::TrainOptions& options, bool is_new, bo
 
 }  // namespace
 
-Rows describe_resume(Inputs& in) {
-  return rows_of(find_start(in), in);
+Rows describe_resume(Job& job) {
+  return rows_of(find_start(job), job);
 }
 
-Existing existing_policy(const train::TrainOptions& options) {
-  if (options.resume_from_checkpoint) return Existing::kContinue;
-  return options.overwrite ? Existing::kOverwrite : Existing::kRefuse;
-}
-
-int run_training(Inputs& in) {
-  const bool is_new = !in.options().train.resume_from_checkpoint;
+int run_training(Job& job) {
+  const bool is_new = !job.options().train.resume_from_checkpoint;
   bool owns_directory = false;
   while (true) {
-    std::string shortage;
+    std::optional<std::string> shortage;
     try {
-      return train_once(in, owns_directory);
+      return train_once(job, owns_directory);
     } catch (const std::exception& e) {
-      const Failure failure = describe(e);
-      if (failure.code != kOutOfMemory) throw;
-      shortage = failure.message;
+      shortage = shortage_text(e);
+      if (!shortage) throw;
     }
-    const auto [saved, beginning] = continuation_of(in.options().train, is_new, owns_directory);
-    if (!take_saver(in, shortage.substr(0, shortage.find('\n')))) {
-      throw OutOfMemoryError(explain_shortage(in, shortage, beginning, saved));
+    const auto [saved, beginning] = continuation_of(job.options().train, is_new, owns_directory);
+    if (!take_saver(job, shortage->substr(0, shortage->find('\n')))) {
+      throw OutOfMemoryError(explain_shortage(job, *shortage, beginning, saved));
     }
-    if (beginning == Beginning::kNewestCheckpoint) in.resolved.options.train.resume_from_checkpoint = "auto";
+    if (beginning == Beginning::kNewestCheckpoint) job.resolved.options.train.resume_from_checkpoint = "auto";
   }
 }
 

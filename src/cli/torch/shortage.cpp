@@ -1,4 +1,4 @@
-#include "cli/shortage.h"
+#include "cli/torch/shortage.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "bertft/memory/savers.h"
+#include "bertft/memory/shortage.h"
 #include "bertft/train/probe.h"
+#include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
 namespace bertft::cli {
@@ -103,18 +105,25 @@ std::string try_line(const std::vector<std::string>& settings, Beginning beginni
 
 }  // namespace
 
-std::string explain_shortage(const Inputs& in, const std::string& fact, Beginning beginning,
+std::optional<std::string> shortage_text(const std::exception& error) {
+  if (dynamic_cast<const OutOfMemoryError*>(&error) != nullptr) return error.what();
+  const auto shortage = memory::shortage_of(error);
+  if (!shortage) return std::nullopt;
+  return fmt::format("out of memory: {}.", shortage->message);
+}
+
+std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved) {
-  const memory::StepShape shape = step_shape(in);
+  const memory::StepShape shape = step_shape(job);
   const memory::StepBytes needs = memory::plan_step(shape, 1);
-  const bool goes_on = saved || in.options().train.resume_from_checkpoint.value_or("auto") != "auto";
-  const Situation s{.options = in.options(),
-                    .device = in.device,
-                    .budget = in.budget,
+  const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
+  const Situation s{.options = job.options(),
+                    .device = job.device,
+                    .budget = job.budget,
                     .shape = shape,
                     .needed = needs.tensors(),
                     .goes_on = goes_on,
-                    .capacity = memory::capacity_of(in.device)};
+                    .capacity = memory::capacity_of(job.device)};
   std::string text = fact + "\n" + has_line(s);
   text += fmt::format(
       "needs: about {} for one feature of {} tokens: weights {}, gradients {},\n"

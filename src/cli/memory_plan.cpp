@@ -1,0 +1,42 @@
+#include "cli/memory_plan.h"
+
+#include <algorithm>
+#include <iostream>
+#include <optional>
+#include <thread>
+
+#include "bertft/memory/limits.h"
+#include "bertft/memory/plan_report.h"
+#include "bertft/train/plan.h"
+#include "bertft/util/error.h"
+#include "bertft/util/json.h"
+#include "cli/workspace.h"
+
+namespace bertft::cli {
+
+void print_memory_plan(const config::Options& options, bool json) {
+  const auto& directory = options.model.config_name ? options.model.config_name : options.model.model_name_or_path;
+  if (!directory) throw ConfigError("a plan needs a model.\nSet model_name_or_path, or --model-name-or-path DIR.");
+  const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
+  const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
+                                .length = options.data.max_seq_length,
+                                .bf16 = false,
+                                .gradient_checkpointing = false,
+                                .is_cuda = is_cuda,
+                                .num_threads = std::max(1U, std::thread::hardware_concurrency())};
+  check_length(options.data, shape.encoder.max_position_embeddings);
+  std::optional<std::uint64_t> usable;
+  if (options.memory.memory_limit) {
+    if (options.memory.memory_limit->find('%') != std::string::npos) {
+      throw ConfigError(
+          "a plan is made without a device, of which memory_limit could be a share.\n"
+          "Give an amount such as 12GiB.");
+    }
+    usable = memory::planned_usable(options.memory);
+  }
+  const memory::PlanReport report = memory::make_plan_report(
+      shape, {train::effective_batch(options.train), options.eval.per_device_eval_batch_size}, usable);
+  std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,47 @@
+#include "cli/torch/answer.h"
+
+#include <chrono>
+#include <utility>
+
+#include "bertft/device/device.h"
+#include "bertft/eval/predictor.h"
+#include "bertft/memory/budget.h"
+#include "bertft/model/qa_model.h"
+#include "bertft/report/observers.h"
+#include "bertft/util/error.h"
+#include "bertft/util/log.h"
+#include "cli/torch/shortage.h"
+
+namespace bertft::cli {
+namespace {
+
+AnswerRun load_and_answer(const TrainedModel& trained, const device::Device& device, const eval::Task& task) {
+  model::QaModel model(trained.files.config, trained.weights, trained.resolved.options.model, device, /*seed=*/0);
+  const auto console = report::make_console();
+  eval::Hooks hooks;
+  hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
+  hooks.shrunk = [&](const std::string& line, const auto&) { console->on(report::Notice{line}); };
+  const auto start = std::chrono::steady_clock::now();
+  eval::Answers answers = std::move(*eval::predict(model, device, task, hooks));
+  log::set_status_line("");
+  return {std::move(answers), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+          device::peak_memory_bytes(device)};
+}
+
+}  // namespace
+
+AnswerRun answer(const TrainedModel& trained, const eval::Task& task) {
+  const config::Options& options = trained.resolved.options;
+  const device::Device device = device::select_device(options.device);
+  const memory::Budget budget = memory::limit_memory(options.memory, device);
+  std::optional<std::string> shortage;
+  try {
+    return load_and_answer(trained, device, task);
+  } catch (const std::exception& e) {
+    shortage = shortage_text(e);
+    if (!shortage) throw;
+  }
+  throw OutOfMemoryError(explain_shortage(options, trained.files.config, device, budget, *shortage));
+}
+
+}  // namespace bertft::cli

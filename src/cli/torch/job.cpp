@@ -1,0 +1,72 @@
+#include "cli/torch/job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bertft/optim/schedule.h"
+#include "bertft/train/probe.h"
+#include "bertft/util/text.h"
+#include "cli/startup.h"
+#include "cli/torch/savers.h"
+
+namespace bertft::cli {
+namespace {
+
+std::string count_line(const data::Dataset& dataset, const data::Features& features) {
+  const auto answerable = std::count_if(dataset.questions.begin(), dataset.questions.end(),
+                                        [](const data::Question& q) { return !q.answers.empty(); });
+  std::string line =
+      fmt::format("{} questions ({} with answer) -> {} windows",
+                  with_thousands(static_cast<std::int64_t>(dataset.questions.size())), with_thousands(answerable),
+                  with_thousands(static_cast<std::int64_t>(features.windows.size())));
+  if (features.num_skipped_questions > 0) {
+    line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
+  }
+  return line;
+}
+
+}  // namespace
+
+Job make_job(Inputs inputs) {
+  Job job{std::move(inputs), {}, {}};
+  job.device = device::select_device(job.options().device);
+  job.budget = memory::limit_memory(job.options().memory, job.device);
+  take_expected_savers(job);
+  note_startup("device");
+  return job;
+}
+
+memory::StepShape step_shape(const Job& job) {
+  return train::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length);
+}
+
+Rows describe(const Job& job, const std::string& weights_line, const std::optional<std::int64_t>& micro_batch_tokens) {
+  const config::Options& o = job.options();
+  Rows rows;
+  rows.emplace_back("train", count_line(job.train_set, job.train_features));
+  if (job.validation_set) rows.emplace_back("validate", count_line(*job.validation_set, *job.validation_features));
+  rows.emplace_back(
+      "windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}", o.data.max_seq_length,
+                             o.data.doc_stride, job.files.tokenizer->description()));
+  rows.emplace_back("model", fmt::format("{}; {}", job.files.directory, weights_line));
+  rows.emplace_back("plan",
+                    fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
+                                with_thousands(job.plan.total_steps), job.plan.effective_batch, o.optim.learning_rate,
+                                optim::warmup_step_count(o.optim.warmup_steps, job.plan.total_steps), o.train.seed));
+  rows.emplace_back("device", job.device.description);
+  std::int64_t micro_batch =
+      std::min(job.plan.effective_batch, o.train.micro_batch_features.value_or(job.plan.effective_batch));
+  if (const auto tokens = micro_batch_tokens ? micro_batch_tokens : o.train.micro_batch_tokens) {
+    micro_batch = std::clamp<std::int64_t>(*tokens / o.data.max_seq_length, 1, micro_batch);
+  }
+  rows.emplace_back(
+      "memory",
+      fmt::format("{} for tensors ({}); {} at once take{} about {} at most", memory_text(job.budget.limit),
+                  job.budget.source, micro_batch == 1 ? "1 feature" : fmt::format("{} features", micro_batch),
+                  micro_batch == 1 ? "s" : "", memory_text(memory::plan_step(step_shape(job), micro_batch).tensors())));
+  rows.emplace_back("output", *o.train.output_dir);
+  return rows;
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,187 @@
+#include "cli/torch/probe_memory.h"
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <limits>
+#include <thread>
+
+#include "bertft/checkpoint/run_directory.h"
+#include "bertft/train/probe.h"
+#include "bertft/train/signals.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "cli/exit_codes.h"
+#include "cli/torch/own_command.h"
+#include "cli/torch/savers.h"
+#include "cli/torch/shortage.h"
+#include "cli/version.h"
+
+namespace bertft::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string probe_file(const Job& job) {
+  return (fs::path(*job.options().train.output_dir) / "probe.json").string();
+}
+
+train::ProbeTask task_of(const Job& job, const weights::Checkpoint& weights, std::int64_t at_most) {
+  const config::Options& o = job.options();
+  return {.config = job.files.config,
+          .weights = weights,
+          .model = o.model,
+          .optim = o.optim,
+          .device = job.device,
+          .budget = job.budget,
+          .length = o.data.max_seq_length,
+          .effective_batch = job.plan.effective_batch,
+          .eval_batch = o.eval.per_device_eval_batch_size,
+          .at_most = o.memory.probe_up_to.value_or(at_most)};
+}
+
+Json key_of(const Job& job, const train::ProbeTask& task) {
+  return train::probe_key(task, version_line(), job.options().memory.memory_limit);
+}
+
+constexpr const char* kTrialHead = "features    tokens  peak      features/s  fits  reached";
+
+std::string trial_line(const memory::Trial& trial, std::int64_t length) {
+  const std::string rate = trial.features_per_s > 0 ? fmt::format("{:.1f}", trial.features_per_s) : "-";
+  return fmt::format("{:>8}  {:>8}  {:<8}  {:>10}  {:<4}  {}", with_thousands(trial.num_features),
+                     with_thousands(trial.num_features * length), memory_text(trial.peak_bytes), rate,
+                     trial.fits ? "yes" : "no", trial.phase);
+}
+
+// "two micro-batches of 8 features (3,072 tokens) make the effective batch of 16".
+std::string use_line(const Job& job, std::int64_t num_features) {
+  const std::int64_t length = job.options().data.max_seq_length;
+  const std::int64_t effective = job.plan.effective_batch;
+  if (num_features >= effective) return fmt::format("the whole effective batch of {} fits at once", effective);
+  return fmt::format("micro_batch_tokens {} ({} features of {}): {} micro-batches make the effective batch of {}",
+                     num_features * length, num_features, length, (effective + num_features - 1) / num_features,
+                     effective);
+}
+
+std::string nothing_fits(const Job& job) {
+  return fmt::format("not even one feature of {} tokens fits in memory.", job.options().data.max_seq_length);
+}
+
+// What `find` finds, with as many savers as it takes and as may be taken.
+std::int64_t with_savers(Job& job, const std::function<std::int64_t()>& find) {
+  std::int64_t found = find();
+  while (found == 0 && take_saver(job, "not even one feature fitted")) found = find();
+  if (found == 0) throw OutOfMemoryError(nothing_fits(job));
+  return found;
+}
+
+memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
+                                const std::function<void(const std::string&)>& say) {
+  say(kTrialHead);
+  const memory::SearchResult result =
+      train::probe(task, [&](const memory::Trial& trial) { say(trial_line(trial, task.length)); });
+  write_file_atomically(probe_file(job), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
+  return result;
+}
+
+// This program once more, as `--probe-memory`; its results go to stderr. A process that has run
+// out of a GPU's memory has left marks on it: the training starts in a clean one.
+void probe_in_child(const train::ProbeTask& task) {
+  std::vector<std::string> arguments = own_arguments();
+  arguments.insert(arguments.end(), {"--probe-memory", "--probe-for-parent", "--probe-up-to",
+                                     std::to_string(task.at_most), "--set", "memory_savers=off", "--set",
+                                     fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing),
+                                     "--set", fmt::format("bf16={}", task.device.bf16)});
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  pid_t child = 0;
+  const int error = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", std::strerror(error)));
+  int status = 0;
+  while (waitpid(child, &status, WNOHANG) == 0) {
+    if (train::SignalGuard::received() != 0) kill(child, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  train::SignalGuard::stop_if_received();
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+    throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
+  }
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != kOk)
+    throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
+}
+
+// The micro-batch that fits, in features; 0: none does.
+std::int64_t find_micro_batch(const Job& job, const weights::Checkpoint& weights) {
+  const train::ProbeTask task = task_of(job, weights, job.plan.effective_batch);
+  const Json key = key_of(job, task);
+  std::optional<std::int64_t> found = train::reusable_probe(probe_file(job), task, key);
+  if (found && *found > 0) {  // that nothing fitted then says nothing of now
+    log::info(fmt::format("probe     {} still holds", probe_file(job)));
+  } else {
+    const auto where = job.options().memory.probe_process;
+    const bool in_child =
+        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.device.is_cuda());
+    if (in_child) {
+      probe_in_child(task);
+      train::ProbeTask probed = task;  // with whatever was free when the child looked
+      probed.budget.usable = std::numeric_limits<std::uint64_t>::max();
+      found = train::reusable_probe(probe_file(job), probed, key);
+      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job)));
+    } else {
+      const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
+      found = probe_here(job, task, [](const std::string& line) { log::info("probe     " + line); }).num_features;
+    }
+  }
+  return *found;
+}
+
+}  // namespace
+
+void probe_memory(Job& job, const weights::Checkpoint& weights, bool for_parent) {
+  const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
+  const auto find = [&] {
+    const auto size_of_data = static_cast<std::int64_t>(job.train_features.windows.size());
+    return probe_here(job, task_of(job, weights, size_of_data),
+                      [](const std::string& line) { std::cout << line << std::endl; })
+        .num_features;
+  };
+  if (for_parent) {
+    find();
+    return;
+  }
+  std::int64_t found = 0;
+  try {
+    found = with_savers(job, find);
+  } catch (const std::exception& e) {
+    const auto shortage = shortage_text(e);
+    if (!shortage) throw;
+    throw OutOfMemoryError(explain_shortage(job, *shortage, Beginning::kAsTold, std::nullopt));
+  }
+  std::cout << fmt::format("largest: {} features ({} tokens)\n", with_thousands(found),
+                           with_thousands(found * job.options().data.max_seq_length))
+            << "use: " << use_line(job, found) << "\nkept in " << probe_file(job) << std::endl;
+}
+
+std::optional<std::int64_t> find_token_budget(Job& job, const weights::Checkpoint& weights) {
+  const std::int64_t found = with_savers(job, [&] { return find_micro_batch(job, weights); });
+  log::info("probe     " + use_line(job, found));
+  if (found >= job.plan.effective_batch) return std::nullopt;
+  return found * job.options().data.max_seq_length;
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,46 @@
+#include <c10/util/Exception.h>
+
+#include <utility>
+
+#include "bertft/device/device.h"
+#include "bertft/util/error.h"
+#include "cli/torch/answer.h"
+#include "cli/torch/shortage.h"
+#include "cli/torch/train.h"
+#include "cli/torch_half.h"
+
+namespace bertft::cli {
+namespace {
+
+// Does `work`; the other half knows no exceptions of LibTorch's.
+template <class Work>
+auto with_own_errors(Work work) {
+  try {
+    return work();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    if (const auto shortage = shortage_text(e)) throw OutOfMemoryError(*shortage);
+    // What what() says after that is a C++ stack; no user can use it.
+    if (const auto* error = dynamic_cast<const c10::Error*>(&e)) throw Error(error->what_without_backtrace());
+    throw;
+  }
+}
+
+int guarded_train(Inputs inputs, TrainMode mode) {
+  return with_own_errors([&] { return train(std::move(inputs), mode); });
+}
+
+AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task) {
+  return with_own_errors([&] { return answer(model, task); });
+}
+
+}  // namespace
+}  // namespace bertft::cli
+
+extern "C" const bertft::cli::TorchHalf bertft_torch_half;
+const bertft::cli::TorchHalf bertft_torch_half = {
+    .library_versions = bertft::device::library_versions,
+    .train = bertft::cli::guarded_train,
+    .answer = bertft::cli::guarded_answer,
+};

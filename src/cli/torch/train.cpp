@@ -1,0 +1,52 @@
+#include "cli/torch/train.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "bertft/checkpoint/checkpoints.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "cli/exit_codes.h"
+#include "cli/torch/probe_memory.h"
+#include "cli/torch/training_run.h"
+
+namespace bertft::cli {
+namespace {
+
+// Better said now than at the first save that fails.
+void warn_of_full_disk(const Job& job) {
+  const std::string& directory = *job.options().train.output_dir;
+  const memory::StepBytes bytes = memory::plan_step(step_shape(job), 1);
+  const std::uint64_t of_one = bytes.weights + bytes.optimizer;
+  const auto there = static_cast<std::int64_t>(checkpoint::list_checkpoints(directory).size());
+  const std::int64_t to_come =
+      train::most_checkpoints(job.plan, job.options().train, job.validation_set.has_value()) - there;
+  const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
+  const auto free = checkpoint::free_bytes(directory);
+  if (!free || needed <= static_cast<double>(*free)) return;
+  log::warn(fmt::format("{} has {} of disk left; {} checkpoints of {} do not fit. Make room, or lower save_total_limit",
+                        directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
+}
+
+}  // namespace
+
+int train(Inputs inputs, TrainMode mode) {
+  Job job = make_job(std::move(inputs));
+  const bool probes = mode == TrainMode::kProbe || mode == TrainMode::kProbeForParent;
+  if (!probes) warn_of_full_disk(job);
+  if (mode == TrainMode::kTrain) return run_training(job);
+  const auto weights = model_weights(job);
+  const Rows resumed = probes ? Rows() : describe_resume(job);  // first, since it may turn savers on
+  Rows rows = describe(job, weights->summary(), std::nullopt);
+  rows.insert(rows.end(), resumed.begin(), resumed.end());
+  for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
+  if (probes) {
+    probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
+  } else {
+    log::info("dry run: nothing was written");
+  }
+  return kOk;
+}
+
+}  // namespace bertft::cli

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "bertft/eval/task.h"
+#include "cli/inputs.h"
+#include "cli/trained_model.h"
+
+namespace bertft::cli {
+
+enum class TrainMode { kTrain, kDryRun, kProbe, kProbeForParent };
+
+/// A trained model's answers, and what they took once it was loaded.
+struct AnswerRun {
+  eval::Answers answers;
+  double seconds = 0;
+  std::uint64_t peak_memory_bytes = 0;
+};
+
+/// What needs LibTorch. Loading that takes longer than all that the other commands do, so these
+/// functions live in a library of their own beside the program (src/cli/torch), which has the rest
+/// from the program. They throw no exceptions of LibTorch's.
+struct TorchHalf {
+  std::string (*library_versions)();
+
+  /// returns the exit code
+  /// throws what its parts throw; OutOfMemoryError whose text says what would help
+  int (*train)(Inputs inputs, TrainMode mode);
+
+  /// Answers every question, with progress on the terminal.
+  /// throws DeviceError, ConfigError; OutOfMemoryError whose text says what would help
+  AnswerRun (*answer)(const TrainedModel& model, const eval::Task& task);
+};
+
+/// Opens the library when it is called for the first time. throws InputError when it cannot
+const TorchHalf& torch_half();
+
+}  // namespace bertft::cli
