@@ -49,8 +49,7 @@ PIECES = (
 
 
 def check_normalization(rng):
-    contexts = ["{0}", "a{0} {0}the", "b{0}b", "AΣ{0}", "AΣ{0}B", "A{0}Σ"]
-    texts = [pattern.format(c) for c in ASSIGNED for pattern in contexts]
+    texts = ["{0} a{0} {0}the b{0}b AΣ{0}B A{0}Σ AΣ{0}".format(c) for c in ASSIGNED] + ASSIGNED
     texts += ["".join(rng.choices(PIECES, k=rng.randrange(12))) for _ in range(60000)]
     texts += json.loads((DATA_DIR / "corpora/naughty-strings/blns.json").read_text(encoding="utf-8"))
     for text, ours in zip(texts, ours_normalized(texts), strict=True):
@@ -115,11 +114,11 @@ def with_strange_golds(document):
     return document
 
 
-def check_scores(rng, name, data_path, document, folder):
+def check_scores(rng, name, data_path, document, folder, kinds=(None, "distinct", "ties", "all equal", "probabilities")):
     questions = list(reference.questions_of(document))
     predictions_path, odds_path = folder / "predictions.json", folder / "odds.json"
     rounds = 0
-    for kind in (None, "distinct", "ties", "all equal", "probabilities"):
+    for kind in kinds:
         for threshold in (1.0,) if kind is None else (1.0, -1.5, float("inf")):
             predictions = adversarial_predictions(rng, questions)
             predictions_path.write_text(json.dumps(predictions), encoding="utf-8")
@@ -142,9 +141,9 @@ def main():
     check_normalization(rng)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for file in ("squad-v2.0-dev.json", "squad-v1.1-dev.json"):
+        for file, kinds in (("squad-v2.0-dev.json", (None, "distinct", "ties")), ("squad-v1.1-dev.json", (None, "ties"))):
             path = DATA_DIR / "squad" / file
-            check_scores(rng, file, path, json.loads(path.read_text(encoding="utf-8")), folder)
+            check_scores(rng, file, path, json.loads(path.read_text(encoding="utf-8")), folder, kinds)
         path = folder / "strange.json"
         document = json.loads((DATA_DIR / "squad/squad-v2.0-dev-1k.json").read_text(encoding="utf-8"))
         path.write_text(json.dumps(with_strange_golds(document)), encoding="utf-8")

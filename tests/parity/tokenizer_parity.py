@@ -164,7 +164,7 @@ def normalization_texts(path):
     """The strings of Unicode's NormalizationTest.txt: many marks out of order."""
     with bz2.open(path, "rt", encoding="utf-8") as lines:
         rows = [line.split(";")[:5] for line in lines if line[0] not in "#@\n"]
-    return ["".join(chr(int(c, 16)) for c in column.split()) for row in rows for column in row]
+    return list({"".join(chr(int(c, 16)) for c in column.split()): None for row in rows for column in row})
 
 
 def random_texts(count, exceptions):
