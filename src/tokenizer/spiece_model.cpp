@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "bertft/util/error.h"
+#include "bertft/util/foreign_file.h"
 #include "bertft/util/text.h"
 #include "tokenizer/vocab_txt.h"
 #include "tokenizer/wire_format.h"
@@ -65,16 +66,13 @@ void check_model_type(std::uint64_t type, std::string_view name) {
 }
 
 // Files that are often found in the place of a model.
-const char* name_of_foreign(std::string_view bytes) {
-  if (bytes.empty()) return "the file is empty";
-  if (bytes.starts_with("version https://git-lfs")) {
-    return "a Git LFS pointer, not the file itself ('git lfs pull' fetches it)";
+void refuse_foreign(std::string_view bytes, std::string_view name) {
+  if (bytes.empty()) refuse(name, "the file is empty");
+  if (const auto foreign = recognise_foreign_file(bytes)) {
+    refuse(name, fmt::format("{}; {}", foreign->what, foreign->advice));
   }
-  if (bytes.starts_with("<")) return "a web page or XML";
-  if (bytes.starts_with("{")) return "JSON";
-  if (bytes.starts_with("\x80")) return "a Python pickle";
-  if (bytes.starts_with("PK\x03\x04")) return "a zip archive";
-  return nullptr;
+  if (bytes.starts_with("{")) refuse(name, "JSON");
+  if (bytes.starts_with("\x80")) refuse(name, "a Python pickle");
 }
 
 bool is_digit(char32_t code_point) {
@@ -92,7 +90,7 @@ bool ends_in_digit_and_comma(std::string_view piece) {
 
 SpieceModel parse_spiece_model(std::string_view bytes, std::string_view name) {
   using Type = WireReader::Type;
-  if (const char* foreign = name_of_foreign(bytes)) refuse(name, foreign);
+  refuse_foreign(bytes, name);
   SpieceModel model;
   bool has_trainer = false, has_normalizer = false;
   std::uint64_t type = spiece::kUnigram;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bertft/util/error.h"
+#include "bertft/util/foreign_file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
 #include "tokenizer/unicode.h"
@@ -35,6 +36,9 @@ std::vector<std::string> vocabulary_lines(std::string_view text) {
 }
 
 std::vector<Vocabulary::Piece> parse_vocab_txt(std::string_view text, std::string_view name) {
+  if (const auto foreign = recognise_foreign_file(text)) {
+    throw DataError(fmt::format("{}: {}; {}", printable(name), foreign->what, foreign->advice));
+  }
   if (text.starts_with("\xEF\xBB\xBF")) {
     throw DataError(fmt::format(
         "{}:1:1: error: the file begins with a byte-order mark, which would become part of the first piece. "

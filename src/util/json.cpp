@@ -40,40 +40,6 @@ class TrackedBytes {
   const char** reached_;
 };
 
-std::size_t first_non_blank(std::string_view text, std::size_t from = 0) {
-  return std::min(text.find_first_not_of(" \t\r\n", from), text.size());
-}
-
-// What the bytes at a syntax error look like, when they look like something known.
-std::string_view hint(std::string_view text, std::size_t offset) {
-  const std::size_t begin = first_non_blank(text, text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0);
-  const std::string_view whole = text.substr(begin);
-  const std::string_view here = text.substr(std::min(offset, text.size()));
-  const auto starts_with_any = [](std::string_view s, std::initializer_list<std::string_view> words) {
-    return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return s.starts_with(word); });
-  };
-  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) return "The file is UTF-16; save it as UTF-8.";
-  if (whole.empty()) return "The file is empty.";
-  if (whole.starts_with('<')) return "The file is an HTML or XML page; was the download refused?";
-  if (whole.starts_with("version https://git-lfs")) return "The file is a Git LFS pointer; run git lfs pull.";
-  if (here.empty()) return "The file ends too early; was it cut off?";
-
-  const std::size_t word_begin = text.find_last_of(" \t\r\n,:[{", offset);
-  const std::string_view word = word_begin == std::string_view::npos ? text : text.substr(word_begin + 1);
-  if (here.starts_with('\'') || starts_with_any(word, {"None", "True", "False"})) {
-    return "This looks like Python's repr; write the file with json.dump.";
-  }
-  if (starts_with_any(word, {"NaN", "Infinity", "-Infinity"})) return "JSON has no NaN or infinity.";
-  if (starts_with_any(word, {"/", "#"})) return "JSON has no comments.";
-  const std::size_t before = offset == 0 ? std::string_view::npos : text.find_last_not_of(" \t\r\n", offset - 1);
-  const char previous = before == std::string_view::npos ? '\0' : text[before];
-  if (starts_with_any(here, {"]", "}"}) && previous == ',') return "Remove the comma before the bracket.";
-  if (starts_with_any(here, {"{", "["}) && (previous == '}' || previous == ']')) {
-    return "One document is expected; this looks like JSON lines or several files in one.";
-  }
-  return {};
-}
-
 [[noreturn]] void fail_at(std::string_view text, std::size_t offset, std::string_view name, std::string_view what,
                           std::string_view advice) {
   throw DataError(fmt::format("{}:{}: error: {}{}{}", printable(name), line_and_column(text, offset), what,
@@ -313,7 +279,7 @@ Json parse_json(std::string_view text, std::string_view name, const JsonLimits& 
   }
   const std::size_t nul = text.find('\0');  // nlohmann takes it for the end
   if (nul != std::string_view::npos) {
-    fail_at(text, nul, name, "a NUL byte, which JSON does not allow", hint(text, nul));
+    fail_at(text, nul, name, "a NUL byte, which JSON does not allow", syntax_hint(text, nul));
   }
   const char* reached = text.data();
   StrictBuilder builder(text, &reached, limits);
@@ -321,7 +287,7 @@ Json parse_json(std::string_view text, std::string_view name, const JsonLimits& 
       Json::sax_parse(TrackedBytes(text.data(), &reached), TrackedBytes(text.data() + text.size(), &reached), &builder);
   if (!accepted) {
     const auto& [offset, what] = builder.refusal();
-    fail_at(text, offset, name, what, hint(text, offset));
+    fail_at(text, offset, name, what, syntax_hint(text, offset));
   }
   return builder.take_document();
 }

@@ -36,10 +36,9 @@ const Family& family_in(const Json& json, std::string_view name) {
   if (const Family* family = type ? find_family(*type) : family_by_architecture(json)) return *family;
   std::vector<std::string_view> supported;
   for (const Family* family : families()) supported.push_back(family->model_type);
-  throw ConfigError(
-      fmt::format("{}: model_type {} is not supported; supported: {}\n"
-                  "Choose such a checkpoint, for example google-bert/bert-base-uncased.",
-                  name, type ? fmt::format("'{}'", printable(*type)) : "is absent, which", fmt::join(supported, ", ")));
+  throw ConfigError(fmt::format("{}: model_type {} is not supported; supported: {}", name,
+                                type ? fmt::format("'{}'", printable(*type)) : "is absent, which",
+                                fmt::join(supported, ", ")));
 }
 
 void check_directory(const std::string& directory) {

@@ -1,10 +1,8 @@
 #include "weights/foreign.h"
 
-#include <algorithm>
 #include <array>
-#include <string>
 
-#include "bertft/util/text.h"
+#include "bertft/util/foreign_file.h"
 
 namespace bertft::weights {
 namespace {
@@ -36,35 +34,31 @@ struct Magic {
   std::string_view bytes;
   ForeignFormat format;
 };
-constexpr std::array<Magic, 10> kMagics{{
+constexpr std::array<Magic, 3> kMagics{{
     {"GGUF"sv, kGguf},
     {"\x89HDF\r\n\x1a\n"sv, kHdf5},
-    {"version https://git-lfs"sv,
-     {"a Git LFS pointer, not the weights themselves",
-      "Fetch the content, in the repository it came from: git lfs install && git lfs pull"}},
-    {"PK\x03\x04"sv, {"a zip archive", kUnpack}},
-    {"\x1f\x8b"sv, {"a gzip archive", kUnpack}},
-    {"\xFD\x37zXZ\0"sv, {"an xz archive", kUnpack}},
-    {"\x28\xB5\x2F\xFD"sv, {"a zstd archive", kUnpack}},
-    {"BZh"sv, {"a bzip2 archive", kUnpack}},
-    {"7z\xBC\xAF\x27\x1C"sv, {"a 7z archive", kUnpack}},
     {"{"sv, {"a JSON document", "The weights of a model directory are in model.safetensors: give the directory."}},
 }};
 
 // The name of the pickle inside stands in the first entry of torch's zip files.
 constexpr std::size_t kTorchZipEntryBytes = 256;
-constexpr std::size_t kTarMagicOffset = 257;
-
-bool is_html(std::string_view text) {
-  text = text.substr(0, 512);
-  text.remove_prefix(std::min(text.find_first_not_of("\xEF\xBB\xBF \t\r\n"), text.size()));
-  const std::string start = to_lower_ascii(text.substr(0, 14));
-  return start.starts_with("<!doctype html") || start.starts_with("<html") || start.starts_with("<?xml");
-}
-
 bool is_pickle(std::string_view text) {
   constexpr char kProto = '\x80';  // opcode PROTO, then the protocol: 2 to 5
   return text.size() > 2 && text[0] == kProto && text[1] >= 2 && text[1] <= 5;
+}
+
+std::string_view advice_on(ForeignFile::Kind kind) {
+  switch (kind) {
+    case ForeignFile::Kind::kWebPage:
+      return kDownloadAgain;
+    case ForeignFile::Kind::kLfsPointer:
+      return "Fetch the content, in the repository it came from: git lfs install && git lfs pull";
+    case ForeignFile::Kind::kArchive:
+      return kUnpack;
+    case ForeignFile::Kind::kUtf16:
+      break;
+  }
+  return "The weights of a model directory are in model.safetensors: give the directory.";
 }
 
 }  // namespace
@@ -72,7 +66,6 @@ bool is_pickle(std::string_view text) {
 std::optional<ForeignFormat> recognise_foreign(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (text.empty()) return ForeignFormat{"an empty file", "The download or the copy failed: fetch it again."};
-  if (is_html(text)) return ForeignFormat{"a web page (of a download that failed)", kDownloadAgain};
   if (is_pickle(text)) return kPickle;
   if (text.starts_with("PK\x03\x04") && text.substr(0, kTorchZipEntryBytes).find(".pkl") != std::string_view::npos) {
     return kTorchZip;
@@ -80,9 +73,7 @@ std::optional<ForeignFormat> recognise_foreign(std::span<const std::byte> bytes)
   for (const Magic& magic : kMagics) {
     if (text.starts_with(magic.bytes)) return magic.format;
   }
-  if (text.size() > kTarMagicOffset && text.substr(kTarMagicOffset).starts_with("ustar")) {
-    return ForeignFormat{"a tar archive", kUnpack};
-  }
+  if (const auto file = recognise_foreign_file(text)) return ForeignFormat{file->what, advice_on(file->kind)};
   return std::nullopt;
 }
 

@@ -195,9 +195,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Malformed{kGood.substr(0, kGood.size() - 1), "1:" + std::to_string(kGood.size()), "was it cut off?"},
         Malformed{"{\"data\": [\n  {\"title\": \"\xC3\xA9\", 5}]}", "2:18", "expected string literal"},
-        Malformed{"{'data': []}", "1:2", "Python repr"}, Malformed{"{\"data\": None}", "1:10", "Python repr"},
-        Malformed{"{\"data\": True}", "1:10", "Python repr"}, Malformed{"{\"data\": NaN}", "1:10", "JSON has no NaN"},
-        Malformed{"{\"data\": -Infinity}", "1:11", "JSON has no infinity"},
+        Malformed{"{'data': []}", "1:2", "Python's repr"}, Malformed{"{\"data\": None}", "1:10", "Python's repr"},
+        Malformed{"{\"data\": True}", "1:10", "Python's repr"}, Malformed{"{\"data\": NaN}", "1:10", "JSON has no NaN"},
+        Malformed{"{\"data\": -Infinity}", "1:11", "JSON has no NaN or infinity"},
         Malformed{"// train set\n{\"data\": []}", "1:1", "JSON has no comments"},
         Malformed{"{\"data\": [],}", "1:13", "comma before the bracket"},
         Malformed{"{\"data\": [1e9999]}", "1:16", "number overflow"},

@@ -47,7 +47,7 @@ class Files(BadDataTest):
         self.refused(whole[:len(whole) // 2], "bad.json:1:", "error: not JSON", "was it cut off?")
 
     def test_not_json(self):
-        for content, text in ((b"<!doctype html><html></html>", "web page"), (b"{'data': []}", "Python repr"),
+        for content, text in ((b"<!doctype html><html></html>", "web page"), (b"{'data': []}", "Python's repr"),
                               (b"\0\1\2\xff", "NUL"), (b"\x1f\x8b\x08\0", "bad.json"), (b'{"data": []} {"data": []}', "bad.json"),
                               (b'{"data": [],}', "bad.json:1:13"), (b'{"data": NaN}', "bad.json:1:"),
                               (b'{"data": "\xff"}', "bad.json:1:")):

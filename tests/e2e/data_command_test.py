@@ -55,7 +55,7 @@ class Check(EndToEndTest):
                 self.assertEqual((report["questions"], report["answerable"]), (20, 16))
 
     def test_refuses_what_cannot_be_read(self):
-        for content, code, text in ((None, 66, "bad.json"), (b"", 65, "empty"), (b"{'a'", 65, "Python repr"),
+        for content, code, text in ((None, 66, "bad.json"), (b"", 65, "empty"), (b"{'a'", 65, "Python's repr"),
                                     (b"[1]", 65, "[0]")):
             with self.subTest(content):
                 if content is not None:

@@ -76,6 +76,14 @@ TEST(LoadTokenizer, RefusesAByteOrderMark) {
   expect_refusal<DataError>(model, "vocab.txt:1:1: error: the file begins with a byte-order mark");
 }
 
+TEST(LoadTokenizer, NamesWhatStandsInThePlaceOfAVocabulary) {
+  TemporaryModel model;
+  model.write("vocab.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 231508\n");
+  expect_refusal<DataError>(model, "vocab.txt: a Git LFS pointer, not the file itself; fetch");
+  model.write("vocab.txt", "<!DOCTYPE html>\n<html>\n");
+  expect_refusal<DataError>(model, "vocab.txt: a web page");
+}
+
 TEST(LoadTokenizer, RefusesInvalidUtf8WithItsPlace) {
   TemporaryModel model;
   model.write("vocab.txt", "[PAD]\nab\xFF\n");

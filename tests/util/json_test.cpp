@@ -103,7 +103,7 @@ TEST(ParseJson, GuessesWhatAForeignFileIs) {
   EXPECT_THAT(refusal("[True]"), HasSubstr("Python's repr"));
   EXPECT_THAT(refusal("[1, 2,]"), HasSubstr("Remove the comma"));
   EXPECT_THAT(refusal("{\"a\": 1,\n}"), HasSubstr("Remove the comma"));
-  EXPECT_THAT(refusal("<!DOCTYPE html><html>"), HasSubstr("HTML"));
+  EXPECT_THAT(refusal("<!DOCTYPE html><html>"), HasSubstr("a web page"));
   EXPECT_THAT(refusal("version https://git-lfs.github.com/spec/v1\noid"), HasSubstr("Git LFS"));
   EXPECT_THAT(refusal("\xFF\xFE{"), HasSubstr("UTF-16"));
   EXPECT_THAT(refusal(std::string("\xFF\xFE{\0}\0", 6)), HasSubstr("UTF-16"));

@@ -24,6 +24,10 @@ Json parse_json(std::string_view text, std::string_view name, const JsonLimits& 
 /// "LINE:COL" (from 1) of a byte offset, columns in code points.
 std::string line_and_column(std::string_view text, std::size_t byte_offset);
 
+/// What the bytes at a syntax error look like, as a sentence, where they look like something known:
+/// a foreign file, a Python dict, JSON lines. Empty when not.
+std::string syntax_hint(std::string_view text, std::size_t offset);
+
 /// An integer member, checked for type and range; nullopt when the key is absent or null.
 /// throws DataError naming `name` and the key
 std::optional<std::int64_t> integer_member(const Json& object, const char* key, std::string_view name);

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace bertft {
+
+/// What often stands in the place of a file that was meant, whatever its kind.
+struct ForeignFile {
+  enum class Kind { kWebPage, kLfsPointer, kArchive, kUtf16 };
+  Kind kind;
+  std::string_view what;    // "a gzip archive"
+  std::string_view advice;  // "unpack it first"
+};
+
+/// Recognises it by its first bytes; none when they say nothing.
+std::optional<ForeignFile> recognise_foreign_file(std::string_view bytes);
+
+}  // namespace bertft

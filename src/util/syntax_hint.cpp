@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "bertft/util/foreign_file.h"
+#include "bertft/util/json.h"
+
+namespace bertft {
+namespace {
+
+constexpr std::string_view kBlank = " \t\r\n";
+
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return text.starts_with(word); });
+}
+
+// Of the token at or around the place where reading ended.
+std::string_view hint_of_token(std::string_view text, std::size_t offset) {
+  const std::string_view here = text.substr(offset);
+  const std::string_view token =
+      offset == 0 ? here : text.substr(text.find_last_of(" \t\r\n,:[{", offset - 1) + 1);  // npos + 1 is 0
+  const auto either = [&](std::initializer_list<std::string_view> words) {
+    return starts_with_any(here, words) || starts_with_any(token, words);
+  };
+  if (here.starts_with('\'') || either({"None", "True", "False"})) {
+    return "This looks like Python's repr; write the file with json.dump.";
+  }
+  if (either({"NaN", "Infinity", "-Infinity"})) return "JSON has no NaN or infinity.";
+  if (either({"/", "#"})) return "JSON has no comments.";
+  const std::size_t before = offset == 0 ? std::string_view::npos : text.find_last_not_of(kBlank, offset - 1);
+  const char previous = before == std::string_view::npos ? '\0' : text[before];
+  if (starts_with_any(here, {"]", "}"})) {
+    return previous == ',' ? "Remove the comma before the bracket." : "Is it a bracket too many?";
+  }
+  if (starts_with_any(here, {"{", "["}) && (previous == '}' || previous == ']')) {
+    return "This looks like several documents, or like JSON lines, which have one row on each line.";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string syntax_hint(std::string_view text, std::size_t offset) {
+  if (const auto foreign = recognise_foreign_file(text)) {
+    return fmt::format("The file is {}: {}.", foreign->what, foreign->advice);
+  }
+  offset = std::min(offset, text.size());
+  if (text.find_first_not_of(kBlank) == std::string_view::npos) return "The file is empty.";
+  if (text.find_first_not_of(kBlank, offset) == std::string_view::npos) return "It ends too early; was it cut off?";
+  return std::string(hint_of_token(text, offset));
+}
+
+}  // namespace bertft
