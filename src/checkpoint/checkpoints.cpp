@@ -61,17 +61,23 @@ void restore_replaced(const std::string& run_directory) {
   }
 }
 
-std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped) {
-  for (const Found& found : list_checkpoints(run_directory)) {
+std::optional<Found> first_good(const std::vector<Found>& candidates,
+                                const std::function<void(const std::string& directory)>& check,
+                                std::vector<std::string>& skipped) {
+  for (const Found& candidate : candidates) {
     try {
-      verify(found.directory);
-      return found;
+      check(candidate.directory);
+      return candidate;
     } catch (const Error& e) {
       const std::string_view what = e.what();
       skipped.push_back(fmt::format("{} It is passed over.", what.substr(0, what.find('\n'))));
     }
   }
   return std::nullopt;
+}
+
+std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped) {
+  return first_good(list_checkpoints(run_directory), verify, skipped);
 }
 
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory) {

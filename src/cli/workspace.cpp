@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -55,17 +56,19 @@ std::optional<std::int64_t> best_step(const std::string& run_directory) {
   return std::nullopt;
 }
 
-std::optional<std::string> best_checkpoint(const std::string& run_directory) {
-  const auto step = best_step(run_directory);
-  if (!step) return std::nullopt;
-  const std::string directory = checkpoint::directory_of(run_directory, *step);
-  try {
+// The best checkpoint of a run, else the newest, that holds a whole model; tells of those passed over.
+std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_directory,
+                                                   const std::optional<std::int64_t>& best) {
+  std::vector<checkpoint::Found> candidates = checkpoint::list_checkpoints(run_directory);
+  std::ranges::stable_partition(candidates, [&](const checkpoint::Found& one) { return one.step == best; });
+  const auto check = [](const std::string& directory) {
     checkpoint::verify_model(directory);
-    return directory;
-  } catch (const Error& e) {
-    log::warn(fmt::format("the best checkpoint is passed over: {}", e.what()));
-    return std::nullopt;
-  }
+    if (!holds_model(directory)) throw CheckpointError(fmt::format("{} holds no model.", directory));
+  };
+  std::vector<std::string> skipped;
+  const auto chosen = checkpoint::first_good(candidates, check, skipped);
+  for (const std::string& line : skipped) log::warn(line);
+  return chosen;
 }
 
 }  // namespace
@@ -109,17 +112,12 @@ std::string resolve_model_directory(const std::string& given) {
   }
   checkpoint::verify_model(given);
   if (holds_model(given)) return given;
-  std::vector<std::string> skipped;
-  std::optional<std::string> chosen = best_checkpoint(given);
-  const char* which = "best";
-  if (!chosen) {
-    which = "newest";
-    if (const auto newest = checkpoint::newest_good(given, skipped)) chosen = newest->directory;
-  }
-  for (const std::string& line : skipped) log::warn(line);
+  const std::optional<std::int64_t> best = best_step(given);
+  const auto chosen = usable_checkpoint(given, best);
   if (!chosen) return given;  // reading the weights will say what is missing
-  log::info(fmt::format("{} holds no model of its own; taking its {} checkpoint, {}", given, which, *chosen));
-  return *chosen;
+  log::info(fmt::format("{} holds no model of its own; taking its {} checkpoint, {}", given,
+                        chosen->step == best ? "best" : "newest", chosen->directory));
+  return chosen->directory;
 }
 
 config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory) {

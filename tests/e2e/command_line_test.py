@@ -2,10 +2,13 @@
 
 import itertools
 import os
+import pathlib
 import re
+import shutil
+import subprocess
 
 import harness
-from harness import EndToEndTest
+from harness import EndToEndTest, names
 
 
 class Help(EndToEndTest):
@@ -47,6 +50,47 @@ class Help(EndToEndTest):
 
     def test_build_info_tells_compiler_and_libraries(self):
         self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d.*\ncompiler GCC .*\nLibTorch 2\.")
+
+
+class LibTorchsHalf(EndToEndTest):
+    """What needs LibTorch is a library beside the program."""
+
+    LIBRARY = "libbert-finetune-torch.so"
+
+    def copied(self, *names):
+        folder = self.cwd / "elsewhere"
+        folder.mkdir()
+        for name in names:
+            shutil.copy(pathlib.Path(harness.BINARY).parent / name, folder)
+        return folder / "bert-finetune"
+
+    def run_copy(self, program, *args, env=None):
+        done = subprocess.run([program, *args], cwd=self.cwd, env=harness.environment(env), capture_output=True, text=True)
+        return harness.Result(done.returncode, done.stdout, done.stderr)
+
+    def test_is_found_where_the_program_really_stands(self):
+        program = self.copied("bert-finetune", self.LIBRARY)
+        link = self.cwd / "link"
+        link.symlink_to(program)
+        for name, env in ((program, None), (link, None), ("./link", None), ("link", {"PATH": str(self.cwd)})):
+            with self.subTest(name):
+                self.assertEqual(self.run_copy(name, "--build-info", env=env).code, 0)
+
+    def test_is_missed_only_by_what_needs_it(self):
+        program = self.copied("bert-finetune")
+        self.assertEqual(self.run_copy(program, "data", "check", str(self.train_file)).code, 0)
+        for args in (["--build-info"], list(map(str, self.training()))):
+            with self.subTest(args):
+                result = self.run_copy(program, *args)
+                self.assert_refused(result, 66, self.LIBRARY, "belongs beside the program")
+        self.assertEqual(names(self.cwd), ["elsewhere"])
+
+    def test_is_named_when_it_is_damaged(self):
+        program = self.copied("bert-finetune", self.LIBRARY)
+        for content in (b"", b"\x7fELF", b"garbage" * 100):
+            with self.subTest(content[:8]):
+                (program.parent / self.LIBRARY).write_bytes(content)
+                self.assert_refused(self.run_copy(program, "--build-info"), 66, self.LIBRARY)
 
 
 class Flags(EndToEndTest):

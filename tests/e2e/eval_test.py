@@ -110,7 +110,8 @@ class Model(EvalTest):
         (run / "model.safetensors").unlink()
         self.damaged(run, json.loads((run / "trainer_state.json").read_text())["best_global_step"])
         result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
-        self.assertIn("warning the best checkpoint is passed over: ", result.err)
+        self.assertRegex(result.err, r"warning .*damaged.* It is passed over\.")
+        self.assertEqual(result.err.count("passed over"), 1, result)
 
     def test_refuses_a_model_without_a_head(self):
         self.refused(65, "a base model: it has no qa_outputs", args=[self.model, *self.WINDOWS])

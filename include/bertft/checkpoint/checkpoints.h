@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,8 +31,13 @@ void verify_model(const std::string& directory);
 /// who holds the run directory: another process may be replacing it now.
 void restore_replaced(const std::string& run_directory);
 
-/// The newest checkpoint that verifies; each damaged one that was passed over is added to
-/// `skipped` as one line.
+/// The first of `candidates` at which `check` does not throw an Error; each that was passed over is added
+/// to `skipped` as one line.
+std::optional<Found> first_good(const std::vector<Found>& candidates,
+                                const std::function<void(const std::string& directory)>& check,
+                                std::vector<std::string>& skipped);
+
+/// The newest checkpoint that verifies; `skipped` as in first_good().
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);
 
 /// Makes a checkpoint's model files the run directory's own, each by a temporary name and a
