@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds build/bert-finetune in Release, after scripts/setup.sh. Further arguments go to
+# Builds build/bert-finetune and the library beside it in Release, after scripts/setup.sh. Further arguments go to
 # CMake's configuration.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -8,8 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <iostream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -166,11 +168,21 @@ int run_command(std::vector<std::string> args) {
   return exit_code;
 }
 
+// Relative paths lead nowhere there, and a constructor of MKL would end the process with words of its own.
+void check_working_directory() {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::current_path(error);
+  if (path.empty() && error == std::errc::no_such_file_or_directory) {
+    throw InputError("the working directory was deleted. Change to another and start again.");
+  }
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
   secure_standard_streams();
   try {
+    check_working_directory();
     const int exit_code = run_command({argv + 1, argv + argc});
     return std::cout.flush() ? exit_code : unwritten_result();
   } catch (const std::exception& e) {

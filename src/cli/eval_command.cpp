@@ -75,8 +75,9 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
       data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
   const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),
                         with_negative(options.data, dataset)};
-  if (!flags.save_to.empty()) make_result_directory(flags.save_to);
-  const AnswerRun run = torch_half().answer(trained, task);
+  const AnswerRun run = torch_half().answer(trained, task, [&] {
+    if (!flags.save_to.empty()) make_result_directory(flags.save_to);
+  });
   log::info(fmt::format("evaluated {} windows in {:.1f} s, {:.1f} features/s, loss {:.4f}, peak memory {:.2f} GiB",
                         features.windows.size(), run.seconds,
                         static_cast<double>(features.windows.size()) / run.seconds, run.answers.loss,

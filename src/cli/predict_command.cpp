@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <vector>
@@ -45,12 +46,14 @@ data::Dataset single_question(const PredictFlags& flags) {
   return dataset;
 }
 
-std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data::Dataset& dataset, bool negative) {
+std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data::Dataset& dataset, bool negative,
+                                         const std::function<void()>& when_ready) {
   const config::Options& options = trained.resolved.options;
   const data::Features features =
       data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
   const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
-  return torch_half().answer(trained, {dataset, features, options.eval, threshold, negative}).answers.predictions;
+  const eval::Task task{dataset, features, options.eval, threshold, negative};
+  return torch_half().answer(trained, task, when_ready).answers.predictions;
 }
 
 void print_answer(const eval::Prediction& prediction, bool json) {
@@ -77,7 +80,8 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
   if (one) {
     const data::Dataset dataset = single_question(flags);
-    print_answer(answer_all(trained, dataset, options.version_2_with_negative.value_or(true))[0], flags.json);
+    const bool negative = options.version_2_with_negative.value_or(true);
+    print_answer(answer_all(trained, dataset, negative, [] {})[0], flags.json);
     return kOk;
   }
   if (file.empty()) {
@@ -87,8 +91,8 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   }
   const data::Dataset dataset = load_dataset(file, std::nullopt);
   const bool negative = with_negative(options, dataset);
-  make_result_directory(flags.save_to);
-  const std::vector<eval::Prediction> predictions = answer_all(trained, dataset, negative);
+  const std::vector<eval::Prediction> predictions =
+      answer_all(trained, dataset, negative, [&] { make_result_directory(flags.save_to); });
   eval::write_prediction_files(flags.save_to, "", dataset, predictions, negative);
   log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, predictions.size()));
   return kOk;

@@ -2,10 +2,10 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
+#include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "bertft/util/error.h"
 #include "cli/startup.h"
@@ -13,27 +13,30 @@
 namespace bertft::cli {
 namespace {
 
-constexpr const char* kLibrary = "libbert-finetune-torch.so";  // found beside the program, by its run path
+constexpr const char* kLibrary = "libbert-finetune-torch.so";
 constexpr const char* kTable = "bertft_torch_half";
 
-// A constructor of MKL ends the process with words of its own when the working directory was deleted.
-void check_working_directory() {
-  std::array<char, 4096> path{};
-  if (getcwd(path.data(), path.size()) == nullptr && errno == ENOENT) {
-    throw InputError("the working directory was deleted. Change to another and start again.");
+// By its whole path: a search would begin in LD_LIBRARY_PATH, where another build's may stand.
+std::string path_of_library() {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / kLibrary).string();
+}
+
+[[noreturn]] void fail_to_open(std::string_view reason) {
+  const auto says = [&](std::string_view text) { return reason.find(text) != std::string_view::npos; };
+  if (says("cannot allocate memory") || says("Cannot allocate memory") || says("failed to map segment")) {
+    throw OutOfMemoryError(fmt::format("out of memory while LibTorch was loaded: {}.", reason));
   }
+  throw InputError(
+      fmt::format("the part of this program that uses LibTorch cannot be opened:\n{}\n"
+                  "{} belongs beside the program; scripts/build.sh makes both.",
+                  reason, kLibrary));
 }
 
 const TorchHalf& open_library() {
-  check_working_directory();
-  void* library = dlopen(kLibrary, RTLD_LAZY | RTLD_LOCAL);  // never closed: LibTorch's threads may run to the end
+  // Never closed: LibTorch's threads may run to the end.
+  void* library = dlopen(path_of_library().c_str(), RTLD_LAZY | RTLD_LOCAL);
   const void* table = library == nullptr ? nullptr : dlsym(library, kTable);
-  if (table == nullptr) {
-    throw InputError(
-        fmt::format("{}, the part of this program that uses LibTorch, cannot be opened:\n{}\n"
-                    "It belongs beside the program; scripts/build.sh makes both.",
-                    kLibrary, dlerror()));
-  }
+  if (table == nullptr) fail_to_open(dlerror());
   note_startup("LibTorch");
   return *static_cast<const TorchHalf*>(table);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "bertft/eval/task.h"
@@ -20,7 +21,8 @@ struct AnswerRun {
 
 /// What needs LibTorch. Loading that takes longer than all that the other commands do, so these
 /// functions live in a library of their own beside the program (src/cli/torch), which has the rest
-/// from the program. They throw no exceptions of LibTorch's.
+/// from the program. The program has to know no
+/// exceptions of LibTorch's.
 struct TorchHalf {
   std::string (*library_versions)();
 
@@ -28,9 +30,10 @@ struct TorchHalf {
   /// throws what its parts throw; OutOfMemoryError whose text says what would help
   int (*train)(Inputs inputs, TrainMode mode);
 
-  /// Answers every question, with progress on the terminal.
-  /// throws DeviceError, ConfigError; OutOfMemoryError whose text says what would help
-  AnswerRun (*answer)(const TrainedModel& model, const eval::Task& task);
+  /// Answers every question, with progress on the terminal. `when_ready` is called once device and model
+  /// are, before the work: what it makes on the disk is not left behind by a refusal.
+  /// throws DeviceError, ConfigError, what `when_ready` throws; OutOfMemoryError whose text says what would help
+  AnswerRun (*answer)(const TrainedModel& model, const eval::Task& task, const std::function<void()>& when_ready);
 };
 
 /// Opens the library when it is called for the first time. throws InputError when it cannot

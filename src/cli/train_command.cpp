@@ -89,6 +89,7 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
   if (flags.mode() == TrainMode::kTrain) signals.emplace();
   Inputs inputs = read_inputs(std::move(resolved));
+  train::SignalGuard::stop_if_received();
   return torch_half().train(std::move(inputs), flags.mode());
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 #include <sstream>
 
+#include "bertft/util/foreign_file.h"
 #include "bertft/util/text.h"
 
 namespace bertft::config {
@@ -226,6 +227,10 @@ std::string explain(const std::string& message) {
 std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, std::size_t source,
                                   Problems& problems) {
   const Lines lines(text, name, source);
+  if (const auto foreign = recognise_foreign_file(text)) {
+    problems.add(lines.at(0), fmt::format("the file is {}; {}", foreign->what, foreign->advice));
+    return {};
+  }
   if (const auto offset = find_invalid_utf8(lines.text())) {
     problems.add(lines.at(*offset), "not UTF-8 text");
     return {};

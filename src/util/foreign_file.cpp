@@ -26,12 +26,22 @@ constexpr std::array kMagics{
     Magic{"\x1f\x8b"sv, {Kind::kArchive, "a gzip archive", kUnpack}},
     Magic{"\xFD\x37zXZ\0"sv, {Kind::kArchive, "an xz archive", kUnpack}},
     Magic{"\x28\xB5\x2F\xFD"sv, {Kind::kArchive, "a zstd archive", kUnpack}},
-    Magic{"BZh"sv, {Kind::kArchive, "a bzip2 archive", kUnpack}},
     Magic{"7z\xBC\xAF\x27\x1C"sv, {Kind::kArchive, "a 7z archive", kUnpack}},
     Magic{"\xFF\xFE"sv, {Kind::kUtf16, "UTF-16 text", kSave}},
     Magic{"\xFE\xFF"sv, {Kind::kUtf16, "UTF-16 text", kSave}},
 };
 constexpr std::size_t kTarMagicOffset = 257;
+
+// "BZh", the block size, and the digits of pi that begin each block; words begin with "BZh" too.
+bool is_bzip2(std::string_view bytes) {
+  return bytes.starts_with("BZh") && bytes.size() > 4 && bytes.substr(4).starts_with("1AY&SY");
+}
+
+bool is_tar(std::string_view bytes) {
+  if (bytes.size() <= kTarMagicOffset) return false;
+  const std::string_view magic = bytes.substr(kTarMagicOffset);
+  return magic.starts_with("ustar\0"sv) || magic.starts_with("ustar ");
+}
 
 bool is_web_page(std::string_view text) {
   text = text.substr(0, 512);
@@ -47,9 +57,8 @@ std::optional<ForeignFile> recognise_foreign_file(std::string_view bytes) {
   for (const Magic& magic : kMagics) {
     if (bytes.starts_with(magic.bytes)) return magic.file;
   }
-  if (bytes.size() > kTarMagicOffset && bytes.substr(kTarMagicOffset).starts_with("ustar")) {
-    return ForeignFile{Kind::kArchive, "a tar archive", kUnpack};
-  }
+  if (is_bzip2(bytes)) return ForeignFile{Kind::kArchive, "a bzip2 archive", kUnpack};
+  if (is_tar(bytes)) return ForeignFile{Kind::kArchive, "a tar archive", kUnpack};
   return std::nullopt;
 }
 

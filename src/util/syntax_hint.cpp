@@ -9,6 +9,7 @@
 namespace bertft {
 namespace {
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kBlank = " \t\r\n";
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> words) {
@@ -46,7 +47,8 @@ std::string syntax_hint(std::string_view text, std::size_t offset) {
     return fmt::format("The file is {}: {}.", foreign->what, foreign->advice);
   }
   offset = std::min(offset, text.size());
-  if (text.find_first_not_of(kBlank) == std::string_view::npos) return "The file is empty.";
+  const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  if (text.find_first_not_of(kBlank, begin) == std::string_view::npos) return "The file is empty.";
   if (text.find_first_not_of(kBlank, offset) == std::string_view::npos) return "It ends too early; was it cut off?";
   return std::string(hint_of_token(text, offset));
 }

@@ -42,6 +42,7 @@ constexpr std::array<Magic, 3> kMagics{{
 
 // The name of the pickle inside stands in the first entry of torch's zip files.
 constexpr std::size_t kTorchZipEntryBytes = 256;
+
 bool is_pickle(std::string_view text) {
   constexpr char kProto = '\x80';  // opcode PROTO, then the protocol: 2 to 5
   return text.size() > 2 && text[0] == kProto && text[1] >= 2 && text[1] <= 5;
@@ -50,15 +51,14 @@ bool is_pickle(std::string_view text) {
 std::string_view advice_on(ForeignFile::Kind kind) {
   switch (kind) {
     case ForeignFile::Kind::kWebPage:
+    case ForeignFile::Kind::kUtf16:
       return kDownloadAgain;
     case ForeignFile::Kind::kLfsPointer:
       return "Fetch the content, in the repository it came from: git lfs install && git lfs pull";
     case ForeignFile::Kind::kArchive:
-      return kUnpack;
-    case ForeignFile::Kind::kUtf16:
       break;
   }
-  return "The weights of a model directory are in model.safetensors: give the directory.";
+  return kUnpack;
 }
 
 }  // namespace

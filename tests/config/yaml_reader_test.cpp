@@ -100,7 +100,7 @@ TEST(YamlReader, CountsColumnsInCodePoints) {
 TEST(YamlReader, RefusesBytesThatAreNoText) {
   EXPECT_EQ(refusal_of_yaml("seed: 1\nété: \xff\n"), "a.yaml:2:6: error: not UTF-8 text");
   EXPECT_EQ(refusal_of_yaml(std::string("seed: 1\0", 8)), "a.yaml:1:8: error: a NUL byte; this is not a text file");
-  EXPECT_EQ(refusal_of_yaml("\xff\xfes\0e\0"), "a.yaml:1:1: error: not UTF-8 text");
+  EXPECT_EQ(refusal_of_yaml("\xff\xfes\0e\0"), "a.yaml:1:1: error: the file is UTF-16 text; save it as UTF-8");
 }
 
 TEST(YamlReader, RefusesDeepNesting) {

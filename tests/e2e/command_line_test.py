@@ -4,6 +4,7 @@ import itertools
 import os
 import pathlib
 import re
+import resource
 import shutil
 import subprocess
 
@@ -57,10 +58,10 @@ class LibTorchsHalf(EndToEndTest):
 
     LIBRARY = "libbert-finetune-torch.so"
 
-    def copied(self, *names):
+    def copied(self, *files):
         folder = self.cwd / "elsewhere"
         folder.mkdir()
-        for name in names:
+        for name in files:
             shutil.copy(pathlib.Path(harness.BINARY).parent / name, folder)
         return folder / "bert-finetune"
 
@@ -84,6 +85,16 @@ class LibTorchsHalf(EndToEndTest):
                 result = self.run_copy(program, *args)
                 self.assert_refused(result, 66, self.LIBRARY, "belongs beside the program")
         self.assertEqual(names(self.cwd), ["elsewhere"])
+
+    def test_needs_more_memory_than_there_may_be(self):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        self.assert_refused(self.run_program("--build-info", preexec_fn=limit), 71, "out of memory while LibTorch was loaded")
+
+    def test_is_not_that_of_another_build(self):
+        other = self.cwd / "other"
+        other.mkdir()
+        (other / self.LIBRARY).write_bytes(b"")
+        self.assertEqual(self.run_program("--build-info", env={"LD_LIBRARY_PATH": str(other)}).code, 0)
 
     def test_is_named_when_it_is_damaged(self):
         program = self.copied("bert-finetune", self.LIBRARY)
@@ -170,9 +181,10 @@ class Mistakes(EndToEndTest):
 
     def test_a_working_directory_that_was_deleted_is_named(self):
         gone = self.cwd / "gone"
-        gone.mkdir()
-        result = self.run_program("--build-info", preexec_fn=lambda: (os.chdir(gone), gone.rmdir()))
-        self.assert_refused(result, 66, "the working directory was deleted")
+        for args in (["--build-info"], ["--config", "x.yaml"]):
+            gone.mkdir()
+            result = self.run_program(*args, preexec_fn=lambda: (os.chdir(gone), gone.rmdir()))
+            self.assert_refused(result, 66, "the working directory was deleted")
 
     def test_several_processes_are_refused(self):
         for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):

@@ -120,6 +120,10 @@ class Model(EvalTest):
         self.refused(66, "nowhere is not a directory", args=["nowhere"])
         self.refused(66, "config.json", args=["."])
 
+    def test_makes_no_directory_for_predictions_before_device_and_model_are_there(self):
+        self.refused(78, "memory_limit", args=[self.run_directory, "--save-predictions", "new/predictions", "--memory-limit", "1MiB"])
+        self.assertEqual(harness.names(self.cwd), [])
+
     def test_refuses_bad_data(self):
         self.refused(66, "none.json", args=[self.run_directory], data="none.json")
         self.refused(65, "bad.json:1:", args=[self.run_directory], data=self.written("bad.json", "{"))

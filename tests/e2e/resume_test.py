@@ -193,6 +193,13 @@ class StoppedRun(ResumeTest):
             # Sums are taken in another order, and the steps carry the difference on.
             self.assertLess(abs(line["loss"] - expected_line["loss"]), 1e-4 * expected_line["loss"])
 
+    def test_needs_no_weights_but_its_own(self):
+        (self.copied_model() / "model.safetensors").unlink()
+        arguments = self.training(*self.long, "--resume", "auto", model="model")
+        for flags in (["--dry-run"], []):
+            self.assertEqual(self.run_program(*arguments, *flags).code, 0)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
     def test_passes_over_a_damaged_checkpoint_with_auto(self):
         self.flip_a_bit(self.newest / "optimizer.safetensors")
         result = self.go_on()

@@ -26,9 +26,9 @@ TEST(ForeignFile, IsRecognisedByItsFirstBytes) {
       {"\x1f\x8b\x08", Kind::kArchive, "gzip"},
       {"\xFD\x37zXZ\0"s, Kind::kArchive, "xz"},
       {"\x28\xB5\x2F\xFD", Kind::kArchive, "zstd"},
-      {"BZh9", Kind::kArchive, "bzip2"},
+      {"BZh91AY&SY", Kind::kArchive, "bzip2"},
       {"7z\xBC\xAF\x27\x1C", Kind::kArchive, "7z"},
-      {std::string(257, 'x') + "ustar", Kind::kArchive, "tar"},
+      {std::string(257, 'x') + "ustar\0"s, Kind::kArchive, "tar"},
       {"\xFF\xFE{\0"s, Kind::kUtf16, "UTF-16"},
       {"\xFE\xFF\0{"s, Kind::kUtf16, "UTF-16"},
   };
@@ -41,7 +41,9 @@ TEST(ForeignFile, IsRecognisedByItsFirstBytes) {
 }
 
 TEST(ForeignFile, IsNotSeenInFilesOfOurOwnKinds) {
-  for (const std::string& bytes : {""s, "{\"data\": []}"s, "<pad>\n<unk>\n"s, "[PAD]\n"s, "P"s, "version: 2"s}) {
+  const std::string mustard = std::string(256, 'x') + "mustard\n";
+  for (const std::string& bytes :
+       {""s, mustard, "BZhang\n"s, "{\"data\": []}"s, "<pad>\n<unk>\n"s, "[PAD]\n"s, "P"s, "version: 2"s}) {
     EXPECT_FALSE(recognise_foreign_file(bytes)) << bytes;
   }
 }

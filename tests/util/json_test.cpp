@@ -97,6 +97,7 @@ TEST(ParseJson, RefusesNumbersThatOverflow) {
 TEST(ParseJson, GuessesWhatAForeignFileIs) {
   EXPECT_THAT(refusal(""), HasSubstr("1:1: error: "));
   EXPECT_THAT(refusal(" \n"), HasSubstr("The file is empty."));
+  EXPECT_THAT(refusal("\xEF\xBB\xBF"), HasSubstr("The file is empty."));
   EXPECT_THAT(refusal("{\"a\": [1, 2"), HasSubstr("cut off?"));
   EXPECT_THAT(refusal("{'a': 1}"), HasSubstr("Python's repr"));
   EXPECT_THAT(refusal("{\"a\": None}"), HasSubstr("Python's repr"));

@@ -15,8 +15,10 @@
 namespace bertft::cli {
 namespace {
 
-AnswerRun load_and_answer(const TrainedModel& trained, const device::Device& device, const eval::Task& task) {
+AnswerRun load_and_answer(const TrainedModel& trained, const device::Device& device, const eval::Task& task,
+                          const std::function<void()>& when_ready) {
   model::QaModel model(trained.files.config, trained.weights, trained.resolved.options.model, device, /*seed=*/0);
+  when_ready();
   const auto console = report::make_console();
   eval::Hooks hooks;
   hooks.progress = [&](std::int64_t done, std::int64_t total) { console->on(report::EvaluationProgress{done, total}); };
@@ -30,13 +32,13 @@ AnswerRun load_and_answer(const TrainedModel& trained, const device::Device& dev
 
 }  // namespace
 
-AnswerRun answer(const TrainedModel& trained, const eval::Task& task) {
+AnswerRun answer(const TrainedModel& trained, const eval::Task& task, const std::function<void()>& when_ready) {
   const config::Options& options = trained.resolved.options;
   const device::Device device = device::select_device(options.device);
   const memory::Budget budget = memory::limit_memory(options.memory, device);
   std::optional<std::string> shortage;
   try {
-    return load_and_answer(trained, device, task);
+    return load_and_answer(trained, device, task, when_ready);
   } catch (const std::exception& e) {
     shortage = shortage_text(e);
     if (!shortage) throw;

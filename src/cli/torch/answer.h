@@ -5,6 +5,6 @@
 namespace bertft::cli {
 
 /// TorchHalf::answer.
-AnswerRun answer(const TrainedModel& model, const eval::Task& task);
+AnswerRun answer(const TrainedModel& model, const eval::Task& task, const std::function<void()>& when_ready);
 
 }  // namespace bertft::cli

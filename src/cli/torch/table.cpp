@@ -31,8 +31,12 @@ int guarded_train(Inputs inputs, TrainMode mode) {
   return with_own_errors([&] { return train(std::move(inputs), mode); });
 }
 
-AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task) {
-  return with_own_errors([&] { return answer(model, task); });
+AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task, const std::function<void()>& when_ready) {
+  return with_own_errors([&] { return answer(model, task, when_ready); });
+}
+
+std::string guarded_versions() {
+  return with_own_errors(device::library_versions);
 }
 
 }  // namespace
@@ -40,7 +44,7 @@ AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task) {
 
 extern "C" const bertft::cli::TorchHalf bertft_torch_half;
 const bertft::cli::TorchHalf bertft_torch_half = {
-    .library_versions = bertft::device::library_versions,
+    .library_versions = bertft::cli::guarded_versions,
     .train = bertft::cli::guarded_train,
     .answer = bertft::cli::guarded_answer,
 };

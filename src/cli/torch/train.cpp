@@ -29,6 +29,10 @@ void warn_of_full_disk(const Job& job) {
                         directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
 }
 
+void tell(const Rows& rows) {
+  for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
+}
+
 }  // namespace
 
 int train(Inputs inputs, TrainMode mode) {
@@ -36,14 +40,12 @@ int train(Inputs inputs, TrainMode mode) {
   const bool probes = mode == TrainMode::kProbe || mode == TrainMode::kProbeForParent;
   if (!probes) warn_of_full_disk(job);
   if (mode == TrainMode::kTrain) return run_training(job);
-  const auto weights = model_weights(job);
-  const Rows resumed = probes ? Rows() : describe_resume(job);  // first, since it may turn savers on
-  Rows rows = describe(job, weights->summary(), std::nullopt);
-  rows.insert(rows.end(), resumed.begin(), resumed.end());
-  for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
   if (probes) {
+    const auto weights = model_weights(job);
+    tell(describe(job, weights->summary(), std::nullopt));
     probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
   } else {
+    tell(describe_start(job));
     log::info("dry run: nothing was written");
   }
   return kOk;

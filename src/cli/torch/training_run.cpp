@@ -252,8 +252,11 @@ Continuation continuation_of(const train::TrainOptions& options, bool is_new, bo
 
 }  // namespace
 
-Rows describe_resume(Job& job) {
-  return rows_of(find_start(job), job);
+Rows describe_start(Job& job) {
+  const Start start = find_start(job);  // first, since it may turn savers on
+  Rows rows = describe(job, weights_of(start, job)->summary(), start.state.micro_batch_tokens);
+  for (auto& row : rows_of(start, job)) rows.push_back(std::move(row));
+  return rows;
 }
 
 int run_training(Job& job) {

@@ -4,9 +4,9 @@
 
 namespace bertft::cli {
 
-/// Checks that a run which is to go on can, and tells from where; nothing when it starts afresh.
+/// What run_training would do, and from where; checks that a run which is to go on can.
 /// throws what reading the checkpoint throws; CheckpointError when it is of another run
-Rows describe_resume(Job& job);
+Rows describe_start(Job& job);
 
 /// Trains: from the model's directory or a checkpoint to the files in output_dir. Where memory does
 /// not suffice it takes the savers that memory_savers allows and goes on from what was saved.
