@@ -30,6 +30,7 @@ from tokenizer_parity import (
     naughty_texts,
     normalization_texts,
     ours,
+    parts,
     random_texts,
     scalar_texts,
     squad_texts,
@@ -185,8 +186,7 @@ class AlbertComparison(Comparison):
         begin = time.monotonic()
         ties = shifted = bad = 0
         backend = theirs.backend_tokenizer
-        for at in range(0, len(texts), 4096):  # bounds the memory of the encodings
-            part = texts[at : at + 4096]
+        for part in parts(texts):
             encodings = backend.encode_batch(part, add_special_tokens=False)
             for text, encoding, got in zip(part, encodings, ours(self.helper, directory, part)):
                 want = expected(encoding, text)

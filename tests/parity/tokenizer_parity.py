@@ -99,6 +99,17 @@ def first_difference(text, got, want):
     return f"token {row}: ours {show(got)}, theirs {show(want)}, in {ascii(around)}"
 
 
+def parts(texts):
+    """The texts in order, few enough at once for the encodings to fit into memory."""
+    begin = characters = 0
+    for end, text in enumerate(texts):
+        characters += len(text)
+        if characters > 8_000_000:
+            yield texts[begin:end]
+            begin, characters = end, len(text)
+    yield texts[begin:]
+
+
 class Comparison:
     def __init__(self, helper):
         self.helper = helper
@@ -108,8 +119,7 @@ class Comparison:
         begin = time.monotonic()
         bad = 0
         encode = lambda part: tokenizer.encode_batch(part, add_special_tokens=False)
-        for at in range(0, len(texts), 4096):  # bounds the memory of the encodings
-            part = texts[at : at + 4096]
+        for part in parts(texts):
             for text, encoding, got in zip(part, encode(part), ours(self.helper, directory, part)):
                 want = expected(encoding, text)
                 if np.array_equal(got, want):
