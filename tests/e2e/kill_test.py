@@ -20,7 +20,7 @@ def can_trace():
 
 
 class KilledAtRandom(ResumeTest):
-    SEQUENCES = 3
+    SEQUENCES = 2
     KILLS = 3  # one after the other, each of the resumed run
 
     def test_again_and_again(self):

@@ -330,7 +330,7 @@ def main():
 
     sources = {
         "all scalar values": scalar_texts,
-        "random strings": lambda: random_texts(20_000, exceptions),
+        "random strings": lambda: random_texts(10_000, exceptions),
         "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
         "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
         "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
