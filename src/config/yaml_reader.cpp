@@ -11,6 +11,7 @@
 #include <optional>
 #include <sstream>
 
+#include "bertft/util/byte_order_mark.h"
 #include "bertft/util/foreign_file.h"
 #include "bertft/util/text.h"
 
@@ -23,7 +24,7 @@ constexpr std::string_view kForm = "expected lines of the form 'key: value'";
 class Lines {
  public:
   Lines(std::string_view text, std::string_view name, std::size_t source) : text_(text), name_(name), source_(source) {
-    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+    if (text_.starts_with(kByteOrderMark)) text_.remove_prefix(kByteOrderMark.size());
     starts_.push_back(0);
     for (std::size_t i = 0; i < text_.size(); ++i) {
       if (text_[i] == '\n') starts_.push_back(i + 1);

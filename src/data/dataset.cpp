@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
+#include "bertft/util/byte_order_mark.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
@@ -17,7 +18,6 @@
 namespace bertft::data {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kBlanks = " \t\r\n";
 
 // Looks at the first object's own keys until one tells a document from a row.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bertft/util/byte_order_mark.h"
 #include "bertft/util/error.h"
 #include "bertft/util/foreign_file.h"
 #include "bertft/util/json.h"
@@ -39,7 +40,7 @@ std::vector<Vocabulary::Piece> parse_vocab_txt(std::string_view text, std::strin
   if (const auto foreign = recognise_foreign_file(text)) {
     throw DataError(fmt::format("{}: {}; {}", printable(name), foreign->what, foreign->advice));
   }
-  if (text.starts_with("\xEF\xBB\xBF")) {
+  if (text.starts_with(kByteOrderMark)) {
     throw DataError(fmt::format(
         "{}:1:1: error: the file begins with a byte-order mark, which would become part of the first piece. "
         "Save it as UTF-8 without one.",

@@ -9,13 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "bertft/util/byte_order_mark.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
 namespace bertft {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 // Reads a text and publishes how far the parser has come, which nlohmann's SAX events do not say.
 class TrackedBytes {

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "bertft/util/byte_order_mark.h"
 #include "bertft/util/foreign_file.h"
 #include "bertft/util/json.h"
 
 namespace bertft {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kBlank = " \t\r\n";
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> words) {

@@ -6,7 +6,6 @@ import pathlib
 import re
 import resource
 import shutil
-import subprocess
 
 import harness
 from harness import EndToEndTest, names
@@ -65,24 +64,20 @@ class LibTorchsHalf(EndToEndTest):
             shutil.copy(pathlib.Path(harness.BINARY).parent / name, folder)
         return folder / "bert-finetune"
 
-    def run_copy(self, program, *args, env=None):
-        done = subprocess.run([program, *args], cwd=self.cwd, env=harness.environment(env), capture_output=True, text=True)
-        return harness.Result(done.returncode, done.stdout, done.stderr)
-
     def test_is_found_where_the_program_really_stands(self):
         program = self.copied("bert-finetune", self.LIBRARY)
         link = self.cwd / "link"
         link.symlink_to(program)
         for name, env in ((program, None), (link, None), ("./link", None), ("link", {"PATH": str(self.cwd)})):
             with self.subTest(name):
-                self.assertEqual(self.run_copy(name, "--build-info", env=env).code, 0)
+                self.assertEqual(self.run_program("--build-info", executable=name, env=env).code, 0)
 
     def test_is_missed_only_by_what_needs_it(self):
         program = self.copied("bert-finetune")
-        self.assertEqual(self.run_copy(program, "data", "check", str(self.train_file)).code, 0)
-        for args in (["--build-info"], list(map(str, self.training()))):
+        self.assertEqual(self.run_program("data", "check", self.train_file, executable=program).code, 0)
+        for args in (["--build-info"], self.training()):
             with self.subTest(args):
-                result = self.run_copy(program, *args)
+                result = self.run_program(*args, executable=program)
                 self.assert_refused(result, 66, self.LIBRARY, "belongs beside the program")
         self.assertEqual(names(self.cwd), ["elsewhere"])
 
@@ -101,7 +96,7 @@ class LibTorchsHalf(EndToEndTest):
         for content in (b"", b"\x7fELF", b"garbage" * 100):
             with self.subTest(content[:8]):
                 (program.parent / self.LIBRARY).write_bytes(content)
-                self.assert_refused(self.run_copy(program, "--build-info"), 66, self.LIBRARY)
+                self.assert_refused(self.run_program("--build-info", executable=program), 66, self.LIBRARY)
 
 
 class Flags(EndToEndTest):

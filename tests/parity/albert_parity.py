@@ -182,13 +182,13 @@ MAX_TIE = 2e-4
 
 
 class AlbertComparison(Comparison):
-    def run(self, title, theirs, texts, ours, pieces):
+    def run(self, title, theirs, texts, tables, pieces):
         begin = time.monotonic()
         ties = shifted = bad = 0
         backend = theirs.backend_tokenizer
         for part in parts(texts):
             encodings = backend.encode_batch(part, add_special_tokens=False)
-            for text, encoding, got in zip(part, encodings, ours):
+            for text, encoding, got in zip(part, encodings, tables):
                 want = expected(encoding, text)
                 if np.array_equal(got, want):
                     continue

@@ -107,27 +107,32 @@ TEST(LoadAlbert, RefusesADirectoryInThePlaceOfTheModel) {
   expect_refusal<InputError>(model, "spiece.model");
 }
 
-TEST(LoadAlbert, RefusesAClassWithoutItsFile) {
-  TemporaryModel model;
-  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n");
-  model.write("tokenizer_config.json", R"({"tokenizer_class": "AlbertTokenizer"})");
-  expect_refusal<InputError>(model, "spiece.model is missing; tokenizer_config.json names AlbertTokenizer");
+TEST(LoadAlbert, NamesTheClassAndTheFileThatAskForAMissingOne) {
+  const std::string vocabulary = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n", spiece = spiece_model(small_pieces());
+  const struct {
+    const char *present, *asking, *tokenizer_class, *refusal;
+  } cases[] = {
+      {"vocab.txt", "tokenizer_config.json", "AlbertTokenizer",
+       "spiece.model is missing; tokenizer_config.json names AlbertTokenizer"},
+      {"spiece.model", "tokenizer_config.json", "BertTokenizer",
+       "vocab.txt is missing; tokenizer_config.json names BertTokenizer"},
+      {"spiece.model", "config.json", "DistilBertTokenizerFast",
+       "vocab.txt is missing; config.json names DistilBertTokenizerFast, which needs it"},
+  };
+  for (const auto& [present, asking, tokenizer_class, refusal] : cases) {
+    TemporaryModel model;
+    model.write(present, present == std::string("vocab.txt") ? vocabulary : spiece);
+    model.write(asking, nlohmann::json{{"tokenizer_class", tokenizer_class}}.dump());
+    expect_refusal<InputError>(model, refusal);
+  }
 }
 
-TEST(LoadAlbert, RefusesBertsClassForASpieceModelOrAUnigram) {
+TEST(LoadAlbert, RefusesBertsClassForAUnigram) {
   TemporaryModel model;
   model.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
   model.write("spiece.model", spiece_model(small_pieces()));
-  expect_refusal<InputError>(model, "vocab.txt is missing; tokenizer_config.json names BertTokenizer");
   model.write("tokenizer.json", unigram_json(small_pieces()).dump());
   expect_refusal<ConfigError>(model, "tokenizer.json: a Unigram model, which is supported as AlbertTokenizer has it");
-}
-
-TEST(LoadAlbert, NamesTheClassAndTheFileThatAskForAMissingOne) {
-  TemporaryModel model;
-  model.write("config.json", R"({"tokenizer_class": "DistilBertTokenizerFast"})");
-  model.write("spiece.model", spiece_model(small_pieces()));
-  expect_refusal<InputError>(model, "vocab.txt is missing; config.json names DistilBertTokenizerFast, which needs it");
 }
 
 TEST(LoadAlbert, IsPreferredToAVocabTxtWhereTheModelIsAlbert) {

@@ -36,14 +36,10 @@ AnswerRun answer(const TrainedModel& trained, const eval::Task& task, const std:
   const config::Options& options = trained.resolved.options;
   const device::Device device = device::select_device(options.device);
   const memory::Budget budget = memory::limit_memory(options.memory, device);
-  std::optional<std::string> shortage;
-  try {
-    return load_and_answer(trained, device, task, when_ready);
-  } catch (const std::exception& e) {
-    shortage = shortage_text(e);
-    if (!shortage) throw;
-  }
-  throw OutOfMemoryError(explain_shortage(options, trained.files.config, device, budget, *shortage));
+  AnswerRun run;
+  const auto shortage = shortage_in([&] { run = load_and_answer(trained, device, task, when_ready); });
+  if (shortage) throw OutOfMemoryError(explain_shortage(options, trained.files.config, device, budget, *shortage));
+  return run;
 }
 
 }  // namespace bertft::cli

@@ -165,13 +165,8 @@ void probe_memory(Job& job, const weights::Checkpoint& weights, bool for_parent)
     return;
   }
   std::int64_t found = 0;
-  try {
-    found = with_savers(job, find);
-  } catch (const std::exception& e) {
-    const auto shortage = shortage_text(e);
-    if (!shortage) throw;
-    throw OutOfMemoryError(explain_shortage(job, *shortage, Beginning::kAsTold, std::nullopt));
-  }
+  const auto shortage = shortage_in([&] { found = with_savers(job, find); });
+  if (shortage) throw OutOfMemoryError(explain_shortage(job, *shortage, Beginning::kAsTold, std::nullopt));
   std::cout << fmt::format("largest: {} features ({} tokens)\n", with_thousands(found),
                            with_thousands(found * job.options().data.max_seq_length))
             << "use: " << use_line(job, found) << "\nkept in " << probe_file(job) << std::endl;

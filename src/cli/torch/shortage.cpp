@@ -112,6 +112,17 @@ std::optional<std::string> shortage_text(const std::exception& error) {
   return fmt::format("out of memory: {}.", shortage->message);
 }
 
+std::optional<std::string> shortage_in(const std::function<void()>& work) {
+  try {
+    work();
+    return std::nullopt;
+  } catch (const std::exception& e) {
+    auto shortage = shortage_text(e);
+    if (!shortage) throw;
+    return shortage;
+  }
+}
+
 std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved) {
   const memory::StepShape shape = step_shape(job);

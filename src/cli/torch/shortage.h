@@ -1,6 +1,7 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,9 @@ namespace bertft::cli {
 
 /// What to tell of an exception that means that memory ran out; nothing for any other.
 std::optional<std::string> shortage_text(const std::exception& error);
+
+/// Does `work`; returns what to tell when memory ran out in it. throws what else `work` throws
+std::optional<std::string> shortage_in(const std::function<void()>& work);
 
 /// The message for a run in which not even one feature fits (CONVENTIONS §4.3): `fact`, what there
 /// is and what a step needs, up to three remedies with what they save, and a command that is

@@ -136,10 +136,13 @@ std::shared_ptr<const weights::Checkpoint> weights_of(const Start& start, const 
       weights::read_checkpoint(start.checkpoint->directory, job.files.config, weights::Head::kRequired));
 }
 
-Rows rows_of(const Start& start, const Job& job) {
-  if (!start.checkpoint) return {};
-  return {{"resume",
-           fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step, job.plan.total_steps)}};
+Rows describe_from(const Start& start, const Job& job, const std::string& weights_line) {
+  Rows rows = describe(job, weights_line, start.state.micro_batch_tokens);
+  if (start.checkpoint) {
+    rows.emplace_back("resume", fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step,
+                                            job.plan.total_steps));
+  }
+  return rows;
 }
 
 // What is known of the run before its first step.
@@ -180,10 +183,7 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
     validation.emplace(eval::Task{*job.validation_set, *job.validation_features, o.eval,
                                   o.eval.null_score_diff_threshold.value_or(0.0), job.with_negative});
   }
-  Rows rows = describe(job, weights_line, start.state.micro_batch_tokens);
-  const Rows resumed = rows_of(start, job);
-  rows.insert(rows.end(), resumed.begin(), resumed.end());
-  const report::RunStarted started{.rows = rows,
+  const report::RunStarted started{.rows = describe_from(start, job, weights_line),
                                    .total_steps = job.plan.total_steps,
                                    .first_step = start.state.step,
                                    .logging_steps = job.plan.logging_steps};
@@ -254,22 +254,16 @@ Continuation continuation_of(const train::TrainOptions& options, bool is_new, bo
 
 Rows describe_start(Job& job) {
   const Start start = find_start(job);  // first, since it may turn savers on
-  Rows rows = describe(job, weights_of(start, job)->summary(), start.state.micro_batch_tokens);
-  for (auto& row : rows_of(start, job)) rows.push_back(std::move(row));
-  return rows;
+  return describe_from(start, job, weights_of(start, job)->summary());
 }
 
 int run_training(Job& job) {
   const bool is_new = !job.options().train.resume_from_checkpoint;
   bool owns_directory = false;
   while (true) {
-    std::optional<std::string> shortage;
-    try {
-      return train_once(job, owns_directory);
-    } catch (const std::exception& e) {
-      shortage = shortage_text(e);
-      if (!shortage) throw;
-    }
+    int exit_code = kOk;
+    const auto shortage = shortage_in([&] { exit_code = train_once(job, owns_directory); });
+    if (!shortage) return exit_code;
     const auto [saved, beginning] = continuation_of(job.options().train, is_new, owns_directory);
     if (!take_saver(job, shortage->substr(0, shortage->find('\n')))) {
       throw OutOfMemoryError(explain_shortage(job, *shortage, beginning, saved));
