@@ -285,26 +285,37 @@ class StoppedRun(ResumeTest):
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
 
 
-class EveryStep(EndToEndTest):
-    """Of a run with dropout, accumulation and two epochs, the second with a short last step."""
+class EveryStep(ResumeTest):
+    """Of a run over several epochs, with dropout, accumulation, short last batches and evaluations in between."""
 
-    def assert_leads_to_the_same_end(self, *flags):
-        flags = (*flags, "--per-device-train-batch-size", 11, "--gradient-accumulation-steps", 2, "--save-steps", 1,
-                 "--set", "save_total_limit=null", "--max-steps", 6)
-        self.trained(*flags, output="whole")
-        whole = checkpoints(self.cwd / "whole")
-        self.assertEqual(list(whole), list(range(1, 7)))
-        for step, checkpoint in list(whole.items())[:-1]:
-            self.trained(*flags, "--resume", checkpoint, output=f"from-{step}")
-            for name in ("model.safetensors", "optimizer.safetensors"):
-                self.assertEqual((self.cwd / f"from-{step}/checkpoint-6" / name).read_bytes(), (whole[6] / name).read_bytes(),
-                                 (step, name))
+    def uninterrupted(self):
+        return self.cwd / "whole"
+
+    def killed_after(self, step):
+        """The uninterrupted run as it was once the checkpoint of `step` stood."""
+        later = [f"checkpoint-{number}" for number in range(step + 1, STEPS + 1)]
+        results = [name for name in names(self.uninterrupted()) if name.startswith("eval_") or name == "train_results.json"]
+        shutil.copytree(self.uninterrupted(), self.cwd / "run",
+                        ignore=shutil.ignore_patterns(*later, *results))
+        (self.cwd / "run" / "model.safetensors").unlink()
+
+    def assert_lead_to_the_same_end(self, steps, *flags):
+        self.long = (*self.long, "--save-steps", 1, "--save-total-limit", STEPS, *flags)
+        self.trained(*self.long, output="whole")
+        self.assertEqual(list(checkpoints(self.uninterrupted())), list(range(1, STEPS + 1)))
+        for step in steps:
+            with self.subTest(step):
+                self.killed_after(step)
+                result = self.go_on()
+                self.assertIn(f"step {step} of {STEPS}", result.err)
+                self.assert_same_run(self.cwd / "run")
+                shutil.rmtree(self.cwd / "run")
 
     def test_can_be_gone_on_from(self):
-        self.assert_leads_to_the_same_end()
+        self.assert_lead_to_the_same_end(range(1, STEPS))
 
     def test_can_be_gone_on_from_in_half_precision(self):
-        self.assert_leads_to_the_same_end("--bf16")
+        self.assert_lead_to_the_same_end(range(1, STEPS, 4), "--bf16")
 
 
 class SkippedSteps(EndToEndTest):
