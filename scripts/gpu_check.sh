@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, in one short visit: build check, training runs, memory probes
-# and the timed step beside the Hugging Face loop. Prints one table; exits non-zero on a failure.
+# Everything that needs a GPU, in one short visit: tests, training runs, the timed step beside the
+# Hugging Face loop and memory probes. Prints one table; exits non-zero on a failure.
 # Not yet run on a GPU.
 #
 #   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh [MODEL_DIR]     default: build/minilm
+#
+# BERTFT_PREBUILT=1 takes build/ as it is: nothing is installed or built, so no network is needed.
+# BERTFT_PYTHON: an interpreter with torch and transformers; default: build/peers/bin/python.
 set -uo pipefail
+data=$(cd "${BERTFT_DATA_DIR:?set it to the folder of the real data}" && pwd) || exit 66
 cd "$(dirname "$0")/.."
 model=${1:-build/minilm}
-data=${BERTFT_DATA_DIR:?set it to the folder of the real data}
 out=${OUT:-build/gpu-check}
+python=${BERTFT_PYTHON:-build/peers/bin/python}
 mkdir -p "$out"
 failed=0
 row() { printf '%-34s %s\n' "$1" "$2"; }
@@ -24,40 +28,49 @@ figures() {  # NAME COMMAND...: prints features/s and peak memory of the JSON li
 }
 
 nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader || { echo "no GPU here" >&2; exit 69; }
-check "set-up" scripts/setup.sh --tests
-check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
-check "build of the benchmark" ninja -C build step_bench
+if [[ ${BERTFT_PREBUILT:-0} != 1 ]]; then
+  check "set-up" scripts/setup.sh --tests
+  check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
+  check "build of the benchmark" ninja -C build step_bench
+fi
 check "device is found" build/bert-finetune --config configs/quickstart.yaml --device cuda --dry-run --output-dir "$out/dry"
-check "tests with label gpu" ctest --test-dir build -L gpu --output-on-failure
+check "tests on the GPU" build/tests/gpu_tests
 for precision in true false; do
   check "quickstart on cuda, bf16 $precision" build/bert-finetune --config configs/quickstart.yaml --device cuda \
     --set bf16=$precision --output-dir "$out/run-$precision" --overwrite
 done
 check "micro-batches of 4" build/bert-finetune --config configs/quickstart.yaml --device cuda --set bf16=true \
   --micro-batch-features 4 --output-dir "$out/run-micro" --overwrite
+check "probe before training" build/bert-finetune --config configs/quickstart.yaml --device cuda --set probe_memory=auto \
+  --max-steps 2 --output-dir "$out/run-probed" --overwrite
+
 train=$data/squad/squad-v2.0-train-10k.json
-# Small cards, emulated by the limit, with a BERT-base of random weights.
 base=$out/bert-base
-check "a BERT-base of random weights" build/peers/bin/python - "$base" "$data/vocab/bert-base-uncased-vocab.txt" <<'END'
+check "a BERT-base of random weights" "$python" - "$base" "$data/vocab/bert-base-uncased-vocab.txt" <<'END'
 import pathlib, shutil, sys
 from transformers import BertConfig, BertModel
 BertModel(BertConfig()).save_pretrained(sys.argv[1])
 shutil.copy(sys.argv[2], f"{sys.argv[1]}/vocab.txt")
 pathlib.Path(sys.argv[1], "tokenizer_config.json").write_text('{"do_lower_case": true}')
 END
+for shape in "$model" "$base"; do
+  for precision in "" --bf16; do
+    name="$(basename "$shape") ${precision:-fp32}"
+    figures "ours $name" build/scripts/bench/step_bench --model "$shape" --train "$train" --max-steps 40 --batch 32 --device cuda $precision
+    figures "hugging face $name" "$python" scripts/bench/hf_train.py --model "$shape" \
+      --train "$train" --steps-only --max-steps 40 --batch 32 --device cuda $precision
+  done
+done
+
+# Small cards, emulated by the limit.
+card_mib=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits | head -n 1)
 probe() {  # GIB LENGTH PUBLISHED
   local name="probe of $1 GiB at length $2"
+  if [ $(($1 * 1024)) -gt "$card_mib" ]; then row "$name" "left out: the card has $card_mib MiB"; return; fi
   check "$name" build/bert-finetune --model-name-or-path "$base" --train-file "$train" --device cuda --bf16 false \
     --max-seq-length "$2" --doc-stride 32 --output-dir "$out/probe-$1-$2" --probe-memory --probe-up-to 2048 --memory-limit "$1GiB"
   row "  found${3:+ (Google published $3)}" "$(grep '^use: ' "$out/${name// /-}.log")"
 }
 for gib in 8 11 12 16 24 40 72; do probe $gib 384 ""; done
 for pair in 64:64 128:32 256:16 320:14 384:12 512:6; do probe 12 ${pair%:*} ${pair#*:}; done
-check "probe before training" build/bert-finetune --config configs/quickstart.yaml --device cuda --set probe_memory=auto \
-  --max-steps 2 --output-dir "$out/run-probed" --overwrite
-for precision in "" --bf16; do
-  figures "ours ${precision:-fp32}" build/scripts/bench/step_bench --model "$model" --train "$train" --max-steps 40 --batch 32 --device cuda $precision
-  figures "hugging face ${precision:-fp32}" build/peers/bin/python scripts/bench/hf_train.py --model "$model" \
-    --train "$train" --steps-only --max-steps 40 --batch 32 --device cuda $precision
-done
 exit $failed

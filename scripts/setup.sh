@@ -5,8 +5,8 @@
 #   scripts/setup.sh            Debian packages, LibTorch and nvcc, the quickstart checkpoint
 #   scripts/setup.sh --tests    the same, and what the tests need (clang, Python peers)
 #
-# Environment: LIBTORCH=DIR uses that LibTorch instead of the pinned one;
-# XDG_CACHE_HOME moves the cache (default ~/.cache), which all checkouts share.
+# Environment: LIBTORCH=DIR and CUDAToolkit_ROOT=DIR use that LibTorch 2.11 and CUDA 13.0 instead
+# of the pinned ones; XDG_CACHE_HOME moves the cache (default ~/.cache), which all checkouts share.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,7 +32,7 @@ peers_env="$cache/peers-$(cat third_party/libtorch.lock third_party/peers.lock |
 model_dir="$cache/minilm-$(lock_id minilm)"
 mkdir -p "$cache"
 exec 9> "$cache/setup.lock"
-flock 9   # two checkouts may set up at once
+flock -n 9 || { say "waiting for another setup.sh, which holds $cache/setup.lock"; flock 9; }
 
 install_debian_packages() {
   local wanted missing=() package
@@ -52,7 +52,7 @@ install_debian_packages() {
   fi
   say "Debian packages: installing ${missing[*]}"
   "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # make_env DIR LOCK...: a virtual environment that holds exactly the locked packages.
@@ -62,7 +62,7 @@ make_env() {
   local python=/usr/bin/python3
   if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
     echo "error: the pinned packages need Python 3.11 as /usr/bin/python3 (Debian 12)." >&2
-    echo "       Elsewhere install LibTorch 2.11 yourself and set LIBTORCH=DIR." >&2
+    echo "       Elsewhere install LibTorch 2.11 and CUDA 13.0 and set LIBTORCH=DIR and CUDAToolkit_ROOT=DIR." >&2
     exit 1
   fi
   rm -rf "$dir"

@@ -3,15 +3,23 @@
 #
 #   scripts/test.sh [ctest arguments]      for example: scripts/test.sh -L unit
 #
-# BERTFT_DATA_DIR=DIR adds the tests on the real data; without it they skip and say so.
+# BERTFT_DATA_DIR=DIR adds the tests on real data, which is no part of this repository (squad/, xquad/,
+# vocab/ and more); without it they skip and say so.
 set -euo pipefail
+[ -z "${BERTFT_DATA_DIR:-}" ] || BERTFT_DATA_DIR=$(cd "$BERTFT_DATA_DIR" && pwd)
 cd "$(dirname "$0")/.."
+if [ -n "${BERTFT_DATA_DIR:-}" ] && [ ! -f "$BERTFT_DATA_DIR/squad/squad-v2.0-dev.json" ]; then
+  echo "error: BERTFT_DATA_DIR is $BERTFT_DATA_DIR, which has no squad/squad-v2.0-dev.json." >&2
+  exit 1
+fi
 scripts/setup.sh --tests
 if [ -n "${BERTFT_DATA_DIR:-}" ]; then
-  BERTFT_DATA_DIR=$(cd "$BERTFT_DATA_DIR" && pwd)
   mkdir -p build/data
-  rebuilt=squad-v2.0-train-rebuilt.json
-  [ -f build/data/$rebuilt ] || gzip -dc "$BERTFT_DATA_DIR/squad/$rebuilt.gz" > build/data/$rebuilt
+  rebuilt=build/data/squad-v2.0-train-rebuilt.json
+  if [ ! -f $rebuilt ]; then
+    gzip -dc "$BERTFT_DATA_DIR/squad/$(basename $rebuilt).gz" > $rebuilt.part
+    mv $rebuilt.part $rebuilt
+  fi
 fi
 
 echo "build    the torch-free rooms with sanitizers, their tests and fuzz targets (clang)"

@@ -87,7 +87,7 @@ model::QaModel read_model(const Arguments& a, const device::Device& device) {
 std::vector<Step> run_steps(const Arguments& a, const device::Device& device, const data::Features& features) {
   model::QaModel model = read_model(a, device);
   const optim::OptimOptions options;
-  optim::AdamW optimizer(train::parameters_of(model), options);
+  optim::AdamW optimizer(model.parameters(), options);
   train::StepEngine engine({model, optimizer, device, features}, a.limit, static_cast<std::uint64_t>(a.seed));
   const auto order =
       data::epoch_order(static_cast<std::uint32_t>(features.windows.size()), static_cast<std::uint64_t>(a.seed), 0);

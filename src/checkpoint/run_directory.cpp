@@ -18,6 +18,7 @@
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
+#include "bertft/weights/model_directory.h"
 #include "checkpoint/manifest.h"
 
 namespace bertft::checkpoint {
@@ -28,8 +29,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view kLockName = "run.lock";
 constexpr std::string_view kProbeName = "probe.json";
 
-// What a run leaves at the top of its directory, besides checkpoints (CONVENTIONS §3.4).
-constexpr std::array<std::string_view, 20> kRunFiles = {"model.safetensors",
+// What a run leaves at the top of its directory, besides checkpoints and a tokenizer's files (CONVENTIONS §3.4).
+constexpr std::array<std::string_view, 14> kRunFiles = {"model.safetensors",
                                                         "config.json",
                                                         "trainer_state.json",
                                                         "train_results.json",
@@ -42,13 +43,7 @@ constexpr std::array<std::string_view, 20> kRunFiles = {"model.safetensors",
                                                         "train.log",
                                                         "environment.json",
                                                         "README.md",
-                                                        "tokenizer_config.json",
-                                                        "bert_finetune_config.yaml",
-                                                        "tokenizer.json",
-                                                        "vocab.txt",
-                                                        "spiece.model",
-                                                        "added_tokens.json",
-                                                        "special_tokens_map.json"};
+                                                        "bert_finetune_config.yaml"};
 
 std::string reason(int error) {
   return std::strerror(error);
@@ -99,6 +94,7 @@ void remove_earlier_run(const std::string& path) {
     if (is_ours(checkpoint)) fs::remove_all(checkpoint.directory);
   }
   for (const auto name : kRunFiles) fs::remove(fs::path(path) / name);
+  for (const auto* name : weights::kTokenizerFiles) fs::remove(fs::path(path) / name);
 }
 
 }  // namespace

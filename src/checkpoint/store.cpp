@@ -80,9 +80,13 @@ void put_in_place(const fs::path& temporary, const fs::path& target) {
 void remove_older(const std::string& run_directory, const Retention& retention) {
   if (!retention.newest) return;
   std::int64_t kept = 0;
-  for (const Found& found : list_checkpoints(run_directory)) {
-    if (kept++ < *retention.newest || found.step == retention.best_step) continue;
-    remove_checkpoint(found);
+  try {
+    for (const Found& found : list_checkpoints(run_directory)) {
+      if (kept++ < *retention.newest || found.step == retention.best_step) continue;
+      remove_checkpoint(found);
+    }
+  } catch (const fs::filesystem_error& e) {
+    log::warn(fmt::format("older checkpoints in {} were not removed: {}", run_directory, e.code().message()));
   }
 }
 
@@ -108,14 +112,13 @@ void write(const std::string& run_directory, const Snapshot& snapshot) {
     write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
     sync_directory(temporary.string());
     put_in_place(temporary, target);
-  } catch (const fs::filesystem_error& e) {
+  } catch (const std::exception& e) {  // whatever it is, training can go on without this checkpoint
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
-    throw StorageError(fmt::format("{} was not saved: {}", target.string(), e.code().message()));
-  } catch (const Error&) {
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    throw;
+    if (dynamic_cast<const StorageError*>(&e) != nullptr) throw;
+    const auto* of_files = dynamic_cast<const fs::filesystem_error*>(&e);
+    throw StorageError(fmt::format("{} was not saved: {}", target.string(),
+                                   of_files != nullptr ? of_files->code().message() : e.what()));
   }
   remove_older(run_directory, snapshot.retention);
 }

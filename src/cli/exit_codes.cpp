@@ -22,6 +22,7 @@ int code_of(const std::exception& error) {
   if (const auto* interrupted = dynamic_cast<const train::Interrupted*>(&error)) {
     return code_of_signal(interrupted->signal());
   }
+  if (const auto* failed = dynamic_cast<const ChildFailed*>(&error)) return failed->code();
   if (is<UsageError>(error)) return kUsage;
   if (is<ConfigError>(error)) return kBadConfig;
   if (is<InputError>(error)) return kNoInput;
@@ -35,6 +36,9 @@ int code_of(const std::exception& error) {
 }
 
 }  // namespace
+
+ChildFailed::ChildFailed(const std::string& what_it_did, int code)
+    : Error(fmt::format("{} failed with exit code {}, as said above.", what_it_did, code)), code_(code) {}
 
 Failure describe(const std::exception& error) {
   const int code = code_of(error);

@@ -3,6 +3,8 @@
 #include <exception>
 #include <string>
 
+#include "bertft/util/error.h"
+
 namespace bertft::cli {
 
 // The only table of exit codes (DESIGN §4; sysexits.h, 128 + signal).
@@ -19,6 +21,16 @@ enum ExitCode {
   kIoError = 74,
   kPreempted = 75,
   kBadConfig = 78,
+};
+
+/// This program, started once more as a child, has failed and said why: its code is ours.
+class ChildFailed : public Error {
+ public:
+  ChildFailed(const std::string& what_it_did, int code);
+  int code() const { return code_; }
+
+ private:
+  int code_;
 };
 
 /// What a failed command prints and returns.

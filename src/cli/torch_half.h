@@ -21,8 +21,7 @@ struct AnswerRun {
 
 /// What needs LibTorch. Loading that takes longer than all that the other commands do, so these
 /// functions live in a library of their own beside the program (src/cli/torch), which has the rest
-/// from the program. The program has to know no
-/// exceptions of LibTorch's.
+/// from the program. The program has to know no exceptions of LibTorch's.
 struct TorchHalf {
   std::string (*library_versions)();
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bertft/config/config.h"
+#include "bertft/util/text.h"
 #include "config/scalar.h"
 #include "config/schema.h"
 
@@ -44,7 +45,7 @@ void leave_with_training(Resolved& resolved, const std::string& file) {
   const std::vector<Field> unset = fields_of(defaults), fields = fields_of(resolved.options);
   for (std::size_t i = 0; i < fields.size(); ++i) {
     std::string& origin = resolved.origins[std::string(fields[i].key)];
-    if (!fields[i].option.stays_with_training || !origin.starts_with(file)) continue;
+    if (!fields[i].option.stays_with_training || !origin.starts_with(printable(file) + ":")) continue;
     fields[i].set(unset[i].get());
     origin = "default";
   }

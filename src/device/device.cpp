@@ -20,7 +20,8 @@
 namespace bertft::device {
 namespace {
 
-constexpr int kAmpereMajor = 8;
+constexpr int kOldest = 75;  // compute capability, ten times: Turing, the first that CUDA 13 builds for
+constexpr int kAmpere = 80;
 
 bool gpu_available() {
   return c10::cuda::device_count() > 0;
@@ -43,12 +44,17 @@ std::array<unsigned char, 16> uuid_of(const cudaDeviceProp& properties) {
 Device select_gpu(const DeviceOptions& options) {
   Device device;
   device.torch_device = c10::Device(c10::kCUDA, 0);
+  at::globalContext().lazyInitDevice(c10::kCUDA);  // the allocator takes no limit before
   const auto* properties = at::cuda::getDeviceProperties(0);
-  const bool ampere = properties->major >= kAmpereMajor;
-  device.bf16 = options.bf16.value_or(ampere);
-  if (device.bf16 && !ampere) {
-    throw DeviceError(fmt::format("bf16 needs a GPU from Ampere on (sm_80); {} is sm_{}{}. Set bf16: false.",
-                                  properties->name, properties->major, properties->minor));
+  const int capability = 10 * properties->major + properties->minor;
+  if (capability < kOldest) {
+    throw DeviceError(fmt::format("{} is sm_{}; this program needs Turing (sm_{}) or newer. Set device: cpu.",
+                                  properties->name, capability, kOldest));
+  }
+  device.bf16 = options.bf16.value_or(capability >= kAmpere);
+  if (device.bf16 && capability < kAmpere) {
+    throw DeviceError(fmt::format("bf16 needs a GPU from Ampere on (sm_{}); {} is sm_{}. Set bf16: false.", kAmpere,
+                                  properties->name, capability));
   }
   device.has_flash = device.bf16;
   at::globalContext().setAllowTF32CuBLAS(options.tf32);

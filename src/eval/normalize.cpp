@@ -127,12 +127,6 @@ std::u32string python_lower(std::u32string_view text) {
   return lower;
 }
 
-bool is_python_space(char32_t c) {
-  // Category Zs, or bidirectional class WS, B or S.
-  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
-
 bool is_python_word(char32_t c) {
   switch (category(c)) {
     case UTF8PROC_CATEGORY_LU:

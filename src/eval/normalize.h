@@ -9,9 +9,6 @@ namespace bertft::eval {
 /// rule of the final sigma.
 std::u32string python_lower(std::u32string_view text);
 
-/// Python's str.isspace() of one code point, which is where str.split() cuts.
-bool is_python_space(char32_t c);
-
 /// What `\w` of Python's re matches in a str: str.isalnum() or the underscore.
 bool is_python_word(char32_t c);
 

@@ -111,6 +111,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   Decoder decoder(task);
   std::future<void> decoding;  // of the batch before, while the device is busy with this one
   double loss = 0;
+  int failures_of_one = 0;  // in a row
   for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
     const std::span<const std::uint32_t> rest(order.data() + done, total - done);
@@ -121,7 +122,10 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     const auto shortage = memory::attempt(device, [&] { scored = run_batch(model, device, packed); });
     if (shortage) {
       if (hooks.reclaim()) continue;
-      if (packed.num_sequences() <= 1) memory::fail_one_feature(tokens, "evaluation", *shortage);
+      if (packed.num_sequences() <= 1) {
+        if (++failures_of_one < memory::kTriesOfOne) continue;
+        memory::fail_one_feature(tokens, "evaluation", *shortage);
+      }
       size.did_not_fit(tokens);
       hooks.shrunk(fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",
                                with_thousands(tokens), with_thousands(*size.of_next().tokens)),
@@ -129,6 +133,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
       continue;
     }
     size.fitted(tokens);
+    failures_of_one = 0;
     loss += scored.loss;
     done += packed.num_sequences();
     if (decoding.valid()) decoding.get();

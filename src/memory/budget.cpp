@@ -1,5 +1,6 @@
 #include "bertft/memory/budget.h"
 
+#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 
 #include <algorithm>
@@ -53,6 +54,7 @@ void reset_peak(const device::Device& device) {
 
 void release_cached(const device::Device& device) {
   if (device.is_cuda()) {
+    at::cuda::clearCublasWorkspaces();  // tens of MiB a thread, which come back with the next product
     cuda::emptyCache();
   } else {
     CpuAllocator::instance().release_cached();

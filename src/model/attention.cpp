@@ -11,17 +11,17 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 struct Replay {
-  AttentionShape shape;
+  std::int64_t num_heads;
   DropoutSite site;
   DeviceBatch batch;
 };
 
 struct CpuAttention : torch::autograd::Function<CpuAttention> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const AttentionShape& shape, const DropoutSite& site, const DeviceBatch& batch) {
-    AttentionForward result = attention_forward_cpu(q, k, v, shape, site, batch);
+                            std::int64_t num_heads, const DropoutSite& site, const DeviceBatch& batch) {
+    AttentionForward result = attention_forward_cpu(q, k, v, num_heads, site, batch);
     ctx->save_for_backward({q, k, v, result.out, result.log_sums});
-    ctx->saved_data["replay"] = hold(Replay{shape, site, batch});
+    ctx->saved_data["replay"] = hold(Replay{num_heads, site, batch});
     return result.out;
   }
 
@@ -29,19 +29,19 @@ struct CpuAttention : torch::autograd::Function<CpuAttention> {
     const auto saved = ctx->get_saved_variables();
     const auto& replay = held<Replay>(ctx->saved_data["replay"]);
     AttentionGrads grads = attention_backward_cpu(grad[0], saved[0], saved[1], saved[2], {saved[3], saved[4]},
-                                                  replay.shape, replay.site, replay.batch);
+                                                  replay.num_heads, replay.site, replay.batch);
     return {grads.q, grads.k, grads.v, {}, {}, {}};
   }
 };
 
 }  // namespace
 
-at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const AttentionShape& shape,
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t num_heads,
                      const DropoutSite& site, const DeviceBatch& batch, const device::Device& device) {
   if (device.is_cuda()) {
-    return attention_cuda(q, k, v, shape, site, batch, device.has_flash);
+    return attention_cuda(q, k, v, num_heads, site, batch, device.has_flash);
   }
-  return CpuAttention::apply(q, k, v, shape, site, batch);
+  return CpuAttention::apply(q, k, v, num_heads, site, batch);
 }
 
 }  // namespace bertft::model

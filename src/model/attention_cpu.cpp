@@ -108,8 +108,8 @@ float score_scale(const Head& head) {
 }  // namespace
 
 AttentionForward attention_forward_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                       const AttentionShape& shape, const DropoutSite& site, const DeviceBatch& batch) {
-  AttentionForward result{at::empty_like(q), at::empty({shape.num_heads, q.size(0)}, at::kFloat)};
+                                       std::int64_t num_heads, const DropoutSite& site, const DeviceBatch& batch) {
+  AttentionForward result{at::empty_like(q), at::empty({num_heads, q.size(0)}, at::kFloat)};
   const auto work = [&](const Head& head, const auto& square) {
     const std::int64_t l = head.length;
     at::Tensor scores = square(0);
@@ -135,12 +135,12 @@ AttentionForward attention_forward_cpu(const at::Tensor& q, const at::Tensor& k,
       out.copy_(at::mm(scores, head.as_float(v)));
     }
   };
-  for_each_head(shape.num_heads, q.size(1) / shape.num_heads, /*num_squares=*/1, batch, work);
+  for_each_head(num_heads, q.size(1) / num_heads, /*num_squares=*/1, batch, work);
   return result;
 }
 
 AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
-                                      const at::Tensor& v, const AttentionForward& forward, const AttentionShape& shape,
+                                      const at::Tensor& v, const AttentionForward& forward, std::int64_t num_heads,
                                       const DropoutSite& site, const DeviceBatch& batch) {
   AttentionGrads grads{at::empty_like(q), at::empty_like(k), at::empty_like(v)};
   const auto work = [&](const Head& head, const auto& square) {
@@ -171,7 +171,7 @@ AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tens
     head.of(grads.q).copy_(at::mm(grad_scores, k_head));
     head.of(grads.k).copy_(at::mm(grad_scores.t(), q_head));
   };
-  for_each_head(shape.num_heads, q.size(1) / shape.num_heads, /*num_squares=*/3, batch, work);
+  for_each_head(num_heads, q.size(1) / num_heads, /*num_squares=*/3, batch, work);
   return grads;
 }
 

@@ -6,30 +6,17 @@
 #include <c10/util/BFloat16.h>
 
 #include "model/dropout_cuda.h"
+#include "model/dropout_quad.h"
 
 namespace bertft::model {
 namespace {
 
 // ---- kernel ----------------------------------------------------------------------------
 
-// One thread makes four neighbouring columns of one row, which share one draw4().
 template <class X, class Out>
-__global__ void dropout_add_kernel(const X* x, const float* residual, const std::int32_t* sequence,
-                                   const std::int32_t* position, std::int64_t rows, std::int64_t quads_per_row,
-                                   std::uint64_t key, std::int64_t first_in_batch, device::DropoutRate rate, Out* out) {
+__global__ void dropout_add_kernel(DropoutAddArguments<X, Out> arguments, std::int64_t num_quads) {
   const std::int64_t quad = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (quad >= rows * quads_per_row) return;
-  const std::int64_t row = quad / quads_per_row;
-  const std::int64_t column = quad % quads_per_row * 4;
-  const std::uint64_t sequence_key = device::fold(key, static_cast<std::uint64_t>(first_in_batch + sequence[row]));
-  const std::uint64_t draws =
-      device::draw4(sequence_key, static_cast<std::uint64_t>(position[row]), static_cast<std::uint64_t>(column));
-  for (int lane = 0; lane < 4; ++lane) {
-    const std::int64_t i = row * quads_per_row * 4 + column + lane;
-    const auto drawn = static_cast<std::uint32_t>(draws >> (16 * lane)) & 0xffffU;
-    const float kept = drawn >= rate.threshold ? static_cast<float>(x[i]) * rate.scale : 0.0F;
-    out[i] = static_cast<Out>(residual == nullptr ? kept : residual[i] + kept);
-  }
+  if (quad < num_quads) dropout_add_quad(arguments, quad);
 }
 
 // ---- launcher --------------------------------------------------------------------------
@@ -42,10 +29,16 @@ void launch(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& 
   const std::int64_t quads_per_row = x.size(1) / 4;
   const std::int64_t quads = x.size(0) * quads_per_row;
   const auto blocks = static_cast<unsigned>((quads + kThreads - 1) / kThreads);
-  dropout_add_kernel<X, Out><<<blocks, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(
-      x.const_data_ptr<X>(), residual.defined() ? residual.const_data_ptr<float>() : nullptr,
-      places.sequence_of_row.const_data_ptr<std::int32_t>(), places.positions.const_data_ptr<std::int32_t>(), x.size(0),
-      quads_per_row, site.key, places.first_in_batch, site.rate, out.mutable_data_ptr<Out>());
+  const DropoutAddArguments<X, Out> arguments{x.const_data_ptr<X>(),
+                                              residual.defined() ? residual.const_data_ptr<float>() : nullptr,
+                                              places.sequence_of_row.const_data_ptr<std::int32_t>(),
+                                              places.positions.const_data_ptr<std::int32_t>(),
+                                              quads_per_row,
+                                              site.key,
+                                              places.first_in_batch,
+                                              site.rate,
+                                              out.mutable_data_ptr<Out>()};
+  dropout_add_kernel<X, Out><<<blocks, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(arguments, quads);
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 

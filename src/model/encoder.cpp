@@ -83,30 +83,31 @@ DropoutSite ForwardContext::dropout_site(double probability, std::int64_t layer,
   return {device::dropout_rate(probability), device::fold(key, site)};
 }
 
-DenseImpl::DenseImpl(std::int64_t in, std::int64_t out)
+LinearImpl::LinearImpl(std::int64_t in, std::int64_t out)
     : weight(register_parameter("weight", at::empty({out, in}))), bias(register_parameter("bias", at::empty({out}))) {}
 
-NormImpl::NormImpl(std::int64_t width, double epsilon)
+LayerNormImpl::LayerNormImpl(std::int64_t width, double epsilon)
     : weight(register_parameter("weight", at::empty({width}))),
       bias(register_parameter("bias", at::empty({width}))),
       epsilon_(epsilon) {}
 
-TableImpl::TableImpl(std::int64_t rows, std::int64_t width)
+EmbeddingImpl::EmbeddingImpl(std::int64_t rows, std::int64_t width)
     : weight(register_parameter("weight", at::empty({rows, width}))) {}
 
 Embeddings::Embeddings(torch::nn::Module& root, const weights::EncoderConfig& config,
                        const weights::EncoderTensors& names)
     : pad_token_id_(config.pad_token_id),
       dropout_(config.dropout.embeddings),
-      words_(placed(root, names.word_embeddings, Table(config.vocab_size, config.embedding_size))),
-      positions_(placed(root, names.position_embeddings, Table(config.max_position_embeddings, config.embedding_size))),
+      words_(placed(root, names.word_embeddings, Embedding(config.vocab_size, config.embedding_size))),
+      positions_(
+          placed(root, names.position_embeddings, Embedding(config.max_position_embeddings, config.embedding_size))),
       norm_(nullptr) {
   if (names.token_type_embeddings) {
-    types_ = placed(root, *names.token_type_embeddings, Table(config.type_vocab_size, config.embedding_size));
+    types_ = placed(root, *names.token_type_embeddings, Embedding(config.type_vocab_size, config.embedding_size));
   }
-  norm_ = placed(root, names.embedding_norm, Norm(config.embedding_size, config.layer_norm_eps));
+  norm_ = placed(root, names.embedding_norm, LayerNorm(config.embedding_size, config.layer_norm_eps));
   if (names.embedding_projection) {
-    projection_ = placed(root, *names.embedding_projection, Dense(config.embedding_size, config.hidden_size));
+    projection_ = placed(root, *names.embedding_projection, Linear(config.embedding_size, config.hidden_size));
   }
 }
 
@@ -125,23 +126,23 @@ at::Tensor Embeddings::forward(const ForwardContext& context) const {
 
 EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig& config,
                            const weights::LayerTensors& names)
-    : shape_{config.num_attention_heads, config.max_position_embeddings},
+    : num_heads_(config.num_attention_heads),
       dropout_(config.dropout),
       activation_(config.hidden_act),
-      query_(placed(root, names.query, Dense(config.hidden_size, config.hidden_size))),
-      key_(placed(root, names.key, Dense(config.hidden_size, config.hidden_size))),
-      value_(placed(root, names.value, Dense(config.hidden_size, config.hidden_size))),
-      attention_output_(placed(root, names.attention_output, Dense(config.hidden_size, config.hidden_size))),
-      attention_norm_(placed(root, names.attention_norm, Norm(config.hidden_size, config.layer_norm_eps))),
-      intermediate_(placed(root, names.intermediate, Dense(config.hidden_size, config.intermediate_size))),
-      output_(placed(root, names.output, Dense(config.intermediate_size, config.hidden_size))),
-      output_norm_(placed(root, names.output_norm, Norm(config.hidden_size, config.layer_norm_eps))) {}
+      query_(placed(root, names.query, Linear(config.hidden_size, config.hidden_size))),
+      key_(placed(root, names.key, Linear(config.hidden_size, config.hidden_size))),
+      value_(placed(root, names.value, Linear(config.hidden_size, config.hidden_size))),
+      attention_output_(placed(root, names.attention_output, Linear(config.hidden_size, config.hidden_size))),
+      attention_norm_(placed(root, names.attention_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))),
+      intermediate_(placed(root, names.intermediate, Linear(config.hidden_size, config.intermediate_size))),
+      output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
+      output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
 at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t place, const ForwardContext& context) const {
   const Autocast autocast(context.device);
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
-      attention(query_->forward(hidden), key_->forward(hidden), value_->forward(hidden), shape_,
+      attention(query_->forward(hidden), key_->forward(hidden), value_->forward(hidden), num_heads_,
                 context.dropout_site(dropout_.attention_probs, place, kAttentionSite), batch, context.device);
   const at::Tensor attended = attention_norm_->forward(
       dropout_add(attention_output_->forward(mixed), hidden,
@@ -159,7 +160,7 @@ QaNetImpl::QaNetImpl(const weights::EncoderConfig& config, const weights::Encode
       order_(names.order),
       head_(nullptr) {
   for (const weights::LayerTensors& layer : names.layers) layers_.emplace_back(*this, config, layer);
-  head_ = placed(*this, names.head, Dense(config.hidden_size, 2));
+  head_ = placed(*this, names.head, Linear(config.hidden_size, 2));
 }
 
 at::Tensor QaNetImpl::forward(const ForwardContext& context) const {

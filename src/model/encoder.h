@@ -24,28 +24,28 @@ struct ForwardContext {
 // Parts of the network. Each registers its parameters in `root` under the family's names; they
 // are left uninitialised, since a checkpoint always fills them.
 
-struct DenseImpl : torch::nn::Module {
-  DenseImpl(std::int64_t in, std::int64_t out);
+struct LinearImpl : torch::nn::Module {
+  LinearImpl(std::int64_t in, std::int64_t out);
   at::Tensor forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
   at::Tensor weight, bias;
 };
-TORCH_MODULE(Dense);
+TORCH_MODULE(Linear);
 
-struct NormImpl : torch::nn::Module {
-  NormImpl(std::int64_t width, double epsilon);
+struct LayerNormImpl : torch::nn::Module {
+  LayerNormImpl(std::int64_t width, double epsilon);
   at::Tensor forward(const at::Tensor& x) const { return at::layer_norm(x, {x.size(1)}, weight, bias, epsilon_); }
   at::Tensor weight, bias;
 
  private:
   double epsilon_;
 };
-TORCH_MODULE(Norm);
+TORCH_MODULE(LayerNorm);
 
-struct TableImpl : torch::nn::Module {
-  TableImpl(std::int64_t rows, std::int64_t width);
+struct EmbeddingImpl : torch::nn::Module {
+  EmbeddingImpl(std::int64_t rows, std::int64_t width);
   at::Tensor weight;
 };
-TORCH_MODULE(Table);
+TORCH_MODULE(Embedding);
 
 /// word + type + position, normalised, dropped, and as wide as a layer where the family's
 /// tables are narrower. returns [T, H]
@@ -57,10 +57,10 @@ class Embeddings {
  private:
   std::int64_t pad_token_id_;
   double dropout_;
-  Table words_, positions_;
-  Table types_{nullptr};  // where the family has token types
-  Norm norm_;
-  Dense projection_{nullptr};  // where the family has one
+  Embedding words_, positions_;
+  Embedding types_{nullptr};  // where the family has token types
+  LayerNorm norm_;
+  Linear projection_{nullptr};  // where the family has one
 };
 
 /// One post-norm transformer layer (Devlin et al. 2019, §3). [T, H] -> [T, H]
@@ -74,13 +74,13 @@ class EncoderLayer {
   at::Tensor forward(const at::Tensor& hidden, std::int64_t place, const ForwardContext& context) const;
 
  private:
-  AttentionShape shape_;
+  std::int64_t num_heads_;
   weights::EncoderConfig::DropoutRates dropout_;
   weights::EncoderConfig::Activation activation_;
-  Dense query_, key_, value_, attention_output_;
-  Norm attention_norm_;
-  Dense intermediate_, output_;
-  Norm output_norm_;
+  Linear query_, key_, value_, attention_output_;
+  LayerNorm attention_norm_;
+  Linear intermediate_, output_;
+  LayerNorm output_norm_;
 };
 
 /// An encoder of any family with its span head.
@@ -95,7 +95,7 @@ struct QaNetImpl : torch::nn::Module {
   Embeddings embeddings_;
   std::vector<EncoderLayer> layers_;
   std::vector<std::size_t> order_;  // of layers_, as they run
-  Dense head_;
+  Linear head_;
 };
 TORCH_MODULE(QaNet);
 

@@ -83,8 +83,8 @@ SpanLogits QaModel::forward(const DeviceBatch& batch, const std::optional<Dropou
   return {logits.select(1, 0), logits.select(1, 1)};
 }
 
-std::vector<NamedParameter> QaModel::parameters() const {
-  std::vector<NamedParameter> result;
+std::vector<device::NamedTensor> QaModel::parameters() const {
+  std::vector<device::NamedTensor> result;
   for (const auto& item : impl_->net->named_parameters()) result.push_back({item.key(), item.value()});
   return result;
 }

@@ -70,14 +70,14 @@ std::vector<at::Tensor> AdamW::gradients() const {
   return result;
 }
 
-double AdamW::clip_gradients() {
+at::Tensor AdamW::clip_gradients() {
   const at::NoGradGuard no_grad;
   const std::vector<at::Tensor> grads = gradients();
   const at::Tensor norm = at::stack(at::_foreach_norm(grads)).norm();
   if (options_.max_grad_norm) {
     at::_foreach_mul_(grads, norm.add(1e-6).reciprocal().mul(*options_.max_grad_norm).clamp_max(1.0));
   }
-  return norm.item<double>();
+  return norm;
 }
 
 void AdamW::step(double learning_rate) {

@@ -55,8 +55,8 @@ class Console final : public Observer {
     step_ = event.step;
     epoch_ = event.epoch;
     learning_rate_ = event.learning_rate;
-    if (event.loss) loss_ = event.loss;
-    if (event.grad_norm) grad_norm_ = event.grad_norm;
+    loss_ = event.loss;
+    grad_norm_ = event.grad_norm;
     if (screen_.is_terminal) {
       if (redraw_is_due(now_s) || step_ == total_steps_) draw_training();
     } else if (line_is_due(now_s)) {

@@ -6,7 +6,7 @@ namespace bertft::report {
 namespace {
 
 constexpr std::int64_t kWarmUpSteps = 2;
-constexpr double kMemory = 0.95;
+constexpr double kDecay = 0.95;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ void Throughput::step_finished(double now_s, std::int64_t num_features) {
   const double took_s = now_s - last_s_;
   last_s_ = now_s;
   if (++num_steps_ <= kWarmUpSteps) return;
-  const auto blend = [](double& average, double value) { average += (1 - kMemory) * (value - average); };
+  const auto blend = [](double& average, double value) { average += (1 - kDecay) * (value - average); };
   blend(steps_, 1);
   blend(features_, static_cast<double>(num_features));
   blend(seconds_, took_s);

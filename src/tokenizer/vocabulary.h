@@ -11,7 +11,7 @@
 
 namespace bertft::tokenizer {
 
-/// The pieces of a WordPiece model, and the greedy split of a word into them
+/// The pieces of a model by text and id, and WordPiece's greedy split of a word into them
 /// (Wu et al. 2016; `models/wordpiece` of the Rust crate).
 class Vocabulary {
  public:

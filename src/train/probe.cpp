@@ -52,7 +52,7 @@ class Probe {
       : task_(task),
         features_(full_window(task)),
         model_(task.config, task.weights, task.model, task.device, /*seed=*/0),
-        optimizer_(parameters_of(model_), task.optim) {}
+        optimizer_(model_.parameters(), task.optim) {}
 
   memory::Trial run(std::int64_t num_features) {
     memory::Trial trial;
@@ -162,6 +162,8 @@ Json probe_key(const ProbeTask& task, const std::string& version, const std::opt
       {"model",
        {c.model_type, c.vocab_size, c.embedding_size, c.hidden_size, c.num_hidden_layers, c.num_attention_heads,
         c.intermediate_size, c.max_position_embeddings, c.type_vocab_size, weights::encoder_tensors(c).layers.size()}},
+      {"dropout",
+       {c.dropout.embeddings, c.dropout.attention_probs, c.dropout.attention_output, c.dropout.output, c.dropout.head}},
       {"length", task.length},
       {"effective_batch", task.effective_batch},
       {"eval_batch", task.eval_batch},

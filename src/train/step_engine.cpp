@@ -1,24 +1,15 @@
 #include "bertft/train/step_engine.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "bertft/util/error.h"
+
 namespace bertft::train {
-namespace {
-
-// Other processes come and go: a single feature is tried so often before the run gives up.
-constexpr int kTriesOfOne = 3;
-
-}  // namespace
-
-std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model) {
-  std::vector<optim::NamedTensor> result;
-  for (const auto& [name, value] : model.parameters()) result.push_back({name, value});
-  return result;
-}
 
 StepEngine::StepEngine(const StepParts& parts, const data::MicroBatchLimit& limit, std::uint64_t seed)
     : parts_(parts), limit_(limit), seed_(seed) {}
@@ -67,8 +58,9 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
     result.num_tokens += batch.num_tokens();
   }
   place.phase = "optimizer";
-  result.loss = loss.item<double>();
-  result.grad_norm = parts_.optimizer.clip_gradients();
+  const at::Tensor figures = at::stack({loss, parts_.optimizer.clip_gradients()}).cpu();  // one wait for the device
+  result.loss = figures[0].item<double>();
+  result.grad_norm = figures[1].item<double>();
   result.applied = std::isfinite(result.loss) && std::isfinite(result.grad_norm);
   if (result.applied) parts_.optimizer.step(learning_rate);
   return result;
@@ -76,7 +68,11 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
 
 void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step) {
   if (place.num_features <= 1) {
-    if (++failures_of_one_ < kTriesOfOne) return;
+    if (++failures_of_one_ < memory::kTriesOfOne) return;
+    if (place.num_features == 0) {
+      throw OutOfMemoryError(
+          fmt::format("the batches of step {} do not fit in memory: {}.", step + 1, shortage.message));
+    }
     memory::fail_one_feature(place.tokens_in_hand, fmt::format("{} of step {}", place.phase, step + 1), shortage);
   }
   limit_.tokens = std::min(place.num_tokens, limit_.tokens.value_or(place.num_tokens)) / 2;

@@ -12,6 +12,7 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/eval/prediction_files.h"
+#include "bertft/eval/predictor.h"
 #include "bertft/optim/schedule.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/step_engine.h"
@@ -72,7 +73,7 @@ struct Trainer::Impl {
   Impl(const Setup& setup, RunState run_state)
       : s(setup),
         state(std::move(run_state)),
-        optimizer(parameters_of(setup.model), setup.optim),
+        optimizer(setup.model.parameters(), setup.optim),
         engine({setup.model, optimizer, setup.device, setup.features}, limit_of(setup.options, state),
                state.identity.seed),
         batches(setup.features, setup.plan, state.identity.data_seed, setup.device.torch_device),
@@ -125,12 +126,10 @@ struct Trainer::Impl {
   Clock::time_point start = Clock::now();
 };
 
-Trainer::Trainer(const Setup& setup, RunState state, const std::vector<checkpoint::NamedTensor>& optimizer_state)
+Trainer::Trainer(const Setup& setup, RunState state, const std::vector<device::NamedTensor>& optimizer_state)
     : impl_(std::make_unique<Impl>(setup, std::move(state))) {
   if (!optimizer_state.empty()) {
-    std::vector<optim::NamedTensor> moments;
-    for (const auto& [name, tensor] : optimizer_state) moments.push_back({name, tensor});
-    impl_->optimizer.load_state(moments, impl_->state.applied_steps);
+    impl_->optimizer.load_state(optimizer_state, impl_->state.applied_steps);
     // A run may go on in another directory than its checkpoint's.
     const std::string here = checkpoint::directory_of(impl_->s.run_directory, impl_->state.step);
     if (std::filesystem::exists(here)) impl_->saved_step = impl_->state.step;
@@ -287,10 +286,12 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
 // The last step is always evaluated, before its checkpoint is written, so that the checkpoint
 // has the whole history.
 bool Trainer::Impl::evaluation_is_due() const {
-  if (s.validation == nullptr || is_evaluated(state)) return false;
-  if (state.step == 0) return s.options.eval_on_start;
-  return state.step == s.plan.total_steps ||
-         due(s.options.eval_strategy, state.step, s.plan.eval_steps, s.plan.steps_per_epoch);
+  if (s.validation == nullptr) return false;
+  const bool is_due = state.step == 0
+                          ? s.options.eval_on_start
+                          : state.step == s.plan.total_steps ||
+                                due(s.options.eval_strategy, state.step, s.plan.eval_steps, s.plan.steps_per_epoch);
+  return is_due && !is_evaluated(state);
 }
 
 void Trainer::Impl::evaluate_if_due() {
@@ -335,8 +336,8 @@ void Trainer::Impl::save() {
   const auto started = Clock::now();
   checkpoint::Snapshot snapshot;
   snapshot.step = state.step;
-  for (const auto& [name, value] : s.model.parameters()) snapshot.model.push_back({name, value});
-  for (const auto& [name, value] : optimizer.state()) snapshot.optimizer.push_back({name, value});
+  snapshot.model = s.model.parameters();
+  snapshot.optimizer = optimizer.state();
   snapshot.files = s.model_files;
   snapshot.files["trainer_state.json"] = to_trainer_state_json(state, s.plan, s.options, s.run_directory);
   snapshot.retention = {s.options.save_total_limit, state.best_step};

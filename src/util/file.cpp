@@ -208,7 +208,21 @@ AppendFile::~AppendFile() {
 }
 
 void AppendFile::append(std::string_view bytes) {
-  write_all(fd_, path_, bytes);
+  const off_t size_before = ::lseek(fd_, 0, SEEK_END);
+  try {
+    write_all(fd_, path_, bytes);
+  } catch (const StorageError&) {
+    // A pipe or a terminal has no size to go back to.
+    [[maybe_unused]] const int taken_back = size_before >= 0 ? ::ftruncate(fd_, size_before) : 0;
+    throw;
+  }
+}
+
+void copy_file_durably(const std::string& source, const std::string& target) {
+  const MappedFile content(source);
+  FileWriter writer(target);
+  writer.write(content.text());
+  writer.close();
 }
 
 void write_file_atomically(const std::string& path, std::string_view bytes) {

@@ -102,8 +102,7 @@ std::string question_answering_config_json(const EncoderConfig& config) {
 
 std::vector<std::string> tokenizer_files(const std::string& directory) {
   std::vector<std::string> found;
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "vocab.txt", "spiece.model",
-                           "special_tokens_map.json", "added_tokens.json"}) {
+  for (const char* name : kTokenizerFiles) {
     std::error_code ignored;
     if (std::filesystem::is_regular_file(std::filesystem::path(directory) / name, ignored)) found.emplace_back(name);
   }

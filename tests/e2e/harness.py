@@ -377,6 +377,13 @@ def checkpoints(run_directory):
     return dict(sorted((int(p.name.rpartition("-")[2]), p) for p in paths))
 
 
+def is_running(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def wait_until(condition, timeout=30):
     deadline = time.monotonic() + timeout
     while not condition():

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 
 import harness
@@ -154,6 +155,25 @@ class Probe(MemoryTest):
             result = harness.wait(process)
         self.assertEqual(result.code, 71, result)
         self.assertIn("error: the probe was killed (SIGKILL), as the kernel does when the machine is out of memory", result.err)
+
+    def test_in_a_process_of_its_own_that_fails_hands_its_exit_code_on(self):
+        result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child"),
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+        self.assertEqual(result.code, 74, result)
+        self.assertIn("File too large", result.err)
+        self.assertIn("error: the probe, a process of its own, failed with exit code 74, as said above.", result.err)
+
+    def test_in_a_process_of_its_own_ends_with_a_parent_that_is_killed(self):
+        arguments = self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")
+        with self.started(*arguments) as process:
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            wait_until(children.read_text)
+            child = int(children.read_text().split()[0])
+            wait_until(lambda: "libbert-finetune-torch" in pathlib.Path(f"/proc/{child}/maps").read_text())
+            process.kill()
+        wait_until(lambda: not harness.is_running(child))
+        self.assertFalse((self.cwd / "run/probe.json").exists())
+        self.assertEqual(self.run_program(*arguments, "--resume", "auto").code, 0)
 
 
 class Plan(MemoryTest):

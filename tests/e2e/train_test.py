@@ -118,6 +118,8 @@ class Training(EndToEndTest):
         self.assertIn("step 2: loss or gradients are not finite; the step was not applied", result.err)
         lines = metric_lines(self.cwd / "run", "log")
         self.assertEqual((lines[1]["loss"], lines[1]["grad_norm"]), (None, None))
+        results = json.loads((self.cwd / "run/train_results.json").read_text())
+        self.assertAlmostEqual(results["train_loss"], lines[0]["loss"])
         self.assertIn("is finished", self.trained(*flags, "--resume", "auto").err)
 
     def test_never_saves_weights_that_are_not_finite(self):

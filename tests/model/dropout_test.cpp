@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "model/dropout_quad.h"
 #include "model/packed_batch.h"
 
 namespace bertft::model {
@@ -30,6 +31,24 @@ at::Tensor mask_of(const DropoutSite& site, const DeviceBatch& batch) {
   return mask;
 }
 
+// What the CUDA kernel's threads compute, one after the other.
+template <class X, class Out>
+at::Tensor by_quads(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& site,
+                    const DeviceBatch& batch) {
+  at::Tensor out = at::empty(x.sizes(), c10::CppTypeToScalarType<Out>::value);
+  const DropoutAddArguments<X, Out> arguments{x.const_data_ptr<X>(),
+                                              residual.defined() ? residual.const_data_ptr<float>() : nullptr,
+                                              batch.sequence_of_row.const_data_ptr<std::int32_t>(),
+                                              batch.positions.const_data_ptr<std::int32_t>(),
+                                              x.size(1) / 4,
+                                              site.key,
+                                              batch.first_in_batch,
+                                              site.rate,
+                                              out.mutable_data_ptr<Out>()};
+  for (std::int64_t quad = 0; quad < x.numel() / 4; ++quad) dropout_add_quad(arguments, quad);
+  return out;
+}
+
 class DropoutAdd : public testing::Test {
  protected:
   DropoutAdd() { at::manual_seed(1); }
@@ -38,6 +57,19 @@ class DropoutAdd : public testing::Test {
   const DeviceBatch batch = batch_of(kLengths, 2);
   const at::Tensor mask = mask_of(site, batch);
 };
+
+TEST_F(DropoutAdd, IsTheSameInTheThreadsOfTheCudaKernel) {
+  const at::Tensor x = at::randn({batch.num_tokens(), kWidth}), residual = at::randn_like(x);
+  const at::Tensor half = x.to(at::kBFloat16);
+  for (const at::Tensor& added : {at::Tensor(), residual}) {
+    EXPECT_TRUE(at::allclose(by_quads<float, float>(x, added, site, batch),
+                             dropout_add_cpu(x, added, at::kFloat, site, batch)));
+    EXPECT_TRUE(at::allclose(by_quads<c10::BFloat16, float>(half, added, site, batch),
+                             dropout_add_cpu(half, added, at::kFloat, site, batch)));
+  }
+  EXPECT_TRUE(at::equal(by_quads<float, c10::BFloat16>(x, {}, site, batch),
+                        dropout_add_cpu(x, {}, at::kBFloat16, site, batch)));
+}
 
 TEST(DropoutMultipliers, EqualSingleDrawsAtAnyLength) {
   const auto rate = device::dropout_rate(0.3);

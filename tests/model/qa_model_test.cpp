@@ -64,9 +64,9 @@ TEST(QaModel, HasTheReferencesParametersInItsOrder) {
   ASSERT_EQ(parameters.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(parameters[i].name, expected[i].first);
-    EXPECT_EQ(parameters[i].value.sizes().vec(), expected[i].second);
-    EXPECT_TRUE(parameters[i].value.requires_grad());
-    EXPECT_TRUE(at::equal(parameters[i].value, tiny.value(expected[i].first)));
+    EXPECT_EQ(parameters[i].tensor.sizes().vec(), expected[i].second);
+    EXPECT_TRUE(parameters[i].tensor.requires_grad());
+    EXPECT_TRUE(at::equal(parameters[i].tensor, tiny.value(expected[i].first)));
   }
 }
 
@@ -74,7 +74,7 @@ TEST(QaModel, DrawsAMissingHeadAsTransformersDoesAfterSetSeed) {
   TinyModel tiny;
   tiny.remove_head();
   const auto parameters = tiny.make().parameters();
-  const at::Tensor weight = parameters[parameters.size() - 2].value.detach().flatten();
+  const at::Tensor weight = parameters[parameters.size() - 2].tensor.detach().flatten();
   // torch 2.11: torch.empty(2, 32).normal_(0, 0.02, generator=torch.Generator().manual_seed(42))
   EXPECT_FLOAT_EQ(weight[0].item<float>(), 0.0385383032F);
   EXPECT_FLOAT_EQ(weight[1].item<float>(), 0.0297456812F);
@@ -82,7 +82,7 @@ TEST(QaModel, DrawsAMissingHeadAsTransformersDoesAfterSetSeed) {
   EXPECT_FLOAT_EQ(weight[31].item<float>(), 0.0171971694F);
   EXPECT_FLOAT_EQ(weight[32].item<float>(), -0.0276934728F);
   EXPECT_FLOAT_EQ(weight[63].item<float>(), 0.027670987F);
-  EXPECT_TRUE(at::equal(parameters.back().value, at::zeros({2})));
+  EXPECT_TRUE(at::equal(parameters.back().tensor, at::zeros({2})));
 }
 
 TEST(QaModel, TakesTheWeightsOfACheckpointThatItLoads) {

@@ -96,7 +96,7 @@ TEST_F(AdamWSteps, EqualTheRuleInDoubleWithDecayAndClipping) {
     const std::vector<double> g = gradients_of(t);
     const double norm = std::sqrt(g[0] * g[0] + g[1] * g[1] + g[2] * g[2]);
     give_gradients(optimizer, g);
-    EXPECT_NEAR(optimizer.clip_gradients(), norm, 1e-6);
+    EXPECT_NEAR(optimizer.clip_gradients().item<double>(), norm, 1e-6);
     optimizer.step(0.01);
     for (std::size_t i = 0; i < 3; ++i) slow[i].step(g[i] * std::min(1.0, 0.5 / (norm + 1e-6)), 0.01, t, options);
   }
@@ -177,13 +177,13 @@ TEST_F(Clipping, IsOffWithoutABoundAndMeasuresAllTheSame) {
   EXPECT_EQ(clipped({3, 4, 12}), (std::vector<double>{3, 4, 12}));
   AdamW optimizer(parameters(), options);
   give_gradients(optimizer, {3, 4, 12});
-  EXPECT_DOUBLE_EQ(optimizer.clip_gradients(), 13);
+  EXPECT_DOUBLE_EQ(optimizer.clip_gradients().item<double>(), 13);
 }
 
 TEST_F(Clipping, ReportsANormThatIsNotFinite) {
   AdamW optimizer(parameters(), options);
   give_gradients(optimizer, {std::numeric_limits<double>::quiet_NaN(), 4, 12});
-  EXPECT_FALSE(std::isfinite(optimizer.clip_gradients()));
+  EXPECT_FALSE(std::isfinite(optimizer.clip_gradients().item<double>()));
 }
 
 }  // namespace

@@ -135,7 +135,7 @@ void compare_training(const Inputs& in, const weights::SafetensorsFile& referenc
   model::QaModel model = in.make_model_without_dropout();
   optim::OptimOptions optim_options;
   optim_options.learning_rate = kLearningRate;
-  optim::AdamW optimizer(train::parameters_of(model), optim_options);
+  optim::AdamW optimizer(model.parameters(), optim_options);
   const device::Device device;
   // Three sequences and more at a time, so that accumulation is compared as well.
   train::StepEngine engine({model, optimizer, device, in.features}, {.features = 3, .tokens = {}}, kSeed);

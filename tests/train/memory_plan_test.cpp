@@ -85,7 +85,7 @@ Measured measure(const Case& c) {
   allocator.reset_peak();
   const device::Device device = device_of(c);
   model::QaModel model = tiny.make(device, options_of(c));
-  optim::AdamW optimizer(parameters_of(model), {});
+  optim::AdamW optimizer(model.parameters(), {});
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
   const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
   for (std::int64_t step = 0; step < 2; ++step) engine.run(windows, step, kLearningRate);

@@ -44,7 +44,7 @@ inline model::TinyModel bert_for_words() {
 class TrainedModel {
  public:
   explicit TrainedModel(const model::TinyModel& bert = bert_for_words(), const device::Device& device = {})
-      : device_(device), model_(bert.make(device)), optimizer_(parameters_of(model_), {}) {}
+      : device_(device), model_(bert.make(device)), optimizer_(model_.parameters(), {}) {}
 
   StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {
     StepEngine engine = this->engine(features, limit);

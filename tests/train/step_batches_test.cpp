@@ -3,7 +3,31 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
 #include "train/small_run.h"
+
+namespace {
+
+// On the CPU batches are plain vectors: to run out of memory while they are made, operator new has to.
+std::atomic<bool> others_have_no_memory = false;  // threads other than the test's
+thread_local bool is_thread_of_test = false;
+
+}  // namespace
+
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  void* const memory = others_have_no_memory && !is_thread_of_test ? nullptr : std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
 
 namespace bertft::train {
 namespace {
@@ -57,6 +81,20 @@ TEST_F(BatchesAheadTest, FollowALimitThatChangedMeanwhile) {
   EXPECT_EQ(cut.micro_batches.size(), 2U);
   expect_same(cut, expected(1, one));
   expect_same(ahead_.take(2, one), expected(2, one));
+}
+
+TEST_F(BatchesAheadTest, AreLeftToBeCutWhereThereWasNoMemoryForThem) {
+  is_thread_of_test = true;
+  others_have_no_memory = true;
+  expect_same(ahead_.take(0, {}), expected(0, {}));
+  for (const std::int64_t step : {1, 2}) {
+    const StepBatches not_cut = ahead_.take(step, {});
+    EXPECT_TRUE(not_cut.micro_batches.empty());
+    EXPECT_THAT(not_cut.windows, ElementsAreArray(expected(step, {}).windows));
+  }
+  others_have_no_memory = false;
+  ahead_.take(3, {});  // may have been tried before there was memory again
+  for (std::int64_t step = 4; step < plan_.total_steps; ++step) expect_same(ahead_.take(step, {}), expected(step, {}));
 }
 
 TEST_F(BatchesAheadTest, MayBeAskedForAgainOrOutOfOrder) {

@@ -78,7 +78,7 @@ TEST(StepEngine, GoesOnAfterAStepThatWasNotAppliedAsIfItHadNotBeen) {
   run.step(features, {}, 0);
   expected.step(features, {}, 0);
 
-  const at::Tensor bias = run.model().parameters().back().value.detach();
+  const at::Tensor bias = run.model().parameters().back().tensor.detach();
   const at::Tensor kept = bias.clone();
   bias.fill_(std::numeric_limits<float>::infinity());
   ASSERT_FALSE(run.step(features, {}, 1).applied);

@@ -51,18 +51,21 @@ class Storm : public testing::Test {
   const data::Features features_ = seven_windows();
 };
 
-TEST_F(Storm, OfOneFailureAnywhereInAStepDoesNotChangeTheStep) {
+// In the first micro-batch of a step or only in its last.
+class StormInAStep : public Storm, public testing::WithParamInterface<data::MicroBatchLimit> {};
+
+TEST_P(StormInAStep, OfOneFailureAnywhereDoesNotChangeTheStep) {
   TrainedModel undisturbed;
-  const StepResult expected = undisturbed.step(features_, {});
+  const StepResult expected = undisturbed.step(features_, GetParam());
   const at::Tensor wanted = undisturbed.state();
   const std::int64_t num_allocations = [&] {
     TrainedModel counted;
-    return count_allocations([&] { counted.step(features_, {}); });
+    return count_allocations([&] { counted.step(features_, GetParam()); });
   }();
   ASSERT_GT(num_allocations, 100);
   for (std::int64_t number = 1; number <= num_allocations; ++number) {
     TrainedModel bert;
-    StepEngine engine = bert.engine(features_, {});
+    StepEngine engine = bert.engine(features_, GetParam());
     int shrunk = 0;
     engine.on_shrink([&](const Shrunk&) { ++shrunk; });
     fail_at(number, /*for_ever=*/false);
@@ -79,6 +82,9 @@ TEST_F(Storm, OfOneFailureAnywhereInAStepDoesNotChangeTheStep) {
     ASSERT_LE(difference.max().item<float>(), 2.01 * kLearningRate) << number;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(MicroBatches, StormInAStep,
+                         testing::Values(data::MicroBatchLimit{}, data::MicroBatchLimit{.features = 3, .tokens = {}}));
 
 TEST_F(Storm, ThatDoesNotEndIsAnErrorAndLeavesTheStateAsItWas) {
   TrainedModel bert;
@@ -194,6 +200,21 @@ TEST_F(Storm, WhileEvaluatingDoesNotChangeTheAnswers) {
   EXPECT_THROW(eval::predict(model, cpu, task), OutOfMemoryError);
 }
 
+TEST_F(Storm, ThatPassesDuringABatchOfOneWindowDoesNotEndAnEvaluation) {
+  const data::Dataset dataset = seven_questions();
+  const data::Features features = make_features(dataset, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
+  eval::EvalOptions options;
+  options.per_device_eval_batch_size = 6;  // the second batch is one of one
+  const eval::Task task{dataset, features, options, 0.0, false};
+  model::QaModel model = bert_for_words().make();
+  eval::Hooks hooks;
+  hooks.progress = [&](std::int64_t done, std::int64_t) {
+    if (done == 6) fail_at(1, /*for_ever=*/false);
+  };
+  EXPECT_TRUE(eval::predict(model, {}, task, hooks));
+  EXPECT_GT(asked_, 1);
+}
+
 TEST_F(Storm, ThatPassesDuringAnEvaluationLeavesLaterBatchesAsLargeAsThoseBefore) {
   const data::Dataset dataset = seven_questions();
   const data::Features features = make_features(dataset, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
@@ -226,8 +247,8 @@ TEST_F(Storm, WhileSavingStillLeavesAWholeCheckpoint) {
   const checkpoint::TemporaryDirectory run;
   TrainedModel bert;
   checkpoint::Snapshot snapshot;
-  for (const auto& [name, value] : bert.model().parameters()) snapshot.model.push_back({name, value});
-  for (const auto& [name, value] : bert.optimizer().state()) snapshot.optimizer.push_back({name, value});
+  snapshot.model = bert.model().parameters();
+  snapshot.optimizer = bert.optimizer().state();
   checkpoint::Store store(run.path());
   const std::int64_t num_allocations = count_allocations([&] {
     store.save(snapshot);

@@ -193,6 +193,20 @@ TEST_F(Files, OnAFullDiskFailWithTheSystemsReason) {
               AllOf(HasSubstr("'/dev/full'"), HasSubstr("No space left")));
 }
 
+TEST_F(Files, TakeAnAppendBackThatFittedOnlyInPart) {
+  put("f", "one\n");
+  const int status = exit_status_of([&] {
+    secure_standard_streams();
+    const rlimit limit{6, 6};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    AppendFile file(in("f"));
+    return message_of<StorageError>([&] { file.append("three\n"); }).find("File too large") == std::string::npos ? 1
+                                                                                                                 : 0;
+  });
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(read_file(in("f")), "one\n");
+}
+
 TEST_F(Files, BeyondTheFileSizeLimitLeaveNothingHalf) {
   put("f", "old");
   const int status = exit_status_of([&] {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -10,12 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "bertft/device/named_tensor.h"
+
 namespace bertft::checkpoint {
 
-struct NamedTensor {
-  std::string name;
-  at::Tensor tensor;
-};
+using device::NamedTensor;
 
 /// Which older checkpoints stay when a new one is complete.
 struct Retention {
@@ -63,7 +60,7 @@ class Store {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The optimizer's tensors of a checkpoint. throws InputError, CheckpointError
+/// The optimizer's tensors of a checkpoint. throws InputError, WeightsError, CheckpointError
 std::vector<NamedTensor> read_optimizer(const std::string& directory);
 
 }  // namespace bertft::checkpoint

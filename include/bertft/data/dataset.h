@@ -5,8 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "bertft/data/options.h"
-
 namespace bertft::data {
 
 /// A gold answer: `text` is what the file says, `char_start` counts code points of the context.

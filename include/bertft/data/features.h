@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bertft/data/dataset.h"
+#include "bertft/data/options.h"
 #include "bertft/tokenizer/tokenizer.h"
 
 namespace bertft::data {

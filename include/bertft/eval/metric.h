@@ -67,8 +67,4 @@ Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions,
                  const std::optional<NullOdds>& null_odds = {}, MissingPredictions missing = MissingPredictions::kError,
                  std::optional<double> na_prob_threshold = 1.0);
 
-/// predictions.json and null_odds.json. throws InputError, DataError
-Predictions read_predictions(const std::string& path);
-NullOdds read_null_odds(const std::string& path);
-
 }  // namespace bertft::eval

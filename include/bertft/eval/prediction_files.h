@@ -6,6 +6,7 @@
 
 #include "bertft/data/dataset.h"
 #include "bertft/eval/decode.h"
+#include "bertft/eval/metric.h"
 
 namespace bertft::eval {
 
@@ -15,5 +16,9 @@ namespace bertft::eval {
 /// throws StorageError
 void write_prediction_files(const std::string& directory, std::string_view prefix, const data::Dataset& dataset,
                             const std::vector<Prediction>& predictions, bool with_negative);
+
+/// predictions.json and null_odds.json. throws InputError, DataError
+Predictions read_predictions(const std::string& path);
+NullOdds read_null_odds(const std::string& path);
 
 }  // namespace bertft::eval

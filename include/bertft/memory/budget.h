@@ -17,8 +17,8 @@ void apply(const Budget& budget, const device::Device& device);
 /// make_budget() of what the device has, applied to it. throws ConfigError
 Budget limit_memory(const MemoryOptions& options, const device::Device& device);
 
-/// Bytes of tensors in use now, and the most since reset_peak(). A GPU's allocator counts how
-/// often it had to give back its cache before an allocation succeeded.
+/// Bytes of tensors in use now, and the most since reset_peak(): on a GPU the most that its allocator
+/// had reserved, and how often it had to give back its cache before an allocation succeeded.
 struct Use {
   std::uint64_t now = 0, peak = 0;
   std::uint64_t num_retries = 0;

@@ -23,6 +23,9 @@ struct Shortage {
 std::optional<Shortage> attempt(
     const device::Device& device, const std::function<void()>& work, const std::function<void()>& release = [] {});
 
+/// Other processes come and go: work that cannot be cut is tried so often before it is given up.
+constexpr int kTriesOfOne = 3;
+
 /// Ends the work when a micro-batch that cannot be cut does not fit; `place` says where that was.
 /// throws OutOfMemoryError
 [[noreturn]] void fail_one_feature(std::int64_t num_tokens, std::string_view place, const Shortage& shortage);

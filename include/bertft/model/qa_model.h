@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bertft/device/device.h"
+#include "bertft/device/named_tensor.h"
 #include "bertft/model/device_batch.h"
 #include "bertft/model/options.h"
 #include "bertft/weights/model_directory.h"
@@ -26,17 +27,13 @@ struct DropoutSeed {
   std::uint64_t step;
 };
 
-struct NamedParameter {
-  std::string name;  // of the family's question-answering class in transformers
-  at::Tensor value;  // fp32 leaf that requires a gradient
-};
-
 /// A packed encoder with a span head (Devlin et al. 2019; the family's question-answering class
 /// in transformers, without a pooler), fp32 weights, arithmetic as the device says.
 class QaModel {
  public:
   /// Weights from `checkpoint`. A missing head is drawn as Hugging Face draws it after
   /// set_seed(seed): normal(0, initializer_range) weights, zero bias (PARITY P3).
+  /// throws WeightsError, ShapeError when it is not a checkpoint of this config
   QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint, const ModelOptions& options,
           const device::Device& device, std::uint64_t seed);
   ~QaModel();
@@ -47,11 +44,12 @@ class QaModel {
   /// dropped; gradients are recorded when the caller's grad mode is on.
   SpanLogits forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout);
 
-  /// Overwrites the weights by those of a complete checkpoint of the same shape.
+  /// Overwrites the weights by those of a complete checkpoint of the same shape. throws as the constructor
   void load(const weights::Checkpoint& checkpoint);
 
-  /// In the order of the reference's state dict.
-  std::vector<NamedParameter> parameters() const;
+  /// fp32 leaves that require gradients, under the names and in the order of the state dict of the
+  /// family's question-answering class in transformers.
+  std::vector<device::NamedTensor> parameters() const;
 
   const weights::EncoderConfig& config() const;
 

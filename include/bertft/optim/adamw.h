@@ -3,18 +3,15 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "bertft/device/named_tensor.h"
 #include "bertft/optim/options.h"
 
 namespace bertft::optim {
 
-struct NamedTensor {
-  std::string name;
-  at::Tensor tensor;
-};
+using device::NamedTensor;
 
 /// Whether Hugging Face's Trainer decays this parameter: not biases and not norms, told by
 /// name (PARITY P4).
@@ -31,9 +28,9 @@ class AdamW {
   /// Forgets all gradients and frees them.
   void zero_grad();
 
-  /// L2 norm over all gradients, before clipping; then scales them so that it is at most
-  /// max_grad_norm: g * min(1, max / (norm + 1e-6)).
-  double clip_gradients();
+  /// Scales all gradients so that their L2 norm is at most max_grad_norm: g * min(1, max / (norm + 1e-6)).
+  /// returns the norm before that: [], on the parameters' device, whose work is not waited for
+  at::Tensor clip_gradients();
 
   /// One update from the gradients in place. Running out of memory in it leaves weights and
   /// moments as they were, so that it can be done again.

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,17 +14,14 @@ struct RunStarted {
   std::vector<std::pair<std::string, std::string>> rows = {};
   std::int64_t total_steps = 0;
   std::int64_t first_step = 0;  // steps already done by an earlier process
-  std::int64_t logging_steps = 500;
 };
 
-/// One optimizer step. `loss` is the mean over the step's effective batch and is absent when
-/// it was not fetched from the device.
+/// One optimizer step. `loss` is the mean over the step's effective batch.
 struct StepFinished {
   std::int64_t step = 0;  // from 1
   double epoch = 0;       // fractional
   std::int64_t num_features = 0, num_tokens = 0;
-  double learning_rate = 0;
-  std::optional<double> loss = {}, grad_norm = {};
+  double learning_rate = 0, loss = 0, grad_norm = 0;
 };
 
 /// Due every logging_steps. `loss` is the mean over the steps since the last one, `grad_norm` and
@@ -50,6 +46,7 @@ struct Evaluated {
   bool is_best = false;
 };
 
+/// A checkpoint is about to be written, in the background; it is on disk once its directory has its name.
 struct CheckpointSaved {
   std::int64_t step = 0;
   std::string directory = {};

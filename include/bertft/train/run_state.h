@@ -28,7 +28,7 @@ struct RunState {
   std::int64_t skipped_in_a_row = 0;  // the newest steps, where they were not
   std::int64_t steps_since_log = 0;   // applied ones
   double loss_since_log = 0;          // sum over those steps
-  double loss_total = 0;              // sum over all steps
+  double loss_total = 0;              // sum over all applied steps
   std::optional<double> best_metric;
   std::optional<std::int64_t> best_step;
   std::int64_t evaluations_without_gain = 0;
@@ -46,7 +46,7 @@ bool is_over(const RunState& state, const Plan& plan, const TrainOptions& option
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
                                   const std::string& run_directory);
 
-/// throws InputError, CheckpointError naming what is missing
+/// throws InputError, DataError, CheckpointError naming what is missing
 RunState read_run_state(const std::string& checkpoint_directory);
 
 /// Throws CheckpointError naming the first thing that differs.

@@ -15,7 +15,7 @@ class Interrupted : public Error {
 };
 
 /// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into a request to stop after the current step,
-/// for as long as it lives; there is one at a time. A second SIGINT ends the process at once
+/// for as long as it lives; there is one at a time. SIGINT after any of them ends the process at once
 /// with 130.
 class SignalGuard {
  public:

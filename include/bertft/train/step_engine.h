@@ -4,7 +4,7 @@
 #include <functional>
 #include <span>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "bertft/data/batch.h"
 #include "bertft/data/features.h"
@@ -22,9 +22,6 @@ struct StepResult {
   std::int64_t num_features = 0, num_tokens = 0;
   bool applied = true;  // false: loss or gradients were not finite, nothing was changed
 };
-
-/// A model's parameters as the optimizer takes them.
-std::vector<optim::NamedTensor> parameters_of(const model::QaModel& model);
 
 /// What the engine works on; the references must outlive it.
 struct StepParts {
@@ -77,6 +74,7 @@ class StepEngine {
   // Where the work stands, for messages.
   struct Place {
     const char* phase = "forward";
+    // None before the first of them: its batches are being made.
     // The most of a micro-batch so far: the one in hand may be a small remainder, and halving that
     // would help less than halving the largest.
     std::int64_t num_features = 0, num_tokens = 0;

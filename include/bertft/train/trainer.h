@@ -2,14 +2,13 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "bertft/checkpoint/store.h"
 #include "bertft/data/features.h"
 #include "bertft/device/device.h"
-#include "bertft/eval/predictor.h"
+#include "bertft/eval/task.h"
 #include "bertft/model/qa_model.h"
 #include "bertft/optim/adamw.h"
 #include "bertft/optim/options.h"
@@ -50,7 +49,7 @@ class Trainer {
  public:
   /// `state` is RunState{} with its identity, or that of a checkpoint whose weights `model`
   /// already holds; `optimizer_state` belongs to it.
-  Trainer(const Setup& setup, RunState state, const std::vector<checkpoint::NamedTensor>& optimizer_state);
+  Trainer(const Setup& setup, RunState state, const std::vector<device::NamedTensor>& optimizer_state);
   ~Trainer();
 
   /// Trains to the end, or until early stopping or a signal that a SignalGuard has received. Leaves the final model and
@@ -58,7 +57,8 @@ class Trainer {
   /// process was killed before.
   ///
   /// throws DivergedError, StorageError (the last save failed), OutOfMemoryError (not even one feature fits; the steps
-  ///        before it are saved)
+  ///        before it are saved), what reading back the best checkpoint throws (InputError, WeightsError,
+  ///        CheckpointError)
   Outcome run();
 
  private:

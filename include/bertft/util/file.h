@@ -51,7 +51,8 @@ class FileWriter {
 };
 
 /// A file that grows line by line and is readable at any moment, also after a kill: every
-/// append is one write to the system. Created when missing; what stands in it stays.
+/// append is one write to the system, and one that a full disk took only in part is taken back.
+/// Created when missing; what stands in it stays.
 /// throws StorageError with the path and the system's reason
 class AppendFile {
  public:
@@ -66,6 +67,9 @@ class AppendFile {
   std::string path_;
   int fd_ = -1;
 };
+
+/// A copy that is on the device when this returns; `target` must not exist. throws InputError, StorageError
+void copy_file_durably(const std::string& source, const std::string& target);
 
 /// Writes `bytes` so that `path` holds either the old or the new content, whatever happens:
 /// a temporary file beside it, fsync, rename, fsync of the directory. throws StorageError

@@ -25,6 +25,13 @@ std::size_t byte_offset_of(std::string_view utf8, std::size_t char_offset);
 /// Decodes the code point at `pos` of valid UTF-8 and moves `pos` behind it.
 char32_t next_code_point(std::string_view utf8, std::size_t& pos);
 
+/// What Python's str.isspace() accepts, which is where str.split() cuts: category Zs, or bidirectional class WS,
+/// B or S.
+constexpr bool is_python_space(char32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
 /// Appends a code point as UTF-8.
 void append_utf8(std::string& out, char32_t code_point);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -36,7 +37,11 @@ enum class Head { kMayBeMissing, kRequired };
 ///        not finite; also for an index that is malformed and for weights in other formats
 Checkpoint read_checkpoint(const std::string& directory, const EncoderConfig& config, Head head);
 
-/// Names of the tokenizer files that `directory` holds, to be copied byte for byte.
+/// The files that can make up a tokenizer.
+constexpr std::array<const char*, 6> kTokenizerFiles{"tokenizer.json", "tokenizer_config.json",   "vocab.txt",
+                                                     "spiece.model",   "special_tokens_map.json", "added_tokens.json"};
+
+/// Those of them that `directory` holds, to be copied byte for byte.
 std::vector<std::string> tokenizer_files(const std::string& directory);
 
 }  // namespace bertft::weights

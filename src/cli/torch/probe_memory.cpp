@@ -32,8 +32,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string probe_file(const Job& job) {
-  return (fs::path(*job.options().train.output_dir) / "probe.json").string();
+std::string probe_file(const Inputs& in) {
+  return (fs::path(*in.options().train.output_dir) / "probe.json").string();
 }
 
 train::ProbeTask task_of(const Job& job, const weights::Checkpoint& weights, std::int64_t at_most) {
@@ -63,18 +63,18 @@ std::string trial_line(const memory::Trial& trial, std::int64_t length) {
                      trial.fits ? "yes" : "no", trial.phase);
 }
 
-// "two micro-batches of 8 features (3,072 tokens) make the effective batch of 16".
-std::string use_line(const Job& job, std::int64_t num_features) {
-  const std::int64_t length = job.options().data.max_seq_length;
-  const std::int64_t effective = job.plan.effective_batch;
+// "micro_batch_tokens 3072 (8 features of 384): 2 micro-batches make the effective batch of 16".
+std::string use_line(const Inputs& in, std::int64_t num_features) {
+  const std::int64_t length = in.options().data.max_seq_length;
+  const std::int64_t effective = in.plan.effective_batch;
   if (num_features >= effective) return fmt::format("the whole effective batch of {} fits at once", effective);
   return fmt::format("micro_batch_tokens {} ({} features of {}): {} micro-batches make the effective batch of {}",
                      num_features * length, num_features, length, (effective + num_features - 1) / num_features,
                      effective);
 }
 
-std::string nothing_fits(const Job& job) {
-  return fmt::format("not even one feature of {} tokens fits in memory.", job.options().data.max_seq_length);
+std::string nothing_fits(const Inputs& in) {
+  return fmt::format("not even one feature of {} tokens fits in memory.", in.options().data.max_seq_length);
 }
 
 // What `find` finds, with as many savers as it takes and as may be taken.
@@ -121,8 +121,11 @@ void probe_in_child(const train::ProbeTask& task) {
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != kOk)
-    throw Error("the probe in a process of its own failed; probe_process: same runs it in this one.");
+  if (!WIFEXITED(status)) {
+    throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
+                            WTERMSIG(status)));
+  }
+  if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
 }
 
 // The micro-batch that fits, in features; 0: none does.

@@ -1,4 +1,5 @@
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -22,8 +23,14 @@ auto with_own_errors(Work work) {
   } catch (const std::exception& e) {
     if (const auto shortage = shortage_text(e)) throw OutOfMemoryError(*shortage);
     // What what() says after that is a C++ stack; no user can use it.
-    if (const auto* error = dynamic_cast<const c10::Error*>(&e)) throw Error(error->what_without_backtrace());
-    throw;
+    const auto* error = dynamic_cast<const c10::Error*>(&e);
+    if (error == nullptr) throw;
+    const std::string text = error->what_without_backtrace();
+    if (dynamic_cast<const c10::AcceleratorError*>(error) == nullptr) throw Error(text);
+    throw DeviceError(fmt::format(
+        "the GPU failed: {}.\nWhat was saved is whole: --resume auto goes on from it. The kernel's log may say "
+        "more (dmesg, Xid).",
+        text.substr(0, text.find('\n'))));
   }
 }
 

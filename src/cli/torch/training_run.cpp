@@ -77,13 +77,13 @@ void tell_changed_options(const config::Options& before, const Job& job) {
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
 }
 
-std::map<std::string, std::string> small_files(const Job& job) {
+std::map<std::string, std::string> small_files(const Inputs& in) {
   std::map<std::string, std::string> files;
-  for (const std::string& name : weights::tokenizer_files(job.files.tokenizer_directory)) {
-    files[name] = read_file((fs::path(job.files.tokenizer_directory) / name).string());
+  for (const std::string& name : weights::tokenizer_files(in.files.tokenizer_directory)) {
+    files[name] = read_file((fs::path(in.files.tokenizer_directory) / name).string());
   }
-  files["config.json"] = weights::question_answering_config_json(job.files.config);
-  files["bert_finetune_config.yaml"] = kept_config(job.resolved);
+  files["config.json"] = weights::question_answering_config_json(in.files.config);
+  files["bert_finetune_config.yaml"] = kept_config(in.resolved);
   files["README.md"] = model_card();
   return files;
 }
@@ -93,14 +93,14 @@ void write_environment(const std::string& run_directory) {
   write_file_atomically((fs::path(run_directory) / "environment.json").string(), python_json(environment, 2) + "\n");
 }
 
-train::RunIdentity identity_of(const Job& job) {
-  const auto seed = static_cast<std::uint64_t>(job.options().train.seed);
-  return {.data_sha256 = job.train_set.sha256,
-          .num_features = job.plan.num_features,
-          .effective_batch = job.plan.effective_batch,
-          .total_steps = job.plan.total_steps,
+train::RunIdentity identity_of(const Inputs& in) {
+  const auto seed = static_cast<std::uint64_t>(in.options().train.seed);
+  return {.data_sha256 = in.train_set.sha256,
+          .num_features = in.plan.num_features,
+          .effective_batch = in.plan.effective_batch,
+          .total_steps = in.plan.total_steps,
           .seed = seed,
-          .data_seed = static_cast<std::uint64_t>(job.options().train.data_seed.value_or(job.options().train.seed))};
+          .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
 }
 
 // Of the checkpoint itself: the configuration in the run directory may be a later one.
@@ -114,7 +114,7 @@ std::optional<config::Options> stored_options(const std::string& checkpoint) {
 struct Start {
   std::optional<checkpoint::Found> checkpoint;
   train::RunState state;
-  std::vector<checkpoint::NamedTensor> moments;  // of the optimizer; read when training is about to begin
+  std::vector<device::NamedTensor> moments;  // of the optimizer; read when training is about to begin
 };
 
 Start find_start(Job& job) {
@@ -130,10 +130,10 @@ Start find_start(Job& job) {
   return start;
 }
 
-std::shared_ptr<const weights::Checkpoint> weights_of(const Start& start, const Job& job) {
-  if (!start.checkpoint) return model_weights(job);
+std::shared_ptr<const weights::Checkpoint> weights_of(const Start& start, const Inputs& in) {
+  if (!start.checkpoint) return model_weights(in);
   return std::make_shared<weights::Checkpoint>(
-      weights::read_checkpoint(start.checkpoint->directory, job.files.config, weights::Head::kRequired));
+      weights::read_checkpoint(start.checkpoint->directory, in.files.config, weights::Head::kRequired));
 }
 
 Rows describe_from(const Start& start, const Job& job, const std::string& weights_line) {
@@ -185,8 +185,7 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
   }
   const report::RunStarted started{.rows = describe_from(start, job, weights_line),
                                    .total_steps = job.plan.total_steps,
-                                   .first_step = start.state.step,
-                                   .logging_steps = job.plan.logging_steps};
+                                   .first_step = start.state.step};
   console->on(started);
   metrics->on(started);
   const train::Setup setup{.options = o.train,
