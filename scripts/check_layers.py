@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks the arrows between the rooms: a file includes headers of its own room and of rows below
 it, never of a row above, nor of another room in its own row (docs: the table below, lowest first).
-And that only the rooms of encoders know an encoder's family by name (docs/adding-an-encoder.md).
+That only the rooms of encoders know an encoder's family by name (docs/adding-an-encoder.md), and that
+LibTorch is included where a room, or its folder `torch`, may use it.
 
     scripts/check_layers.py      prints every arrow that points the wrong way and every such name; exit 1 if any
 """
@@ -25,6 +26,8 @@ ROWS = [
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"(?:bertft/)?(\w+)/([\w./]+)"', re.M)
 ROOMS_OF_FAMILIES = {"tokenizer", "weights", "model"}
+ROOMS_OF_TORCH = {"device", "model", "optim"}
+TORCH = re.compile(r"^\s*#\s*include\s+<((?:ATen|c10|torch)/[\w./]+)>", re.M)
 FAMILY = re.compile(r'(?i:albert|electra|distilbert)|"bert[".]|\bBert[A-Z]')
 
 
@@ -39,13 +42,16 @@ def main() -> int:
             text = path.read_text()
             if room not in ROOMS_OF_FAMILIES and (family := FAMILY.search(text)):
                 wrong.append(f"{path.relative_to(root)} names a family of encoders: {family[0]}")
+            uses_torch = room in ROOMS_OF_TORCH or "torch" in path.parts or base.name == "bertft"
+            if not uses_torch and (header := TORCH.search(text)):
+                wrong.append(f"{path.relative_to(root)} includes {header[1]}, outside a folder torch")
             for target, name in INCLUDE.findall(text):
                 # options.h of any room is plain data: `config` composes them all.
                 if target == room or name == "options.h":
                     continue
                 if target not in ROW_OF or ROW_OF[target] >= ROW_OF[room]:
                     wrong.append(f"{path.relative_to(root)} includes {target}/{name}")
-    print("\n".join(wrong) if wrong else "all arrows point down, and no family stands outside its rooms")
+    print("\n".join(wrong) if wrong else "all arrows point down; neither a family nor LibTorch stands outside its rooms")
     return 1 if wrong else 0
 
 

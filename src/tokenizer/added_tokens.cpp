@@ -9,10 +9,6 @@
 namespace bertft::tokenizer {
 namespace {
 
-bool is_white_space(char32_t code_point) {
-  return (code_point_flags()[code_point] & kWhiteSpace) != 0;
-}
-
 std::size_t skip_space_forwards(std::string_view text, std::size_t pos) {
   while (pos < text.size()) {
     std::size_t next = pos;

@@ -24,10 +24,6 @@ bool is_plain(char c) {
   return '!' <= c && c <= '~';
 }
 
-bool is_white_space(char32_t code_point) {
-  return (code_point_flags()[code_point] & kWhiteSpace) != 0;
-}
-
 // A doubled ` or ' is one quotation mark.
 bool is_quote_pair(std::string_view text, std::size_t at) {
   return at + 1 < text.size() && text[at] == text[at + 1] && (text[at] == '`' || text[at] == '\'');

@@ -24,6 +24,10 @@ enum CodePointFlags : std::uint8_t {
 /// The flags of all code points, indexed by them. Filled at the first call.
 std::span<const std::uint8_t> code_point_flags();
 
+inline bool is_white_space(char32_t code_point) {
+  return (code_point_flags()[code_point] & kWhiteSpace) != 0;
+}
+
 /// Canonical combining class as canonical ordering uses it.
 std::uint8_t combining_class(char32_t code_point);
 

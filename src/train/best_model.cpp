@@ -34,8 +34,4 @@ bool is_better(const Json& metrics, const TrainOptions& options, const std::opti
   return greater ? value > *best + options.early_stopping_threshold : value < *best - options.early_stopping_threshold;
 }
 
-void load_weights(model::QaModel& model, const std::string& checkpoint_directory) {
-  model.load(weights::read_checkpoint(checkpoint_directory, model.config(), weights::Head::kRequired));
-}
-
 }  // namespace bertft::train

@@ -1,9 +1,7 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
-#include "bertft/model/qa_model.h"
 #include "bertft/train/options.h"
 #include "bertft/util/json.h"
 
@@ -15,8 +13,5 @@ double metric_value(const Json& metrics, const TrainOptions& options);
 
 /// Whether it beats `best` by more than early_stopping_threshold; true without a best.
 bool is_better(const Json& metrics, const TrainOptions& options, const std::optional<double>& best);
-
-/// Overwrites the model's weights by those of a checkpoint of the same shape.
-void load_weights(model::QaModel& model, const std::string& checkpoint_directory);
 
 }  // namespace bertft::train

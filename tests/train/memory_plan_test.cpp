@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "bertft/memory/budget.h"
 #include "bertft/memory/search.h"
-#include "bertft/train/probe.h"
-#include "memory/cpu_allocator.h"
+#include "memory/torch/cpu_allocator.h"
 #include "train/small_run.h"
 #include "weights/family_configs.h"
 
@@ -69,7 +69,7 @@ model::ModelOptions options_of(const Case& c) {
 }
 
 memory::StepShape shape_of(const Case& c) {
-  return step_shape(c.family(size_of(c)), options_of(c), device_of(c), c.length);
+  return memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c), c.length);
 }
 
 // The most bytes in use over two steps of two micro-batches each, and over an evaluation batch

@@ -5,7 +5,7 @@
 
 #include "bertft/memory/budget.h"
 #include "checkpoint/temporary_directory.h"
-#include "memory/cpu_allocator.h"
+#include "memory/torch/cpu_allocator.h"
 #include "train/probe_fixture.h"
 
 namespace bertft::train {

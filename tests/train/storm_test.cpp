@@ -12,7 +12,7 @@
 #include "bertft/memory/shortage.h"
 #include "bertft/util/error.h"
 #include "checkpoint/temporary_directory.h"
-#include "memory/cpu_allocator.h"
+#include "memory/torch/cpu_allocator.h"
 #include "train/small_run.h"
 
 namespace bertft::train {

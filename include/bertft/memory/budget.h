@@ -4,6 +4,8 @@
 
 #include "bertft/device/device.h"
 #include "bertft/memory/limits.h"
+#include "bertft/memory/planner.h"
+#include "bertft/model/options.h"
 
 namespace bertft::memory {
 
@@ -25,6 +27,10 @@ struct Use {
 };
 Use use_of(const device::Device& device);
 void reset_peak(const device::Device& device);
+
+/// A step of a model on a device, at `length` tokens a feature, as the planner takes it.
+StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
+                     const device::Device& device, std::int64_t length);
 
 /// Gives memory that allocators only keep for later back to the device.
 void release_cached(const device::Device& device);

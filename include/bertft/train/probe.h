@@ -16,10 +16,6 @@
 
 namespace bertft::train {
 
-/// A step of a model on a device, at `length` tokens a feature, as the planner takes it.
-memory::StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
-                             const device::Device& device, std::int64_t length);
-
 /// What a probe tries and where. References must outlive the call.
 struct ProbeTask {
   const weights::EncoderConfig& config;

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "bertft/optim/schedule.h"
-#include "bertft/train/probe.h"
 #include "bertft/util/text.h"
 #include "cli/startup.h"
 #include "cli/torch/savers.h"
@@ -38,7 +37,7 @@ Job make_job(Inputs inputs) {
 }
 
 memory::StepShape step_shape(const Job& job) {
-  return train::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length);
+  return memory::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length);
 }
 
 Rows describe(const Job& job, const std::string& weights_line, const std::optional<std::int64_t>& micro_batch_tokens) {

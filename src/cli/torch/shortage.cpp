@@ -8,7 +8,6 @@
 
 #include "bertft/memory/savers.h"
 #include "bertft/memory/shortage.h"
-#include "bertft/train/probe.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
@@ -149,7 +148,7 @@ std::string explain_shortage(const Job& job, const std::string& fact, Beginning 
 
 std::string explain_shortage(const config::Options& options, const weights::EncoderConfig& encoder,
                              const device::Device& device, const memory::Budget& budget, const std::string& fact) {
-  const memory::StepShape shape = train::step_shape(encoder, options.model, device, options.data.max_seq_length);
+  const memory::StepShape shape = memory::step_shape(encoder, options.model, device, options.data.max_seq_length);
   const memory::StepBytes needs = memory::plan_evaluation(shape, 1);
   const Situation s{.options = options,
                     .device = device,

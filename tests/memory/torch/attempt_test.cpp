@@ -8,8 +8,8 @@
 
 #include "bertft/memory/budget.h"
 #include "bertft/memory/shortage.h"
-#include "memory/cpu_allocator.h"
 #include "memory/shortage_text.h"
+#include "memory/torch/cpu_allocator.h"
 
 namespace bertft::memory {
 namespace {

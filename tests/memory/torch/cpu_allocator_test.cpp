@@ -1,4 +1,4 @@
-#include "memory/cpu_allocator.h"
+#include "memory/torch/cpu_allocator.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>

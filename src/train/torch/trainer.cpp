@@ -398,7 +398,10 @@ std::int64_t Trainer::Impl::choose_final_step() {
 
 // False when a signal came in between.
 bool Trainer::Impl::answer_with_final_model(std::int64_t final_step) {
-  if (final_step != state.step) load_weights(s.model, checkpoint::directory_of(s.run_directory, final_step));
+  if (final_step != state.step) {
+    s.model.load(weights::read_checkpoint(checkpoint::directory_of(s.run_directory, final_step), s.model.config(),
+                                          weights::Head::kRequired));
+  }
   if (s.validation == nullptr || answers_step == final_step) return true;
   newest_answers = predict();
   return newest_answers.has_value();

@@ -115,20 +115,10 @@ class Probe {
 
 }  // namespace
 
-memory::StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
-                             const device::Device& device, std::int64_t length) {
-  return {.encoder = config,
-          .length = length,
-          .bf16 = device.bf16,
-          .gradient_checkpointing = options.gradient_checkpointing,
-          .is_cuda = device.is_cuda(),
-          .num_threads = at::get_num_threads()};
-}
-
 memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell) {
   // Up to the reserve and no further.
   memory::apply({task.budget.usable, task.budget.usable, task.budget.source}, task.device);
-  const memory::StepShape shape = step_shape(task.config, task.model, task.device, task.length);
+  const memory::StepShape shape = memory::step_shape(task.config, task.model, task.device, task.length);
   memory::SearchResult result;
   std::optional<Probe> trials;
   const auto shortage = memory::attempt(task.device, [&] { trials.emplace(task); }, [&] { trials.reset(); });

@@ -1,4 +1,4 @@
-#include "memory/cpu_allocator.h"
+#include "memory/torch/cpu_allocator.h"
 
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>

@@ -1,10 +1,11 @@
+#include "bertft/memory/shortage.h"
+
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <new>
 
 #include "bertft/memory/budget.h"
-#include "bertft/memory/shortage.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "memory/shortage_text.h"

@@ -1,12 +1,13 @@
 #include "bertft/memory/budget.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 
 #include <algorithm>
 
-#include "memory/cpu_allocator.h"
 #include "memory/machine.h"
+#include "memory/torch/cpu_allocator.h"
 
 namespace bertft::memory {
 namespace {
@@ -42,6 +43,16 @@ Use use_of(const device::Device& device) {
   return {static_cast<std::uint64_t>(stats.allocated_bytes[0].current),
           static_cast<std::uint64_t>(stats.reserved_bytes[0].peak),
           static_cast<std::uint64_t>(stats.num_alloc_retries)};
+}
+
+StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
+                     const device::Device& device, std::int64_t length) {
+  return {.encoder = config,
+          .length = length,
+          .bf16 = device.bf16,
+          .gradient_checkpointing = options.gradient_checkpointing,
+          .is_cuda = device.is_cuda(),
+          .num_threads = at::get_num_threads()};
 }
 
 void reset_peak(const device::Device& device) {
