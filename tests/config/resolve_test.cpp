@@ -155,7 +155,8 @@ TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
             "a.yaml:1:1: error: 'torch_compile' is not supported: the program is native code already");
   EXPECT_EQ(refusal_of_yaml("fsdp: [full_shard]"), "a.yaml:1:1: error: 'fsdp' is not supported: one device is used");
   EXPECT_EQ(refusal_of_set("fp16", "true"),
-            "'fp16' is not supported  (--set, argument 1): float16 is not built yet; use bf16: true");
+            "'fp16' is not supported  (--set, argument 1): float16 is not built yet; leave it out, or set bf16: true "
+            "on a GPU from Ampere on");
   EXPECT_THAT(refusal_of_yaml("kernels: fused"), AllOf(HasSubstr("not supported: "), HasSubstr("built yet")));
 }
 

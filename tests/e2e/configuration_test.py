@@ -37,7 +37,7 @@ class Errors(ConfigurationTest):
                      "c.yaml:1:1: error: unknown key 'learing_rate'; did you mean 'learning_rate'?",
                      "c.yaml:2:30: error: per_device_train_batch_size: expected a positive integer, got 'thirty'",
                      "c.yaml:4:1: error: duplicate key 'seed' (first on line 3)",
-                     "c.yaml:5:1: error: 'fp16' is not supported: float16 is not built yet; use bf16: true",
+                     "c.yaml:5:1: error: 'fp16' is not supported: float16 is not built yet; leave it out, or set bf16: true on a GPU from Ampere on",
                      "c.yaml:6:13: error: doc_stride", "c.yaml:7:17: error: max_seq_length", "\n6 errors\n",
                      num_lines=[7])
 

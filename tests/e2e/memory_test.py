@@ -164,15 +164,21 @@ class Probe(MemoryTest):
         self.assertIn("error: the probe, a process of its own, failed with exit code 74, as said above.", result.err)
 
     def test_in_a_process_of_its_own_ends_with_a_parent_that_is_killed(self):
-        arguments = self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")
+        vocabulary = self.copied_model() / "vocab.txt"
+        content = vocabulary.read_bytes()
+        vocabulary.unlink()
+        os.mkfifo(vocabulary)
+        arguments = self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child", model="model")
         with self.started(*arguments) as process:
+            vocabulary.write_bytes(content)
             children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
             wait_until(children.read_text)
             child = int(children.read_text().split()[0])
-            wait_until(lambda: "libbert-finetune-torch" in pathlib.Path(f"/proc/{child}/maps").read_text())
-            process.kill()
-        wait_until(lambda: not harness.is_running(child))
-        self.assertFalse((self.cwd / "run/probe.json").exists())
+            with vocabulary.open("wb"):  # once the child reads, which then waits for what is not written
+                process.kill()
+                wait_until(lambda: not harness.is_running(child))
+        vocabulary.unlink()
+        vocabulary.write_bytes(content)
         self.assertEqual(self.run_program(*arguments, "--resume", "auto").code, 0)
 
 

@@ -144,7 +144,8 @@ TEST_F(ConsoleTest, IsNeverSilentForMoreThanThirtySeconds) {
   std::size_t num_lines = lines_.size();
   for (std::int64_t i = 1; i <= 40; ++i) {
     now_s_ += 7;
-    console_->on(StepFinished{.step = i, .epoch = 0.5, .num_features = 8, .learning_rate = 1e-5});
+    console_->on(
+        StepFinished{.step = i, .epoch = 0.5, .num_features = 8, .learning_rate = 1e-5, .loss = 2, .grad_norm = 3});
     if (lines_.size() > num_lines) {
       EXPECT_LE(now_s_ - last_line_s, 30);
       last_line_s = now_s_;
@@ -153,7 +154,7 @@ TEST_F(ConsoleTest, IsNeverSilentForMoreThanThirtySeconds) {
   }
   EXPECT_GE(num_lines, 9u);
   EXPECT_LE(num_lines, 14u);
-  EXPECT_THAT(lines_.front(), HasSubstr("step=4 epoch=0.50 lr=1e-05 features_s=1.1"));
+  EXPECT_THAT(lines_.front(), HasSubstr("step=4 epoch=0.50 loss=2 grad_norm=3 lr=1e-05 features_s=1.1"));
 }
 
 TEST_F(ConsoleTest, SpeaksDuringALongEvaluationToo) {
