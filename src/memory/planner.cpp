@@ -55,9 +55,10 @@ struct Sizes {
 // values, the sum before and the result after the first norm, the inner layer before and after
 // its activation, the sum before the second norm. Under autocast each linear layer keeps a half
 // copy of its input instead, and both sums stay fp32. Besides: log-sum-exp, means, deviations.
-std::int64_t layer_bytes_per_token(const Sizes& s) {
+// Where attention takes sequences one by one (fp32 on CUDA, with dropout) the mixed values are there twice.
+std::int64_t layer_bytes_per_token(const Sizes& s, bool one_by_one) {
   const std::int64_t small = kFloat * s.heads + 4 * kFloat;
-  if (s.wide == kFloat) return kFloat * (8 * s.h + 2 * s.f) + small;
+  if (s.wide == kFloat) return kFloat * ((one_by_one ? 9 : 8) * s.h + 2 * s.f) + small;
   return kHalf * (3 * s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloat * 2 * s.h + small;
 }
 
@@ -73,7 +74,8 @@ std::int64_t outer_bytes_per_token(const Sizes& s) {
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   const Sizes s(shape);
   const std::int64_t tokens = num_features * shape.length;
-  const std::int64_t layer = layer_bytes_per_token(s);
+  const bool one_by_one = shape.is_cuda && !shape.bf16 && shape.encoder.dropout.attention_probs > 0;
+  const std::int64_t layer = layer_bytes_per_token(s, one_by_one);
   // A recomputed layer keeps its input only, and in the backward pass one layer is whole.
   const std::int64_t kept = shape.gradient_checkpointing ? s.layers * kFloat * s.h + layer : s.layers * layer;
   // bf16 copies of the linear layers' weights live as long as the layer they belong to.

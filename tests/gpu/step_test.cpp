@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +27,9 @@ class Gpu : public testing::Test {
     device_ = select({});
   }
   void TearDown() override {
-    if (device_.is_cuda()) limit(memory::capacity_of(device_).total);
+    if (!device_.is_cuda()) return;
+    limit(memory::capacity_of(device_).total);
+    memory::release_cached(device_);
   }
 
   static device::Device select(std::optional<bool> bf16) {
@@ -52,7 +55,7 @@ TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
   EXPECT_TRUE(at::equal(drawn.cpu(), expected));
 }
 
-// Attention of four sequences with dropout; its kernels draw masks of their own.
+// Attention of four sequences; with dropout its kernels draw masks of their own.
 class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarType> {
  protected:
   static constexpr std::int64_t kHeads = 3, kHeadSize = 26;  // the kernels take multiples of 8
@@ -60,22 +63,28 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
     at::Tensor out, q, k, v;
   };
 
-  // Of the sequences from `first` on.
-  Grads attend(std::size_t first) {
+  // Of the sequences from `first` on, with dropout.
+  Grads attend(std::size_t first) const {
     const std::vector<std::int32_t> rest(lengths_.begin() + static_cast<std::ptrdiff_t>(first), lengths_.end());
     const auto batch = model::to_device(model::packed_batch(rest, static_cast<std::uint32_t>(first)), cuda_);
-    const auto leaf = [&](const at::Tensor& x) {
-      return last_rows(x, batch.num_tokens()).clone().requires_grad_(true);
+    return attend(batch, [&](const auto& q, const auto& k, const auto& v) { return attention(q, k, v, batch); });
+  }
+
+  template <class Attention>
+  Grads attend(const model::DeviceBatch& batch, const Attention& work) const {
+    const auto rows = [&](const at::Tensor& x) {
+      return last_rows(x, batch.num_tokens()).to(batch.cu_seqlens.device());
     };
+    const auto leaf = [&](const at::Tensor& x) { return rows(x).clone().requires_grad_(true); };
     const at::Tensor q = leaf(q_), k = leaf(k_), v = leaf(v_);
-    const at::Tensor out = attention(q, k, v, batch);
-    out.backward(last_rows(grad_, batch.num_tokens()));
+    const at::Tensor out = work(q, k, v);
+    out.backward(rows(grad_));
     return {out.detach(), q.grad(), k.grad(), v.grad()};
   }
 
-  at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                       const model::DeviceBatch& batch) const {
-    return model::attention_cuda(q, k, v, kHeads, {device::dropout_rate(0.3), 5}, batch, is_half());
+  at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const model::DeviceBatch& batch,
+                       double dropout = 0.3) const {
+    return model::attention_cuda(q, k, v, kHeads, {device::dropout_rate(dropout), 5}, batch, is_half());
   }
   static at::Tensor last_rows(const at::Tensor& x, std::int64_t n) { return x.narrow(0, x.size(0) - n, n); }
   at::Tensor random() const { return at::randn({100, kHeads * kHeadSize}).to(cuda_, GetParam()); }
@@ -99,6 +108,20 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
   at::Tensor q_, k_, v_, grad_;
 };
 
+TEST_P(GpuAttention, EqualsTheCpusWithoutDropout) {
+  const auto batch = model::to_device(model::packed_batch(lengths_), cuda_), on_cpu = model::batch_of(lengths_);
+  const Grads gpu =
+      attend(batch, [&](const auto& q, const auto& k, const auto& v) { return attention(q, k, v, batch, 0); });
+  const Grads cpu = attend(on_cpu, [&](const auto& q, const auto& k, const auto& v) {
+    return model::attention(q, k, v, kHeads, {}, on_cpu, device::Device());
+  });
+  const double bound = is_half() ? 0.06 : 1e-4;
+  for (const auto& [a, b] :
+       {std::pair(gpu.out, cpu.out), std::pair(gpu.q, cpu.q), std::pair(gpu.k, cpu.k), std::pair(gpu.v, cpu.v)}) {
+    EXPECT_LT((a.cpu() - b).abs().max().item<double>(), bound);
+  }
+}
+
 TEST_P(GpuAttention, GivesASequenceTheSameInAnyMicroBatch) {
   const Grads whole = attend(0);
   for (const std::size_t first : {1U, 2U, 3U}) {
@@ -112,7 +135,16 @@ TEST_P(GpuAttention, GivesASequenceTheSameInAnyMicroBatch) {
   }
 }
 
-// Masks of the backward pass that were not those of the forward pass would show here.
+// Masks of the backward pass that were not those of the forward pass would show here: the output is linear in v.
+TEST_P(GpuAttention, HasTheMasksOfTheForwardPassInTheBackwardPass) {
+  const Grads grads = attend(0);
+  const auto batch = model::to_device(model::packed_batch(lengths_), cuda_);
+  const at::NoGradGuard no_grad;
+  const double expected = (grads.v * grads.v).sum(at::kDouble).item<double>();
+  const double through_output = (attention(q_, k_, grads.v, batch) * grad_).sum(at::kDouble).item<double>();
+  EXPECT_NEAR(through_output, expected, 0.02 * expected);
+}
+
 TEST_P(GpuAttention, HasTheGradientsOfItsOutput) {
   if (is_half()) GTEST_SKIP() << "differences of bf16 outputs are all rounding";
   const Grads grads = attend(0);
@@ -173,7 +205,8 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
   StepEngine roomy = bert.engine(features_, {});
   const double expected = roomy.run(windows, 0, /*learning_rate=*/0).loss;
   memory::release_cached(device_);
-  limit(memory::use_of(device_).now + 64 * kMib);
+  const std::uint64_t of_cublas = 2 * at::cuda::getChosenWorkspaceSize();  // forward and backward thread
+  limit(memory::use_of(device_).now + of_cublas + 64 * kMib);
   StepEngine tight = bert.engine(features_, {});
   int shrunk = 0;
   tight.on_shrink([&](const Shrunk&) { ++shrunk; });

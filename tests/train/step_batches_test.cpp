@@ -15,6 +15,14 @@ namespace {
 std::atomic<bool> others_have_no_memory = false;  // threads other than the test's
 thread_local bool is_thread_of_test = false;
 
+struct OthersWithoutMemory {
+  OthersWithoutMemory() {
+    is_thread_of_test = true;
+    others_have_no_memory = true;
+  }
+  ~OthersWithoutMemory() { others_have_no_memory = false; }
+};
+
 }  // namespace
 
 [[gnu::noinline]] void* operator new(std::size_t size) {
@@ -84,8 +92,7 @@ TEST_F(BatchesAheadTest, FollowALimitThatChangedMeanwhile) {
 }
 
 TEST_F(BatchesAheadTest, AreLeftToBeCutWhereThereWasNoMemoryForThem) {
-  is_thread_of_test = true;
-  others_have_no_memory = true;
+  const OthersWithoutMemory shortage;
   expect_same(ahead_.take(0, {}), expected(0, {}));
   for (const std::int64_t step : {1, 2}) {
     const StepBatches not_cut = ahead_.take(step, {});

@@ -50,6 +50,11 @@ void write_new_file(const std::string& path, std::string_view content) {
   writer.close();
 }
 
+std::string reason_of(const std::exception& error) {
+  const auto* of_files = dynamic_cast<const fs::filesystem_error*>(&error);
+  return of_files != nullptr ? of_files->code().message() : error.what();
+}
+
 fs::path trash_of(const fs::path& checkpoint) {
   return checkpoint.parent_path() / (std::string(kTrashPrefix) + checkpoint.filename().string());
 }
@@ -85,8 +90,8 @@ void remove_older(const std::string& run_directory, const Retention& retention) 
       if (kept++ < *retention.newest || found.step == retention.best_step) continue;
       remove_checkpoint(found);
     }
-  } catch (const fs::filesystem_error& e) {
-    log::warn(fmt::format("older checkpoints in {} were not removed: {}", run_directory, e.code().message()));
+  } catch (const std::exception& e) {
+    log::warn(fmt::format("older checkpoints in {} were not removed: {}", run_directory, reason_of(e)));
   }
 }
 
@@ -116,9 +121,7 @@ void write(const std::string& run_directory, const Snapshot& snapshot) {
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
     if (dynamic_cast<const StorageError*>(&e) != nullptr) throw;
-    const auto* of_files = dynamic_cast<const fs::filesystem_error*>(&e);
-    throw StorageError(fmt::format("{} was not saved: {}", target.string(),
-                                   of_files != nullptr ? of_files->code().message() : e.what()));
+    throw StorageError(fmt::format("{} was not saved: {}", target.string(), reason_of(e)));
   }
   remove_older(run_directory, snapshot.retention);
 }
@@ -166,16 +169,17 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
     write(impl_->run_directory, snapshot);
     return;
   }
+  const auto held = std::make_shared<const Snapshot>(std::move(copy));
   try {
-    impl_->writer = std::thread([impl = impl_.get(), copy = std::move(copy)] {
+    impl_->writer = std::thread([impl = impl_.get(), held] {
       try {
-        write(impl->run_directory, copy);
+        write(impl->run_directory, *held);
       } catch (...) {
         impl->failure = std::current_exception();
       }
     });
   } catch (const std::system_error&) {  // no more threads to be had
-    write(impl_->run_directory, snapshot);
+    write(impl_->run_directory, *held);
   }
 }
 

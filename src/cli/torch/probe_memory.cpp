@@ -125,6 +125,9 @@ void probe_in_child(const train::ProbeTask& task) {
     throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
                             WTERMSIG(status)));
   }
+  if (WEXITSTATUS(status) == kOutOfMemory) {
+    throw OutOfMemoryError("the probe, a process of its own, ran out of memory, as said above.");
+  }
   if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
 }
 

@@ -1,6 +1,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <string_view>
 #include <utility>
 
 #include "bertft/device/device.h"
@@ -13,9 +14,9 @@
 namespace bertft::cli {
 namespace {
 
-// Does `work`; the other half knows no exceptions of LibTorch's.
+// Does `work`; the other half knows no exceptions of LibTorch's. `when_lost`: what to do when the device is.
 template <class Work>
-auto with_own_errors(Work work) {
+auto with_own_errors(Work work, std::string_view when_lost = "") {
   try {
     return work();
   } catch (const Error&) {
@@ -27,15 +28,14 @@ auto with_own_errors(Work work) {
     if (error == nullptr) throw;
     const std::string text = error->what_without_backtrace();
     if (dynamic_cast<const c10::AcceleratorError*>(error) == nullptr) throw Error(text);
-    throw DeviceError(fmt::format(
-        "the GPU failed: {}.\nWhat was saved is whole: --resume auto goes on from it. The kernel's log may say "
-        "more (dmesg, Xid).",
-        text.substr(0, text.find('\n'))));
+    throw DeviceError(fmt::format("the GPU failed: {}.\n{}The kernel's log may say more (dmesg, Xid).",
+                                  text.substr(0, text.find('\n')), when_lost));
   }
 }
 
 int guarded_train(Inputs inputs, TrainMode mode) {
-  return with_own_errors([&] { return train(std::move(inputs), mode); });
+  return with_own_errors([&] { return train(std::move(inputs), mode); },
+                         "Checkpoints are whole: --resume auto goes on from the newest. ");
 }
 
 AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task, const std::function<void()>& when_ready) {
