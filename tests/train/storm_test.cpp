@@ -177,18 +177,24 @@ TEST_F(Storm, WhileLoadingWeightsIsAnErrorThatHoldsNothingBack) {
   }
 }
 
-TEST_F(Storm, WhileEvaluatingDoesNotChangeTheAnswers) {
-  const data::Dataset dataset = seven_questions();
-  const data::Features features = make_features(dataset, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
-  const eval::EvalOptions options;
-  const eval::Task task{dataset, features, options, 0.0, false};
-  model::QaModel model = bert_for_words().make();
-  const device::Device cpu;
-  const auto expected = eval::predict(model, cpu, task);
-  const std::int64_t num_allocations = count_allocations([&] { eval::predict(model, cpu, task); });
+class StormInAnEvaluation : public Storm {
+ protected:
+  std::optional<eval::Answers> predict(const eval::Hooks& hooks = {}) {
+    return eval::predict(model_, {}, {dataset_, of_dataset_, options_, 0.0, false}, hooks);
+  }
+
+  const data::Dataset dataset_ = seven_questions();
+  const data::Features of_dataset_ = make_features(dataset_, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
+  eval::EvalOptions options_;
+  model::QaModel model_ = bert_for_words().make();
+};
+
+TEST_F(StormInAnEvaluation, DoesNotChangeTheAnswers) {
+  const auto expected = predict();
+  const std::int64_t num_allocations = count_allocations([&] { predict(); });
   for (std::int64_t number = 1; number <= num_allocations; ++number) {
     fail_at(number, /*for_ever=*/false);
-    const auto answers = eval::predict(model, cpu, task);
+    const auto answers = predict();
     allocator_.set_fault({});
     ASSERT_TRUE(answers);
     ASSERT_NEAR(answers->loss, expected->loss, 1e-6 * expected->loss) << number;
@@ -197,32 +203,21 @@ TEST_F(Storm, WhileEvaluatingDoesNotChangeTheAnswers) {
     }
   }
   fail_at(1, /*for_ever=*/true);
-  EXPECT_THROW(eval::predict(model, cpu, task), OutOfMemoryError);
+  EXPECT_THROW(predict(), OutOfMemoryError);
 }
 
-TEST_F(Storm, ThatPassesDuringABatchOfOneWindowDoesNotEndAnEvaluation) {
-  const data::Dataset dataset = seven_questions();
-  const data::Features features = make_features(dataset, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
-  eval::EvalOptions options;
-  options.per_device_eval_batch_size = 6;  // the second batch is one of one
-  const eval::Task task{dataset, features, options, 0.0, false};
-  model::QaModel model = bert_for_words().make();
+TEST_F(StormInAnEvaluation, ThatPassesDuringABatchOfOneWindowDoesNotEndIt) {
+  options_.per_device_eval_batch_size = 6;  // the second batch is one of one
   eval::Hooks hooks;
   hooks.progress = [&](std::int64_t done, std::int64_t) {
     if (done == 6) fail_at(1, /*for_ever=*/false);
   };
-  EXPECT_TRUE(eval::predict(model, {}, task, hooks));
+  EXPECT_TRUE(predict(hooks));
   EXPECT_GT(asked_, 1);
 }
 
-TEST_F(Storm, ThatPassesDuringAnEvaluationLeavesLaterBatchesAsLargeAsThoseBefore) {
-  const data::Dataset dataset = seven_questions();
-  const data::Features features = make_features(dataset, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
-  eval::EvalOptions options;
-  options.per_device_eval_batch_size = 4;  // the second batch is one of three
-  const eval::Task task{dataset, features, options, 0.0, false};
-  model::QaModel model = bert_for_words().make();
-  const device::Device cpu;
+TEST_F(StormInAnEvaluation, ThatPassesLeavesLaterBatchesAsLargeAsThoseBefore) {
+  options_.per_device_eval_batch_size = 4;  // the second batch is one of three
   eval::Hooks hooks;
   bool is_second = false;
   hooks.progress = [&](std::int64_t done, std::int64_t) {
@@ -233,13 +228,13 @@ TEST_F(Storm, ThatPassesDuringAnEvaluationLeavesLaterBatchesAsLargeAsThoseBefore
   hooks.shrunk = [&](const std::string&, const std::optional<std::int64_t>& limit) {
     limits.emplace_back(is_second, limit);
   };
-  ASSERT_TRUE(eval::predict(model, cpu, task, hooks));
+  ASSERT_TRUE(predict(hooks));
   allocator_.set_fault({});
   EXPECT_THAT(limits, testing::ElementsAre(testing::Pair(true, std::nullopt)));
 
   limits.clear();
   fail_at(1, /*for_ever=*/false);  // before anything has fitted
-  ASSERT_TRUE(eval::predict(model, cpu, task, {.shrunk = hooks.shrunk}));
+  ASSERT_TRUE(predict({.shrunk = hooks.shrunk}));
   EXPECT_THAT(limits, testing::ElementsAre(testing::Pair(testing::_, testing::Optional(testing::Gt(0)))));
 }
 
