@@ -6,12 +6,14 @@
 # BERTFT_DATA_DIR=DIR adds the tests on real data, which is no part of this repository (squad/, xquad/,
 # vocab/ and more); without it they skip and say so.
 set -euo pipefail
-[ -z "${BERTFT_DATA_DIR:-}" ] || BERTFT_DATA_DIR=$(cd "$BERTFT_DATA_DIR" && pwd)
-cd "$(dirname "$0")/.."
-if [ -n "${BERTFT_DATA_DIR:-}" ] && [ ! -f "$BERTFT_DATA_DIR/squad/squad-v2.0-dev.json" ]; then
-  echo "error: BERTFT_DATA_DIR is $BERTFT_DATA_DIR, which has no squad/squad-v2.0-dev.json." >&2
-  exit 1
+if [ -n "${BERTFT_DATA_DIR:-}" ]; then
+  BERTFT_DATA_DIR=$(cd "$BERTFT_DATA_DIR" && pwd)
+  if [ ! -f "$BERTFT_DATA_DIR/squad/squad-v2.0-dev.json" ]; then
+    echo "error: BERTFT_DATA_DIR is $BERTFT_DATA_DIR, which has no squad/squad-v2.0-dev.json." >&2
+    exit 1
+  fi
 fi
+cd "$(dirname "$0")/.."
 scripts/setup.sh --tests
 if [ -n "${BERTFT_DATA_DIR:-}" ]; then
   mkdir -p build/data

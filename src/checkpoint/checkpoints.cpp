@@ -91,11 +91,8 @@ void publish_model(const std::string& checkpoint_directory, const std::string& r
     std::error_code error;
     fs::remove(temporary, error);
     fs::create_hard_link(source, temporary, error);
-    if (error) {  // a file system without links
-      copy_file_durably(source.string(), temporary.string());
-      error.clear();
-    }
-    if (!error) fs::rename(temporary, fs::path(run_directory) / name, error);
+    if (error) copy_file_durably(source.string(), temporary.string());  // a file system without links
+    fs::rename(temporary, fs::path(run_directory) / name, error);
     // Between two names of one file rename() does nothing: an earlier process had come this far.
     std::error_code ignored;
     fs::remove(temporary, ignored);

@@ -26,19 +26,10 @@ template <class X, class Out>
 void launch(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& site, const RowPlaces& places,
             at::Tensor& out) {
   constexpr int kThreads = 256;
-  const std::int64_t quads_per_row = x.size(1) / 4;
-  const std::int64_t quads = x.size(0) * quads_per_row;
+  const std::int64_t quads = x.numel() / 4;
   const auto blocks = static_cast<unsigned>((quads + kThreads - 1) / kThreads);
-  const DropoutAddArguments<X, Out> arguments{x.const_data_ptr<X>(),
-                                              residual.defined() ? residual.const_data_ptr<float>() : nullptr,
-                                              places.sequence_of_row.const_data_ptr<std::int32_t>(),
-                                              places.positions.const_data_ptr<std::int32_t>(),
-                                              quads_per_row,
-                                              site.key,
-                                              places.first_in_batch,
-                                              site.rate,
-                                              out.mutable_data_ptr<Out>()};
-  dropout_add_kernel<X, Out><<<blocks, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(arguments, quads);
+  dropout_add_kernel<<<blocks, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(
+      dropout_add_arguments<X, Out>(x, residual, site, places, out), quads);
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 

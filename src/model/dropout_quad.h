@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "bertft/device/counter_rng.h"
+#include "model/dropout_cuda.h"
 
 namespace bertft::model {
 
@@ -20,6 +21,20 @@ struct DropoutAddArguments {
   device::DropoutRate rate;
   Out* out;
 };
+
+template <class X, class Out>
+DropoutAddArguments<X, Out> dropout_add_arguments(const at::Tensor& x, const at::Tensor& residual,
+                                                  const DropoutSite& site, const RowPlaces& places, at::Tensor& out) {
+  return {x.const_data_ptr<X>(),
+          residual.defined() ? residual.const_data_ptr<float>() : nullptr,
+          places.sequence_of_row.const_data_ptr<std::int32_t>(),
+          places.positions.const_data_ptr<std::int32_t>(),
+          x.size(1) / 4,
+          site.key,
+          places.first_in_batch,
+          site.rate,
+          out.mutable_data_ptr<Out>()};
+}
 
 /// Four neighbouring columns of one row, which share one draw4(). `quad` counts them row by row.
 template <class X, class Out>

@@ -270,6 +270,14 @@ class EndToEndTest(unittest.TestCase):
         shutil.rmtree(self.cwd / "model", ignore_errors=True)
         return pathlib.Path(shutil.copytree(self.model, self.cwd / "model"))
 
+    def model_behind_a_pipe(self):
+        """A copy of the model whose vocabulary is read when somebody writes it: its path, and the content."""
+        vocabulary = self.copied_model() / "vocab.txt"
+        content = vocabulary.read_bytes()
+        vocabulary.unlink()
+        os.mkfifo(vocabulary)
+        return vocabulary, content
+
     def written(self, name, content):
         path = self.cwd / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -375,6 +383,13 @@ def checkpoints(run_directory):
     """step -> path, in the order of steps."""
     paths = pathlib.Path(run_directory).glob("checkpoint-*")
     return dict(sorted((int(p.name.rpartition("-")[2]), p) for p in paths))
+
+
+def child_of(process):
+    """The process that it has started, once it has."""
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    wait_until(children.read_text)
+    return int(children.read_text().split()[0])
 
 
 def is_running(pid):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import re
 import resource
 import signal
@@ -149,9 +148,7 @@ class Probe(MemoryTest):
 
     def test_whose_process_the_kernel_kills_has_run_out_of_memory(self):
         with self.started(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")) as process:
-            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            wait_until(children.read_text)
-            os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
+            os.kill(harness.child_of(process), signal.SIGKILL)
             result = harness.wait(process)
         self.assertEqual(result.code, 71, result)
         self.assertIn("error: the probe was killed (SIGKILL), as the kernel does when the machine is out of memory", result.err)
@@ -164,16 +161,11 @@ class Probe(MemoryTest):
         self.assertIn("error: the probe, a process of its own, failed with exit code 74, as said above.", result.err)
 
     def test_in_a_process_of_its_own_ends_with_a_parent_that_is_killed(self):
-        vocabulary = self.copied_model() / "vocab.txt"
-        content = vocabulary.read_bytes()
-        vocabulary.unlink()
-        os.mkfifo(vocabulary)
+        vocabulary, content = self.model_behind_a_pipe()
         arguments = self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child", model="model")
         with self.started(*arguments) as process:
             vocabulary.write_bytes(content)
-            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            wait_until(children.read_text)
-            child = int(children.read_text().split()[0])
+            child = harness.child_of(process)
             with vocabulary.open("wb"):  # once the child reads, which then waits for what is not written
                 process.kill()
                 wait_until(lambda: not harness.is_running(child))

@@ -1,7 +1,6 @@
 """A run that was stopped goes on to the same bits; one that cannot says why."""
 
 import json
-import os
 import shutil
 import signal
 
@@ -123,10 +122,7 @@ class Signals(ResumeTest):
         self.assert_same_run(self.cwd / "run")
 
     def test_while_the_inputs_load_leave_nothing(self):
-        vocabulary = self.copied_model() / "vocab.txt"
-        content = vocabulary.read_bytes()
-        vocabulary.unlink()
-        os.mkfifo(vocabulary)
+        vocabulary, content = self.model_behind_a_pipe()
         for number, code in ((signal.SIGUSR1, 75), (signal.SIGHUP, 143), (signal.SIGTERM, 143), (signal.SIGINT, 130)):
             with self.subTest(number.name), self.started(*self.training(*self.long, model="model")) as process:
                 with vocabulary.open("wb") as writer:  # opens once the program reads
@@ -294,9 +290,8 @@ class EveryStep(ResumeTest):
     def killed_after(self, step):
         """The uninterrupted run as it was once the checkpoint of `step` stood."""
         later = [f"checkpoint-{number}" for number in range(step + 1, STEPS + 1)]
-        results = [name for name in names(self.uninterrupted()) if name.startswith("eval_") or name == "train_results.json"]
         shutil.copytree(self.uninterrupted(), self.cwd / "run",
-                        ignore=shutil.ignore_patterns(*later, *results))
+                        ignore=shutil.ignore_patterns(*later, "eval_*", "train_results.json"))
         (self.cwd / "run" / "model.safetensors").unlink()
 
     def assert_lead_to_the_same_end(self, steps, *flags):

@@ -24,7 +24,7 @@ class Gpu : public testing::Test {
  protected:
   void SetUp() override {
     if (c10::cuda::device_count() == 0) GTEST_SKIP() << "no GPU";
-    device_ = select({});
+    device_ = select(false);
   }
   void TearDown() override {
     if (!device_.is_cuda()) return;
@@ -35,7 +35,7 @@ class Gpu : public testing::Test {
   static device::Device select(std::optional<bool> bf16) {
     device::DeviceOptions options;
     options.device = device::DeviceChoice::kCuda;
-    options.bf16 = bf16.value_or(false);
+    options.bf16 = bf16;
     return device::select_device(options);
   }
   void limit(std::uint64_t bytes) const { memory::apply({bytes, bytes, "test"}, device_); }
@@ -93,14 +93,9 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
   void SetUp() override {
     Gpu::SetUp();
     if (IsSkipped()) return;
-    if (is_half() && !has_flash()) GTEST_SKIP() << "no bf16";
+    if (is_half() && !select({}).has_flash) GTEST_SKIP() << "no bf16";
     at::manual_seed(1);
     for (at::Tensor* x : {&q_, &k_, &v_, &grad_}) *x = random();
-  }
-  bool has_flash() const {
-    device::DeviceOptions options;
-    options.device = device::DeviceChoice::kCuda;
-    return device::select_device(options).has_flash;
   }
 
   const c10::Device cuda_{c10::kCUDA, 0};

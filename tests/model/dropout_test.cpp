@@ -36,15 +36,8 @@ template <class X, class Out>
 at::Tensor by_quads(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& site,
                     const DeviceBatch& batch) {
   at::Tensor out = at::empty(x.sizes(), c10::CppTypeToScalarType<Out>::value);
-  const DropoutAddArguments<X, Out> arguments{x.const_data_ptr<X>(),
-                                              residual.defined() ? residual.const_data_ptr<float>() : nullptr,
-                                              batch.sequence_of_row.const_data_ptr<std::int32_t>(),
-                                              batch.positions.const_data_ptr<std::int32_t>(),
-                                              x.size(1) / 4,
-                                              site.key,
-                                              batch.first_in_batch,
-                                              site.rate,
-                                              out.mutable_data_ptr<Out>()};
+  const auto arguments = dropout_add_arguments<X, Out>(
+      x, residual, site, {batch.sequence_of_row, batch.positions, batch.first_in_batch}, out);
   for (std::int64_t quad = 0; quad < x.numel() / 4; ++quad) dropout_add_quad(arguments, quad);
   return out;
 }

@@ -180,11 +180,11 @@ TEST_F(Storm, WhileLoadingWeightsIsAnErrorThatHoldsNothingBack) {
 class StormInAnEvaluation : public Storm {
  protected:
   std::optional<eval::Answers> predict(const eval::Hooks& hooks = {}) {
-    return eval::predict(model_, {}, {dataset_, of_dataset_, options_, 0.0, false}, hooks);
+    return eval::predict(model_, {}, {dataset_, windows_, options_, 0.0, false}, hooks);
   }
 
   const data::Dataset dataset_ = seven_questions();
-  const data::Features of_dataset_ = make_features(dataset_, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
+  const data::Features windows_ = make_features(dataset_, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
   eval::EvalOptions options_;
   model::QaModel model_ = bert_for_words().make();
 };

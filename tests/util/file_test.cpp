@@ -193,33 +193,25 @@ TEST_F(Files, OnAFullDiskFailWithTheSystemsReason) {
               AllOf(HasSubstr("'/dev/full'"), HasSubstr("No space left")));
 }
 
+// Whether `work` fails for want of room in a process whose files may have so many bytes.
+bool is_too_much_for(rlim_t bytes, auto&& work) {
+  return exit_status_of([&] {
+           secure_standard_streams();
+           const rlimit limit{bytes, bytes};
+           ::setrlimit(RLIMIT_FSIZE, &limit);
+           return message_of<StorageError>(work).find("File too large") == std::string::npos ? 1 : 0;
+         }) == 0;
+}
+
 TEST_F(Files, TakeAnAppendBackThatFittedOnlyInPart) {
   put("f", "one\n");
-  const int status = exit_status_of([&] {
-    secure_standard_streams();
-    const rlimit limit{6, 6};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    AppendFile file(in("f"));
-    return message_of<StorageError>([&] { file.append("three\n"); }).find("File too large") == std::string::npos ? 1
-                                                                                                                 : 0;
-  });
-  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(is_too_much_for(6, [&] { put("f", "three\n"); }));
   EXPECT_EQ(read_file(in("f")), "one\n");
 }
 
 TEST_F(Files, BeyondTheFileSizeLimitLeaveNothingHalf) {
   put("f", "old");
-  const int status = exit_status_of([&] {
-    secure_standard_streams();
-    const rlimit limit{1000, 1000};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-    return message_of<StorageError>([&] {
-             write_file_atomically(in("f"), std::string(5000, 'x'));
-           }).find("File too large") == std::string::npos
-               ? 1
-               : 0;
-  });
-  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(is_too_much_for(1000, [&] { write_file_atomically(in("f"), std::string(5000, 'x')); }));
   EXPECT_EQ(read_file(in("f")), "old");
   EXPECT_THAT(names(), testing::ElementsAre("f"));
 }

@@ -23,8 +23,18 @@ struct Shortage {
 std::optional<Shortage> attempt(
     const device::Device& device, const std::function<void()>& work, const std::function<void()>& release = [] {});
 
-/// Other processes come and go: work that cannot be cut is tried so often before it is given up.
-constexpr int kTriesOfOne = 3;
+/// How often work that cannot be cut has failed in a row. Other processes come and go: it is tried
+/// several times before it is given up.
+class TriesOfOne {
+ public:
+  void succeeded() { failures_ = 0; }
+  /// Counts a failure. returns whether to try again
+  bool may_try_again() { return ++failures_ < kMost; }
+
+ private:
+  static constexpr int kMost = 3;
+  int failures_ = 0;
+};
 
 /// Ends the work when a micro-batch that cannot be cut does not fit; `place` says where that was.
 /// throws OutOfMemoryError

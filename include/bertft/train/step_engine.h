@@ -90,7 +90,7 @@ class StepEngine {
   std::uint64_t seed_;
   std::function<bool()> reclaim_ = [] { return false; };
   std::function<void(const Shrunk&)> listener_ = [](const Shrunk&) {};
-  int failures_of_one_ = 0;  // in a row, of micro-batches that cannot be cut
+  memory::TriesOfOne tries_of_one_;  // of a micro-batch that cannot be cut
 };
 
 }  // namespace bertft::train

@@ -94,6 +94,21 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
   return result;
 }
 
+// throws unless the probe's process, which ended with `status`, has done its work
+void check_end_of_child(int status) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+    throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
+  }
+  if (!WIFEXITED(status)) {
+    throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
+                            WTERMSIG(status)));
+  }
+  if (WEXITSTATUS(status) == kOutOfMemory) {
+    throw OutOfMemoryError("the probe, a process of its own, ran out of memory, as said above.");
+  }
+  if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
+}
+
 // This program once more, as `--probe-memory`; its results go to stderr. A process that has run
 // out of a GPU's memory has left marks on it: the training starts in a clean one.
 void probe_in_child(const train::ProbeTask& task) {
@@ -118,17 +133,7 @@ void probe_in_child(const train::ProbeTask& task) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   train::SignalGuard::stop_if_received();
-  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-    throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
-  }
-  if (!WIFEXITED(status)) {
-    throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
-                            WTERMSIG(status)));
-  }
-  if (WEXITSTATUS(status) == kOutOfMemory) {
-    throw OutOfMemoryError("the probe, a process of its own, ran out of memory, as said above.");
-  }
-  if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
+  check_end_of_child(status);
 }
 
 // The micro-batch that fits, in features; 0: none does.

@@ -111,7 +111,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   Decoder decoder(task);
   std::future<void> decoding;  // of the batch before, while the device is busy with this one
   double loss = 0;
-  int failures_of_one = 0;  // in a row
+  memory::TriesOfOne tries_of_one;
   for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
     const std::span<const std::uint32_t> rest(order.data() + done, total - done);
@@ -123,7 +123,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     if (shortage) {
       if (hooks.reclaim()) continue;
       if (packed.num_sequences() <= 1) {
-        if (++failures_of_one < memory::kTriesOfOne) continue;
+        if (tries_of_one.may_try_again()) continue;
         memory::fail_one_feature(tokens, "evaluation", *shortage);
       }
       size.did_not_fit(tokens);
@@ -133,7 +133,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
       continue;
     }
     size.fitted(tokens);
-    failures_of_one = 0;
+    tries_of_one.succeeded();
     loss += scored.loss;
     done += packed.num_sequences();
     if (decoding.valid()) decoding.get();

@@ -31,7 +31,7 @@ StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learni
         },
         [&] { parts_.optimizer.zero_grad(); });
     if (!shortage) {
-      failures_of_one_ = 0;
+      tries_of_one_.succeeded();
       return result;
     }
     if (reclaim_()) continue;
@@ -68,7 +68,7 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
 
 void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step) {
   if (place.num_features <= 1) {
-    if (++failures_of_one_ < memory::kTriesOfOne) return;
+    if (tries_of_one_.may_try_again()) return;
     if (place.num_features == 0) {
       throw OutOfMemoryError(
           fmt::format("the batches of step {} do not fit in memory: {}.", step + 1, shortage.message));
