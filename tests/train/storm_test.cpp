@@ -51,7 +51,7 @@ class Storm : public testing::Test {
   const data::Features features_ = seven_windows();
 };
 
-// In the first micro-batch of a step or only in its last.
+// In the one micro-batch of a step, or in the last of three.
 class StormInAStep : public Storm, public testing::WithParamInterface<data::MicroBatchLimit> {};
 
 TEST_P(StormInAStep, OfOneFailureAnywhereDoesNotChangeTheStep) {
@@ -63,7 +63,8 @@ TEST_P(StormInAStep, OfOneFailureAnywhereDoesNotChangeTheStep) {
     return count_allocations([&] { counted.step(features_, GetParam()); });
   }();
   ASSERT_GT(num_allocations, 100);
-  for (std::int64_t number = 1; number <= num_allocations; ++number) {
+  const std::int64_t first = GetParam().features ? num_allocations * 2 / 3 : 1;  // of three micro-batches the last
+  for (std::int64_t number = first; number <= num_allocations; ++number) {
     TrainedModel bert;
     StepEngine engine = bert.engine(features_, GetParam());
     int shrunk = 0;
