@@ -26,7 +26,6 @@ std::optional<ShortWord> as_short_word(std::string_view text) {
 struct WordId {
   ShortWord word;
   std::uint32_t id;
-  bool fits_half() const { return word.key().high == 0; }
 };
 
 std::vector<WordId> short_words_of(const Vocabulary& vocabulary, std::size_t max_size) {
@@ -44,17 +43,9 @@ std::vector<WordId> short_words_of(const Vocabulary& vocabulary, std::size_t max
 
 WordTable::WordTable(const Vocabulary& vocabulary, std::size_t max_size) {
   const std::vector<WordId> words = short_words_of(vocabulary, max_size);
-  const auto num_halves = static_cast<std::size_t>(
-      std::count_if(words.begin(), words.end(), [](const WordId& w) { return w.fits_half(); }));
-  halves_ = Slots<HalfKey>(num_halves);
-  wholes_ = Slots<ShortWord::Key>(words.size() - num_halves);
-  for (const WordId& w : words) {
-    if (w.fits_half()) {
-      halves_.insert({w.word.key().low}, w.id);
-    } else {
-      wholes_.insert(w.word.key(), w.id);
-    }
-  }
+  slots_.resize(std::bit_ceil(2 * words.size() + 2));
+  shift_ = 64 - static_cast<unsigned>(std::countr_zero(slots_.size()));
+  for (const WordId& w : words) slots_[find(w.word.key(), home_of(w.word))] = {w.word.key(), w.id};
 }
 
 }  // namespace bertft::tokenizer

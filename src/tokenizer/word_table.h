@@ -22,7 +22,7 @@ class ShortWord {
 
   struct Key {
     std::uint64_t low, high;  // the bytes of the word, zeros behind them
-    bool operator==(const Key&) const = default;
+    bool operator==(const Key& other) const { return ((low ^ other.low) | (high ^ other.high)) == 0; }
   };
 
   /// Bits that make letters of ASCII small and digits leave as they are; none leave all as it is.
@@ -58,8 +58,7 @@ class ShortWord {
 };
 
 /// The short words of a vocabulary that are one piece each: one look-up in place of a walk
-/// through the trie. Open addressing, at least half empty; words of up to eight bytes, which most
-/// are, stand apart, so that four of them share a cache line.
+/// through the trie. Open addressing, at least half empty.
 class WordTable {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
@@ -67,59 +66,34 @@ class WordTable {
   /// Words longer than `max_size` are left out.
   WordTable(const Vocabulary& vocabulary, std::size_t max_size);
 
-  /// Has the processor fetch what id_of() will read.
-  void prefetch(const ShortWord& word) const {
-    word.key().high == 0 ? halves_.prefetch({word.key().low}) : wholes_.prefetch(word.key());
+  /// Where the look-up of a word begins; has the processor fetch it for id_of().
+  std::uint32_t home_of(const ShortWord& word) const {
+    const std::uint64_t hash = word.key().low * kHashLow + word.key().high * kHashHigh;
+    const auto home = static_cast<std::uint32_t>(hash >> shift_);
+    __builtin_prefetch(&slots_[home]);
+    return home;
   }
 
   /// The id of a word as normalized, kNone when it is not one piece.
-  std::uint32_t id_of(const ShortWord& word) const {
-    return word.key().high == 0 ? halves_.id_of({word.key().low}) : wholes_.id_of(word.key());
-  }
+  std::uint32_t id_of(const ShortWord& word, std::uint32_t home) const { return slots_[find(word.key(), home)].id; }
 
  private:
-  struct HalfKey {
-    std::uint64_t low;
-    bool operator==(const HalfKey&) const = default;
+  // Odd numbers without a pattern: multiplicative hashing, whose high bits are the good ones.
+  static constexpr std::uint64_t kHashLow = 0x9E3779B97F4A7C15, kHashHigh = 0xD6E8FEB86659FD93;
+
+  struct alignas(32) Slot {  // so that none lies across two cache lines
+    ShortWord::Key key{};
+    std::uint32_t id = kNone;  // kNone: free
   };
 
-  template <class Key>
-  class Slots {
-   public:
-    /// Room for `num_keys`.
-    explicit Slots(std::size_t num_keys = 0)
-        : slots_(std::bit_ceil(2 * num_keys + 2)),
-          shift_(64 - static_cast<unsigned>(std::countr_zero(slots_.size()))) {}
-
-    void insert(const Key& key, std::uint32_t id) { slots_[find(key)] = {key, id}; }
-    std::uint32_t id_of(const Key& key) const { return slots_[find(key)].id; }
-    void prefetch(const Key& key) const { __builtin_prefetch(&slots_[hash(key) >> shift_]); }
-
-   private:
-    struct Slot {
-      Key key{};
-      std::uint32_t id = kNone;  // kNone: free
-    };
-
-    // The slot of a key, or the free one where it would stand.
-    std::size_t find(const Key& key) const {
-      std::size_t at = hash(key) >> shift_;
-      while (slots_[at].id != kNone && slots_[at].key != key) at = (at + 1) & (slots_.size() - 1);
-      return at;
-    }
-
-    std::vector<Slot> slots_;  // a power of two
-    unsigned shift_;           // leaves so many bits of a hash as number a slot
-  };
-
-  static constexpr std::uint64_t kGoldenRatio = 0x9E3779B97F4A7C15;  // Fibonacci hashing
-  static std::uint64_t hash(const HalfKey& key) { return key.low * kGoldenRatio; }
-  static std::uint64_t hash(const ShortWord::Key& key) {
-    return (key.low ^ std::rotl(key.high * kGoldenRatio, 32)) * kGoldenRatio;
+  // The slot of a key, or the free one where it would stand.
+  std::size_t find(const ShortWord::Key& key, std::size_t at) const {
+    while (slots_[at].key != key && slots_[at].id != kNone) at = (at + 1) & (slots_.size() - 1);
+    return at;
   }
 
-  Slots<HalfKey> halves_;
-  Slots<ShortWord::Key> wholes_;
+  std::vector<Slot> slots_;  // a power of two
+  unsigned shift_;           // leaves so many bits of a hash as number a slot
 };
 
 }  // namespace bertft::tokenizer

@@ -22,7 +22,7 @@ class WordPieceTokenizer::Encoding {
   Encoding(const WordPieceTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
       : tokenizer_(tokenizer), text_(text), flags_(code_point_flags()), out_(out) {
     const std::string_view tail = text.substr(text.size() - std::min(text.size(), kReadBytes));
-    std::copy(tail.begin(), tail.end(), padded_tail_.begin());
+    copy(tail, padded_tail_.data());
     places_of_zero_ = {reinterpret_cast<std::uintptr_t>(text.data()),
                        reinterpret_cast<std::uintptr_t>(padded_tail_.data()) - (text.size() - tail.size())};
     case_bits_ = {0, tokenizer.normalizer_.lowercase ? ShortWord::kSmallLetters : 0};
@@ -38,6 +38,9 @@ class WordPieceTokenizer::Encoding {
   }
 
  private:
+  // Apart, since GCC would put `rep movsq` in place of a copy whose greatest size it knows: slow for so few bytes.
+  [[gnu::noinline]] static void copy(std::string_view from, char* to) { std::copy(from.begin(), from.end(), to); }
+
   ByteClass byte_class(std::size_t at) const { return tokenizer_.byte_class_[static_cast<unsigned char>(text_[at])]; }
 
   void append_added_token(const AddedTokens::Match& match) {
@@ -116,6 +119,7 @@ class WordPieceTokenizer::Encoding {
   struct PlainWord {
     ShortWord word;
     std::uint32_t byte_begin;
+    std::uint32_t home;  // in the table of words
   };
 
   // Makes words of the part and moves behind it; behind the last one before a long word, if there is one.
@@ -134,7 +138,7 @@ class WordPieceTokenizer::Encoding {
       PlainWord& word = gathered_[num_gathered_++];
       word.word = ShortWord(text + begin, num_letters + !is_word, case_bits_[is_word]);
       word.byte_begin = static_cast<std::uint32_t>(pos_ + begin);
-      tokenizer_.short_words_.prefetch(word.word);
+      word.home = tokenizer_.short_words_.home_of(word.word);
     }
     pos_ += part.size;
   }
@@ -142,7 +146,7 @@ class WordPieceTokenizer::Encoding {
   void append_plain_word(const PlainWord& plain, std::uint32_t lead) {
     const std::uint32_t begin = plain.byte_begin;
     const std::uint32_t end = begin + static_cast<std::uint32_t>(plain.word.size());
-    const std::uint32_t id = tokenizer_.short_words_.id_of(plain.word);
+    const std::uint32_t id = tokenizer_.short_words_.id_of(plain.word, plain.home);
     if (id != WordTable::kNone) {
       out_.push_back({id, begin - lead, end - lead, begin, end});
     } else {

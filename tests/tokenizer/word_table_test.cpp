@@ -15,6 +15,11 @@ ShortWord short_word(const std::string& text, std::uint64_t case_bits = 0) {
   return {padded.data(), text.size(), case_bits};
 }
 
+std::uint32_t look_up(const WordTable& table, const std::string& text) {
+  const ShortWord word = short_word(text);
+  return table.id_of(word, table.home_of(word));
+}
+
 TEST(ShortWord, HoldsItsTextWhateverStandsBehindIt) {
   for (std::size_t size = 1; size <= ShortWord::kMaxSize; ++size) {
     const std::string text = std::string("abcdefghijklmno").substr(0, size);
@@ -45,25 +50,25 @@ TEST(WordTable, KnowsTheShortWordsOfAVocabularyAndNothingElse) {
                                {".", 10}},
                               "##");
   const WordTable table(vocabulary, 100);
-  EXPECT_EQ(table.id_of(short_word("the")), 0U);
-  EXPECT_EQ(table.id_of(short_word("The")), 8U);
-  EXPECT_EQ(table.id_of(short_word(longest)), 3U);
-  EXPECT_EQ(table.id_of(short_word("cat")), 7U) << "of a text that stands twice the last id counts";
-  EXPECT_EQ(table.id_of(short_word(".")), 10U);
-  EXPECT_EQ(table.id_of(short_word("#")), WordTable::kNone);
+  EXPECT_EQ(look_up(table, "the"), 0U);
+  EXPECT_EQ(look_up(table, "The"), 8U);
+  EXPECT_EQ(look_up(table, longest), 3U);
+  EXPECT_EQ(look_up(table, "cat"), 7U) << "of a text that stands twice the last id counts";
+  EXPECT_EQ(look_up(table, "."), 10U);
+  EXPECT_EQ(look_up(table, "#"), WordTable::kNone);
   for (const char* absent : {"th", "them", "a", "caf", "1"}) {
-    EXPECT_EQ(table.id_of(short_word(absent)), WordTable::kNone) << absent;
+    EXPECT_EQ(look_up(table, absent), WordTable::kNone) << absent;
   }
 }
 
 TEST(WordTable, LeavesOutWordsThatAreTooLongToBeKnown) {
   const WordTable table(Vocabulary({{"abc", 0}, {"abcd", 1}}, "##"), 3);
-  EXPECT_EQ(table.id_of(short_word("abc")), 0U);
-  EXPECT_EQ(table.id_of(short_word("abcd")), WordTable::kNone);
+  EXPECT_EQ(look_up(table, "abc"), 0U);
+  EXPECT_EQ(look_up(table, "abcd"), WordTable::kNone);
 }
 
 TEST(WordTable, OfAnEmptyVocabularyKnowsNoWord) {
-  EXPECT_EQ(WordTable(Vocabulary({}, "##"), 100).id_of(short_word("a")), WordTable::kNone);
+  EXPECT_EQ(look_up(WordTable(Vocabulary({}, "##"), 100), "a"), WordTable::kNone);
 }
 
 }  // namespace
