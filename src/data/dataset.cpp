@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <future>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "bertft/util/byte_order_mark.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
 #include "data/findings.h"
+#include "data/first_equals.h"
 #include "data/squad_sax.h"
 #include "data/syntax_error.h"
 
@@ -71,15 +72,15 @@ void parse_lines(const Source& source, std::size_t begin, SquadSax& sax) {
 }
 
 void refuse_duplicate_ids(const std::vector<Question>& questions, std::string_view name) {
-  std::unordered_map<std::string_view, std::size_t> first;
-  first.reserve(questions.size());
-  for (std::size_t i = 0; i < questions.size(); ++i) {
-    const auto [known, is_new] = first.emplace(questions[i].id, i);
-    if (is_new) continue;
+  const std::vector<std::uint32_t> first = first_equals(
+      questions.size(), [&](std::uint32_t i) { return std::hash<std::string>{}(questions[i].id); },
+      [&](std::uint32_t i, std::uint32_t j) { return questions[i].id == questions[j].id; });
+  for (std::uint32_t i = 0; i < first.size(); ++i) {
+    if (first[i] == i) continue;
     throw DataError(
         fmt::format("{}: questions {} and {} (counted from 1) have the same id '{}'.\n"
                     "Predictions are kept by id: give every question its own.",
-                    printable(name), known->second + 1, i + 1, printable(questions[i].id, 60)));
+                    printable(name), first[i] + 1, i + 1, printable(questions[i].id, 60)));
   }
 }
 

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "bertft/util/text.h"
+#include "data/first_equals.h"
 #include "data/white_space.h"
 
 namespace bertft::data {
@@ -86,23 +86,32 @@ std::string whereabouts(std::string_view context, const Answer& answer) {
                          : fmt::format("the nearest of its {} places is {}", num_places, *nearest);
 }
 
+// For each question the first with its text and context.
+std::vector<std::uint32_t> first_like(const std::vector<Question>& questions) {
+  return first_equals(
+      questions.size(),
+      [&](std::uint32_t i) { return std::hash<std::string>{}(questions[i].text) * 31 + questions[i].context_idx; },
+      [&](std::uint32_t i, std::uint32_t j) {
+        return questions[i].context_idx == questions[j].context_idx && questions[i].text == questions[j].text;
+      });
+}
+
 class Examiner {
  public:
-  explicit Examiner(Dataset& dataset) : dataset_(dataset) { first_with_.reserve(dataset.questions.size()); }
+  explicit Examiner(Dataset& dataset) : dataset_(dataset), first_like_(first_like(dataset.questions)) {}
 
   void context(std::size_t context_idx) {
     if (!lstrip(dataset_.contexts[context_idx]).empty()) return;
     add(Finding::Kind::kEmptyContext, "", fmt::format("context {} (counted from 1) is empty", context_idx + 1));
   }
 
-  void question(Question& question) {
+  void question(std::uint32_t question_idx) {
+    Question& question = dataset_.questions[question_idx];
     if (lstrip(question.text).empty()) add(Finding::Kind::kEmptyQuestion, question.id, "the question is empty");
-    // One hash in two questions is looked at again; a clash of hashes hides a duplicate at most.
-    const std::size_t key = std::hash<std::string>{}(question.text) * 31 + question.context_idx;
-    const auto [first, is_new] = first_with_.try_emplace(key, &question);
-    if (!is_new && first->second->context_idx == question.context_idx && first->second->text == question.text) {
+    if (const std::uint32_t first = first_like_[question_idx]; first != question_idx) {
       add(Finding::Kind::kDuplicateQuestion, question.id,
-          fmt::format("the same question on the same context as '{}'", printable(first->second->id, kShownBytes)));
+          fmt::format("the same question on the same context as '{}'",
+                      printable(dataset_.questions[first].id, kShownBytes)));
     }
     if (question.is_impossible != question.answers.empty()) {
       add(Finding::Kind::kContradiction, question.id,
@@ -121,10 +130,10 @@ class Examiner {
       return;
     }
     if (indexed_context_ != question.context_idx) {
-      index_.emplace(context);
+      index_ = CodePointIndex(context);
       indexed_context_ = question.context_idx;
     }
-    answer.aligned = index_->from(static_cast<std::uint64_t>(answer.char_start)).starts_with(answer.text);
+    answer.aligned = index_.from(static_cast<std::uint64_t>(answer.char_start)).starts_with(answer.text);
     if (answer.aligned) return;
     add(Finding::Kind::kMisaligned, question.id,
         fmt::format("answer '{}' is not at {}; {}", printable(answer.text, kShownBytes), answer.char_start,
@@ -136,9 +145,9 @@ class Examiner {
   }
 
   Dataset& dataset_;
-  std::unordered_map<std::size_t, const Question*> first_with_;
-  std::optional<CodePointIndex> index_;
-  std::optional<std::uint32_t> indexed_context_;
+  std::vector<std::uint32_t> first_like_;
+  std::size_t indexed_context_ = kNowhere;
+  CodePointIndex index_{""};  // of that context
 };
 
 }  // namespace
@@ -150,7 +159,7 @@ void examine(Dataset& dataset) {
   for (std::size_t i = 0; i < dataset.contexts.size(); ++i) {
     if (has_question[i]) examiner.context(i);
   }
-  for (Question& question : dataset.questions) examiner.question(question);
+  for (std::uint32_t i = 0; i < dataset.questions.size(); ++i) examiner.question(i);
 }
 
 }  // namespace bertft::data
