@@ -48,7 +48,7 @@ std::int64_t num_bytes(const Texts& texts) {
 
 void encode(benchmark::State& state, const tokenizer::Tokenizer& tokenizer, const Texts& texts) {
   std::vector<tokenizer::Token> tokens;
-  tokens.reserve(static_cast<std::size_t>(num_bytes(texts)) / 4);  // as make_features does
+  tokens.reserve(static_cast<std::size_t>(num_bytes(texts)) / 4);
   for (auto _ : state) {
     tokens.clear();
     for (const std::string_view text : texts) tokenizer.encode(text, tokens);
@@ -68,13 +68,13 @@ void make_features(benchmark::State& state, const Loaded& loaded) {
 // Without freeing what came out, which a run keeps.
 void file_to_features(benchmark::State& state, const Loaded& loaded) {
   for (auto _ : state) {
-    auto dataset = std::make_unique<data::Dataset>(data::read_dataset(loaded.path));
+    auto read = std::make_unique<data::TokenizedDataset>(data::read_and_tokenize(loaded.path, *loaded.tokenizer));
     auto features = std::make_unique<data::Features>(
-        data::make_features(*dataset, *loaded.tokenizer, {}, data::Purpose::kTraining));
+        data::make_features(read->dataset, std::move(read->tokens), {}, data::Purpose::kTraining));
     benchmark::DoNotOptimize(features->windows.data());
     state.PauseTiming();
     features.reset();
-    dataset.reset();
+    read.reset();
     state.ResumeTiming();
   }
 }
@@ -90,9 +90,10 @@ std::size_t bytes_of(const data::Dataset& dataset, const data::Features& feature
     bytes += heap_bytes(question.id) + heap_bytes(question.text) + question.answers.size() * sizeof(data::Answer);
     for (const data::Answer& answer : question.answers) bytes += heap_bytes(answer.text);
   }
-  const std::size_t offsets = features.context_offsets.size() + features.question_offsets.size();
-  return bytes + features.tokens.size() * sizeof(tokenizer::Token) + features.windows.size() * sizeof(data::Window) +
-         offsets * sizeof(std::uint64_t) + features.context_of.size() * sizeof(std::uint32_t);
+  const data::Tokens& tokens = features.tokens;
+  for (const std::vector<tokenizer::Token>& arena : tokens.storage) bytes += arena.size() * sizeof(tokenizer::Token);
+  return bytes + (tokens.contexts.size() + tokens.questions.size()) * sizeof(tokens.contexts[0]) +
+         features.windows.size() * sizeof(data::Window) + features.context_of.size() * sizeof(std::uint32_t);
 }
 
 // A figure of /proc/self/status in bytes.
@@ -109,8 +110,8 @@ void memory(benchmark::State& state, const Loaded& loaded) {
   std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins here
   const double before = status_bytes("VmRSS:");
   for (auto _ : state) {
-    const data::Dataset dataset = data::read_dataset(loaded.path);
-    const data::Features features = data::make_features(dataset, *loaded.tokenizer, {}, data::Purpose::kTraining);
+    auto [dataset, tokens] = data::read_and_tokenize(loaded.path, *loaded.tokenizer);
+    const data::Features features = data::make_features(dataset, std::move(tokens), {}, data::Purpose::kTraining);
     const auto result = static_cast<double>(bytes_of(dataset, features));
     const auto file = static_cast<double>(std::filesystem::file_size(loaded.path));
     state.counters["result_MB"] = result / 1e6;

@@ -34,20 +34,20 @@ std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, 
 
 int check(const CLI::App& command, const DataFlags& flags) {
   const config::Options options = resolve_and_tell(sources_of(command)).options;
-  const data::Dataset dataset = data::read_dataset(flags.file);
-  const data::DataCheck result = flags.model.empty()
-                                     ? data::check_data(dataset)
-                                     : data::check_data(dataset, *load_tokenizer_of(flags, options), options.data);
+  const auto result = [&] {
+    if (flags.model.empty()) return data::check_data(data::read_dataset(flags.file));
+    auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, options));
+    return data::check_data(dataset, std::move(tokens), options.data);
+  }();
   std::cout << (flags.json ? python_json(result.to_json(), 2) + "\n" : result.to_text()) << std::flush;
   return kOk;
 }
 
 int print_features(const CLI::App& command, const DataFlags& flags) {
   const config::Options options = resolve_and_tell(sources_of(command)).options;
-  const auto tokenizer = load_tokenizer_of(flags, options);
-  const data::Dataset dataset = data::read_dataset(flags.file);
+  auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, options));
   const auto purpose = flags.training ? data::Purpose::kTraining : data::Purpose::kEvaluation;
-  const data::Features features = data::make_features(dataset, *tokenizer, options.data, purpose);
+  const data::Features features = data::make_features(dataset, std::move(tokens), options.data, purpose);
   for (const data::Window& window : features.windows) {
     std::cout << python_json(data::feature_json(dataset, features, window), -1) << '\n';
     if (!std::cout) break;  // full, or nobody reads it: run() says so

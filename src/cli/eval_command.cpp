@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "bertft/eval/metric.h"
 #include "bertft/eval/prediction_files.h"
@@ -41,23 +42,22 @@ void print_metrics(const eval::Metrics& metrics, bool json) {
   std::cout << std::flush;
 }
 
-// The questions to be scored. A file whose answers are kept secret looks like one of questions that
-// have none.
-data::Dataset load_questions(const EvalFlags& flags, const data::DataOptions& options) {
-  data::Dataset dataset = data::read_dataset(flags.data);
+// Leaves the questions to be scored. A file whose answers are kept secret looks like one of questions
+// that have none.
+void choose_questions(data::Dataset& dataset, const data::DataOptions& options) {
   const auto has_answers = [](const data::Question& question) { return !question.answers.empty(); };
   if (std::none_of(dataset.questions.begin(), dataset.questions.end(), has_answers)) {
     log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
   }
   keep_first(dataset, options.max_eval_samples);
-  return dataset;
 }
 
 // Only scores a file: the official script's job.
 int score_file(const CLI::App& command, const EvalFlags& flags) {
   const config::Options options = resolve_and_tell(sources_of(command)).options;
   if (!std::isfinite(flags.na_prob_threshold)) throw UsageError("--na-prob-thresh is no number that odds could pass.");
-  const data::Dataset dataset = load_questions(flags, options.data);
+  data::Dataset dataset = data::read_dataset(flags.data);
+  choose_questions(dataset, options.data);
   std::optional<eval::NullOdds> odds;
   if (!flags.null_odds.empty()) odds = eval::read_null_odds(flags.null_odds);
   const auto missing = flags.allow_missing ? eval::MissingPredictions::kExclude : eval::MissingPredictions::kError;
@@ -70,9 +70,10 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
-  const data::Dataset dataset = load_questions(flags, options.data);
+  auto [dataset, tokens] = data::read_and_tokenize(flags.data, *trained.files.tokenizer);
+  choose_questions(dataset, options.data);
   const data::Features features =
-      data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
+      data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
   const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),
                         with_negative(options.data, dataset)};
   const AnswerRun run = torch_half().answer(trained, task, [&] {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "bertft/util/error.h"
 #include "cli/startup.h"
 
@@ -13,15 +15,18 @@ Inputs read_inputs(config::Resolved resolved) {
   const config::Options& options = in.options();
   in.files = load_model_files(options, *options.model.model_name_or_path);
   note_startup("tokenizer");
-  in.train_set = load_dataset(*options.data.train_file, options.data.max_train_samples);
+  auto train = load_dataset(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
+  in.train_set = std::move(train.dataset);
   note_startup("training file");
-  in.train_features = data::make_features(in.train_set, *in.files.tokenizer, options.data, data::Purpose::kTraining);
+  in.train_features =
+      data::make_features(in.train_set, std::move(train.tokens), options.data, data::Purpose::kTraining);
   note_startup("training windows");
   in.with_negative = with_negative(options.data, in.train_set);
   if (options.data.validation_file) {
-    in.validation_set = load_dataset(*options.data.validation_file, options.data.max_eval_samples);
+    auto validation = load_dataset(*options.data.validation_file, *in.files.tokenizer, options.data.max_eval_samples);
+    in.validation_set = std::move(validation.dataset);
     in.validation_features =
-        data::make_features(*in.validation_set, *in.files.tokenizer, options.data, data::Purpose::kEvaluation);
+        data::make_features(*in.validation_set, std::move(validation.tokens), options.data, data::Purpose::kEvaluation);
     in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);
     if (!in.with_negative && options.train.metric_for_best_model.starts_with("best_")) {
       throw ConfigError(

@@ -46,11 +46,11 @@ data::Dataset single_question(const PredictFlags& flags) {
   return dataset;
 }
 
-std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data::Dataset& dataset, bool negative,
-                                         const std::function<void()>& when_ready) {
+std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data::Dataset& dataset, data::Tokens tokens,
+                                         bool negative, const std::function<void()>& when_ready) {
   const config::Options& options = trained.resolved.options;
   const data::Features features =
-      data::make_features(dataset, *trained.files.tokenizer, options.data, data::Purpose::kEvaluation);
+      data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
   const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
   const eval::Task task{dataset, features, options.eval, threshold, negative};
   return torch_half().answer(trained, task, when_ready).answers.predictions;
@@ -81,7 +81,8 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   if (one) {
     const data::Dataset dataset = single_question(flags);
     const bool negative = options.version_2_with_negative.value_or(true);
-    print_answer(answer_all(trained, dataset, negative, [] {})[0], flags.json);
+    data::Tokens tokens = data::tokenize(dataset, *trained.files.tokenizer);
+    print_answer(answer_all(trained, dataset, std::move(tokens), negative, [] {})[0], flags.json);
     return kOk;
   }
   if (file.empty()) {
@@ -89,10 +90,10 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
         "predict needs --question with --context-file, or --data FILE.\n"
         "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
-  const data::Dataset dataset = load_dataset(file, std::nullopt);
+  auto [dataset, tokens] = data::read_and_tokenize(file, *trained.files.tokenizer);
   const bool negative = with_negative(options, dataset);
   const std::vector<eval::Prediction> predictions =
-      answer_all(trained, dataset, negative, [&] { make_result_directory(flags.save_to); });
+      answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(flags.save_to); });
   eval::write_prediction_files(flags.save_to, "", dataset, predictions, negative);
   log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, predictions.size()));
   return kOk;

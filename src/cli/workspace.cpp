@@ -97,10 +97,11 @@ void keep_first(data::Dataset& dataset, const std::optional<std::int64_t>& max_q
   }
 }
 
-data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions) {
-  data::Dataset dataset = data::read_dataset(path);
-  keep_first(dataset, max_questions);
-  return dataset;
+data::TokenizedDataset load_dataset(const std::string& path, const tokenizer::Tokenizer& tokenizer,
+                                    const std::optional<std::int64_t>& max_questions) {
+  data::TokenizedDataset loaded = data::read_and_tokenize(path, tokenizer);
+  keep_first(loaded.dataset, max_questions);
+  return loaded;
 }
 
 std::string resolve_model_directory(const std::string& given) {

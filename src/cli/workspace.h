@@ -30,8 +30,9 @@ void check_length(const data::DataOptions& options, std::int64_t num_positions);
 /// Leaves out all but the first `max_questions`.
 void keep_first(data::Dataset& dataset, const std::optional<std::int64_t>& max_questions);
 
-/// A data set cut to its first `max_questions`.
-data::Dataset load_dataset(const std::string& path, const std::optional<std::int64_t>& max_questions);
+/// A data set cut to its first `max_questions`, tokenized.
+data::TokenizedDataset load_dataset(const std::string& path, const tokenizer::Tokenizer& tokenizer,
+                                    const std::optional<std::int64_t>& max_questions);
 
 /// The directory that RUN_DIR stands for: itself if it holds a model, else its best
 /// checkpoint, else its newest good one (CONVENTIONS §3.4). Says which on stderr when it is

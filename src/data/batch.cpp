@@ -49,11 +49,11 @@ PackedBatch pack(const Features& features, std::span<const std::uint32_t> window
   };
   for (const std::uint32_t window_idx : windows) {
     const Window& window = features.windows[window_idx];
-    append(features.special.cls, 0);
+    append(features.tokens.special.cls, 0);
     for (const auto& token : features.question_tokens(window)) append(token.id, 0);
-    append(features.special.sep, 0);
+    append(features.tokens.special.sep, 0);
     for (const auto& token : features.context_tokens(window)) append(token.id, 1);
-    append(features.special.sep, 1);
+    append(features.tokens.special.sep, 1);
     const std::int32_t begin = batch.cu_seqlens.back();
     batch.start_rows.push_back(begin + static_cast<std::int32_t>(window.start_label));
     batch.end_rows.push_back(begin + static_cast<std::int32_t>(window.end_label));

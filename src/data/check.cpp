@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "bertft/util/text.h"
 #include "data/cutting.h"
@@ -210,13 +211,12 @@ DataCheck check_data(const Dataset& dataset) {
   return check;
 }
 
-DataCheck check_data(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, const DataOptions& options) {
+DataCheck check_data(const Dataset& dataset, Tokens tokens, const DataOptions& options) {
   DataCheck check = check_data(dataset);
   const auto note = [&](std::uint32_t question_idx, const std::string& what) {
     check.findings.push_back({Finding::Kind::kNoRoom, dataset.questions[question_idx].id, what});
   };
-  check.windows =
-      summarize(cut_features(dataset, tokenizer, options, Purpose::kEvaluation, std::nullopt, note), options);
+  check.windows = summarize(cut_features(dataset, std::move(tokens), options, Purpose::kEvaluation, note), options);
   return check;
 }
 

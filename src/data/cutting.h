@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "bertft/data/features.h"
@@ -14,7 +13,7 @@ using OnNoRoom = std::function<void(std::uint32_t question_idx, const std::strin
 
 /// make_features, which decides by itself what becomes of questions without room: they get
 /// no windows when `on_no_room` returns.
-Features cut_features(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, const DataOptions& options,
-                      Purpose purpose, std::optional<std::int64_t> max_questions, const OnNoRoom& on_no_room);
+Features cut_features(const Dataset& dataset, Tokens tokens, const DataOptions& options, Purpose purpose,
+                      const OnNoRoom& on_no_room);
 
 }  // namespace bertft::data

@@ -6,7 +6,9 @@
 #include <functional>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "bertft/data/tokens.h"
 #include "bertft/util/byte_order_mark.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -15,6 +17,7 @@
 #include "data/first_equals.h"
 #include "data/squad_sax.h"
 #include "data/syntax_error.h"
+#include "data/text_tokenizing.h"
 
 namespace bertft::data {
 namespace {
@@ -84,13 +87,7 @@ void refuse_duplicate_ids(const std::vector<Question>& questions, std::string_vi
   }
 }
 
-}  // namespace
-
-bool Dataset::has_unanswerable() const {
-  return std::any_of(questions.begin(), questions.end(), [](const Question& q) { return q.answers.empty(); });
-}
-
-Dataset read_dataset_from(std::string_view text, std::string_view name) {
+Dataset read(std::string_view text, std::string_view name, TextTokenizing* tokenizing) {
   const Source source{text, name};
   const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   if (text.find_first_not_of(kBlanks, begin) == std::string_view::npos) {
@@ -103,7 +100,7 @@ Dataset read_dataset_from(std::string_view text, std::string_view name) {
   auto sha256 = std::async([text] { return sha256_hex(text); });
   Dataset dataset;
   dataset.name = name;
-  SquadSax sax(dataset, name);
+  SquadSax sax(dataset, name, tokenizing);
   FormDetector detector;
   nlohmann::json::sax_parse(text.begin() + begin, text.end(), &detector);
   if (detector.is_row()) {
@@ -119,9 +116,26 @@ Dataset read_dataset_from(std::string_view text, std::string_view name) {
   return dataset;
 }
 
+}  // namespace
+
+bool Dataset::has_unanswerable() const {
+  return std::any_of(questions.begin(), questions.end(), [](const Question& q) { return q.answers.empty(); });
+}
+
+Dataset read_dataset_from(std::string_view text, std::string_view name) {
+  return read(text, name, nullptr);
+}
+
 Dataset read_dataset(const std::string& path) {
   const MappedFile file(path);
   return read_dataset_from(file.text(), path);
+}
+
+TokenizedDataset read_and_tokenize(const std::string& path, const tokenizer::Tokenizer& tokenizer) {
+  const MappedFile file(path);
+  TextTokenizing tokenizing(tokenizer);
+  Dataset dataset = read(file.text(), path, &tokenizing);
+  return {std::move(dataset), tokenizing.finish()};
 }
 
 }  // namespace bertft::data

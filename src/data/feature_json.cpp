@@ -11,13 +11,13 @@ Json feature_json(const Dataset& dataset, const Features& features, const Window
     types.push_back(type);
     offsets.push_back(std::move(offset));
   };
-  append(features.special.cls, 0, nullptr);
+  append(features.tokens.special.cls, 0, nullptr);
   for (const auto& token : features.question_tokens(window)) append(token.id, 0, nullptr);
-  append(features.special.sep, 0, nullptr);
+  append(features.tokens.special.sep, 0, nullptr);
   for (const auto& token : features.context_tokens(window)) {
     append(token.id, 1, Json::array({token.char_begin, token.char_end}));
   }
-  append(features.special.sep, 1, nullptr);
+  append(features.tokens.special.sep, 1, nullptr);
   return {{"id", dataset.questions[window.question_idx].id},
           {"window", window.window_idx},
           {"input_ids", std::move(ids)},

@@ -10,6 +10,7 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "data/text_tokenizing.h"
 
 namespace bertft::data {
 namespace {
@@ -282,7 +283,7 @@ void SquadSax::finish(const Frame& frame) {
     case Node::kParagraph:
       require(frame, Node::kContext);
       require(frame, Node::kQas);
-      dataset_.contexts.push_back(context_);
+      add_context();
       break;
     case Node::kQa:
       require(frame, Node::kId);
@@ -333,7 +334,13 @@ void SquadSax::finish_question(bool answers_seen) {
     question_.answers.push_back({.text = std::move(answer_texts_[i]), .char_start = answer_starts_[i]});
   }
   question_.is_impossible = is_impossible_.value_or(answers_seen && question_.answers.empty());
+  if (tokenizing_ != nullptr) tokenizing_->add_question(question_.text);
   dataset_.questions.push_back(std::exchange(question_, {}));
+}
+
+void SquadSax::add_context() {
+  if (tokenizing_ != nullptr) tokenizing_->add_context(context_);
+  dataset_.contexts.push_back(context_);
 }
 
 // Rows repeat their context. Two texts with one hash, rare as they are, only cost the
@@ -342,7 +349,7 @@ std::uint32_t SquadSax::context_index_of_row() {
   const auto next = static_cast<std::uint32_t>(dataset_.contexts.size());
   const std::uint32_t known = context_by_hash_.try_emplace(std::hash<std::string>{}(context_), next).first->second;
   if (known < next && dataset_.contexts[known] == context_) return known;
-  dataset_.contexts.push_back(context_);
+  add_context();
   return next;
 }
 

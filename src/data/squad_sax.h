@@ -13,12 +13,15 @@
 
 namespace bertft::data {
 
+class TextTokenizing;
+
 /// What is read, for messages about files that are something else.
 inline constexpr std::string_view kAcceptedForms =
     "Accepted: SQuAD JSON ({\"data\": [articles]}), rows with id, context, question and answers\n"
     "under \"data\" or in a list at the top, and JSON lines of such rows.";
 
-/// Receives the events of nlohmann's SAX parser and appends articles and rows to a Dataset.
+/// Receives the events of nlohmann's SAX parser and appends articles and rows to a Dataset; hands
+/// their texts on to be tokenized, if there is one who does that.
 /// It knows the shape of the documents and nothing of alignment (findings.h).
 ///
 /// throws DataError "NAME: data[0].paragraphs[2].context: ..." at the first value that does
@@ -54,7 +57,8 @@ class SquadSax {
     std::string reason;
   };
 
-  SquadSax(Dataset& dataset, std::string_view name) : dataset_(dataset), name_(name) {}
+  SquadSax(Dataset& dataset, std::string_view name, TextTokenizing* tokenizing = nullptr)
+      : dataset_(dataset), name_(name), tokenizing_(tokenizing) {}
 
   /// To be called before each line of JSON lines: its value is a row.
   void begin_line(std::size_t line);
@@ -96,6 +100,7 @@ class SquadSax {
   void finish(const Frame& frame);
   void finish_element(const Frame& frame);
   void finish_question(bool answers_seen);
+  void add_context();
   std::uint32_t context_index_of_row();
   void require(const Frame& frame, Node node) const;
 
@@ -107,6 +112,7 @@ class SquadSax {
 
   Dataset& dataset_;
   std::string name_;
+  TextTokenizing* tokenizing_;
   Node top_ = Node::kTop;
   std::size_t line_ = 0;  // of JSON lines, else 0
   std::vector<Frame> stack_;

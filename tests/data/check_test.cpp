@@ -34,6 +34,10 @@ DataOptions sixteen() {
   return options;
 }
 
+DataCheck check_windows(const Dataset& dataset, const DataOptions& options) {
+  return check_data(dataset, tokenize(dataset, WordTokenizer()), options);
+}
+
 TEST(DataCheck, CountsWhatIsInTheFile) {
   const DataCheck check = check_data(faulty());
   EXPECT_EQ(check.num_articles, 1u);
@@ -47,7 +51,7 @@ TEST(DataCheck, CountsWhatIsInTheFile) {
 }
 
 TEST(DataCheck, SummarizesTheWindows) {
-  const DataCheck check = check_data(faulty(), WordTokenizer(), sixteen());
+  const DataCheck check = check_windows(faulty(), sixteen());
   ASSERT_TRUE(check.windows.has_value());
   EXPECT_EQ(check.windows->num_windows, 8u);  // one of 13 tokens, seven of 12
   EXPECT_EQ(check.windows->num_tokens, 13u + 7 * 12);
@@ -64,13 +68,13 @@ TEST(DataCheck, SummarizesTheWindows) {
 }
 
 TEST(DataCheck, ListsQuestionsWithoutRoomInsteadOfStopping) {
-  const DataCheck check = check_data(faulty(), WordTokenizer(), sixteen());
+  const DataCheck check = check_windows(faulty(), sixteen());
   EXPECT_EQ(check.findings.back().kind, Finding::Kind::kNoRoom);
   EXPECT_EQ(check.findings.back().question_id, "long");
 }
 
 TEST(DataCheck, IsOneJsonObjectWithAllIds) {
-  const Json json = check_data(faulty(), WordTokenizer(), sixteen()).to_json();
+  const Json json = check_windows(faulty(), sixteen()).to_json();
   EXPECT_EQ(json["form"], "nested");
   EXPECT_EQ(json["version"], "v2.0");
   EXPECT_EQ(json["questions"], 9);
@@ -100,7 +104,7 @@ TEST(DataCheck, FitsEightyColumns) {
   const std::string wide(200, 'x');
   const Dataset dataset = read(document(
       R"("c")", R"({"id":")" + wide + R"(","question":"q","answers":[{"text":")" + wide + R"(","answer_start":0}]})"));
-  std::istringstream lines(check_data(dataset, WordTokenizer(), {}).to_text());
+  std::istringstream lines(check_windows(dataset, {}).to_text());
   for (std::string line; std::getline(lines, line);) EXPECT_LE(count_code_points(line), 80u) << line;
 }
 

@@ -28,9 +28,8 @@ DataOptions options(std::int64_t max_seq_length, std::int64_t doc_stride) {
   return options;
 }
 
-Features features(const Dataset& dataset, const DataOptions& options, Purpose purpose = Purpose::kTraining,
-                  std::optional<std::int64_t> max_questions = std::nullopt) {
-  return make_features(dataset, WordTokenizer(), options, purpose, max_questions);
+Features features(const Dataset& dataset, const DataOptions& options, Purpose purpose = Purpose::kTraining) {
+  return make_features(dataset, WordTokenizer(), options, purpose);
 }
 
 std::string error_of(const Dataset& dataset, const DataOptions& options) {
@@ -95,23 +94,7 @@ TEST(Features, TokenizeEachContextOnce) {
   const Dataset dataset = read(
       document(R"("one two")", R"({"id":"a","question":"x","answers":[]},{"id":"b","question":"y z","answers":[]})"));
   const Features made = features(dataset, options(32, 2));
-  EXPECT_EQ(made.tokens.size(), 5u);
   EXPECT_EQ(made.context_tokens(made.windows[0]).data(), made.context_tokens(made.windows[1]).data());
-}
-
-TEST(Features, KeepManyTextsInFileOrderWhateverThreadEncodedThem) {
-  std::string rows;
-  for (int i = 1; i <= 40; ++i) {
-    const std::string word(static_cast<std::size_t>(i), 'w');
-    rows += R"({"id":")" + std::to_string(i) + R"(","question":")" + word + R"(","context":")" + word + " " + word +
-            R"(","answers":{"text":[],"answer_start":[]}})" + "\n";
-  }
-  const Features made = features(read(rows), options(32, 2));
-  ASSERT_EQ(made.windows.size(), 40u);
-  for (std::uint32_t i = 0; i < 40; ++i) {
-    EXPECT_EQ(made.question_tokens(made.windows[i])[0].id, 1001 + i);
-    EXPECT_EQ(made.context_tokens(made.windows[i])[1].id, 1001 + i);
-  }
 }
 
 TEST(Features, GiveAnEmptyContextOneWindow) {
@@ -187,13 +170,12 @@ TEST(Features, RefuseADataSetOfWhichNothingIsLeft) {
               HasSubstr("data.json: no usable question: 1 of 1"));
 }
 
-TEST(Features, TakeTheFirstQuestionsOnly) {
-  const Dataset dataset = read(
+TEST(Features, MayComeFromTheTokensOfMoreQuestions) {
+  Dataset dataset = read(
       R"([{"id":"a","question":"q","context":"one","answers":[]},{"id":"b","question":"q","context":"two","answers":[]}])");
-  const Features made = features(dataset, options(32, 2), Purpose::kEvaluation, 1);
-  EXPECT_EQ(made.windows.size(), 1u);
-  EXPECT_EQ(made.tokens.size(), 2u);
-  EXPECT_EQ(features(dataset, options(32, 2), Purpose::kEvaluation, 99).windows.size(), 2u);
+  Tokens tokens = tokenize(dataset, WordTokenizer());
+  dataset.questions.pop_back();
+  EXPECT_EQ(make_features(dataset, std::move(tokens), {}, Purpose::kEvaluation).windows.size(), 1U);
 }
 
 TEST(Features, AreWrittenWithOffsetsOfTheContextAlone) {

@@ -82,36 +82,36 @@ Hashes hashes_of(const Features& features) {
       ids.push_back(static_cast<std::int32_t>(id));
       offsets.insert(offsets.end(), {begin_offset, end_offset});
     };
-    append(features.special.cls, -1, -1);
+    append(features.tokens.special.cls, -1, -1);
     for (const auto& token : features.question_tokens(window)) append(token.id, -1, -1);
-    append(features.special.sep, -1, -1);
+    append(features.tokens.special.sep, -1, -1);
     for (const auto& token : features.context_tokens(window)) {
       append(token.id, static_cast<std::int32_t>(token.char_begin), static_cast<std::int32_t>(token.char_end));
     }
-    append(features.special.sep, -1, -1);
-    while (ids.size() < end) append(features.special.pad, -1, -1);
+    append(features.tokens.special.sep, -1, -1);
+    while (ids.size() < end) append(features.tokens.special.pad, -1, -1);
   }
   return {features.windows.size(), hash(ids), hash_of_labels(features, LabelRule::kRunQa), hash(offsets)};
 }
 
-Features as_run_qa(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer) {
+Features as_run_qa(TokenizedDataset read) {
   DataOptions options;
   options.fix_last_token_label = false;
-  return make_features(dataset, tokenizer, options, Purpose::kTraining);
+  return make_features(read.dataset, std::move(read.tokens), options, Purpose::kTraining);
 }
 
 TEST_F(Golden, FeaturesOfTrainMiniEqualRunQa) {
-  const Features features = as_run_qa(read_dataset(squad("squad-v2.0-train-mini.json")), *uncased());
+  const Features features = as_run_qa(read_and_tokenize(squad("squad-v2.0-train-mini.json"), *uncased()));
   EXPECT_EQ(hashes_of(features), (Hashes{696, "ba2c99e3888ef211", "7c476701921e67df", "b76e067b78065257"}));
 }
 
 TEST_F(Golden, FeaturesOfTheDevSetEqualRunQa) {
-  const Dataset dataset = read_dataset(squad("squad-v2.0-dev.json"));
-  EXPECT_EQ(dataset.num_articles, 35u);
-  EXPECT_EQ(dataset.contexts.size(), 1204u);
-  EXPECT_EQ(dataset.questions.size(), 11873u);
-  EXPECT_EQ(dataset.sha256, "af99b43b11a15174ed2c07a94e7b6f983edc257ddeabf624fdd38ba62911b20b");
-  const Features features = as_run_qa(dataset, *uncased());
+  TokenizedDataset read = read_and_tokenize(squad("squad-v2.0-dev.json"), *uncased());
+  EXPECT_EQ(read.dataset.num_articles, 35u);
+  EXPECT_EQ(read.dataset.contexts.size(), 1204u);
+  EXPECT_EQ(read.dataset.questions.size(), 11873u);
+  EXPECT_EQ(read.dataset.sha256, "af99b43b11a15174ed2c07a94e7b6f983edc257ddeabf624fdd38ba62911b20b");
+  const Features features = as_run_qa(std::move(read));
   EXPECT_EQ(hashes_of(features), (Hashes{12134, "74e5b3e81ec9c4ee", "98e9db018a4759bb", "f516ebee3adf0508"}));
 }
 
@@ -119,12 +119,12 @@ TEST_F(Golden, FeaturesOfTheWholeTrainSetEqualRunQa) {
   const char* unpacked = std::getenv("BERTFT_UNPACKED_DIR");
   const fs::path file = fs::path(unpacked == nullptr ? "" : unpacked) / "squad-v2.0-train-rebuilt.json";
   if (!fs::exists(file)) GTEST_SKIP() << "no squad-v2.0-train-rebuilt.json in BERTFT_UNPACKED_DIR";
-  const Dataset dataset = read_dataset(file);
-  EXPECT_EQ(dataset.questions.size(), 128703u);
   const auto tokenizer = uncased();
-  Features features = as_run_qa(dataset, *tokenizer);
+  Features features = as_run_qa(read_and_tokenize(file, *tokenizer));
   EXPECT_EQ(hashes_of(features), (Hashes{130101, "3ac54ceaa7e8e888", "cf855770be01f1ae", "b8d40730df190097"}));
 
+  const Dataset dataset = read_dataset(file);
+  EXPECT_EQ(dataset.questions.size(), 128703u);
   features = make_features(dataset, *tokenizer, {}, Purpose::kTraining);
   EXPECT_EQ(hash_of_labels(features, LabelRule::kCorrected), "717762ff13d01acc");
   const auto num_labelled = std::count_if(features.windows.begin(), features.windows.end(),
@@ -143,7 +143,8 @@ TEST_F(Golden, OtherFilesHaveTheKnownNumberOfWindows) {
        {WindowCount{"squad-v1.1-dev.json", 10570, 0, 10784},
         WindowCount{"squad-v2.0-train-10k.json", 10305, 4794, 10562},
         WindowCount{"squad-v2.0-dev-1k.json", 1215, 542, 1222}, WindowCount{"squad-v2.0-tiny.json", 51, 26, 51}}) {
-    const DataCheck check = check_data(read_dataset(squad(file)), *tokenizer, {});
+    auto [dataset, tokens] = read_and_tokenize(squad(file), *tokenizer);
+    const DataCheck check = check_data(dataset, std::move(tokens), {});
     EXPECT_EQ(check.num_questions, num_questions) << file;
     EXPECT_EQ(check.num_unanswerable, num_unanswerable) << file;
     EXPECT_EQ(check.windows->num_windows, num_windows) << file;

@@ -20,9 +20,10 @@ class DecodeQuestion : public ::testing::Test {
   DecodeQuestion() {
     dataset_.contexts = {"Ünï cat sat"};
     dataset_.questions.push_back({"q1", "?", 0, false, {}});
-    features_.tokens = {{7, 0, 3, 0, 5}, {8, 4, 7, 6, 9}, {9, 8, 11, 10, 13}, {5, 0, 1, 0, 1}};
-    features_.context_offsets = {0, 3};
-    features_.question_offsets = {3, 4};
+    data::Tokens& tokens = features_.tokens;
+    tokens.storage = {{{7, 0, 3, 0, 5}, {8, 4, 7, 6, 9}, {9, 8, 11, 10, 13}}, {{5, 0, 1, 0, 1}}};
+    tokens.contexts = {tokens.storage[0]};
+    tokens.questions = {tokens.storage[1]};
     features_.context_of = {0};
     windows_ = {{0, 0, 0, 3, 0, 0}};
   }

@@ -43,18 +43,11 @@ void score(const Arguments& arguments) {
 class QuestionFile {
  public:
   explicit QuestionFile(const std::string& path) {
-    features_.context_offsets.push_back(0);
-    std::vector<std::size_t> num_question_tokens;
     std::ifstream lines(path);
     for (std::string line; std::getline(lines, line);) {
       const Json question = parse_json(line, path);
       add(question);
-      num_question_tokens.push_back(question["num_question_tokens"].get<std::size_t>());
-    }
-    features_.question_offsets.push_back(features_.tokens.size());
-    for (const std::size_t n : num_question_tokens) {
-      features_.tokens.resize(features_.tokens.size() + n);
-      features_.question_offsets.push_back(features_.tokens.size());
+      features_.tokens.questions.push_back(store(std::vector<tokenizer::Token>(question["num_question_tokens"])));
     }
   }
 
@@ -70,16 +63,21 @@ class QuestionFile {
   }
 
  private:
+  std::span<const tokenizer::Token> store(std::vector<tokenizer::Token> tokens) {
+    return features_.tokens.storage.emplace_back(std::move(tokens));
+  }
+
   void add(const Json& line) {
     const auto idx = static_cast<std::uint32_t>(dataset_.questions.size());
     const auto context = line["context"].get<std::string>();
+    std::vector<tokenizer::Token> tokens;
     for (const Json& offsets : line["context_offsets"]) {
       const auto begin = offsets[0].get<std::uint32_t>();
       const auto end = offsets[1].get<std::uint32_t>();
-      features_.tokens.push_back({0, begin, end, static_cast<std::uint32_t>(byte_offset_of(context, begin)),
-                                  static_cast<std::uint32_t>(byte_offset_of(context, end))});
+      tokens.push_back({0, begin, end, static_cast<std::uint32_t>(byte_offset_of(context, begin)),
+                        static_cast<std::uint32_t>(byte_offset_of(context, end))});
     }
-    features_.context_offsets.push_back(features_.tokens.size());
+    features_.tokens.contexts.push_back(store(std::move(tokens)));
     features_.context_of.push_back(idx);
     std::uint32_t window_idx = 0;
     for (const Json& w : line["windows"]) {

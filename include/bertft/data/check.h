@@ -8,7 +8,7 @@
 
 #include "bertft/data/dataset.h"
 #include "bertft/data/options.h"
-#include "bertft/tokenizer/tokenizer.h"
+#include "bertft/data/tokens.h"
 #include "bertft/util/json.h"
 
 namespace bertft::data {
@@ -50,6 +50,6 @@ DataCheck check_data(const Dataset& dataset);
 /// (kNoRoom) instead of errors.
 ///
 /// throws ConfigError as make_features
-DataCheck check_data(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, const DataOptions& options);
+DataCheck check_data(const Dataset& dataset, Tokens tokens, const DataOptions& options);
 
 }  // namespace bertft::data

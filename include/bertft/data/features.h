@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "bertft/data/dataset.h"
 #include "bertft/data/options.h"
+#include "bertft/data/tokens.h"
 #include "bertft/tokenizer/tokenizer.h"
 
 namespace bertft::data {
@@ -21,15 +21,11 @@ struct Window {
   std::uint32_t start_label, end_label;
 };
 
-/// The tokens of a whole data set and its windows, in file order (PARITY P1). Each context
-/// and question is tokenized once; windows are views.
+/// The tokens of a whole data set and its windows, in file order (PARITY P1); windows are views.
 struct Features {
-  std::vector<tokenizer::Token> tokens;         // arena
-  std::vector<std::uint64_t> context_offsets;   // [contexts + 1] into tokens
-  std::vector<std::uint64_t> question_offsets;  // [questions + 1] into tokens
-  std::vector<std::uint32_t> context_of;        // [questions]
+  Tokens tokens;
+  std::vector<std::uint32_t> context_of;  // [questions]
   std::vector<Window> windows;
-  tokenizer::SpecialIds special{};
   std::uint32_t num_skipped_questions = 0;  // misaligned, left out of training
 
   std::span<const tokenizer::Token> question_tokens(const Window& w) const;
@@ -46,12 +42,14 @@ struct Features {
 enum class Purpose { kTraining, kEvaluation };
 
 /// Cuts windows and labels exactly as run_qa.py does (PARITY P1), the label quirk of P1.5
-/// only when options.fix_last_token_label is false. `max_questions`: the first so many only.
+/// only when options.fix_last_token_label is false.
 ///
 /// throws ConfigError when the lengths leave no room for any context (doc_stride too large),
 ///        DataError naming the question whose own length leaves none, or a misaligned answer
 ///        under on_misaligned: error
+Features make_features(const Dataset& dataset, Tokens tokens, const DataOptions& options, Purpose purpose);
+/// The same of texts that are not tokenized yet.
 Features make_features(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer, const DataOptions& options,
-                       Purpose purpose, std::optional<std::int64_t> max_questions = std::nullopt);
+                       Purpose purpose);
 
 }  // namespace bertft::data

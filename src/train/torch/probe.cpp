@@ -32,9 +32,11 @@ data::Features full_window(const ProbeTask& task) {
   data::Features features;
   const auto id = static_cast<std::uint32_t>(std::min<std::int64_t>(1, task.config.vocab_size - 1));
   const auto num_context = static_cast<std::uint32_t>(task.length - kFrame);
-  features.tokens.assign(num_context + 1, {.id = id, .char_begin = 0, .char_end = 0, .byte_begin = 0, .byte_end = 0});
-  features.context_offsets = {0, num_context};
-  features.question_offsets = {num_context, num_context + 1};
+  data::Tokens& tokens = features.tokens;
+  tokens.storage.emplace_back(num_context, tokenizer::Token{id, 0, 0, 0, 0});
+  tokens.contexts = {tokens.storage[0]};
+  tokens.questions = {tokens.contexts[0].first(1)};
+  tokens.special = {.cls = id, .sep = id, .pad = id, .unk = id};
   features.context_of = {0};
   features.windows = {{.question_idx = 0,
                        .window_idx = 0,
@@ -42,7 +44,6 @@ data::Features full_window(const ProbeTask& task) {
                        .num_context_tokens = num_context,
                        .start_label = 0,
                        .end_label = 0}};
-  features.special = {.cls = id, .sep = id, .pad = id, .unk = id};
   return features;
 }
 

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bertft/data/dataset.h"
+#include "bertft/tokenizer/tokenizer.h"
+
+namespace bertft::data {
+
+/// The texts of a data set as tokens, each text tokenized once. Questions stand without their leading
+/// white space, as in run_qa.py.
+struct Tokens {
+  std::vector<std::span<const tokenizer::Token>> contexts, questions;  // by number in the data set
+  tokenizer::SpecialIds special{};
+  std::vector<std::vector<tokenizer::Token>> storage;  // what the spans show
+
+  Tokens() = default;
+  Tokens(Tokens&&) = default;  // not copied: the spans would show the other's storage
+  Tokens& operator=(Tokens&&) = default;
+};
+
+Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer);
+
+struct TokenizedDataset {
+  Dataset dataset;
+  Tokens tokens;
+};
+
+/// read_dataset() and tokenize() at once: a second thread tokenizes what the first has read.
+/// throws what read_dataset() throws
+TokenizedDataset read_and_tokenize(const std::string& path, const tokenizer::Tokenizer& tokenizer);
+
+}  // namespace bertft::data

@@ -1,0 +1,94 @@
+#include "data/text_tokenizing.h"
+
+#include <utility>
+
+#include "data/white_space.h"
+
+namespace bertft::data {
+namespace {
+
+constexpr std::size_t kChunkBytes = std::size_t{1} << 18;  // a millisecond of work
+constexpr std::size_t kBytesPerToken = 4;                  // of English; room that is not used costs no memory
+
+}  // namespace
+
+TextTokenizing::TextTokenizing(const tokenizer::Tokenizer& tokenizer)
+    : tokenizer_(tokenizer), tokens_(std::async([this] { return tokenize_chunks(); })) {}
+
+TextTokenizing::~TextTokenizing() {
+  const std::lock_guard lock(mutex_);
+  chunks_.clear();
+  ended_ = true;
+  changed_.notify_one();
+}
+
+void TextTokenizing::add_question(std::string_view text) {
+  add(lstrip(text), false);
+}
+
+void TextTokenizing::add(std::string_view text, bool is_context) {
+  chunk_.bytes += text;
+  chunk_.texts.push_back({chunk_.bytes.size(), is_context});
+  if (chunk_.bytes.size() >= kChunkBytes) hand_over();
+}
+
+Tokens TextTokenizing::finish() {
+  hand_over();
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = true;
+  }
+  changed_.notify_one();
+  return tokens_.get();
+}
+
+void TextTokenizing::hand_over() {
+  {
+    const std::lock_guard lock(mutex_);
+    chunks_.push_back(std::exchange(chunk_, {}));
+  }
+  changed_.notify_one();
+}
+
+std::optional<TextTokenizing::Chunk> TextTokenizing::next() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return ended_ || !chunks_.empty(); });
+  if (chunks_.empty()) return std::nullopt;
+  Chunk chunk = std::move(chunks_.front());
+  chunks_.pop_front();
+  return chunk;
+}
+
+Tokens TextTokenizing::tokenize_chunks() {
+  Tokens tokens;
+  tokens.special = tokenizer_.special_ids();
+  while (const std::optional<Chunk> chunk = next()) tokenize_chunk(*chunk, tokens);
+  return tokens;
+}
+
+void TextTokenizing::tokenize_chunk(const Chunk& chunk, Tokens& tokens) const {
+  std::vector<tokenizer::Token>& arena = tokens.storage.emplace_back();
+  arena.reserve(chunk.bytes.size() / kBytesPerToken);
+  std::vector<std::size_t> ends;
+  std::size_t begin = 0;
+  for (const Chunk::Text& text : chunk.texts) {
+    tokenizer_.encode(std::string_view(chunk.bytes).substr(begin, text.end - begin), arena);
+    ends.push_back(arena.size());
+    begin = text.end;
+  }
+  // Only now do the tokens stay where they are.
+  begin = 0;
+  for (std::size_t i = 0; i < ends.size(); begin = ends[i++]) {
+    (chunk.texts[i].is_context ? tokens.contexts : tokens.questions)
+        .push_back(std::span(arena).subspan(begin, ends[i] - begin));
+  }
+}
+
+Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer) {
+  TextTokenizing tokenizing(tokenizer);
+  for (const std::string& context : dataset.contexts) tokenizing.add_context(context);
+  for (const Question& question : dataset.questions) tokenizing.add_question(question.text);
+  return tokenizing.finish();
+}
+
+}  // namespace bertft::data

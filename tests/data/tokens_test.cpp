@@ -1,0 +1,101 @@
+#include "bertft/data/tokens.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "data/squad_text.h"
+#include "data/white_space.h"
+#include "data/word_tokenizer.h"
+
+namespace bertft::data {
+namespace {
+
+// A SQuAD file for as long as it lives.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string_view text)
+      : path_(testing::TempDir() + "bertft-tokens-" + std::to_string(getpid()) + ".json") {
+    std::ofstream(path_) << text;
+  }
+  ~TemporaryFile() { std::filesystem::remove(path_); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+std::vector<tokenizer::Token> encoded(std::string_view text) {
+  std::vector<tokenizer::Token> tokens;
+  WordTokenizer().encode(text, tokens);
+  return tokens;
+}
+
+void expect_tokens_of(const Dataset& dataset, const Tokens& tokens) {
+  ASSERT_EQ(tokens.contexts.size(), dataset.contexts.size());
+  ASSERT_EQ(tokens.questions.size(), dataset.questions.size());
+  const auto expect = [](std::span<const tokenizer::Token> found, std::string_view text) {
+    EXPECT_EQ(std::vector(found.begin(), found.end()), encoded(text)) << text;
+  };
+  for (std::size_t i = 0; i < dataset.contexts.size(); ++i) expect(tokens.contexts[i], dataset.contexts[i]);
+  for (std::size_t i = 0; i < dataset.questions.size(); ++i) {
+    expect(tokens.questions[i], lstrip(dataset.questions[i].text));
+  }
+}
+
+void expect_same_when_read_at_once(std::string_view text) {
+  const TemporaryFile file(text);
+  const TokenizedDataset read = read_and_tokenize(file.path(), WordTokenizer());
+  EXPECT_EQ(read.dataset.sha256, read_dataset_from(text, "data.json").sha256);
+  expect_tokens_of(read.dataset, read.tokens);
+  expect_tokens_of(read.dataset, tokenize(read.dataset, WordTokenizer()));
+}
+
+TEST(Tokens, BelongToTheirTextsWhereQuestionsStandBeforeTheirContext) {
+  expect_same_when_read_at_once(
+      R"({"data":[{"paragraphs":[{"qas":[{"id":"1","question":" a bb","answers":[]},)"
+      R"({"id":"2","question":"ccc","answers":[]}],"context":"dddd d"},{"context":"","qas":[]},)"
+      R"({"context":"eeeee","qas":[{"id":"3","question":"","answers":[]}]}]}]})");
+}
+
+TEST(Tokens, BelongToTheirTextsWhereRowsShareAContext) {
+  expect_same_when_read_at_once(R"({"id":"1","question":"a bb","context":"ccc","answers":[]})"
+                                "\n"
+                                R"({"id":"2","question":"dddd","context":"e","answers":[]})"
+                                "\n"
+                                R"({"id":"3","question":"ff","context":"ccc","answers":[]})");
+}
+
+TEST(Tokens, OfManyTextsAreInTheirOrder) {
+  std::string rows;  // two megabytes, more than is handed over at a time
+  for (std::size_t i = 0; i < 2000; ++i) {
+    const std::string word(1 + i % 700, 'w');
+    rows += R"({"id":")" + std::to_string(i) + R"(","question":")" + word + R"(","context":")" + word + " " + word +
+            std::to_string(i) + R"(","answers":[]})" + "\n";
+  }
+  expect_same_when_read_at_once(rows);
+}
+
+TEST(Tokens, StayWhereTheyAreWhenMoved) {
+  Tokens tokens = tokenize(read(with_answers(R"("a bb ccc")", "[]")), WordTokenizer());
+  const Tokens moved = std::move(tokens);
+  EXPECT_EQ(moved.contexts[0][2].id, 1003U);
+  EXPECT_EQ(moved.questions[0][0].id, 1006U);
+}
+
+TEST(Tokens, AreDroppedWhenTheFileIsRefused) {
+  std::string rows = "[";  // a megabyte in a list that does not end
+  for (int i = 0; i < 2000; ++i) {
+    rows += R"({"id":"1","question":"q","answers":[],"context":")" + std::string(500, 'x') + "\"},";
+  }
+  const TemporaryFile file(rows);
+  EXPECT_THROW(read_and_tokenize(file.path(), WordTokenizer()), DataError);
+  EXPECT_THROW(read_and_tokenize("/nowhere/squad.json", WordTokenizer()), InputError);
+}
+
+}  // namespace
+}  // namespace bertft::data
