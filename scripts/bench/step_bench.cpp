@@ -31,7 +31,7 @@ constexpr std::int64_t kWarmUpSteps = 2;
 struct Arguments {
   std::string model, train, device = "cpu";
   std::int64_t max_steps = 10, batch = 16, seed = 42, threads = 0;
-  std::optional<std::size_t> max_samples;
+  std::optional<std::int64_t> max_samples;
   data::MicroBatchLimit limit;
   bool bf16 = false, gradient_checkpointing = false;
 };
@@ -71,8 +71,7 @@ device::Device select(const Arguments& a) {
 
 data::Features read_features(const Arguments& a) {
   const auto tokenizer = tokenizer::load_tokenizer(a.model);
-  auto [dataset, tokens] = data::read_and_tokenize(a.train, *tokenizer);
-  if (a.max_samples) dataset.questions.resize(std::min(dataset.questions.size(), *a.max_samples));
+  auto [dataset, tokens] = data::read_and_tokenize(a.train, *tokenizer, a.max_samples);
   return data::make_features(dataset, std::move(tokens), {}, data::Purpose::kTraining);
 }
 

@@ -90,8 +90,13 @@ std::string make_manifest(const std::string& directory) {
   return python_json({{"format", kFormat}, {"version", kFormatVersion}, {"files", files}}, 2) + "\n";
 }
 
+bool is_ours(const Found& checkpoint) {
+  return fs::exists(manifest_of(checkpoint.directory));
+}
+
 void verify(const std::string& directory) {
-  if (!fs::is_directory(directory)) {
+  std::error_code error;
+  if (!fs::is_directory(directory, error)) {
     throw InputError(fmt::format("{} is not a checkpoint directory.", directory));
   }
   if (!fs::exists(manifest_of(directory))) {

@@ -3,6 +3,8 @@
 #include <string>
 #include <string_view>
 
+#include "bertft/checkpoint/checkpoints.h"
+
 namespace bertft::checkpoint {
 
 constexpr std::string_view kManifestName = "manifest.json";
@@ -14,5 +16,8 @@ constexpr int kFormatVersion = 1;
 /// manifest.json for the files that stand in `directory` now: format version, and name,
 /// bytes and SHA-256 of each.
 std::string make_manifest(const std::string& directory);
+
+/// Whether this program made it: somebody else's directory of such a name is left alone.
+bool is_ours(const Found& checkpoint);
 
 }  // namespace bertft::checkpoint

@@ -70,13 +70,12 @@ void check_writable(const fs::path& folder, const std::string& wanted) {
 
 // A probe that was made for the run to come is no run.
 bool is_empty_but_for_probe(const fs::path& folder) {
-  return std::all_of(fs::directory_iterator(folder), fs::directory_iterator(), [](const fs::directory_entry& entry) {
+  std::error_code error;
+  const fs::directory_iterator entries(folder, error);
+  if (error) throw OutputError(fmt::format("output_dir {} cannot be read: {}.", folder.string(), error.message()));
+  return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
     return entry.path().filename() == kLockName || entry.path().filename() == kProbeName;
   });
-}
-
-bool is_ours(const Found& checkpoint) {
-  return fs::exists(fs::path(checkpoint.directory) / kManifestName);
 }
 
 bool holds_checkpoint_of_ours(const fs::path& folder) {

@@ -20,34 +20,38 @@ struct DataFlags {
 };
 
 // Of any model with a tokenizer that is read here; only training needs one that can be trained.
-std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, const config::Options& options) {
+// Its files may lower max_seq_length.
+std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, config::Resolved& resolved) {
+  const config::Options& options = resolved.options;
   const std::string directory = resolve_model_directory(flags.model);
+  const std::string tokenizer_directory = options.model.tokenizer_name.value_or(directory);
+  keep_to_model_max_length(resolved, tokenizer_directory);
   const std::string path = (std::filesystem::path(directory) / "config.json").string();
   if (is_there(path)) {
-    const Json config = parse_json(read_file(path), path);
+    const Json config = parse_json(read_file(path, JsonLimits{}.max_bytes), path);
     if (const auto positions = integer_member(config, "max_position_embeddings", path)) {
       check_length(options.data, *positions);
     }
   }
-  return tokenizer::load_tokenizer(options.model.tokenizer_name.value_or(directory));
+  return tokenizer::load_tokenizer(tokenizer_directory);
 }
 
 int check(const CLI::App& command, const DataFlags& flags) {
-  const config::Options options = resolve_and_tell(sources_of(command)).options;
+  config::Resolved resolved = resolve_and_tell(sources_of(command));
   const auto result = [&] {
     if (flags.model.empty()) return data::check_data(data::read_dataset(flags.file));
-    auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, options));
-    return data::check_data(dataset, std::move(tokens), options.data);
+    auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
+    return data::check_data(dataset, std::move(tokens), resolved.options.data);
   }();
   std::cout << (flags.json ? python_json(result.to_json(), 2) + "\n" : result.to_text()) << std::flush;
   return kOk;
 }
 
 int print_features(const CLI::App& command, const DataFlags& flags) {
-  const config::Options options = resolve_and_tell(sources_of(command)).options;
-  auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, options));
+  config::Resolved resolved = resolve_and_tell(sources_of(command));
+  auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
   const auto purpose = flags.training ? data::Purpose::kTraining : data::Purpose::kEvaluation;
-  const data::Features features = data::make_features(dataset, std::move(tokens), options.data, purpose);
+  const data::Features features = data::make_features(dataset, std::move(tokens), resolved.options.data, purpose);
   for (const data::Window& window : features.windows) {
     std::cout << python_json(data::feature_json(dataset, features, window), -1) << '\n';
     if (!std::cout) break;  // full, or nobody reads it: run() says so

@@ -49,7 +49,7 @@ void choose_questions(data::Dataset& dataset, const data::DataOptions& options) 
   if (std::none_of(dataset.questions.begin(), dataset.questions.end(), has_answers)) {
     log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
   }
-  keep_first(dataset, options.max_eval_samples);
+  dataset.keep_first(options.max_eval_samples);
 }
 
 // Only scores a file: the official script's job.
@@ -70,12 +70,13 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
-  auto [dataset, tokens] = data::read_and_tokenize(flags.data, *trained.files.tokenizer);
+  auto [dataset, tokens] = data::read_and_tokenize(flags.data, *trained.files.tokenizer, options.data.max_eval_samples);
   choose_questions(dataset, options.data);
   const data::Features features =
       data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
-  const eval::Task task{dataset, features, options.eval, threshold_for(options.eval, trained.files.directory),
-                        with_negative(options.data, dataset)};
+  const bool negative = with_negative(options.data, dataset);
+  const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
+  const eval::Task task{dataset, features, options.eval, threshold, negative};
   const AnswerRun run = torch_half().answer(trained, task, [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });

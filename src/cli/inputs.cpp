@@ -13,9 +13,11 @@ Inputs read_inputs(config::Resolved resolved) {
   Inputs in;
   in.resolved = std::move(resolved);
   const config::Options& options = in.options();
-  in.files = load_model_files(options, *options.model.model_name_or_path);
+  const std::string& model = *options.model.model_name_or_path;
+  keep_to_model_max_length(in.resolved, options.model.tokenizer_name.value_or(model));
+  in.files = load_model_files(options, model);
   note_startup("tokenizer");
-  auto train = load_dataset(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
+  auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);
   note_startup("training file");
   in.train_features =
@@ -23,7 +25,8 @@ Inputs read_inputs(config::Resolved resolved) {
   note_startup("training windows");
   in.with_negative = with_negative(options.data, in.train_set);
   if (options.data.validation_file) {
-    auto validation = load_dataset(*options.data.validation_file, *in.files.tokenizer, options.data.max_eval_samples);
+    auto validation =
+        data::read_and_tokenize(*options.data.validation_file, *in.files.tokenizer, options.data.max_eval_samples);
     in.validation_set = std::move(validation.dataset);
     in.validation_features =
         data::make_features(*in.validation_set, std::move(validation.tokens), options.data, data::Purpose::kEvaluation);

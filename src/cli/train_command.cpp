@@ -53,9 +53,10 @@ void refuse_several_processes() {
 // A run writes its model into output_dir, and overwriting removes what an earlier run left there:
 // not the model to start from.
 void refuse_to_overwrite_model(const config::Options& options) {
+  std::error_code unknown;  // reading the model will say what is wrong with it
   const fs::path output = fs::weakly_canonical(*options.train.output_dir);
-  const fs::path model = fs::weakly_canonical(*options.model.model_name_or_path);
-  if (std::mismatch(output.begin(), output.end(), model.begin(), model.end()).first != output.end()) return;
+  const fs::path model = fs::weakly_canonical(*options.model.model_name_or_path, unknown);
+  if (unknown || std::mismatch(output.begin(), output.end(), model.begin(), model.end()).first != output.end()) return;
   throw OutputError(
       fmt::format("output_dir {} holds the model to start from, {}, which the run would replace.\n"
                   "Choose another with --output-dir DIR.",

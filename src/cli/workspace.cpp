@@ -73,6 +73,17 @@ std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_direct
 
 }  // namespace
 
+void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory) {
+  std::int64_t& length = resolved.options.data.max_seq_length;
+  const auto allowed = tokenizer::model_max_length(tokenizer_directory);
+  if (!allowed || static_cast<double>(length) <= *allowed) return;
+  const auto lowered = static_cast<std::int64_t>(*allowed);
+  log::warn(fmt::format("max_seq_length is {} instead of {}: the tokenizer in {} has model_max_length {}", lowered,
+                        length, tokenizer_directory, lowered));
+  length = lowered;
+  resolved.origins["max_seq_length"] = "the tokenizer's model_max_length";
+}
+
 void check_length(const data::DataOptions& options, std::int64_t num_positions) {
   if (options.max_seq_length <= num_positions) return;
   throw ConfigError(
@@ -89,19 +100,6 @@ ModelFiles load_model_files(const config::Options& options, const std::string& d
   files.tokenizer = tokenizer::load_tokenizer(files.tokenizer_directory);
   check_fit(files, options);
   return files;
-}
-
-void keep_first(data::Dataset& dataset, const std::optional<std::int64_t>& max_questions) {
-  if (max_questions && static_cast<std::size_t>(*max_questions) < dataset.questions.size()) {
-    dataset.questions.resize(static_cast<std::size_t>(*max_questions));
-  }
-}
-
-data::TokenizedDataset load_dataset(const std::string& path, const tokenizer::Tokenizer& tokenizer,
-                                    const std::optional<std::int64_t>& max_questions) {
-  data::TokenizedDataset loaded = data::read_and_tokenize(path, tokenizer);
-  keep_first(loaded.dataset, max_questions);
-  return loaded;
 }
 
 std::string resolve_model_directory(const std::string& given) {
@@ -147,7 +145,7 @@ void make_result_directory(const std::string& path) {
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {
-  return options.version_2_with_negative.value_or(dataset.has_unanswerable());
+  return options.version_2_with_negative.value_or(dataset.has_unanswerable);
 }
 
 }  // namespace bertft::cli

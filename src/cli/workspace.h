@@ -24,15 +24,12 @@ struct ModelFiles {
 ///        (max_seq_length is longer than the model's positions)
 ModelFiles load_model_files(const config::Options& options, const std::string& directory);
 
+/// Lowers max_seq_length to what the tokenizer's files allow, as run_qa.py does (PARITY P1.2), with a
+/// warning. throws as tokenizer::model_max_length
+void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory);
+
 /// throws ConfigError when windows of max_seq_length are longer than a model of so many positions takes
 void check_length(const data::DataOptions& options, std::int64_t num_positions);
-
-/// Leaves out all but the first `max_questions`.
-void keep_first(data::Dataset& dataset, const std::optional<std::int64_t>& max_questions);
-
-/// A data set cut to its first `max_questions`, tokenized.
-data::TokenizedDataset load_dataset(const std::string& path, const tokenizer::Tokenizer& tokenizer,
-                                    const std::optional<std::int64_t>& max_questions);
 
 /// The directory that RUN_DIR stands for: itself if it holds a model, else its best
 /// checkpoint, else its newest good one (CONVENTIONS §3.4). Says which on stderr when it is

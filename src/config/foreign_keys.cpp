@@ -88,7 +88,7 @@ const std::vector<ForeignKey>& foreign_keys() {
       {"jit_mode_eval", kRefuse, "the program is native code already"},
       {"kernels", kRefuse, "only the reference path is built yet", {"auto", "reference"}},
       {"label_smoothing_factor", kRefuse, "the loss is plain cross-entropy"},
-      {"logging_strategy", kRefuse, "set logging_steps", {"steps"}},
+      {"logging_strategy", kPassOver, "what is logged is logged every logging_steps"},
       {"lr_scheduler_kwargs", kRefuse, "schedules have no parameters besides warmup_steps"},
       {"max_predict_samples", kRefuse, "predict answers all of its file"},
       {"max_query_length", kRefuse, "questions are never cut, as in run_qa"},

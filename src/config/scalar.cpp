@@ -17,14 +17,6 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 std::string_view without_sign(std::string_view text) {
   if (!text.empty() && (text.front() == '+' || text.front() == '-')) text.remove_prefix(1);
   return text;
@@ -131,7 +123,7 @@ std::optional<double> read_number(std::string_view text) {
 }
 
 std::optional<bool> read_bool(std::string_view text) {
-  const std::string word = lower_case(text);
+  const std::string word = to_lower_ascii(text);
   if (word == "true" || word == "yes" || word == "on" || word == "1") return true;
   if (word == "false" || word == "no" || word == "off" || word == "0") return false;
   return std::nullopt;
@@ -185,7 +177,7 @@ std::string complaint(const Field& field, const Scalar& scalar) {
   std::string text = complaint(expected(field), scalar);
   if (field.kind == Kind::kInteger || field.kind == Kind::kNumber) return text + number_hint(scalar.text);
   if (field.kind == Kind::kName) {
-    if (const auto name = nearest(lower_case(scalar.text), field.names))
+    if (const auto name = nearest(to_lower_ascii(scalar.text), field.names))
       return text + fmt::format("; did you mean '{}'?", *name);
   }
   if (field.kind == Kind::kText && find_invalid_utf8(scalar.text)) return text + "; it must be UTF-8";

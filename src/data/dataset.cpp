@@ -6,6 +6,7 @@
 #include <functional>
 #include <future>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "bertft/data/tokens.h"
@@ -109,6 +110,8 @@ Dataset read(std::string_view text, std::string_view name, TextTokenizing* token
     parse(source, begin, text.size(), sax);
   }
   if (dataset.questions.empty()) throw DataError(fmt::format("{}: no questions in it.", printable(name)));
+  dataset.has_unanswerable = std::any_of(dataset.questions.begin(), dataset.questions.end(),
+                                         [](const Question& question) { return question.answers.empty(); });
   auto ids = std::async([&] { refuse_duplicate_ids(dataset.questions, name); });
   examine(dataset);
   ids.get();
@@ -118,8 +121,10 @@ Dataset read(std::string_view text, std::string_view name, TextTokenizing* token
 
 }  // namespace
 
-bool Dataset::has_unanswerable() const {
-  return std::any_of(questions.begin(), questions.end(), [](const Question& q) { return q.answers.empty(); });
+void Dataset::keep_first(std::optional<std::int64_t> max_questions) {
+  if (max_questions && *max_questions < std::ssize(questions)) {
+    questions.resize(static_cast<std::size_t>(*max_questions));
+  }
 }
 
 Dataset read_dataset_from(std::string_view text, std::string_view name) {
@@ -131,10 +136,12 @@ Dataset read_dataset(const std::string& path) {
   return read_dataset_from(file.text(), path);
 }
 
-TokenizedDataset read_and_tokenize(const std::string& path, const tokenizer::Tokenizer& tokenizer) {
+TokenizedDataset read_and_tokenize(const std::string& path, const tokenizer::Tokenizer& tokenizer,
+                                   std::optional<std::int64_t> max_questions) {
   const MappedFile file(path);
-  TextTokenizing tokenizing(tokenizer);
+  TextTokenizing tokenizing(tokenizer, max_questions);
   Dataset dataset = read(file.text(), path, &tokenizing);
+  dataset.keep_first(max_questions);
   return {std::move(dataset), tokenizing.finish()};
 }
 

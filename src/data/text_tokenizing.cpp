@@ -1,5 +1,6 @@
 #include "data/text_tokenizing.h"
 
+#include <limits>
 #include <utility>
 
 #include "data/white_space.h"
@@ -12,8 +13,10 @@ constexpr std::size_t kBytesPerToken = 4;                  // of English; room t
 
 }  // namespace
 
-TextTokenizing::TextTokenizing(const tokenizer::Tokenizer& tokenizer)
-    : tokenizer_(tokenizer), tokens_(std::async([this] { return tokenize_chunks(); })) {}
+TextTokenizing::TextTokenizing(const tokenizer::Tokenizer& tokenizer, std::optional<std::int64_t> max_questions)
+    : tokenizer_(tokenizer),
+      max_questions_(max_questions.value_or(std::numeric_limits<std::int64_t>::max())),
+      tokens_(std::async([this] { return tokenize_chunks(); })) {}
 
 TextTokenizing::~TextTokenizing() {
   const std::lock_guard lock(mutex_);
@@ -22,8 +25,15 @@ TextTokenizing::~TextTokenizing() {
   changed_.notify_one();
 }
 
+void TextTokenizing::add_context(std::string_view text) {
+  // Its questions begin behind the last context at the earliest.
+  add(num_before_ < max_questions_ ? text : std::string_view(), true);
+  num_before_ = num_questions_;
+}
+
 void TextTokenizing::add_question(std::string_view text) {
-  add(lstrip(text), false);
+  add(num_questions_ < max_questions_ ? lstrip(text) : std::string_view(), false);
+  ++num_questions_;
 }
 
 void TextTokenizing::add(std::string_view text, bool is_context) {
@@ -85,7 +95,7 @@ void TextTokenizing::tokenize_chunk(const Chunk& chunk, Tokens& tokens) const {
 }
 
 Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer) {
-  TextTokenizing tokenizing(tokenizer);
+  TextTokenizing tokenizing(tokenizer, std::nullopt);
   for (const std::string& context : dataset.contexts) tokenizing.add_context(context);
   for (const Question& question : dataset.questions) tokenizing.add_question(question.text);
   return tokenizing.finish();

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <future>
 #include <mutex>
@@ -15,16 +16,18 @@
 namespace bertft::data {
 
 /// Tokenizes texts on a second thread while they are being read: takes copies, in the order of the
-/// data set. Where no thread can be made the work is done in finish().
+/// data set, a context before or behind its questions. Where no thread can be made the work is done
+/// in finish().
 class TextTokenizing {
  public:
-  explicit TextTokenizing(const tokenizer::Tokenizer& tokenizer);
+  /// Texts that only questions beyond the first `max_questions` need get no tokens.
+  TextTokenizing(const tokenizer::Tokenizer& tokenizer, std::optional<std::int64_t> max_questions);
   /// Drops what is still to be done.
   ~TextTokenizing();
   TextTokenizing(const TextTokenizing&) = delete;
   TextTokenizing& operator=(const TextTokenizing&) = delete;
 
-  void add_context(std::string_view text) { add(text, true); }
+  void add_context(std::string_view text);
   void add_question(std::string_view text);
 
   /// Waits for the rest; to be called once, after the last text.
@@ -49,6 +52,8 @@ class TextTokenizing {
   void tokenize_chunk(const Chunk& chunk, Tokens& tokens) const;
 
   const tokenizer::Tokenizer& tokenizer_;
+  std::int64_t max_questions_, num_questions_ = 0;
+  std::int64_t num_before_ = 0;  // questions before the context that was added last
   Chunk chunk_;
 
   std::mutex mutex_;  // of the two below

@@ -7,7 +7,8 @@
 namespace bertft::optim {
 
 std::int64_t warmup_step_count(double warmup_steps, std::int64_t total_steps) {
-  if (warmup_steps >= 1) return static_cast<std::int64_t>(warmup_steps);
+  constexpr double kMost = 1e15;  // more is the same, and a whole number that double and integer both have
+  if (warmup_steps >= 1) return static_cast<std::int64_t>(std::min(warmup_steps, kMost));
   return static_cast<std::int64_t>(std::ceil(static_cast<double>(total_steps) * warmup_steps));
 }
 

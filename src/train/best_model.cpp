@@ -6,18 +6,9 @@
 #include "bertft/util/text.h"
 
 namespace bertft::train {
-namespace {
-
-std::string_view metric_name(const TrainOptions& options) {
-  std::string_view name = options.metric_for_best_model;
-  if (name.starts_with("eval_")) name.remove_prefix(5);
-  return name;
-}
-
-}  // namespace
 
 double metric_value(const Json& metrics, const TrainOptions& options) {
-  const auto found = metrics.find(std::string(metric_name(options)));
+  const auto found = metrics.find(options.metric_for_best_model);
   if (found == metrics.end() || !found->is_number()) {
     throw ConfigError(
         fmt::format("metric_for_best_model is {}, which this evaluation does not have.\n"
@@ -30,7 +21,7 @@ double metric_value(const Json& metrics, const TrainOptions& options) {
 bool is_better(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
   const double value = metric_value(metrics, options);
   if (!best) return true;
-  const bool greater = options.greater_is_better.value_or(metric_name(options) != "loss");
+  const bool greater = options.greater_is_better.value_or(options.metric_for_best_model != "loss");
   return greater ? value > *best + options.early_stopping_threshold : value < *best - options.early_stopping_threshold;
 }
 

@@ -20,7 +20,8 @@ Json or_null(const std::optional<T>& value) {
 }
 
 Json read_state_file(const std::string& path) {
-  const Json document = parse_json(read_file(path), path);
+  constexpr std::size_t kMaxBytes = std::size_t{4} << 30;  // an entry for every step of a very long run
+  const Json document = parse_json(read_file(path, kMaxBytes), path, {.max_bytes = kMaxBytes});
   if (!document.is_object() || !document.contains(kOwnKey) || !document[kOwnKey].is_object()) {
     throw CheckpointError(fmt::format("{} was not written by bert-finetune: it has no \"{}\".", path, kOwnKey));
   }

@@ -85,9 +85,11 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
       piece = fmt::format("\\x{:02x}", static_cast<unsigned char>(text[pos]));
       ++pos;
     } else {
-      const std::size_t begin = pos;
-      const char32_t c = next_code_point(text, pos);
-      piece = disturbs_a_line(c) ? escaped(c) : std::string(text.substr(begin, length));
+      const std::string_view sequence = text.substr(pos, length);  // more continuation bytes may stand behind it
+      std::size_t end = 0;
+      const char32_t c = next_code_point(sequence, end);
+      piece = disturbs_a_line(c) ? escaped(c) : std::string(sequence);
+      pos += length;
     }
     if (out.size() + piece.size() > max_bytes) return out + "...";
     out += piece;

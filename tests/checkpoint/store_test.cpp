@@ -90,8 +90,16 @@ TEST_F(StoreTest, KeepsTheNewestAndTheBestBesides) {
   const Retention two{.newest = 2, .best_step = 1};
   for (const std::int64_t step : {1, 2, 3, 4}) save(snapshot(step, two));
   EXPECT_THAT(run_.names(), ElementsAre("checkpoint-1", "checkpoint-3", "checkpoint-4"));
-  Store(run_.path()).prune({.newest = 1, .best_step = 4});
+  Store(run_.path()).prune(4, {.newest = 1, .best_step = 4});
   EXPECT_THAT(run_.names(), ElementsAre("checkpoint-4"));
+}
+
+TEST_F(StoreTest, CountsNoLaterCheckpointAndNoneOfOthers) {
+  save(snapshot(9));
+  fs::create_directory(run_ / "checkpoint-2");  // without a manifest
+  save(snapshot(3, {.newest = 1, .best_step = std::nullopt}));
+  save(snapshot(4, {.newest = 1, .best_step = std::nullopt}));
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-2", "checkpoint-4", "checkpoint-9"));
 }
 
 TEST_F(StoreTest, KeepsAllWithoutALimit) {

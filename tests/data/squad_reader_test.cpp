@@ -31,13 +31,13 @@ TEST(SquadReader, ReadsTheNestedForm) {
   EXPECT_TRUE(dataset.questions[1].is_impossible);
   EXPECT_EQ(dataset.questions[2].context_idx, 1u);
   EXPECT_EQ(dataset.questions[2].answers.size(), 2u);
-  EXPECT_TRUE(dataset.has_unanswerable());
+  EXPECT_TRUE(dataset.has_unanswerable);
   EXPECT_TRUE(dataset.findings.empty());
 }
 
 TEST(SquadReader, TakesAFileWithoutImpossibleMarksAsAnswerable) {
   const Dataset dataset = read(with_answers(R"("The Elbe.")", R"([{"text":"Elbe","answer_start":4}])"));
-  EXPECT_FALSE(dataset.has_unanswerable());
+  EXPECT_FALSE(dataset.has_unanswerable);
   EXPECT_FALSE(dataset.questions[0].is_impossible);
 }
 

@@ -80,6 +80,30 @@ TEST(Tokens, OfManyTextsAreInTheirOrder) {
   expect_same_when_read_at_once(rows);
 }
 
+TEST(Tokens, OfTheFirstQuestionsAndTheirContextsAreThereWhateverStandsFirst) {
+  const auto counts = [](std::string_view text, std::int64_t max_questions) {
+    const TemporaryFile file(text);
+    const auto [dataset, tokens] = read_and_tokenize(file.path(), WordTokenizer(), max_questions);
+    EXPECT_EQ(dataset.questions.size(), static_cast<std::size_t>(max_questions));
+    EXPECT_TRUE(dataset.has_unanswerable);
+    std::vector<std::size_t> sizes;
+    for (const auto& list : {tokens.contexts, tokens.questions}) {
+      for (const auto& one : list) sizes.push_back(one.size());
+    }
+    return sizes;
+  };
+  const std::string nested = R"({"data":[{"paragraphs":[{"qas":[{"id":"1","question":"q","answers":[]},)"
+                             R"({"id":"2","question":"q","answers":[]}],"context":"c"},)"
+                             R"({"context":"c","qas":[{"id":"3","question":"q","answers":[]}]}]}]})";
+  EXPECT_EQ(counts(nested, 1), (std::vector<std::size_t>{1, 0, 1, 0, 0}));
+  EXPECT_EQ(counts(nested, 2), (std::vector<std::size_t>{1, 0, 1, 1, 0}));
+  EXPECT_EQ(counts(nested, 3), (std::vector<std::size_t>{1, 1, 1, 1, 1}));
+  const std::string rows =
+      R"([{"id":"1","question":"q","context":"a","answers":[]},{"id":"2","question":"q","context":"b","answers":[]},)"
+      R"({"id":"3","question":"q","context":"c","answers":[]},{"id":"4","question":"q","context":"d","answers":[]}])";
+  EXPECT_EQ(counts(rows, 1), (std::vector<std::size_t>{1, 1, 0, 0, 1, 0, 0, 0}));
+}
+
 TEST(Tokens, StayWhereTheyAreWhenMoved) {
   Tokens tokens = tokenize(read(with_answers(R"("a bb ccc")", "[]")), WordTokenizer());
   const Tokens moved = std::move(tokens);

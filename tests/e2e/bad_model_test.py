@@ -28,6 +28,11 @@ class BadModelTest(EndToEndTest):
         self.assert_training_refused(self.training(*flags, model=self.spoilt), code, *texts)
 
 
+class Directory(BadModelTest):
+    def test_of_a_name_that_no_system_takes_is_no_input(self):
+        self.assert_training_refused(self.training(model="x" * 300), 66, "File name too long")
+
+
 class Weights(BadModelTest):
     def test_of_other_formats_are_recognised(self):
         for content, *texts in (

@@ -84,6 +84,18 @@ class Features(EndToEndTest):
                     text = contexts[window["id"]][place[0]:place[1]].lower()
                     self.assertIn(pieces[piece].removeprefix("##"), (text, "[UNK]"))
 
+    def test_are_no_longer_than_the_tokenizers_files_allow(self):
+        model = self.copied_model()
+        harness.change_json(model / "tokenizer_config.json", model_max_length=30)
+        result = self.run_program("data", "features", self.dev_file, "--model", model, "--max-seq-length", 40,
+                                  "--doc-stride", 5)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("max_seq_length is 30 instead of 40: the tokenizer in ", result.err)
+        lengths = {len(json.loads(line)["input_ids"]) for line in result.out.splitlines()}
+        self.assertEqual(max(lengths), 30)
+        harness.change_json(model / "tokenizer_config.json", model_max_length=1e30)  # says nothing, in Python
+        self.assertEqual(self.run_program("data", "check", self.dev_file, "--model", model, *self.WINDOWS).err, "")
+
     def test_label_the_answer(self):
         data = json.loads(self.dev_file.read_text())
         contexts = {qa["id"]: p["context"] for p in data["data"][0]["paragraphs"] for qa in p["qas"]}

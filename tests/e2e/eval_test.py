@@ -77,6 +77,13 @@ class Model(EvalTest):
             shutil.copy(self.run_directory / name, self.cwd / "bare")
         self.refused(78, "null_score_diff_threshold is auto", args=["bare", *self.WINDOWS, "--null-score-diff-threshold", "auto"])
 
+        data = harness.squad(4, seed=22)
+        for paragraph in data["data"][0]["paragraphs"]:
+            paragraph["qas"] = [qa for qa in paragraph["qas"] if qa["answers"]]
+        answered = harness.write_json(self.cwd / "v1.json", data)  # asks for none
+        result = self.run_program("eval", "bare", "--data", answered, *self.WINDOWS, "--null-score-diff-threshold", "auto")
+        self.assertEqual(result.code, 0, result)
+
     def test_prints_a_table_without_json(self):
         result = self.run_program("eval", self.run_directory, "--data", self.dev_file)
         self.assertEqual([line.split()[0] for line in result.out.splitlines()], SCORES + BEST)

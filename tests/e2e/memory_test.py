@@ -153,6 +153,12 @@ class Probe(MemoryTest):
         self.assertEqual(result.code, 71, result)
         self.assertIn("error: the probe was killed (SIGKILL), as the kernel does when the machine is out of memory", result.err)
 
+    def test_in_a_process_of_its_own_needs_nobody_who_listens(self):
+        with open("/dev/full", "wb") as full:
+            result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child"),
+                                      stderr=full)
+        self.assertEqual(result.code, 0, result)
+
     def test_in_a_process_of_its_own_that_fails_hands_its_exit_code_on(self):
         result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child"),
                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))

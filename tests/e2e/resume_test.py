@@ -346,6 +346,15 @@ class OtherRuns(ResumeTest):
                 self.assertEqual(harness.tree(self.cwd / "run"), before)
                 shutil.rmtree(self.cwd / "run")
 
+    def test_that_are_finished_say_so_without_their_checkpoints_too(self):
+        self.trained()
+        for checkpoint in checkpoints(self.cwd / "run").values():
+            shutil.rmtree(checkpoint)
+        before = harness.tree(self.cwd / "run")
+        result = self.trained("--resume", "auto")
+        self.assertRegex(result.err, r"resume .*run is finished; --overwrite trains it anew")
+        self.assertEqual(harness.tree(self.cwd / "run"), before)
+
     def test_that_are_finished_leave_their_model_in_another_directory_too(self):
         self.trained()
         self.trained("--resume", "run/checkpoint-4", output="elsewhere")

@@ -103,10 +103,16 @@ class Training(ShortageTest):
         self.assert_command(before_loading, self.limited(UNLOADABLE, *flags))
         self.assertIn("step 2 of 4", self.tried(before_loading).err)
 
+    def test_of_a_resumed_run_comes_no_earlier_than_of_a_new_one(self):
+        self.trained("--save-steps", 2)
+        self.cut_short("run")
+        result = self.short(self.limited("1200KiB", "--resume", "auto"))  # weights and moments take 1 MiB
+        self.assertIn(" of step 3)", result.err)
+
     def test_of_a_run_that_goes_on_elsewhere_names_its_checkpoint_until_there_is_one(self):
         self.trained("--save-steps", 2)
         resume = ("--resume", "run/checkpoint-2")
-        for limit in (UNLOADABLE, "1200KiB"):  # the latter short in other/
+        for limit in (UNLOADABLE, "900KiB"):  # the latter short in other/
             with self.subTest(limit):
                 arguments = self.limited(limit, *resume, "--output-dir", "other")
                 result = self.short(arguments)

@@ -24,6 +24,7 @@ TEST(WarmUp, FromOneOnIsANumberOfSteps) {
   EXPECT_EQ(warmup_step_count(1.0, 100), 1);
   EXPECT_EQ(warmup_step_count(12, 100), 12);
   EXPECT_EQ(warmup_step_count(12.9, 100), 12);
+  EXPECT_GT(warmup_step_count(1e300, 100), 100);
 }
 
 TEST(WarmUp, BelowOneIsAShareRoundedUp) {

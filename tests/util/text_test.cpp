@@ -26,6 +26,8 @@ TEST(Printable, EscapesWhatWouldMoveTheCursorOrHideText) {
 
 TEST(Printable, ShowsInvalidBytesAsHex) {
   EXPECT_EQ(printable("a\xFF\xC3(\xE2\x82"), "a\\xff\\xc3(\\xe2\\x82");
+  EXPECT_EQ(printable("\xC3\xA9\x80"), "é\\x80");
+  EXPECT_EQ(printable("\xC2\x9B\x80"), printable("\xC2\x9B") + "\\x80");
 }
 
 TEST(Printable, CutsOnACodePointBorder) {

@@ -52,15 +52,16 @@ class Store {
   /// True while a save may be in work, which holds copies of the tensors until wait() returns.
   bool is_writing() const;
 
-  /// Removes the checkpoints that `retention` does not keep, as save() does in the end.
-  void prune(const Retention& retention);
+  /// Removes the checkpoints up to `step` that `retention` does not keep, as save() does in the end.
+  void prune(std::int64_t step, const Retention& retention);
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-/// The optimizer's tensors of a checkpoint. throws InputError, WeightsError, CheckpointError
+/// The optimizer's tensors of a checkpoint, to be read only: they show the mapped file and take no
+/// memory of their own. throws InputError, WeightsError, CheckpointError
 std::vector<NamedTensor> read_optimizer(const std::string& directory);
 
 }  // namespace bertft::checkpoint

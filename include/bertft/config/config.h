@@ -68,8 +68,8 @@ struct Resolved {
   std::vector<std::string> notices;                         // aliases used, keys noted and passed over
 };
 
-/// Reads, merges and checks everything; relations between options too. Relative paths become
-/// absolute, from the working directory.
+/// Reads, merges and checks everything; relations between options too. Relative paths become absolute,
+/// from the working directory, but for resume_from_checkpoint, which is a wish for one start.
 /// throws InputError when a file cannot be read or exceeds 1 MiB; ConfigError whose text lists
 ///        every error found, one a line, sorted by place, and closes with their number when
 ///        there are several:
@@ -97,7 +97,7 @@ std::vector<Difference> differences(Options was, Options is);
 /// a model, gave them.
 void leave_with_training(Resolved& resolved, const std::string& file);
 
-/// The resolved configuration as YAML: every key, its origin as a comment, paths absolute.
+/// The resolved configuration as YAML: every key, its origin as a comment.
 /// Accepted back by resolve(), with equal options.
 std::string to_yaml(const Resolved& resolved);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,10 +51,11 @@ struct Dataset {
   std::vector<std::string> contexts;
   std::vector<Question> questions;
   std::vector<Finding> findings;
-  std::string sha256;  // of the file's bytes
+  std::string sha256;             // of the file's bytes
+  bool has_unanswerable = false;  // some question of the file has no answer: SQuAD 2.0 rules apply
 
-  /// True when some question has no answer: SQuAD 2.0 rules apply.
-  bool has_unanswerable() const;
+  /// Leaves out all questions but the first so many.
+  void keep_first(std::optional<std::int64_t> max_questions);
 };
 
 /// Reads a SQuAD file: the official nested JSON (v1.1 and v2.0), Hugging Face's flat form

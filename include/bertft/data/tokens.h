@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,8 +30,10 @@ struct TokenizedDataset {
   Tokens tokens;
 };
 
-/// read_dataset() and tokenize() at once: a second thread tokenizes what the first has read.
+/// read_dataset(), keep_first() and tokenize() at once: a second thread tokenizes what the first has read.
+/// Contexts that no question is left of may have no tokens.
 /// throws what read_dataset() throws
-TokenizedDataset read_and_tokenize(const std::string& path, const tokenizer::Tokenizer& tokenizer);
+TokenizedDataset read_and_tokenize(const std::string& path, const tokenizer::Tokenizer& tokenizer,
+                                   std::optional<std::int64_t> max_questions = std::nullopt);
 
 }  // namespace bertft::data

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,5 +52,11 @@ class Tokenizer {
 /// throws InputError when a file is missing or unreadable, DataError when one is malformed
 ///        or the files contradict each other, ConfigError for a tokenizer we do not support
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory);
+
+/// The longest window, in tokens, that tokenizer_config.json of such a directory allows (its
+/// model_max_length); none when it says nothing.
+///
+/// throws InputError when the file cannot be read, DataError when it is malformed
+std::optional<double> model_max_length(const std::string& directory);
 
 }  // namespace bertft::tokenizer

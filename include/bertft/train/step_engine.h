@@ -74,9 +74,8 @@ class StepEngine {
   // Where the work stands, for messages.
   struct Place {
     const char* phase = "forward";
-    // None before the first of them: its batches are being made.
     // The most of a micro-batch so far: the one in hand may be a small remainder, and halving that
-    // would help less than halving the largest.
+    // would help less than halving the largest. None before the first, while the batches are made.
     std::int64_t num_features = 0, num_tokens = 0;
     std::int64_t tokens_in_hand = 0;
   };

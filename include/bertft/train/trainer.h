@@ -29,6 +29,7 @@ struct Setup {
   const device::Device& device;
   model::QaModel& model;
   std::string run_directory;                       // exists and is ours
+  std::string resumed_from;                        // the checkpoint that the state is of; empty: none
   std::map<std::string, std::string> model_files;  // small files of each checkpoint: config.json, tokenizer, ...
   std::vector<report::Observer*> observers;
 };

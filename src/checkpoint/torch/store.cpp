@@ -1,6 +1,7 @@
 #include "bertft/checkpoint/store.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -82,11 +83,13 @@ void put_in_place(const fs::path& temporary, const fs::path& target) {
   fs::remove_all(trash, ignored);
 }
 
-void remove_older(const std::string& run_directory, const Retention& retention) {
+void remove_older(const std::string& run_directory, std::int64_t step, const Retention& retention) {
   if (!retention.newest) return;
   std::int64_t kept = 0;
   try {
     for (const Found& found : list_checkpoints(run_directory)) {
+      // A later one is damaged, or training would have gone on from it.
+      if (found.step > step || !is_ours(found)) continue;
       if (kept++ < *retention.newest || found.step == retention.best_step) continue;
       remove_checkpoint(found);
     }
@@ -123,7 +126,7 @@ void write(const std::string& run_directory, const Snapshot& snapshot) {
     if (dynamic_cast<const StorageError*>(&e) != nullptr) throw;
     throw StorageError(fmt::format("{} was not saved: {}", target.string(), reason_of(e)));
   }
-  remove_older(run_directory, snapshot.retention);
+  remove_older(run_directory, snapshot.step, snapshot.retention);
 }
 
 }  // namespace
@@ -192,21 +195,21 @@ bool Store::is_writing() const {
   return impl_->writer.joinable();
 }
 
-void Store::prune(const Retention& retention) {
+void Store::prune(std::int64_t step, const Retention& retention) {
   wait();
-  remove_older(impl_->run_directory, retention);
+  remove_older(impl_->run_directory, step, retention);
 }
 
 std::vector<NamedTensor> read_optimizer(const std::string& directory) {
-  const weights::SafetensorsFile file((fs::path(directory) / kOptimizerName).string());
+  const auto file = std::make_shared<const weights::SafetensorsFile>((fs::path(directory) / kOptimizerName).string());
   std::vector<NamedTensor> result;
-  for (const auto& [name, view] : file.tensors()) {
+  for (const auto& [name, view] : file->tensors()) {
     if (view.dtype != weights::DType::kF32) {
       throw CheckpointError(fmt::format("{}: {} is not F32", directory, name));
     }
-    at::Tensor tensor = at::empty(view.shape, at::kFloat);
-    std::copy(view.bytes.begin(), view.bytes.end(), static_cast<std::byte*>(tensor.mutable_data_ptr()));
-    result.push_back({name, tensor});
+    // The file is mapped read-only; from_blob knows no constant memory.
+    auto* bytes = const_cast<std::byte*>(view.bytes.data());
+    result.push_back({name, at::from_blob(bytes, view.shape, [file](void*) {}, at::kFloat)});
   }
   return result;
 }

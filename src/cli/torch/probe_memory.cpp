@@ -94,6 +94,10 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
   return result;
 }
 
+void note(const std::string& line) {
+  log::info("probe     " + line);
+}
+
 // throws unless the probe's process, which ended with `status`, has done its work
 void check_end_of_child(int status) {
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
@@ -106,13 +110,20 @@ void check_end_of_child(int status) {
   if (WEXITSTATUS(status) == kOutOfMemory) {
     throw OutOfMemoryError("the probe, a process of its own, ran out of memory, as said above.");
   }
+  if (WEXITSTATUS(status) == kNoDevice) {
+    throw ChildFailed("the probe, a process of its own (probe_process: same runs it in this one),", kNoDevice);
+  }
   if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
 }
 
-// This program once more, as `--probe-memory`; its results go to stderr. A process that has run
-// out of a GPU's memory has left marks on it: the training starts in a clean one.
-void probe_in_child(const train::ProbeTask& task) {
+// This program once more, as `--probe-memory`; it says what it finds where this one would. A process that
+// has run out of a GPU's memory has left marks on it: the training starts in a clean one.
+void probe_in_child(const Job& job, const train::ProbeTask& task) {
   std::vector<std::string> arguments = own_arguments();
+  const bool goes_on = job.options().train.resume_from_checkpoint.has_value();
+  if (goes_on && job.resolved.origins.at("resume_from_checkpoint") == "default") {  // since a shortage
+    arguments.insert(arguments.end(), {"--set", "resume_from_checkpoint=auto"});
+  }
   arguments.insert(arguments.end(), {"--probe-memory", "--probe-for-parent", "--probe-up-to",
                                      std::to_string(task.at_most), "--set", "memory_savers=off", "--set",
                                      fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing),
@@ -120,12 +131,8 @@ void probe_in_child(const train::ProbeTask& task) {
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
   pid_t child = 0;
-  const int error = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
+  const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
   if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", std::strerror(error)));
   int status = 0;
   while (waitpid(child, &status, WNOHANG) == 0) {
@@ -148,14 +155,14 @@ std::int64_t find_micro_batch(const Job& job, const weights::Checkpoint& weights
     const bool in_child =
         where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.device.is_cuda());
     if (in_child) {
-      probe_in_child(task);
+      probe_in_child(job, task);
       train::ProbeTask probed = task;  // with whatever was free when the child looked
       probed.budget.usable = std::numeric_limits<std::uint64_t>::max();
       found = train::reusable_probe(probe_file(job), probed, key);
       if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job)));
     } else {
       const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
-      found = probe_here(job, task, [](const std::string& line) { log::info("probe     " + line); }).num_features;
+      found = probe_here(job, task, note).num_features;
     }
   }
   return *found;
@@ -167,9 +174,8 @@ void probe_memory(Job& job, const weights::Checkpoint& weights, bool for_parent)
   const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
   const auto find = [&] {
     const auto size_of_data = static_cast<std::int64_t>(job.train_features.windows.size());
-    return probe_here(job, task_of(job, weights, size_of_data),
-                      [](const std::string& line) { std::cout << line << std::endl; })
-        .num_features;
+    const auto print = [](const std::string& line) { std::cout << line << std::endl; };
+    return probe_here(job, task_of(job, weights, size_of_data), for_parent ? note : print).num_features;
   };
   if (for_parent) {
     find();

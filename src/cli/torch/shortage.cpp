@@ -41,6 +41,7 @@ std::optional<std::string> sufficient_limit(const Situation& s) {
 }
 
 bool may_advise(const Situation& s, const Saver& saver) {
+  if (saver.kind == Saver::Kind::kBf16 && s.device.is_cuda()) return false;  // a GPU that can does so already
   return !s.goes_on || saver.kind != Saver::Kind::kShorterWindows;
 }
 
@@ -124,6 +125,7 @@ std::optional<std::string> shortage_in(const std::function<void()>& work) {
 
 std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved) {
+  memory::release_cached(job.device);  // what we only keep for later is free
   const memory::StepShape shape = step_shape(job);
   const memory::StepBytes needs = memory::plan_step(shape, 1);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
@@ -148,6 +150,7 @@ std::string explain_shortage(const Job& job, const std::string& fact, Beginning 
 
 std::string explain_shortage(const config::Options& options, const weights::EncoderConfig& encoder,
                              const device::Device& device, const memory::Budget& budget, const std::string& fact) {
+  memory::release_cached(device);
   const memory::StepShape shape = memory::step_shape(encoder, options.model, device, options.data.max_seq_length);
   const memory::StepBytes needs = memory::plan_evaluation(shape, 1);
   const Situation s{.options = options,

@@ -196,6 +196,7 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
                            .device = job.device,
                            .model = model,
                            .run_directory = run_directory,
+                           .resumed_from = start.checkpoint ? start.checkpoint->directory : "",
                            .model_files = small_files(job),
                            .observers = {console.get(), metrics.get(), &first_step}};
   train::Trainer trainer(setup, std::move(start.state), start.moments);
@@ -217,6 +218,10 @@ int train_once(Job& job, bool& owns_directory) {
   if (train::is_over(start.state, job.plan, o.train) && train::has_results(*o.train.output_dir)) {
     log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, start.state.step,
                           job.plan.total_steps));
+    return kOk;
+  }
+  if (o.train.resume_from_checkpoint && !start.checkpoint && train::has_results(*o.train.output_dir)) {
+    log::info(fmt::format("resume   {} is finished; --overwrite trains it anew", *o.train.output_dir));
     return kOk;
   }
   if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);

@@ -1,8 +1,10 @@
 #include "bertft/train/probe.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <chrono>
@@ -160,8 +162,9 @@ Json probe_key(const ProbeTask& task, const std::string& version, const std::opt
       {"eval_batch", task.eval_batch},
       {"precision", task.device.bf16 ? "bf16" : "fp32"},
       {"gradient_checkpointing", task.model.gradient_checkpointing},
-      {"kernels", "reference"},
+      {"kernels", at::globalContext().deterministicAlgorithms() ? "reference, deterministic" : "reference"},
       {"optimizer", "adamw"},
+      {"libtorch", TORCH_VERSION},
       {"threads", at::get_num_threads()},
       {"version", version}};
 }

@@ -132,7 +132,8 @@ Trainer::Trainer(const Setup& setup, RunState state, const std::vector<device::N
     impl_->optimizer.load_state(optimizer_state, impl_->state.applied_steps);
     // A run may go on in another directory than its checkpoint's.
     const std::string here = checkpoint::directory_of(impl_->s.run_directory, impl_->state.step);
-    if (std::filesystem::exists(here)) impl_->saved_step = impl_->state.step;
+    std::error_code not_there;
+    if (std::filesystem::equivalent(here, impl_->s.resumed_from, not_there)) impl_->saved_step = impl_->state.step;
   }
 }
 
@@ -353,7 +354,8 @@ void Trainer::Impl::save() {
 Outcome Trainer::Impl::finish(Outcome::Kind kind) {
   save();
   store.wait();
-  store.prune({s.options.save_total_limit, state.best_step});  // a process killed between saving and pruning
+  store.prune(state.step,
+              {s.options.save_total_limit, state.best_step});  // a process killed between saving and pruning
   const std::int64_t final_step = choose_final_step();
   if (kind != Outcome::Kind::kInterrupted && !answer_with_final_model(final_step)) kind = Outcome::Kind::kInterrupted;
   Outcome outcome{.kind = kind, .signal = SignalGuard::received(), .step = state.step, .model_directory = {}};
@@ -391,8 +393,16 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
 std::int64_t Trainer::Impl::choose_final_step() {
   if (!s.options.load_best_model_at_end || !state.best_step) return state.step;
   const std::string best = checkpoint::directory_of(s.run_directory, *state.best_step);
-  if (std::filesystem::exists(best)) return *state.best_step;
-  emit(report::Notice{fmt::format("the best checkpoint, {}, is not there; the final model is the last step's", best)});
+  std::string fault = "is not there";
+  if (std::filesystem::exists(best)) {
+    try {
+      checkpoint::verify_model(best);
+      return *state.best_step;
+    } catch (const Error& e) {
+      fault = fmt::format("is damaged ({})", e.what());
+    }
+  }
+  emit(report::Notice{fmt::format("the best checkpoint, {}, {}; the final model is the last step's", best, fault)});
   return state.step;
 }
 
