@@ -101,8 +101,9 @@ TEST(Help, FitsInto80ColumnsAndNamesEveryFlag) {
 TEST(Help, ShowsUnitRangeDefaultAndOldNames) {
   EXPECT_THAT(help_for_options(), HasSubstr("\nData:\n"));
   EXPECT_THAT(help_for_options(),
-              HasSubstr("  --max-seq-length N        longest window, with [CLS] and [SEP] (>= 8; default\n"
-                        "                            384 tokens; also max_length)\n"));
+              HasSubstr("  --max-seq-length N        longest window, with [CLS] and [SEP]; no longer than\n"
+                        "                            the tokenizer's model_max_length (>= 8; default 384\n"
+                        "                            tokens; also max_length)\n"));
   EXPECT_THAT(help_for_options(), HasSubstr("(no|steps|epoch;"));
 }
 
