@@ -13,9 +13,7 @@ Inputs read_inputs(config::Resolved resolved) {
   Inputs in;
   in.resolved = std::move(resolved);
   const config::Options& options = in.options();
-  const std::string& model = *options.model.model_name_or_path;
-  keep_to_model_max_length(in.resolved, options.model.tokenizer_name.value_or(model));
-  in.files = load_model_files(options, model);
+  in.files = load_model_files(in.resolved, *options.model.model_name_or_path);
   note_startup("tokenizer");
   auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);

@@ -10,8 +10,7 @@ TrainedModel load_trained_model(config::Sources sources, const std::string& give
   // Names in the stored options lead to the base model; this one brings its own files.
   resolved.options.model.config_name.reset();
   resolved.options.model.tokenizer_name.reset();
-  keep_to_model_max_length(resolved, directory);
-  ModelFiles files = load_model_files(resolved.options, directory);
+  ModelFiles files = load_model_files(resolved, directory);
   weights::Checkpoint weights = weights::read_checkpoint(directory, files.config, weights::Head::kRequired);
   return {std::move(resolved), std::move(files), std::move(weights)};
 }

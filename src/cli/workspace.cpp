@@ -92,10 +92,12 @@ void check_length(const data::DataOptions& options, std::int64_t num_positions) 
                   options.max_seq_length, num_positions));
 }
 
-ModelFiles load_model_files(const config::Options& options, const std::string& directory) {
+ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory) {
+  const config::Options& options = resolved.options;
   ModelFiles files;
   files.directory = directory;
   files.tokenizer_directory = options.model.tokenizer_name.value_or(directory);
+  keep_to_model_max_length(resolved, files.tokenizer_directory);
   files.config = weights::read_encoder_config(options.model.config_name.value_or(directory));
   files.tokenizer = tokenizer::load_tokenizer(files.tokenizer_directory);
   check_fit(files, options);

@@ -20,9 +20,10 @@ struct ModelFiles {
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
 };
 
+/// Also keep_to_model_max_length().
 /// throws InputError, DataError (the vocabulary does not fit the model), ConfigError
 ///        (max_seq_length is longer than the model's positions)
-ModelFiles load_model_files(const config::Options& options, const std::string& directory);
+ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory);
 
 /// Lowers max_seq_length to what the tokenizer's files allow, as run_qa.py does (PARITY P1.2), with a
 /// warning. throws as tokenizer::model_max_length

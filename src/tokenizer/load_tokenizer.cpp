@@ -1,14 +1,11 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/error.h"
-#include "bertft/util/file.h"
-#include "bertft/util/json.h"
 #include "bertft/util/text.h"
 #include "tokenizer/albert_loader.h"
 #include "tokenizer/loading.h"
@@ -93,17 +90,6 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory) {
   }
   require_file(files, files.tokenizer_json || files.vocab_txt, "vocab.txt", named);
   return load_wordpiece(files, tokenizer_class);
-}
-
-std::optional<double> model_max_length(const std::string& directory) {
-  const std::string path = (std::filesystem::path(directory) / kTokenizerConfig).string();
-  if (!is_there(path)) return std::nullopt;
-  const Json config = parse_json(read_file(path, JsonLimits{}.max_bytes), path);
-  const std::optional<double> length = number_member(config, "model_max_length", path);
-  if (length && !(*length >= 1)) {
-    throw DataError(fmt::format("{}: model_max_length is {:g}, expected 1 or more", printable(path), *length));
-  }
-  return length;
 }
 
 }  // namespace bertft::tokenizer

@@ -53,4 +53,14 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
   return files;
 }
 
+std::optional<double> model_max_length(const std::string& directory) {
+  const std::string path = TokenizerFiles{.directory = directory}.path("tokenizer_config.json");
+  const std::optional<Json> config = parse_if_there(path);
+  const auto length = config ? number_member(*config, "model_max_length", path) : std::nullopt;
+  if (length && !(*length >= 1)) {
+    throw DataError(fmt::format("{}: model_max_length is {:g}, expected 1 or more", printable(path), *length));
+  }
+  return length;
+}
+
 }  // namespace bertft::tokenizer

@@ -1,11 +1,8 @@
 #include "bertft/data/tokens.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
-
+#include "checkpoint/temporary_directory.h"
 #include "data/squad_text.h"
 #include "data/white_space.h"
 #include "data/word_tokenizer.h"
@@ -16,17 +13,11 @@ namespace {
 // A SQuAD file for as long as it lives.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(std::string_view text)
-      : path_(testing::TempDir() + "bertft-tokens-" + std::to_string(getpid()) + ".json") {
-    std::ofstream(path_) << text;
-  }
-  ~TemporaryFile() { std::filesystem::remove(path_); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  const std::string& path() const { return path_; }
+  explicit TemporaryFile(const std::string& text) { checkpoint::write(path(), text); }
+  std::string path() const { return directory_ / "data.json"; }
 
  private:
-  std::string path_;
+  checkpoint::TemporaryDirectory directory_;
 };
 
 std::vector<tokenizer::Token> encoded(std::string_view text) {
@@ -47,7 +38,7 @@ void expect_tokens_of(const Dataset& dataset, const Tokens& tokens) {
   }
 }
 
-void expect_same_when_read_at_once(std::string_view text) {
+void expect_same_when_read_at_once(const std::string& text) {
   const TemporaryFile file(text);
   const TokenizedDataset read = read_and_tokenize(file.path(), WordTokenizer());
   EXPECT_EQ(read.dataset.sha256, read_dataset_from(text, "data.json").sha256);
@@ -81,7 +72,7 @@ TEST(Tokens, OfManyTextsAreInTheirOrder) {
 }
 
 TEST(Tokens, OfTheFirstQuestionsAndTheirContextsAreThereWhateverStandsFirst) {
-  const auto counts = [](std::string_view text, std::int64_t max_questions) {
+  const auto counts = [](const std::string& text, std::int64_t max_questions) {
     const TemporaryFile file(text);
     const auto [dataset, tokens] = read_and_tokenize(file.path(), WordTokenizer(), max_questions);
     EXPECT_EQ(dataset.questions.size(), static_cast<std::size_t>(max_questions));

@@ -45,12 +45,15 @@ class Model(EvalTest):
         self.assertEqual(self.scores(self.cwd / "run")["total"], 20)
         self.assertEqual(self.scores(self.cwd / "run", "--max-eval-samples", 3)["total"], 3)
 
-    def test_works_on_a_bare_hugging_face_directory(self):
+    def bare_model(self):
         bare = self.cwd / "bare"
         bare.mkdir()
         for name in ("model.safetensors", "config.json", "vocab.txt", "tokenizer_config.json"):
             shutil.copy(self.run_directory / name, bare)
-        self.assertEqual(self.scores(bare, *self.WINDOWS), self.scores(self.run_directory))
+        return bare
+
+    def test_works_on_a_bare_hugging_face_directory(self):
+        self.assertEqual(self.scores(self.bare_model(), *self.WINDOWS), self.scores(self.run_directory))
 
     def test_takes_the_best_checkpoint_of_an_unfinished_run_and_says_so(self):
         unfinished = shutil.copytree(self.run_directory, self.cwd / "run")
@@ -72,16 +75,16 @@ class Model(EvalTest):
         self.assertEqual(tuned["f1"], tuned["best_f1"])
 
     def test_without_a_tuned_threshold_cannot_be_automatic(self):
-        (self.cwd / "bare").mkdir()
-        for name in ("model.safetensors", "config.json", "vocab.txt", "tokenizer_config.json"):
-            shutil.copy(self.run_directory / name, self.cwd / "bare")
-        self.refused(78, "null_score_diff_threshold is auto", args=["bare", *self.WINDOWS, "--null-score-diff-threshold", "auto"])
+        self.refused(78, "null_score_diff_threshold is auto",
+                     args=[self.bare_model(), *self.WINDOWS, "--null-score-diff-threshold", "auto"])
 
+    def test_of_answerable_questions_alone_needs_no_threshold(self):
         data = harness.squad(4, seed=22)
         for paragraph in data["data"][0]["paragraphs"]:
             paragraph["qas"] = [qa for qa in paragraph["qas"] if qa["answers"]]
-        answered = harness.write_json(self.cwd / "v1.json", data)  # asks for none
-        result = self.run_program("eval", "bare", "--data", answered, *self.WINDOWS, "--null-score-diff-threshold", "auto")
+        answered = harness.write_json(self.cwd / "v1.json", data)
+        result = self.run_program("eval", self.bare_model(), "--data", answered, *self.WINDOWS, "--null-score-diff-threshold",
+                                  "auto")
         self.assertEqual(result.code, 0, result)
 
     def test_prints_a_table_without_json(self):

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "bertft/memory/savers.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 
@@ -20,10 +19,9 @@ bool is_set_by_user(const Job& job, const std::string& key) {
   return origin != job.resolved.origins.end() && origin->second != "default";
 }
 
-// Whether this one may be chosen for the user. A GPU that can compute in bf16 does so already.
+// Whether this one may be chosen for the user.
 bool may_take(const Job& job, const Saver& saver) {
-  if (!saver.is_automatic || is_set_by_user(job, saver.key)) return false;
-  return saver.kind != Saver::Kind::kBf16 || !job.device.is_cuda();
+  return saver.is_automatic && !is_set_by_user(job, saver.key) && can_be_taken(job.device, saver);
 }
 
 void turn_on(Job& job, Saver::Kind kind) {
@@ -39,6 +37,10 @@ void turn_on(Job& job, Saver::Kind kind) {
 }
 
 }  // namespace
+
+bool can_be_taken(const device::Device& device, const Saver& saver) {
+  return saver.kind != Saver::Kind::kBf16 || !device.is_cuda();
+}
 
 bool take_saver(Job& job, const std::string& why) {
   if (job.options().memory.memory_savers != memory::MemorySavers::kAuto) return false;

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "bertft/memory/savers.h"
 #include "cli/torch/job.h"
 
 namespace bertft::cli {
@@ -10,6 +11,9 @@ namespace bertft::cli {
 /// `memory_savers: auto`: turns on one more saver that the user has not set. `why` ends the line
 /// that tells of it. returns false when there is none, or none may be taken
 bool take_saver(Job& job, const std::string& why);
+
+/// Whether a device can be made to use it: a GPU that can compute in bf16 does so already.
+bool can_be_taken(const device::Device& device, const memory::Saver& saver);
 
 /// Takes savers until one feature is expected to fit, as far as memory_savers allows.
 void take_expected_savers(Job& job);

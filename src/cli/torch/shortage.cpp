@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "bertft/memory/savers.h"
 #include "bertft/memory/shortage.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "cli/torch/savers.h"
 
 namespace bertft::cli {
 namespace {
@@ -41,8 +41,7 @@ std::optional<std::string> sufficient_limit(const Situation& s) {
 }
 
 bool may_advise(const Situation& s, const Saver& saver) {
-  if (saver.kind == Saver::Kind::kBf16 && s.device.is_cuda()) return false;  // a GPU that can does so already
-  return !s.goes_on || saver.kind != Saver::Kind::kShorterWindows;
+  return can_be_taken(s.device, saver) && (!s.goes_on || saver.kind != Saver::Kind::kShorterWindows);
 }
 
 struct Remedy {
