@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "bertft/util/code_point_index.h"
 #include "bertft/util/text.h"
 #include "data/first_equals.h"
 #include "data/white_space.h"
@@ -17,32 +18,6 @@ namespace {
 
 constexpr std::size_t kShownBytes = 40;  // of an answer in a message
 constexpr auto kNowhere = std::string_view::npos;
-
-// Byte offsets of code points in a long text, without walking it from the start each time.
-class CodePointIndex {
- public:
-  explicit CodePointIndex(std::string_view text) : text_(text) {
-    std::size_t num_chars = 0;
-    for (std::size_t begin = 0; begin < text.size(); begin += kBlock) {
-      chars_before_.push_back(num_chars);
-      num_chars += count_code_points(text.substr(begin, kBlock));
-    }
-  }
-
-  /// The text from a code point on; empty behind its end.
-  std::string_view from(std::uint64_t char_offset) const {
-    const auto behind = std::upper_bound(chars_before_.begin(), chars_before_.end(), char_offset);
-    if (behind == chars_before_.begin()) return {};  // of nothing
-    const auto block = static_cast<std::size_t>(behind - chars_before_.begin()) - 1;
-    const std::string_view rest = text_.substr(block * kBlock);
-    return rest.substr(byte_offset_of(rest, char_offset - chars_before_[block]));
-  }
-
- private:
-  static constexpr std::size_t kBlock = 64;  // bytes
-  std::string_view text_;
-  std::vector<std::uint64_t> chars_before_;  // code points that begin before each block
-};
 
 // The byte at which a count of UTF-16 units ends.
 std::size_t byte_of_utf16(std::string_view text, std::uint64_t units) {
@@ -133,7 +108,7 @@ class Examiner {
       index_ = CodePointIndex(context);
       indexed_context_ = question.context_idx;
     }
-    answer.aligned = index_.from(static_cast<std::uint64_t>(answer.char_start)).starts_with(answer.text);
+    answer.aligned = stands_at(context, answer.text, index_.byte_offset(static_cast<std::uint64_t>(answer.char_start)));
     if (answer.aligned) return;
     add(Finding::Kind::kMisaligned, question.id,
         fmt::format("answer '{}' is not at {}; {}", printable(answer.text, kShownBytes), answer.char_start,

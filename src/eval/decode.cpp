@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "bertft/util/code_point_index.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
@@ -87,16 +88,16 @@ std::vector<ScoredSpan> keep_best(std::vector<ScoredSpan> spans, const ScoredSpa
   return spans;
 }
 
-Candidate to_candidate(const ScoredSpan& span, std::string_view context) {
-  const tokenizer::Token& first = span.first;
-  const tokenizer::Token& last = span.last;
+Candidate to_candidate(const ScoredSpan& span, std::string_view context, const CodePointIndex& index) {
+  const std::uint32_t char_begin = span.first.char_begin;
   // Combining marks that were put in canonical order may leave a later piece with an earlier place.
-  const std::uint32_t num_bytes = std::max(first.byte_begin, last.byte_end) - first.byte_begin;
-  return {std::string(context.substr(first.byte_begin, num_bytes)),
+  const std::uint32_t char_end = std::max(char_begin, span.last.char_end);
+  const std::size_t begin = index.byte_offset(char_begin);
+  return {std::string(context.substr(begin, index.byte_offset(char_end) - begin)),
           span.start_logit,
           span.end_logit,
-          first.char_begin,
-          std::max(first.char_begin, last.char_end),
+          char_begin,
+          char_end,
           0};
 }
 
@@ -132,9 +133,11 @@ Prediction decode_question(const data::Dataset& dataset, const data::Features& f
 
   Prediction prediction;
   std::vector<Candidate>& n_best = prediction.n_best;
+  const std::string_view context = dataset.contexts[question.context_idx];
+  const CodePointIndex index(context);
   for (const ScoredSpan& span :
        keep_best(std::move(spans), *no_answer, static_cast<std::size_t>(options.n_best_size), with_negative)) {
-    n_best.push_back(to_candidate(span, dataset.contexts[question.context_idx]));
+    n_best.push_back(to_candidate(span, context, index));
   }
   // run_qa puts "empty" into a list without any text, or fails there when it has several entries.
   const auto has_text = [](const Candidate& c) { return !c.text.empty(); };

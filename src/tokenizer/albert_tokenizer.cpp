@@ -50,15 +50,10 @@ class AlbertTokenizer::Encoding {
  private:
   void append_added_token(const AddedTokens::Match& match) {
     const std::size_t num_chars = count_code_points(text_.substr(match.begin, match.end - match.begin));
-    const SourceChar begin = place(match.begin, match.end);
+    const std::uint32_t begin = char_idx_;
     char_idx_ += static_cast<std::uint32_t>(num_chars);
     pos_ = match.end;
-    out_.push_back({match.id, begin.char_idx, char_idx_, begin.byte_begin, begin.byte_end});
-  }
-
-  // The text from byte `begin`, where char_idx_ is, to `end`.
-  SourceChar place(std::size_t begin, std::size_t end) const {
-    return {char_idx_, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+    out_.push_back({match.id, begin, char_idx_});
   }
 
   void encode_until(std::size_t end) {
@@ -87,13 +82,11 @@ class AlbertTokenizer::Encoding {
     if (tokenizer_.lowercase_) {
       for (char& c : word_) c = 'A' <= c && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     }
-    const auto byte_begin = static_cast<std::uint32_t>(pos_);
     append_word([&](std::size_t begin, std::size_t last) {
       const auto shift = [](std::size_t at) {
         return static_cast<std::uint32_t>(at - std::min(at, kWordBegin.size()));
       };
-      const std::uint32_t b = shift(begin), e = shift(last) + 1;
-      return Token{0, char_idx_ + b, char_idx_ + e, byte_begin + b, byte_begin + e};
+      return Token{0, char_idx_ + shift(begin), char_idx_ + shift(last) + 1};
     });
     char_idx_ += static_cast<std::uint32_t>(word_end - pos_);
     pos_ = word_end;
@@ -112,7 +105,7 @@ class AlbertTokenizer::Encoding {
       }
       std::size_t next = pos_;
       const char32_t code_point = next_code_point(text, next);
-      stretch_.append(is_quote ? U'"' : code_point, place(pos_, next));
+      stretch_.append(is_quote ? U'"' : code_point, char_idx_);
       ++char_idx_;
       pos_ = next;
     }
@@ -143,7 +136,7 @@ class AlbertTokenizer::Encoding {
     source_of_byte_.clear();
   }
 
-  void append_char(char32_t code_point, const SourceChar& source) {
+  void append_char(char32_t code_point, std::uint32_t source) {
     append_utf8(word_, code_point);
     source_of_byte_.resize(word_.size(), source);
   }
@@ -151,9 +144,7 @@ class AlbertTokenizer::Encoding {
   void append_aligned_word() {
     if (word_.empty()) return;
     append_word([&](std::size_t begin, std::size_t last) {
-      const SourceChar& b = source_of_byte_[begin];
-      const SourceChar& e = source_of_byte_[last];
-      return Token{0, b.char_idx, e.char_idx + 1, b.byte_begin, e.byte_end};
+      return Token{0, source_of_byte_[begin], source_of_byte_[last] + 1};
     });
     clear_word();
   }
@@ -173,7 +164,6 @@ class AlbertTokenizer::Encoding {
       // A "<unk>" that stands in the text joins what is unknown beside it.
       if (token.id == unk && out_.size() > num_tokens && out_.back().id == unk) {
         token.char_begin = out_.back().char_begin;
-        token.byte_begin = out_.back().byte_begin;
         out_.pop_back();
       }
       out_.push_back(token);
@@ -188,8 +178,8 @@ class AlbertTokenizer::Encoding {
 
   AlignedText stretch_;
   std::vector<AlignedText::Char> replaced_;
-  std::string word_;                        // normalized, with U+2581 in front
-  std::vector<SourceChar> source_of_byte_;  // where the bytes of word_ came from
+  std::string word_;                           // normalized, with U+2581 in front
+  std::vector<std::uint32_t> source_of_byte_;  // the code points that the bytes of word_ came from
   std::vector<std::string> pieces_;
 };
 

@@ -21,7 +21,7 @@ bool has(char32_t code_point, std::uint8_t flag) {
 // Puts a run of non-starters in canonical order. The crate then hands out the places by position:
 // the n-th code point that was not inserted gets the n-th place, an inserted one that of its
 // predecessor.
-void reorder_run(std::span<Char> run, SourceChar predecessor) {
+void reorder_run(std::span<Char> run, std::uint32_t predecessor) {
   std::vector<std::pair<std::uint8_t, std::size_t>> order;  // class, position: a stable order
   for (const Char& c : run) order.emplace_back(combining_class(c.code_point), order.size());
   if (std::is_sorted(order.begin(), order.end())) return;
@@ -46,7 +46,7 @@ void AlignedText::clear() {
   flags_ = 0;
 }
 
-void AlignedText::append(char32_t code_point, SourceChar source) {
+void AlignedText::append(char32_t code_point, std::uint32_t source) {
   flags_ |= code_point_flags()[code_point];
   chars_.push_back({code_point, source, false});
 }
@@ -87,7 +87,7 @@ void AlignedText::reorder() {
   while (begin != chars_.end()) {
     const auto end = std::find_if_not(begin, chars_.end(), is_non_starter);
     // At the very beginning the first code point of the run is not inserted, whatever the order.
-    const SourceChar predecessor = begin == chars_.begin() ? begin->source : std::prev(begin)->source;
+    const std::uint32_t predecessor = begin == chars_.begin() ? begin->source : std::prev(begin)->source;
     if (end - begin > 1) reorder_run({begin, end}, predecessor);
     begin = std::find_if(end, chars_.end(), is_non_starter);
   }
@@ -116,7 +116,7 @@ SimpleChars::SimpleChars(const NormalizerOptions& options)
   std::string utf8;
   for (char32_t c = 0; c < kEntries; ++c) {
     text.clear();
-    text.append(c, {});
+    text.append(c, 0);
     text.normalize(options);
     const std::span<const Char> chars = text.chars();
     utf8.clear();

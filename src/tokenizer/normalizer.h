@@ -19,25 +19,21 @@ struct NormalizerOptions {
   bool operator==(const NormalizerOptions&) const = default;
 };
 
-/// A code point of the original text by its places there.
-struct SourceChar {
-  std::uint32_t char_idx, byte_begin, byte_end;
-};
-
-/// A stretch of text that keeps, through normalization, the place every code point came from.
+/// A stretch of text that keeps, through normalization, which code point of the original text each
+/// of its own came from.
 /// It begins and ends where the whole text has white space, ASCII punctuation or an ideograph
 /// with spaces around it: nothing that normalization does reaches over these.
 class AlignedText {
  public:
   struct Char {
     char32_t code_point;
-    SourceChar source;
+    std::uint32_t source;  // counted in code points
     bool inserted;  // by a decomposition, after its first code point
   };
 
   void clear();
   bool empty() const { return chars_.empty(); }
-  void append(char32_t code_point, SourceChar source);
+  void append(char32_t code_point, std::uint32_t source);
 
   /// Decomposes, strips accents and lower-cases as `options` say.
   void normalize(const NormalizerOptions& options);

@@ -44,12 +44,11 @@ class WordPieceTokenizer::Encoding {
   ByteClass byte_class(std::size_t at) const { return tokenizer_.byte_class_[static_cast<unsigned char>(text_[at])]; }
 
   void append_added_token(const AddedTokens::Match& match) {
-    const auto begin = static_cast<std::uint32_t>(match.begin);
-    const auto end = static_cast<std::uint32_t>(match.end);
-    const auto num_chars = static_cast<std::uint32_t>(count_code_points(text_.substr(begin, end - begin)));
-    out_.push_back({match.id, char_idx_, char_idx_ + num_chars, begin, end});
-    char_idx_ += num_chars;
-    pos_ = end;
+    const std::size_t num_chars = count_code_points(text_.substr(match.begin, match.end - match.begin));
+    const std::uint32_t begin = char_idx_;
+    char_idx_ += static_cast<std::uint32_t>(num_chars);
+    pos_ = match.end;
+    out_.push_back({match.id, begin, char_idx_});
   }
 
   void encode_until(std::size_t end) {
@@ -73,16 +72,14 @@ class WordPieceTokenizer::Encoding {
   // Blanks, ASCII punctuation and short words, the bulk of English text, up to the first place where
   // something else stands, a block at a time.
   void encode_plain(std::size_t end) {
-    const std::uint32_t lead = static_cast<std::uint32_t>(pos_) - char_idx_;  // bytes less characters: ASCII keeps it
     while (pos_ < end) {
       PlainPart part = find_plain_part(end);
       gather(part);
       // The words are looked up afterwards, so that the processor can fetch the table's entries for
       // several at a time.
-      for (const PlainWord& word : std::span(gathered_).first(num_gathered_)) append_plain_word(word, lead);
+      for (const PlainWord& word : std::span(gathered_).first(num_gathered_)) append_plain_word(word);
       if (part.ends_the_stretch || part.size == 0) break;
     }
-    char_idx_ = static_cast<std::uint32_t>(pos_) - lead;
   }
 
   // The beginning of the text from pos_ on that holds nothing but blanks and whole words.
@@ -118,7 +115,7 @@ class WordPieceTokenizer::Encoding {
 
   struct PlainWord {
     ShortWord word;
-    std::uint32_t byte_begin;
+    std::uint32_t char_begin;
     std::uint32_t home;  // in the table of words
   };
 
@@ -137,20 +134,19 @@ class WordPieceTokenizer::Encoding {
       const bool is_word = num_letters > 0;  // else punctuation, of which no bit must be set
       PlainWord& word = gathered_[num_gathered_++];
       word.word = ShortWord(text + begin, num_letters + !is_word, case_bits_[is_word]);
-      word.byte_begin = static_cast<std::uint32_t>(pos_ + begin);
+      word.char_begin = char_idx_ + static_cast<std::uint32_t>(begin);
       word.home = tokenizer_.short_words_.home_of(word.word);
     }
     pos_ += part.size;
+    char_idx_ += static_cast<std::uint32_t>(part.size);
   }
 
-  void append_plain_word(const PlainWord& plain, std::uint32_t lead) {
-    const std::uint32_t begin = plain.byte_begin;
-    const std::uint32_t end = begin + static_cast<std::uint32_t>(plain.word.size());
+  void append_plain_word(const PlainWord& plain) {
     const std::uint32_t id = tokenizer_.short_words_.id_of(plain.word, plain.home);
     if (id != WordTable::kNone) {
-      out_.push_back({id, begin - lead, end - lead, begin, end});
+      out_.push_back({id, plain.char_begin, plain.char_begin + static_cast<std::uint32_t>(plain.word.size())});
     } else {
-      append_ascii_word(plain.word.text(), begin, begin - lead);
+      append_ascii_word(plain.word.text(), plain.char_begin);
     }
   }
 
@@ -175,17 +171,15 @@ class WordPieceTokenizer::Encoding {
     }
     ascii_word_.assign(text_.substr(pos_, word_end - pos_));
     for (char& c : ascii_word_) c = tokenizer_.normalized_ascii_[static_cast<unsigned char>(c)];
-    append_ascii_word(ascii_word_, static_cast<std::uint32_t>(pos_), char_idx_);
+    append_ascii_word(ascii_word_, char_idx_);
     pos_ = word_end;
     char_idx_ += static_cast<std::uint32_t>(ascii_word_.size());
   }
 
   // `word` is what normalization made of as many bytes of ASCII.
-  void append_ascii_word(std::string_view word, std::uint32_t byte_begin, std::uint32_t char_begin) {
+  void append_ascii_word(std::string_view word, std::uint32_t char_begin) {
     append_word(word, word.size(), [&](std::uint32_t id, std::size_t begin, std::size_t end) {
-      const auto b = static_cast<std::uint32_t>(begin);
-      const auto e = static_cast<std::uint32_t>(end);
-      out_.push_back({id, char_begin + b, char_begin + e, byte_begin + b, byte_begin + e});
+      out_.push_back({id, char_begin + static_cast<std::uint32_t>(begin), char_begin + static_cast<std::uint32_t>(end)});
     });
   }
 
@@ -193,10 +187,9 @@ class WordPieceTokenizer::Encoding {
   void encode_stretch(std::size_t end) {
     const std::size_t num_tokens = out_.size(), begin = pos_;
     const std::uint32_t first_char = char_idx_;
-    const bool was_simple = walk_stretch(end, [&](char32_t c, const SourceChar& source) {
-      const std::string_view utf8 = text_.substr(source.byte_begin, source.byte_end - source.byte_begin);
+    const bool was_simple = walk_stretch(end, [&](char32_t c, std::string_view utf8) {
       const std::optional<std::string_view> normalized = tokenizer_.simple_chars_.normalized(c, utf8);
-      if (normalized) append_char(*normalized, (flags_[c] & kPunctuation) != 0, source);
+      if (normalized) append_char(*normalized, (flags_[c] & kPunctuation) != 0, char_idx_);
       return normalized.has_value();
     });
     if (was_simple) {
@@ -212,8 +205,8 @@ class WordPieceTokenizer::Encoding {
 
   void encode_stretch_as_a_whole(std::size_t end) {
     stretch_.clear();
-    walk_stretch(end, [&](char32_t c, const SourceChar& source) {
-      stretch_.append(c, source);
+    walk_stretch(end, [&](char32_t c, std::string_view) {
+      stretch_.append(c, char_idx_);
       return true;
     });
     stretch_.normalize(tokenizer_.normalizer_);
@@ -226,8 +219,8 @@ class WordPieceTokenizer::Encoding {
     append_aligned_word();
   }
 
-  // Calls take(code_point, source) with each code point that stays, moves behind the stretch and
-  // returns true; false as soon as take() does.
+  // Calls take(code_point, utf8) with each code point that stays, char_idx_ being its place, moves
+  // behind the stretch and returns true; false as soon as take() does.
   template <class Take>
   bool walk_stretch(std::size_t end, Take&& take) {
     const NormalizerOptions& options = tokenizer_.normalizer_;
@@ -242,8 +235,7 @@ class WordPieceTokenizer::Encoding {
       const bool is_alone = !is_dropped && options.handle_chinese_chars && (flags & kIdeograph) != 0;
       if (is_alone && !is_first) break;
       if (!is_dropped && !is_space) {
-        const SourceChar source{char_idx_, static_cast<std::uint32_t>(pos_), static_cast<std::uint32_t>(next)};
-        if (!take(code_point, source)) return false;
+        if (!take(code_point, text_.substr(pos_, next - pos_))) return false;
         is_first = false;
       }
       pos_ = next;
@@ -254,7 +246,7 @@ class WordPieceTokenizer::Encoding {
   }
 
   // A normalized code point in UTF-8.
-  void append_char(std::string_view utf8, bool is_punctuation, const SourceChar& source) {
+  void append_char(std::string_view utf8, bool is_punctuation, std::uint32_t source) {
     if (is_punctuation) append_aligned_word();
     word_.append(utf8);
     source_of_byte_.resize(word_.size(), source);
@@ -271,9 +263,7 @@ class WordPieceTokenizer::Encoding {
   void append_aligned_word() {
     if (word_.empty()) return;
     append_word(word_, num_word_chars_, [&](std::uint32_t id, std::size_t begin, std::size_t end) {
-      const SourceChar& first = source_of_byte_[begin];
-      const SourceChar& last = source_of_byte_[end - 1];
-      out_.push_back({id, first.char_idx, last.char_idx + 1, first.byte_begin, last.byte_end});
+      out_.push_back({id, source_of_byte_[begin], source_of_byte_[end - 1] + 1});
     });
     clear_word();
   }
@@ -305,8 +295,8 @@ class WordPieceTokenizer::Encoding {
   std::string ascii_word_;  // normalized
 
   // The word that append_char() makes.
-  std::string word_;                        // normalized
-  std::vector<SourceChar> source_of_byte_;  // where the bytes of word_ came from
+  std::string word_;                           // normalized
+  std::vector<std::uint32_t> source_of_byte_;  // the code points that the bytes of word_ came from
   std::size_t num_word_chars_ = 0;
   AlignedText stretch_;
 };

@@ -12,6 +12,7 @@
 #include "bertft/data/check.h"
 #include "bertft/data/features.h"
 #include "bertft/util/file.h"
+#include "bertft/util/text.h"
 
 namespace bertft::data {
 namespace {
@@ -153,17 +154,17 @@ TEST_F(Golden, OtherFilesHaveTheKnownNumberOfWindows) {
   }
 }
 
-TEST_F(Golden, OffsetsCutTheirTokensOutOfTheContext) {
+TEST_F(Golden, OffsetsAreInOrderAndWithinTheContext) {
   const Dataset dataset = read_dataset(data_ / "qa-extra" / "xquad.th.json");
   const Features features = make_features(dataset, *uncased(), {}, Purpose::kEvaluation);
   for (const Window& window : features.windows) {
-    const std::string& context = dataset.contexts[features.context_of[window.question_idx]];
+    const std::size_t num_chars = count_code_points(dataset.contexts[features.context_of[window.question_idx]]);
     std::uint32_t previous = 0;
     for (const auto& token : features.context_tokens(window)) {
-      ASSERT_LE(previous, token.byte_begin);
-      ASSERT_LE(token.byte_begin, token.byte_end);
-      ASSERT_LE(token.byte_end, context.size());
-      previous = token.byte_begin;
+      ASSERT_LE(previous, token.char_begin);
+      ASSERT_LT(token.char_begin, token.char_end);
+      ASSERT_LE(token.char_end, num_chars);
+      previous = token.char_begin;
     }
   }
 }

@@ -8,8 +8,7 @@ namespace bertft::data {
 namespace {
 
 // Four tokens of five characters with a blank between them, at positions 10 to 13.
-const std::vector<tokenizer::Token> kContext{
-    {1, 0, 5, 0, 5}, {2, 6, 11, 6, 11}, {3, 12, 17, 12, 17}, {4, 18, 23, 18, 23}};
+const std::vector<tokenizer::Token> kContext{{1, 0, 5}, {2, 6, 11}, {3, 12, 17}, {4, 18, 23}};
 
 std::pair<std::uint32_t, std::uint32_t> label(std::int64_t start, std::size_t length,
                                               std::span<const tokenizer::Token> context = kContext, bool fix = true) {

@@ -19,9 +19,7 @@ class WordTokenizer : public tokenizer::Tokenizer {
       };
       out.push_back({.id = static_cast<std::uint32_t>(1000 + end - begin),
                      .char_begin = chars(begin),
-                     .char_end = chars(end),
-                     .byte_begin = static_cast<std::uint32_t>(begin),
-                     .byte_end = static_cast<std::uint32_t>(end)});
+                     .char_end = chars(end)});
       begin = text.find_first_not_of(' ', end);
     }
   }

@@ -21,7 +21,7 @@ class DecodeQuestion : public ::testing::Test {
     dataset_.contexts = {"Ünï cat sat"};
     dataset_.questions.push_back({"q1", "?", 0, false, {}});
     data::Tokens& tokens = features_.tokens;
-    tokens.storage = {{{7, 0, 3, 0, 5}, {8, 4, 7, 6, 9}, {9, 8, 11, 10, 13}}, {{5, 0, 1, 0, 1}}};
+    tokens.storage = {{{7, 0, 3}, {8, 4, 7}, {9, 8, 11}}, {{5, 0, 1}}};
     tokens.contexts = {tokens.storage[0]};
     tokens.questions = {tokens.storage[1]};
     features_.context_of = {0};

@@ -72,10 +72,7 @@ class QuestionFile {
     const auto context = line["context"].get<std::string>();
     std::vector<tokenizer::Token> tokens;
     for (const Json& offsets : line["context_offsets"]) {
-      const auto begin = offsets[0].get<std::uint32_t>();
-      const auto end = offsets[1].get<std::uint32_t>();
-      tokens.push_back({0, begin, end, static_cast<std::uint32_t>(byte_offset_of(context, begin)),
-                        static_cast<std::uint32_t>(byte_offset_of(context, end))});
+      tokens.push_back({0, offsets[0].get<std::uint32_t>(), offsets[1].get<std::uint32_t>()});
     }
     features_.tokens.contexts.push_back(store(std::move(tokens)));
     features_.context_of.push_back(idx);

@@ -3,8 +3,8 @@
 //   tokenizer_dump MODEL_DIRECTORY < texts > tokens
 //
 // Both streams are 32-bit words of this machine's byte order. Input: a text's size in bytes,
-// then its UTF-8, again and again. Output: the number of its tokens, then id, char_begin,
-// char_end, byte_begin and byte_end of each.
+// then its UTF-8, again and again. Output: the number of its tokens, then id, char_begin
+// and char_end of each.
 
 #include <cstdint>
 #include <cstdio>
@@ -25,7 +25,7 @@ bool read_text(std::string& text) {
 
 void write_tokens(const std::vector<bertft::tokenizer::Token>& tokens) {
   std::vector<std::uint32_t> words = {static_cast<std::uint32_t>(tokens.size())};
-  for (const auto& t : tokens) words.insert(words.end(), {t.id, t.char_begin, t.char_end, t.byte_begin, t.byte_end});
+  for (const auto& t : tokens) words.insert(words.end(), {t.id, t.char_begin, t.char_end});
   std::fwrite(words.data(), sizeof(words[0]), words.size(), stdout);
 }
 

@@ -19,9 +19,8 @@ using ::testing::HasSubstr;
 std::vector<AlignedText::Char> chars_of(const std::string& text) {
   std::vector<AlignedText::Char> chars;
   for (std::size_t pos = 0; pos < text.size();) {
-    const auto begin = static_cast<std::uint32_t>(pos);
     const char32_t c = next_code_point(text, pos);
-    chars.push_back({c, {static_cast<std::uint32_t>(chars.size()), begin, static_cast<std::uint32_t>(pos)}, false});
+    chars.push_back({c, static_cast<std::uint32_t>(chars.size()), false});
   }
   return chars;
 }
@@ -33,7 +32,7 @@ std::string applied(const Charsmap& map, const std::string& text) {
   std::string result, places;
   for (const AlignedText::Char& c : out) {
     append_utf8(result, c.code_point);
-    places += (places.empty() ? ":" : ",") + std::to_string(c.source.char_idx);
+    places += (places.empty() ? ":" : ",") + std::to_string(c.source);
   }
   return result + places;
 }

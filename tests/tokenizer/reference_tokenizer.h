@@ -31,7 +31,7 @@ class ReferenceTokenizer {
     std::vector<Token> tokens;
     std::size_t done = 0;
     for (std::size_t at = 0; at < chars.size();) {
-      const AddedToken* found = added_at(text.substr(chars[at].place.byte_begin));
+      const AddedToken* found = added_at(text.substr(chars[at].byte_begin));
       if (found == nullptr) {
         ++at;
         continue;
@@ -40,7 +40,7 @@ class ReferenceTokenizer {
       while (found->takes_space_left && begin > done && is(chars[begin - 1], kWhiteSpace)) --begin;
       while (found->takes_space_right && end < chars.size() && is(chars[end], kWhiteSpace)) ++end;
       encode_between(std::span(chars).subspan(done, begin - done), tokens);
-      tokens.push_back(token(found->id, chars[begin].place, chars[end - 1].place));
+      tokens.push_back(token(found->id, chars[begin].char_idx, chars[end - 1].char_idx));
       done = at = end;
     }
     encode_between(std::span(chars).subspan(done), tokens);
@@ -50,7 +50,8 @@ class ReferenceTokenizer {
  private:
   struct Source {
     char32_t code_point;
-    SourceChar place;
+    std::uint32_t char_idx;
+    std::size_t byte_begin;
   };
 
   static bool is(const Source& c, std::uint8_t flag) { return (code_point_flags()[c.code_point] & flag) != 0; }
@@ -58,9 +59,9 @@ class ReferenceTokenizer {
   static std::vector<Source> code_points(std::string_view text) {
     std::vector<Source> chars;
     for (std::size_t pos = 0; pos < text.size();) {
-      const auto begin = static_cast<std::uint32_t>(pos);
+      const std::size_t begin = pos;
       const char32_t c = next_code_point(text, pos);
-      chars.push_back({c, {static_cast<std::uint32_t>(chars.size()), begin, static_cast<std::uint32_t>(pos)}});
+      chars.push_back({c, static_cast<std::uint32_t>(chars.size()), begin});
     }
     return chars;
   }
@@ -88,7 +89,7 @@ class ReferenceTokenizer {
       const bool is_ascii_punctuation = c.code_point < 0x80 && is(c, kPunctuation);
       const bool is_alone = is_ascii_punctuation || (normalizer_.handle_chinese_chars && is(c, kIdeograph));
       if (is_alone || is(c, kWhiteSpace)) finish();
-      if (!is(c, kWhiteSpace)) stretch.append(c.code_point, c.place);
+      if (!is(c, kWhiteSpace)) stretch.append(c.code_point, c.char_idx);
       if (is_alone) finish();
     }
     finish();
@@ -130,8 +131,8 @@ class ReferenceTokenizer {
     return piece == ids_.end() ? std::nullopt : std::optional(piece->second);
   }
 
-  static Token token(std::uint32_t id, const SourceChar& first, const SourceChar& last) {
-    return {id, first.char_idx, last.char_idx + 1, first.byte_begin, last.byte_end};
+  static Token token(std::uint32_t id, std::uint32_t first_char, std::uint32_t last_char) {
+    return {id, first_char, last_char + 1};
   }
 
   std::map<std::string, std::uint32_t> ids_;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bertft/tokenizer/tokenizer.h"
+#include "bertft/util/text.h"
 
 namespace bertft::tokenizer {
 
@@ -62,6 +63,12 @@ inline std::vector<std::uint32_t> ids_of(const Tokenizer& tokenizer, std::string
   std::vector<std::uint32_t> ids;
   for (const Token& token : tokens) ids.push_back(token.id);
   return ids;
+}
+
+/// The text that a token covers.
+inline std::string_view covered(std::string_view text, const Token& token) {
+  const std::size_t begin = byte_offset_of(text, token.char_begin);
+  return text.substr(begin, byte_offset_of(text, token.char_end) - begin);
 }
 
 }  // namespace bertft::tokenizer

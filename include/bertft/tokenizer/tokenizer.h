@@ -9,12 +9,11 @@
 
 namespace bertft::tokenizer {
 
-/// One piece of a text. Character offsets count Unicode code points of the text as it was
-/// given; byte offsets address the same place in its UTF-8 form. Both are [begin, end).
+/// One piece of a text. It stands there from code point char_begin to char_end, that one not
+/// included, of the text as it was given; CodePointIndex finds the bytes.
 struct Token {
   std::uint32_t id;
   std::uint32_t char_begin, char_end;
-  std::uint32_t byte_begin, byte_end;
 
   bool operator==(const Token&) const = default;
 };

@@ -35,7 +35,7 @@ data::Features full_window(const ProbeTask& task) {
   const auto id = static_cast<std::uint32_t>(std::min<std::int64_t>(1, task.config.vocab_size - 1));
   const auto num_context = static_cast<std::uint32_t>(task.length - kFrame);
   data::Tokens& tokens = features.tokens;
-  tokens.storage.emplace_back(num_context, tokenizer::Token{id, 0, 0, 0, 0});
+  tokens.storage.emplace_back(num_context, tokenizer::Token{id, 0, 0});
   tokens.contexts = {tokens.storage[0]};
   tokens.questions = {tokens.contexts[0].first(1)};
   tokens.special = {.cls = id, .sep = id, .pad = id, .unk = id};
