@@ -193,7 +193,9 @@ int main(int argc, char** argv) {
   const auto add = [](const char* name, auto work) {
     return benchmark::RegisterBenchmark(name, work)->Unit(benchmark::kMillisecond)->UseRealTime();
   };
-  add("encode_first/all", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, all, tokens); })->Iterations(1);
+  add("encode_first/all", [&](benchmark::State& state) {
+    encode(state, *loaded.tokenizer, all, tokens);
+  })->Iterations(1);
   add("encode/all", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, all, tokens); });
   add("encode/contexts", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, contexts, tokens); });
   add("encode/questions", [&](benchmark::State& state) { encode(state, *loaded.tokenizer, questions, tokens); });

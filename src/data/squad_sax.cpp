@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bertft/util/error.h"
+#include "bertft/util/json.h"
 #include "bertft/util/text.h"
 #include "data/text_tokenizing.h"
 
@@ -96,22 +97,6 @@ const Shape& shape_of(Node node) {
 
 std::uint32_t bit(Node node) {
   return std::uint32_t{1} << static_cast<unsigned>(node);
-}
-
-// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while
-// parsing value - invalid literal; last read: 'x'; expected ..." without the library's own
-// place and without what was read, which may be the rest of the file.
-std::string library_reason(std::string_view message) {
-  constexpr std::string_view kLastRead = "; last read: '", kExpected = "; expected ";
-  const std::size_t last_read = message.find(kLastRead);
-  const std::size_t wanted = message.rfind(kExpected);
-  std::string_view fact = message.substr(0, std::min(last_read, wanted));
-  for (const std::string_view lead : {"] ", ": ", " - "}) {
-    const std::size_t at = fact.find(lead);
-    if (at != std::string_view::npos) fact.remove_prefix(at + lead.size());
-  }
-  const std::string_view rest = wanted == std::string_view::npos ? std::string_view{} : message.substr(wanted);
-  return printable(fact, 150) + printable(rest, 60);
 }
 
 }  // namespace
@@ -249,7 +234,7 @@ bool SquadSax::end_array() {
 }
 
 bool SquadSax::parse_error(std::size_t bytes_read, const std::string&, const nlohmann::detail::exception& error) {
-  syntax_error_ = {bytes_read == 0 ? 0 : bytes_read - 1, library_reason(error.what())};
+  syntax_error_ = {bytes_read == 0 ? 0 : bytes_read - 1, syntax_fault(error)};
   return false;
 }
 

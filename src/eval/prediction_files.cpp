@@ -18,10 +18,7 @@ class ById {
  public:
   explicit ById(std::size_t num_questions) { members_.reserve(num_questions); }
 
-  void add(const std::string& id, Json value) {
-    // Past ordered_map's own insertion, which looks through all keys: ids are known to differ.
-    members_.Json::object_t::Container::emplace_back(id, std::move(value));
-  }
+  void add(const std::string& id, Json value) { append_member(members_, id, std::move(value)); }
 
   void write(const std::string& directory, std::string_view prefix, std::string_view name) {
     write_file_atomically(fmt::format("{}/{}{}", directory, prefix, name),

@@ -104,7 +104,7 @@ class Console final : public Observer {
     end_pause();
   }
 
-  void on(const CheckpointSaved& event) override {
+  void on(const SavingCheckpoint& event) override {
     say({fmt::format("saving {} (training waited {})", printable(event.directory), duration_text(event.blocked_s))});
     end_pause();
   }

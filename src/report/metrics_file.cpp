@@ -85,7 +85,7 @@ class MetricsFile final : public Observer {
     throughput_.resume(clock_());
   }
 
-  void on(const CheckpointSaved& event) override {
+  void on(const SavingCheckpoint& event) override {
     const std::string name = std::filesystem::path(event.directory).filename();
     append({{"kind", "checkpoint"}, {"step", event.step}, {"name", name}}, {{"blocked_s", event.blocked_s}});
     throughput_.resume(clock_());

@@ -28,7 +28,7 @@ class AlignedText {
   struct Char {
     char32_t code_point;
     std::uint32_t source;  // counted in code points
-    bool inserted;  // by a decomposition, after its first code point
+    bool inserted;         // by a decomposition, after its first code point
   };
 
   void clear();

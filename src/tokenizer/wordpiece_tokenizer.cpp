@@ -179,7 +179,8 @@ class WordPieceTokenizer::Encoding {
   // `word` is what normalization made of as many bytes of ASCII.
   void append_ascii_word(std::string_view word, std::uint32_t char_begin) {
     append_word(word, word.size(), [&](std::uint32_t id, std::size_t begin, std::size_t end) {
-      out_.push_back({id, char_begin + static_cast<std::uint32_t>(begin), char_begin + static_cast<std::uint32_t>(end)});
+      out_.push_back(
+          {id, char_begin + static_cast<std::uint32_t>(begin), char_begin + static_cast<std::uint32_t>(end)});
     });
   }
 

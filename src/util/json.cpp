@@ -45,21 +45,6 @@ class TrackedBytes {
                               advice.empty() ? "" : ". ", advice));
 }
 
-// "[json.exception.x.101] parse error at line 1, column 2: syntax error ...; last read: '...'"
-// without the library's numbering and place, and without the text, which may be long.
-std::string library_reason(std::string_view message) {
-  constexpr auto kNone = std::string_view::npos;
-  if (const std::size_t id_end = message.find("] "); id_end != kNone) message.remove_prefix(id_end + 2);
-  const std::size_t place = message.find("column ");
-  const std::size_t place_end = place == kNone ? kNone : message.find(": ", place);
-  if (place_end != kNone) message.remove_prefix(place_end + 2);
-  const std::size_t last_read = message.find("; last read: ");
-  if (last_read == kNone) return printable(message);
-  const std::size_t expected = message.rfind("; expected ");
-  const bool says_expected = expected != kNone && expected > last_read;
-  return printable(message.substr(0, last_read)) + printable(says_expected ? message.substr(expected) : "");
-}
-
 // Builds the document while it refuses what nlohmann lets pass.
 class StrictBuilder {
  public:
@@ -103,7 +88,7 @@ class StrictBuilder {
 
   bool parse_error(std::size_t bytes_read, const std::string&, const nlohmann::detail::exception& e) {
     // The parser has read the offending byte, or has stepped over the end.
-    return refuse(std::min(bytes_read == 0 ? 0 : bytes_read - 1, text_.size()), library_reason(e.what()));
+    return refuse(std::min(bytes_read == 0 ? 0 : bytes_read - 1, text_.size()), syntax_fault(e));
   }
 
  private:
@@ -135,10 +120,7 @@ class StrictBuilder {
     }
     Json& parent = *open_.back().value;
     if (parent.is_array()) return &parent.get_ref<Json::array_t&>().emplace_back(std::move(value));
-    // Past ordered_map's own insertion, which looks through all keys: they are known to differ.
-    using Members = Json::object_t::Container;
-    Members& members = parent.get_ref<Json::object_t&>();
-    return &members.emplace_back(std::move(key_), std::move(value)).second;
+    return &append_member(parent.get_ref<Json::object_t&>(), std::move(key_), std::move(value));
   }
 
   bool add(Json value) {
@@ -329,6 +311,11 @@ std::optional<bool> bool_member(const Json& object, const char* key, std::string
   if (value == nullptr) return std::nullopt;
   if (!value->is_boolean()) fail_member(name, key, *value, "true or false");
   return value->get<bool>();
+}
+
+Json& append_member(Json::object_t& object, std::string key, Json value) {
+  Json::object_t::Container& members = object;
+  return members.emplace_back(std::move(key), std::move(value)).second;
 }
 
 std::string python_json(const Json& value, int indent) {

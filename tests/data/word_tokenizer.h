@@ -17,9 +17,8 @@ class WordTokenizer : public tokenizer::Tokenizer {
       const auto chars = [&](std::size_t at) {
         return static_cast<std::uint32_t>(count_code_points(text.substr(0, at)));
       };
-      out.push_back({.id = static_cast<std::uint32_t>(1000 + end - begin),
-                     .char_begin = chars(begin),
-                     .char_end = chars(end)});
+      out.push_back(
+          {.id = static_cast<std::uint32_t>(1000 + end - begin), .char_begin = chars(begin), .char_end = chars(end)});
       begin = text.find_first_not_of(' ', end);
     }
   }

@@ -196,7 +196,7 @@ TEST_F(ConsoleTest, LeavesEvaluationAndSavingOutOfTheRate) {
   console_->on(Evaluated{.step = 10, .metrics = Json::object()});
   train_to(12);
   now_s_ += 500;
-  console_->on(CheckpointSaved{.step = 12, .directory = "runs/x/checkpoint-12", .blocked_s = 500});
+  console_->on(SavingCheckpoint{.step = 12, .directory = "runs/x/checkpoint-12", .blocked_s = 500});
   train_to(14);
   console_->on(log_due());
   EXPECT_THAT(lines_.back(), HasSubstr("features_s=64 "));

@@ -52,7 +52,7 @@ TEST_F(MetricsFileTest, WritesOneObjectALineWithTimingApart) {
                         .runtime_s = 2,
                         .num_features = 8,
                         .is_best = true});
-  metrics->on(CheckpointSaved{.step = 1, .directory = "/somewhere/checkpoint-1", .blocked_s = 0.25});
+  metrics->on(SavingCheckpoint{.step = 1, .directory = "/somewhere/checkpoint-1", .blocked_s = 0.25});
   metrics->on(RunFinished{.outcome = "done", .step = 1, .runtime_s = 4, .num_features = 32, .peak_memory_bytes = 1000});
   EXPECT_EQ(content(),
             R"({"kind":"log","step":1,"epoch":0.25,"loss":1.5,"grad_norm":2.0,"learning_rate":3e-05,)"
@@ -80,7 +80,7 @@ TEST_F(MetricsFileTest, WritesNumbersThatAreNotFiniteAsNull) {
 }
 
 TEST_F(MetricsFileTest, SurvivesDirectoryNamesThatAreNotUtf8) {
-  open(0)->on(CheckpointSaved{.step = 1, .directory = "runs/\xFF\xFE"});
+  open(0)->on(SavingCheckpoint{.step = 1, .directory = "runs/\xFF\xFE"});
   EXPECT_NO_THROW(parse_json(content(), "metrics.jsonl"));
 }
 

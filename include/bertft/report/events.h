@@ -47,7 +47,7 @@ struct Evaluated {
 };
 
 /// A checkpoint is about to be written, in the background; it is on disk once its directory has its name.
-struct CheckpointSaved {
+struct SavingCheckpoint {
   std::int64_t step = 0;
   std::string directory = {};
   double blocked_s = 0;  // how long training waited for it
@@ -76,7 +76,7 @@ class Observer {
   virtual void on(const LogDue&) {}
   virtual void on(const EvaluationProgress&) {}
   virtual void on(const Evaluated&) {}
-  virtual void on(const CheckpointSaved&) {}
+  virtual void on(const SavingCheckpoint&) {}
   virtual void on(const Notice&) {}
   virtual void on(const RunFinished&) {}
 };

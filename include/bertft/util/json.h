@@ -24,6 +24,10 @@ Json parse_json(std::string_view text, std::string_view name, const JsonLimits& 
 /// "LINE:COL" (from 1) of a byte offset, columns in code points.
 std::string line_and_column(std::string_view text, std::size_t byte_offset);
 
+/// What nlohmann's parser found wrong, without its numbering, its own place and the text it stood
+/// in, which may be long: "invalid literal; expected '['".
+std::string syntax_fault(const nlohmann::detail::exception& error);
+
 /// What the bytes at a syntax error look like, as a sentence, where they look like something known:
 /// a foreign file, a Python dict, JSON lines. Empty when not.
 std::string syntax_hint(std::string_view text, std::size_t offset);
@@ -34,6 +38,9 @@ std::optional<std::int64_t> integer_member(const Json& object, const char* key, 
 std::optional<double> number_member(const Json& object, const char* key, std::string_view name);
 std::optional<std::string> string_member(const Json& object, const char* key, std::string_view name);
 std::optional<bool> bool_member(const Json& object, const char* key, std::string_view name);
+
+/// Appends a member whose key is known to be new: ordered_map's own insertion looks through all.
+Json& append_member(Json::object_t& object, std::string key, Json value);
 
 /// As Python's json.dumps(indent=n, ensure_ascii=True) prints it: floats as shortest
 /// round-trip with repr's exponents, so that files can be compared byte by byte.

@@ -344,9 +344,9 @@ void Trainer::Impl::save() {
   snapshot.retention = {s.options.save_total_limit, state.best_step};
   finish_saving();
   store.save(snapshot, [&] {
-    emit(report::CheckpointSaved{.step = state.step,
-                                 .directory = checkpoint::directory_of(s.run_directory, state.step),
-                                 .blocked_s = seconds_since(started)});
+    emit(report::SavingCheckpoint{.step = state.step,
+                                  .directory = checkpoint::directory_of(s.run_directory, state.step),
+                                  .blocked_s = seconds_since(started)});
   });
   saved_step = state.step;
 }

@@ -6,6 +6,7 @@
 #include "bertft/util/byte_order_mark.h"
 #include "bertft/util/foreign_file.h"
 #include "bertft/util/json.h"
+#include "bertft/util/text.h"
 
 namespace bertft {
 namespace {
@@ -41,6 +42,21 @@ std::string_view hint_of_token(std::string_view text, std::size_t offset) {
 }
 
 }  // namespace
+
+// The library's message: "[json.exception.parse_error.101] parse error at line 1, column 2: syntax
+// error while parsing value - invalid literal; last read: 'x'; expected ...".
+std::string syntax_fault(const nlohmann::detail::exception& error) {
+  const std::string_view message = error.what();
+  const std::size_t last_read = message.find("; last read: '");
+  const std::size_t expected = message.rfind("; expected ");
+  std::string_view fault = message.substr(0, std::min(last_read, expected));
+  for (const std::string_view lead : {"] ", ": ", " - "}) {
+    const std::size_t at = fault.find(lead);
+    if (at != std::string_view::npos) fault.remove_prefix(at + lead.size());
+  }
+  const std::string_view rest = expected == std::string_view::npos ? std::string_view{} : message.substr(expected);
+  return printable(fault, 150) + printable(rest, 60);
+}
 
 std::string syntax_hint(std::string_view text, std::size_t offset) {
   if (const auto foreign = recognise_foreign_file(text)) {
