@@ -23,7 +23,7 @@
 #include "bertft/data/batch.h"
 #include "bertft/data/features.h"
 #include "bertft/eval/decode.h"
-#include "bertft/eval/metric.h"
+#include "bertft/eval/task.h"
 #include "bertft/tokenizer/tokenizer.h"
 
 namespace {
@@ -149,8 +149,7 @@ void decode_and_score(benchmark::State& state, const Loaded& loaded) {
   }
   const eval::EvalOptions options;
   for (auto _ : state) {
-    eval::Predictions texts;
-    eval::NullOdds odds;
+    std::vector<eval::Prediction> predictions;
     for (std::size_t first = 0; first < features.windows.size();) {
       const std::uint32_t question = features.windows[first].question_idx;
       std::vector<eval::WindowLogits> logits;
@@ -159,15 +158,10 @@ void decode_and_score(benchmark::State& state, const Loaded& loaded) {
         logits.push_back({start[last], end[last]});
       }
       const std::span windows(features.windows.data() + first, last - first);
-      const eval::Prediction prediction =
-          eval::decode_question(loaded.dataset, features, windows, logits, options, 0.0, true);
-      const std::string& id = loaded.dataset.questions[question].id;
-      texts.emplace(id, prediction.text);
-      odds.emplace_back(id, prediction.null_odds);
+      predictions.push_back(eval::decode_question(loaded.dataset, features, windows, logits, options, 0.0, true));
       first = last;
     }
-    benchmark::DoNotOptimize(
-        eval::evaluate(loaded.dataset, texts, odds, eval::MissingPredictions::kError, std::nullopt));
+    benchmark::DoNotOptimize(eval::score({loaded.dataset, features, options, 0.0, true}, predictions));
   }
 }
 

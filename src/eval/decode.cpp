@@ -148,12 +148,13 @@ Prediction decode_question(const data::Dataset& dataset, const data::Features& f
     set_probabilities<float>(n_best);
   }
   if (!with_negative) {
-    prediction.text = n_best.front().text;
+    prediction.text = prediction.best_text = n_best.front().text;
     return prediction;
   }
   const Candidate& best = *std::find_if(n_best.begin(), n_best.end(), has_text);
   const float null_odds = no_answer->score - best.start_logit - best.end_logit;
   prediction.null_odds = null_odds;
+  prediction.best_text = best.text;
   if (!(null_odds > static_cast<float>(null_score_diff_threshold))) prediction.text = best.text;
   return prediction;
 }

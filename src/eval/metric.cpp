@@ -43,8 +43,10 @@ double token_f1(const Tokens& gold, const Tokens& predicted) {
 struct Scored {
   const data::Question* question;
   bool has_answer;
-  bool predicts_nothing;  // literally "", which is not the same as an empty normalised text
   QuestionScore score;
+  // For the search of the best threshold, which asks what an answer is worth once it is given.
+  bool answers_nothing;  // literally "", which is not the same as an empty normalised text
+  QuestionScore answer_score;
   double null_odds = 0;
 
   QuestionScore thresholded(std::optional<double> na_prob_threshold) const {
@@ -70,7 +72,7 @@ struct Scored {
 }
 
 std::vector<Scored> score_questions(const data::Dataset& dataset, const Predictions& predictions,
-                                    MissingPredictions missing) {
+                                    const Predictions* best_answers, MissingPredictions missing) {
   std::vector<Scored> scored;
   std::vector<std::string_view> without;
   scored.reserve(dataset.questions.size());
@@ -81,7 +83,12 @@ std::vector<Scored> score_questions(const data::Dataset& dataset, const Predicti
       continue;
     }
     const std::string& prediction = found->second;
-    scored.push_back({&question, !question.answers.empty(), prediction.empty(), score_question(question, prediction)});
+    const QuestionScore score = score_question(question, prediction);
+    Scored& s = scored.emplace_back(Scored{&question, !question.answers.empty(), score, prediction.empty(), score});
+    if (!prediction.empty() || best_answers == nullptr) continue;
+    const std::string& answer = best_answers->at(question.id);
+    s.answers_nothing = answer.empty();
+    if (s.has_answer) s.answer_score = score_question(question, answer);
   }
   if (scored.empty()) {
     throw DataError("none of the data set's questions has a prediction.\nDo the predictions belong to this data set?");
@@ -127,8 +134,8 @@ BestThreshold find_best_threshold(const std::vector<const Scored*>& by_odds, dou
   double best_sum = sum;
   double threshold = 0;
   for (const Scored* s : by_odds) {
-    const double loss_of_answering = s->predicts_nothing ? 0 : -1;
-    sum += s->has_answer ? s->score.*metric : loss_of_answering;
+    const double loss_of_answering = s->answers_nothing ? 0 : -1;
+    sum += s->has_answer ? s->answer_score.*metric : loss_of_answering;
     if (sum > best_sum) {
       best_sum = sum;
       threshold = s->null_odds;
@@ -184,8 +191,9 @@ QuestionScore score_question(const data::Question& question, std::string_view pr
 }
 
 Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const std::optional<NullOdds>& null_odds,
-                 MissingPredictions missing, std::optional<double> na_prob_threshold) {
-  std::vector<Scored> scored = score_questions(dataset, predictions, missing);
+                 MissingPredictions missing, std::optional<double> na_prob_threshold,
+                 const Predictions* best_answers) {
+  std::vector<Scored> scored = score_questions(dataset, predictions, best_answers, missing);
 
   Metrics metrics;
   if (null_odds) {

@@ -74,6 +74,11 @@ class Model(EvalTest):
         tuned = self.scores(self.run_directory, "--null-score-diff-threshold", "auto")
         self.assertEqual(tuned["f1"], tuned["best_f1"])
 
+    def test_finds_the_same_best_threshold_whatever_threshold_is_in_force(self):
+        found = [self.scores(self.run_directory, "--null-score-diff-threshold", threshold) for threshold in (-1e6, 0, 1e6)]
+        for key in BEST:
+            self.assertEqual({scores[key] for scores in found}, {found[0][key]})
+
     def test_without_a_tuned_threshold_cannot_be_automatic(self):
         self.refused(78, "null_score_diff_threshold is auto",
                      args=[self.bare_model(), *self.WINDOWS, "--null-score-diff-threshold", "auto"])

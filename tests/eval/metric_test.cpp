@@ -123,6 +123,20 @@ TEST(Evaluate, CountsALiterallyEmptyPredictionAsNoAnswerInTheThresholdSearch) {
   EXPECT_EQ(evaluate(data, {{"no", "the"}, {"yes", "x"}}, odds).best->exact, 50);  // "the" normalises to nothing
 }
 
+TEST(Evaluate, SearchesAboveTheThresholdInForceWhereTheAnswersBehindItAreKnown) {
+  const auto data = dataset({question("yes", {"x"}), question("no", {}), question("late", {"x", "y"})});
+  const Predictions emptied{{"yes", ""}, {"no", ""}, {"late", ""}};
+  const NullOdds odds{{"yes", 1}, {"no", 3}, {"late", 2}};
+  const auto best = [&](const Predictions* answers) {
+    return *evaluate(data, emptied, odds, MissingPredictions::kError, std::nullopt, answers).best;
+  };
+  EXPECT_EQ(best(nullptr).exact_threshold, 0);
+  const Predictions answers{{"yes", "x"}, {"no", "z"}, {"late", "y"}};
+  EXPECT_EQ(best(&answers).exact_threshold, 2);
+  EXPECT_EQ(best(&answers).exact, 100);
+  EXPECT_NEAR(evaluate(data, emptied, odds, MissingPredictions::kError, std::nullopt, &answers).exact, 100.0 / 3, 1e-9);
+}
+
 TEST(Evaluate, IgnoresPredictionsAndOddsOfOtherQuestions) {
   const auto data = dataset({question("q", {"x"})});
   const Metrics metrics = evaluate(data, {{"q", "x"}, {"other", "y"}}, NullOdds{{"other", -9}, {"q", -1}});

@@ -23,6 +23,7 @@ struct Prediction {
   std::string text;               // "" is "no answer"
   std::vector<Candidate> n_best;  // best first, at most n_best_size + 1
   double null_odds = 0;           // score of no answer minus score of the best answer; v2 only
+  std::string best_text = {};     // the best answer, whatever the threshold makes of it
 };
 
 /// Logits of one window, without padding: [length(window)] each.

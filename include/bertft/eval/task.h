@@ -23,7 +23,8 @@ struct Answers {
   double loss = 0;                      // mean over all windows
 };
 
-/// The official metric of the answers; best thresholds by their null odds under SQuAD 2.0 rules.
+/// The official metric of the answers. Under SQuAD 2.0 rules with the best thresholds, in whose
+/// search every question has its best answer, also where the threshold in force gives none.
 Metrics score(const Task& task, const std::vector<Prediction>& predictions);
 
 }  // namespace bertft::eval

@@ -266,8 +266,8 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
   history["epoch"] = s.plan.epoch_after(state.step);
   history["step"] = state.step;
   state.log_history.push_back(history);
-  if (metrics.best) state.best_threshold = metrics.best->f1_threshold;
   // The untrained model is no candidate: a run's result is something it trained.
+  if (metrics.best && state.step > 0) state.best_threshold = metrics.best->f1_threshold;
   const bool is_best = state.step > 0 && is_better(json, s.options, state.best_metric);
   if (is_best) {
     state.best_metric = metric_value(json, s.options);
