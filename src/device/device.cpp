@@ -58,10 +58,10 @@ Device select_gpu(const DeviceOptions& options) {
   }
   device.has_flash = device.bf16;
   at::globalContext().setAllowTF32CuBLAS(options.tf32);
-  at::globalContext().setSDPUseCuDNN(false);
   if (options.full_determinism) {
     setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // cuBLAS reads it with its first product
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);  // all of it is written before it is read
   }
   device.identity = fmt::format("{} {:02x}", properties->name, fmt::join(uuid_of(*properties), ""));
   const double gib = static_cast<double>(properties->totalGlobalMem) / (1 << 30);

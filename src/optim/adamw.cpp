@@ -18,7 +18,7 @@
 namespace bertft::optim {
 namespace {
 
-// True when `part` stands in `name` as a whole dotted part, or as the end of a part behind "_".
+// True when "norm" stands in `name` as a whole dotted part, or as the end of a part behind "_".
 bool has_norm_part(std::string_view name) {
   constexpr std::string_view kNorm = "norm";
   for (auto at = name.find(kNorm); at != std::string_view::npos; at = name.find(kNorm, at + 1)) {

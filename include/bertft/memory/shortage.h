@@ -16,9 +16,9 @@ struct Shortage {
   std::string message;  // what the allocator or library said, first line
 };
 
-/// Runs `work`; the only place that catches running out of memory. When that happens,
-/// `work` is left, then `release` lets go of what the failed work had kept elsewhere (it must
-/// not throw), then memory cached by allocators goes back, and the shortage is returned.
+/// Runs `work`; the place that catches running out of memory wherever something can be done about it.
+/// When that happens, `work` is left, then `release` lets go of what the failed work had kept elsewhere
+/// (it must not throw), then what autograd and allocators have kept goes back, and the shortage is returned.
 /// Every other exception passes through: a retry would not help.
 std::optional<Shortage> attempt(
     const device::Device& device, const std::function<void()>& work, const std::function<void()>& release = [] {});

@@ -13,6 +13,8 @@ namespace {
 using memory::Saver;
 
 constexpr const char* kOrigin = "memory_savers: auto";
+// The estimate is good to a tenth: nearer to the limit only a real step can say.
+constexpr double kTrust = 1.1;
 
 bool is_set_by_user(const Job& job, const std::string& key) {
   const auto origin = job.resolved.origins.find(key);
@@ -58,7 +60,7 @@ bool take_saver(Job& job, const std::string& why) {
 void take_expected_savers(Job& job) {
   while (true) {
     const std::uint64_t needed = memory::plan_step(step_shape(job), 1).tensors();
-    if (needed <= job.budget.usable) return;
+    if (static_cast<double>(needed) <= kTrust * static_cast<double>(job.budget.usable)) return;
     const std::string why =
         fmt::format("one feature would take about {} of {}", memory_text(needed), memory_text(job.budget.usable));
     if (!take_saver(job, why)) return;

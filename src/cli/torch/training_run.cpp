@@ -230,7 +230,12 @@ int train_once(Job& job, bool& owns_directory) {
   if (o.memory.probe_memory == memory::ProbeMemory::kAuto && !start.checkpoint) {
     start.state.micro_batch_tokens = find_token_budget(job, *weights);
   }
-  start.state.memory_savers = taken_savers(job);
+  std::vector<std::string> savers = taken_savers(job);
+  if (start.checkpoint && savers != start.state.memory_savers) {  // micro-batches that were too large may fit again
+    start.state.micro_batch_tokens.reset();
+    start.state.eval_batch_tokens.reset();
+  }
+  start.state.memory_savers = std::move(savers);
   model::QaModel model(job.files.config, *weights, o.model, job.device, start.state.identity.seed);
   note_startup("model");
   train::SignalGuard::stop_if_received();

@@ -83,7 +83,14 @@ void* CpuAllocator::map(std::uint64_t bytes, std::size_t asked) {
   // costs time in the kernel, which has to clear every page anew.
   most_kept_ = std::max(most_kept_, (in_use_ + bytes) / 4 * 5);
   while (in_use_ + cached_ + bytes > std::min(most_kept_, limit_)) release(free_blocks_.begin());
-  void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const auto map_anew = [&] {
+    return mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  };
+  void* address = map_anew();
+  if (address == MAP_FAILED) {  // the system has a limit of its own: what is kept may be what is missing
+    release_cached_locked();
+    address = map_anew();
+  }
   if (address == MAP_FAILED) refuse(asked);
   return address;
 }

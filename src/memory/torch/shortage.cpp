@@ -1,5 +1,8 @@
 #include "bertft/memory/shortage.h"
 
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/ones.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
@@ -19,6 +22,17 @@ std::string first_line(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
   return text.substr(0, text.find('\n'));
+}
+
+// On a CPU the thread's queue of autograd keeps what was ready when a backward pass was left, and
+// with it most of the graph, until the next pass has emptied it.
+void forget_aborted_backward() {
+  const at::AutoGradMode enabled(true);
+  try {
+    at::ones({1}).requires_grad_(true).sum().backward();
+  } catch (const std::exception&) {
+    // It takes a few bytes: without even these the retry fails, too, and says so.
+  }
 }
 
 }  // namespace
@@ -49,6 +63,7 @@ std::optional<Shortage> attempt(const device::Device& device, const std::functio
   }
   // Outside the handler: the exception itself may hold what has to go.
   release();
+  if (!device.is_cuda()) forget_aborted_backward();
   release_cached(device);
   return shortage;
 }

@@ -254,7 +254,14 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
     state.eval_batch_tokens = tokens_limit;
     emit(report::Notice{line});
   };
-  return eval::predict(s.model, s.device, *s.validation, hooks);
+  try {
+    return eval::predict(s.model, s.device, *s.validation, hooks);
+  } catch (const DivergedError& e) {
+    const std::string_view what = e.what();
+    throw DivergedError(fmt::format(
+        "{}\nThat was after step {}. Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
+        what.substr(0, what.find('\n')), state.step));
+  }
 }
 
 void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime_s) {
@@ -262,7 +269,7 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
   Json json = metrics.to_json();
   json["loss"] = answers.loss;
   Json history = metrics.to_json("eval_");
-  history["eval_loss"] = answers.loss;
+  history["eval_loss"] = finite_or_null(answers.loss);
   history["epoch"] = s.plan.epoch_after(state.step);
   history["step"] = state.step;
   state.log_history.push_back(history);
@@ -356,8 +363,11 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
   store.wait();
   store.prune(state.step,
               {s.options.save_total_limit, state.best_step});  // a process killed between saving and pruning
-  const std::int64_t final_step = choose_final_step();
-  if (kind != Outcome::Kind::kInterrupted && !answer_with_final_model(final_step)) kind = Outcome::Kind::kInterrupted;
+  std::int64_t final_step = state.step;
+  if (kind != Outcome::Kind::kInterrupted) {
+    final_step = choose_final_step();
+    if (!answer_with_final_model(final_step)) kind = Outcome::Kind::kInterrupted;
+  }
   Outcome outcome{.kind = kind, .signal = SignalGuard::received(), .step = state.step, .model_directory = {}};
   report::RunFinished finished{.outcome = kind == Outcome::Kind::kDone ? "done" : "stopped early",
                                .step = state.step,
