@@ -51,7 +51,7 @@ void restore_replaced(const std::string& run_directory) {
   }
   for (const fs::path& trash : trashed) {
     const fs::path target = trash.parent_path() / trash.filename().string().substr(kTrashPrefix.size());
-    if (fs::exists(target) || !fs::exists(trash / kManifestName)) continue;
+    if (is_there(target) || !is_there(trash / kManifestName)) continue;
     try {
       verify(trash.string());
       fs::rename(trash, target, error);
@@ -70,7 +70,8 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
       return candidate;
     } catch (const Error& e) {
       const std::string_view what = e.what();
-      skipped.push_back(fmt::format("{} It is passed over.", what.substr(0, what.find('\n'))));
+      const std::string_view fact = what.substr(0, what.find('\n'));
+      skipped.push_back(fmt::format("{}{} It is passed over.", fact, fact.ends_with('.') ? "" : "."));
     }
   }
   return std::nullopt;
@@ -86,12 +87,13 @@ void publish_model(const std::string& checkpoint_directory, const std::string& r
   for (const std::string& name : names) {
     const fs::path source = fs::path(checkpoint_directory) / name;
     const bool is_needed = name == "config.json" || name == "model.safetensors";
-    if (!is_needed && !fs::exists(source)) continue;
+    if (!is_needed && !is_there(source)) continue;
     const fs::path temporary = fs::path(run_directory) / (".tmp-" + name);
     std::error_code error;
     fs::remove(temporary, error);
-    fs::create_hard_link(source, temporary, error);
-    if (error) copy_file_durably(source.string(), temporary.string());  // a file system without links
+    // Only the weights are worth a link: who edits a small file in its place must not damage the checkpoint.
+    if (name == "model.safetensors") fs::create_hard_link(source, temporary, error);
+    if (name != "model.safetensors" || error) copy_file_durably(source.string(), temporary.string());
     fs::rename(temporary, fs::path(run_directory) / name, error);
     // Between two names of one file rename() does nothing: an earlier process had come this far.
     std::error_code ignored;

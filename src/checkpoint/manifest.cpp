@@ -10,6 +10,7 @@
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
+#include "bertft/weights/model_directory.h"
 
 namespace bertft::checkpoint {
 namespace {
@@ -36,7 +37,7 @@ std::string manifest_of(const std::string& directory) {
 Json read_manifest(const std::string& directory) {
   const std::string path = manifest_of(directory);
   try {
-    return parse_json(read_file(path), path);
+    return parse_json(read_file(path, JsonLimits{}.max_bytes), path);
   } catch (const DataError&) {
     damaged(directory, "its manifest.json cannot be read");
   }
@@ -46,7 +47,9 @@ Json read_manifest(const std::string& directory) {
 Json files_in(const Json& manifest, const std::string& directory) {
   const auto version =
       manifest.is_object() ? integer_member(manifest, "version", manifest_of(directory)) : std::nullopt;
-  if (!version) damaged(directory, "its manifest.json names no version");
+  if (!version || manifest.value("format", Json()) != kFormat) {
+    damaged(directory, "its manifest.json is none of this program");
+  }
   if (*version != kFormatVersion) {
     throw CheckpointError(
         fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
@@ -91,7 +94,23 @@ std::string make_manifest(const std::string& directory) {
 }
 
 bool is_ours(const Found& checkpoint) {
-  return fs::exists(manifest_of(checkpoint.directory));
+  if (!is_there(manifest_of(checkpoint.directory))) return false;
+  try {
+    const Json manifest = read_manifest(checkpoint.directory);
+    return manifest.is_object() && manifest.value("format", Json()) == kFormat;
+  } catch (const CheckpointError&) {
+    return true;  // a damaged one
+  }
+}
+
+bool is_leftover(std::string_view name) {
+  if (name.starts_with(kTrashPrefix)) return name.substr(kTrashPrefix.size()).starts_with("checkpoint-");
+  if (!name.starts_with(kTemporaryPrefix)) return false;
+  name.remove_prefix(kTemporaryPrefix.size());
+  // Of a published file, or two numbers: a step and a process, or a process and a count.
+  return name == "model.safetensors" || name == "trainer_state.json" || name == "config.json" || name == "README.md" ||
+         std::ranges::find(weights::kTokenizerFiles, name) != std::end(weights::kTokenizerFiles) ||
+         (std::ranges::count(name, '-') == 1 && name.find_first_not_of("0123456789-") == std::string_view::npos);
 }
 
 void verify(const std::string& directory) {
@@ -99,18 +118,24 @@ void verify(const std::string& directory) {
   if (!fs::is_directory(directory, error)) {
     throw InputError(fmt::format("{} is not a checkpoint directory.", directory));
   }
-  if (!fs::exists(manifest_of(directory))) {
+  if (!is_there(manifest_of(directory))) {
     throw CheckpointError(
         fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n"
                     "Checkpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.",
                     directory));
   }
-  const Json manifest = read_manifest(directory);
-  for (const Json& entry : files_in(manifest, directory)) verify_file(directory, entry);
+  const Json files = files_in(read_manifest(directory), directory);
+  for (const char* needed : {"model.safetensors", kOptimizerName, "trainer_state.json"}) {
+    const auto is_it = [&](const Json& entry) { return entry.is_object() && entry.value("name", Json()) == needed; };
+    if (std::none_of(files.begin(), files.end(), is_it)) {
+      damaged(directory, fmt::format("its manifest lists no {}", needed));
+    }
+  }
+  for (const Json& entry : files) verify_file(directory, entry);
 }
 
 void verify_model(const std::string& directory) {
-  if (!fs::exists(manifest_of(directory))) return;
+  if (!is_there(manifest_of(directory))) return;
   const Json manifest = read_manifest(directory);
   if (!manifest.is_object() || manifest.value("format", Json()) != kFormat) return;  // somebody else's
   for (const Json& entry : files_in(manifest, directory)) {

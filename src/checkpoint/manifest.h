@@ -11,6 +11,7 @@ constexpr std::string_view kManifestName = "manifest.json";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
 // Of a checkpoint that is being removed or replaced.
 constexpr std::string_view kTrashPrefix = ".trash-";
+constexpr std::string_view kTemporaryPrefix = ".tmp-";
 constexpr int kFormatVersion = 1;
 
 /// manifest.json for the files that stand in `directory` now: format version, and name,
@@ -19,5 +20,8 @@ std::string make_manifest(const std::string& directory);
 
 /// Whether this program made it: somebody else's directory of such a name is left alone.
 bool is_ours(const Found& checkpoint);
+
+/// Whether a file or directory of this name is what a killed process has left in a run directory.
+bool is_leftover(std::string_view name);
 
 }  // namespace bertft::checkpoint

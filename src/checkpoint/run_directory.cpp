@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
@@ -46,7 +45,7 @@ constexpr std::array<std::string_view, 14> kRunFiles = {"model.safetensors",
                                                         "bert_finetune_config.yaml"};
 
 std::string reason(int error) {
-  return std::strerror(error);
+  return std::generic_category().message(error);
 }
 
 // The nearest folder that is there, from `path` upwards.
@@ -74,7 +73,8 @@ bool is_empty_but_for_probe(const fs::path& folder) {
   const fs::directory_iterator entries(folder, error);
   if (error) throw OutputError(fmt::format("output_dir {} cannot be read: {}.", folder.string(), error.message()));
   return std::all_of(begin(entries), end(entries), [](const fs::directory_entry& entry) {
-    return entry.path().filename() == kLockName || entry.path().filename() == kProbeName;
+    const std::string name = entry.path().filename().string();
+    return name == kLockName || name == kProbeName || is_leftover(name);
   });
 }
 
@@ -112,11 +112,12 @@ void check_run_directory(const std::string& path, Existing existing) {
           fmt::format("output_dir {} cannot be made: {} is a file.\nChoose another with --output-dir DIR.", path,
                       ancestor.string()));
     }
-    if (fs::is_symlink(wanted, error)) {
+    for (fs::path part = wanted; !part.empty() && part != part.root_path(); part = part.parent_path()) {
+      if (!fs::is_symlink(part, error) || fs::exists(part, error)) continue;
       throw OutputError(
-          fmt::format("output_dir {} is a link to {}, which is not there.\n"
+          fmt::format("output_dir {} cannot be made: {} is a link to {}, which is not there.\n"
                       "Make that directory, or choose another with --output-dir DIR.",
-                      path, fs::read_symlink(wanted, error).string()));
+                      path, part.string(), fs::read_symlink(part, error).string()));
     }
     check_writable(ancestor, path);
     return;
@@ -126,15 +127,15 @@ void check_run_directory(const std::string& path, Existing existing) {
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
   if (is_empty_but_for_probe(wanted)) return check_writable(wanted, path);
+  if (!holds_run_of_ours(wanted)) {
+    throw OutputError(fmt::format(
+        "output_dir {} is not empty and holds no run of this program.\nChoose another with --output-dir DIR.", path));
+  }
   if (existing == Existing::kRefuse) {
     throw OutputError(fmt::format(
         "output_dir {} exists and is not empty.\n"
         "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
         path));
-  }
-  if (!holds_run_of_ours(wanted)) {
-    throw OutputError(fmt::format(
-        "output_dir {} is not empty and holds no run of this program.\nChoose another with --output-dir DIR.", path));
   }
   check_writable(wanted, path);
 }

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -38,8 +39,16 @@ constexpr const char* kExamples = R"(Examples:
   bert-finetune predict runs/squad2 --question "When ...?" --context-file a.txt
 
 `bert-finetune COMMAND --help` tells its flags, `--help all` every option.
-With any command: -q shows warnings only, -qq results only, -v details too.
+With any command: -q shows warnings and results, -qq results only, -v details too.
 )";
+
+// run_qa.py takes its arguments from a file that is given alone.
+std::string hint_at_config(const std::string& word) {
+  for (const char* ending : {".yaml", ".yml", ".json"}) {
+    if (word.ends_with(ending)) return fmt::format("; did you mean '--config {}'?", printable(word));
+  }
+  return ".";
+}
 
 // `train` is the default: it may be left out before flags.
 std::vector<std::string> with_command(std::vector<std::string> args) {
@@ -50,9 +59,19 @@ std::vector<std::string> with_command(std::vector<std::string> args) {
   } else if (std::find(kCommands.begin(), kCommands.end(), args[0]) == kCommands.end()) {
     const auto meant = nearest(args[0], kCommands);
     throw UsageError(fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
-                                 printable(args[0]), meant ? fmt::format("; did you mean '{}'?", *meant) : "."));
+                                 printable(args[0]),
+                                 meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_config(args[0])));
   }
   return args;
+}
+
+// What a mapped file that shrinks, or lies on a failing disk, ends in.
+void explain_bus_errors() {
+  std::signal(SIGBUS, [](int) {
+    constexpr std::string_view kLine = "error: a file was cut short while it was in use, or its disk failed\n";
+    [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kLine.data(), kLine.size());
+    _exit(kIoError);
+  });
 }
 
 // -q, -qq and -v may stand anywhere; they concern the log alone.
@@ -84,7 +103,10 @@ std::string describe_unexpected(const CLI::App& command, std::vector<std::string
   std::reverse(unexpected.begin(), unexpected.end());  // CLI11 keeps them last first
   const auto flag = std::find_if(unexpected.begin(), unexpected.end(),
                                  [](const std::string& argument) { return argument.starts_with("-"); });
-  if (flag == unexpected.end()) return fmt::format("unexpected argument '{}'.", printable(unexpected.front()));
+  if (flag == unexpected.end()) {
+    const std::string& word = unexpected.front();
+    return fmt::format("unexpected argument '{}'{}", printable(word), hint_at_config(word));
+  }
   std::vector<std::string> flags;
   for (const CLI::Option* option : command.get_options()) {
     for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
@@ -118,7 +140,8 @@ int parse_error(const CLI::App& app, const CLI::ParseError& error) {
   std::string fact = error.what();
   if (!commands.empty()) {
     fact = describe_missing_command(*command, commands);
-  } else if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+  } else if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+             (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !app.remaining(true).empty())) {
     fact = describe_unexpected(*command, app.remaining(true));
   }
   if (fact.starts_with(":")) fact = "a flag at the end has no value.";  // CLI11 does not name hidden options
@@ -181,6 +204,7 @@ void check_working_directory() {
 
 int run(int argc, char** argv) {
   secure_standard_streams();
+  explain_bus_errors();
   try {
     check_working_directory();
     const int exit_code = run_command({argv + 1, argv + argc});

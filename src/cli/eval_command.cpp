@@ -84,10 +84,10 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
                         features.windows.size(), run.seconds,
                         static_cast<double>(features.windows.size()) / run.seconds, run.answers.loss,
                         static_cast<double>(run.peak_memory_bytes) / (1 << 30)));
+  print_metrics(eval::score(task, run.answers.predictions), flags.json);  // first: a full disk must not take them along
   if (!flags.save_to.empty()) {
     eval::write_prediction_files(flags.save_to, "", dataset, run.answers.predictions, task.with_negative);
   }
-  print_metrics(eval::score(task, run.answers.predictions), flags.json);
   return kOk;
 }
 

@@ -21,6 +21,8 @@
 namespace bertft::cli {
 namespace {
 
+constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 20;
+
 struct PredictFlags {
   std::string model, question, context_file, data, save_to = ".";
   bool json = false;
@@ -29,7 +31,7 @@ struct PredictFlags {
 // A context given as a text file, with one question, as a data set of one.
 data::Dataset single_question(const PredictFlags& flags) {
   data::Dataset dataset;
-  dataset.contexts.push_back(read_file(flags.context_file));
+  dataset.contexts.push_back(read_file(flags.context_file, kMaxContextBytes));
   for (const auto& [text, what] : {std::pair(std::string_view(dataset.contexts[0]), flags.context_file),
                                    std::pair(std::string_view(flags.question), std::string("--question"))}) {
     if (const auto bad = find_invalid_utf8(text)) {
@@ -56,7 +58,15 @@ std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data
   return torch_half().answer(trained, task, when_ready).answers.predictions;
 }
 
-void print_answer(const eval::Prediction& prediction, bool json) {
+// Whether a question may go without an answer: as the user says, else as the model was trained; `unknown` where
+// neither is known. Gold answers in the file must not decide it.
+bool may_have_no_answer(const TrainedModel& trained, bool unknown) {
+  if (const auto told = trained.resolved.options.data.version_2_with_negative) return *told;
+  const auto stored = stored_options(trained.files.directory);
+  return (stored ? stored->data.version_2_with_negative : std::nullopt).value_or(unknown);
+}
+
+void print_answer(const eval::Prediction& prediction, bool negative, bool json) {
   if (!json) {
     std::cout << (prediction.text.empty() ? "(no answer)" : prediction.text) << std::endl;
     return;
@@ -68,9 +78,10 @@ void print_answer(const eval::Prediction& prediction, bool json) {
                           {"start", candidate.char_begin},
                           {"end", candidate.char_end}});
   }
-  std::cout << python_json({{"answer", prediction.text}, {"null_odds", prediction.null_odds}, {"n_best", candidates}},
-                           2)
-            << std::endl;
+  Json answer = {{"answer", prediction.text}};
+  if (negative) answer["null_odds"] = prediction.null_odds;
+  answer["n_best"] = std::move(candidates);
+  std::cout << python_json(answer, 2) << std::endl;
 }
 
 int predict(const CLI::App& command, const PredictFlags& flags) {
@@ -80,9 +91,9 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
   if (one) {
     const data::Dataset dataset = single_question(flags);
-    const bool negative = options.version_2_with_negative.value_or(true);
+    const bool negative = may_have_no_answer(trained, true);
     data::Tokens tokens = data::tokenize(dataset, *trained.files.tokenizer);
-    print_answer(answer_all(trained, dataset, std::move(tokens), negative, [] {})[0], flags.json);
+    print_answer(answer_all(trained, dataset, std::move(tokens), negative, [] {})[0], negative, flags.json);
     return kOk;
   }
   if (file.empty()) {
@@ -91,7 +102,7 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
         "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
   auto [dataset, tokens] = data::read_and_tokenize(file, *trained.files.tokenizer);
-  const bool negative = with_negative(options, dataset);
+  const bool negative = may_have_no_answer(trained, dataset.has_unanswerable);
   const std::vector<eval::Prediction> predictions =
       answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(flags.save_to); });
   eval::write_prediction_files(flags.save_to, "", dataset, predictions, negative);

@@ -51,16 +51,25 @@ void refuse_several_processes() {
 }
 
 // A run writes its model into output_dir, and overwriting removes what an earlier run left there:
-// not the model to start from.
-void refuse_to_overwrite_model(const config::Options& options) {
-  std::error_code unknown;  // reading the model will say what is wrong with it
+// not what this one is to read. Files of other names at the top are left alone.
+void refuse_to_replace_inputs(const config::Options& options) {
   const fs::path output = fs::weakly_canonical(*options.train.output_dir);
-  const fs::path model = fs::weakly_canonical(*options.model.model_name_or_path, unknown);
-  if (unknown || std::mismatch(output.begin(), output.end(), model.begin(), model.end()).first != output.end()) return;
-  throw OutputError(
-      fmt::format("output_dir {} holds the model to start from, {}, which the run would replace.\n"
-                  "Choose another with --output-dir DIR.",
-                  *options.train.output_dir, *options.model.model_name_or_path));
+  const auto refuse = [&](const char* key, const std::optional<std::string>& input, bool may_stand_at_the_top) {
+    if (!input) return;
+    std::error_code unknown;  // reading it will say what is wrong with it
+    const fs::path path = fs::weakly_canonical(*input, unknown);
+    const bool is_inside = std::mismatch(output.begin(), output.end(), path.begin(), path.end()).first == output.end();
+    if (unknown || !is_inside || (may_stand_at_the_top && path.parent_path() == output)) return;
+    throw OutputError(
+        fmt::format("output_dir {} holds {} {}, which the run would replace.\nChoose another with --output-dir DIR.",
+                    *options.train.output_dir, key, *input));
+  };
+  refuse("model_name_or_path", options.model.model_name_or_path, false);
+  refuse("tokenizer_name", options.model.tokenizer_name, false);
+  refuse("config_name", options.model.config_name, false);
+  if (!options.train.overwrite) return;
+  refuse("train_file", options.data.train_file, true);
+  refuse("validation_file", options.data.validation_file, true);
 }
 
 // For a process whose result only its parent waits for: it is killed when the parent is.
@@ -83,7 +92,7 @@ int train(const CLI::App& command, const TrainFlags& flags) {
   note_startup("command line, options");
   config::require_for_training(resolved);
   checkpoint::check_run_directory(*resolved.options.train.output_dir, existing_policy(resolved.options.train));
-  refuse_to_overwrite_model(resolved.options);
+  refuse_to_replace_inputs(resolved.options);
   if (resolved.options.train.overwrite && resolved.options.train.resume_from_checkpoint) {
     log::warn("overwrite is not used: resuming goes on with the run that it would remove");
   }

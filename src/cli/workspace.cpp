@@ -20,6 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kStoredConfig = "bert_finetune_config.yaml";
+
 void check_fit(const ModelFiles& files, const config::Options& options) {
   const auto vocabulary = static_cast<std::int64_t>(files.tokenizer->vocabulary_size());
   if (vocabulary > files.config.vocab_size) {
@@ -67,6 +69,10 @@ std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_direct
   };
   std::vector<std::string> skipped;
   const auto chosen = checkpoint::first_good(candidates, check, skipped);
+  if (!chosen && !skipped.empty()) {
+    throw CheckpointError(
+        fmt::format("none of the {} checkpoints in {} is whole.\n{}", skipped.size(), run_directory, skipped.front()));
+  }
   for (const std::string& line : skipped) log::warn(line);
   return chosen;
 }
@@ -121,9 +127,15 @@ std::string resolve_model_directory(const std::string& given) {
   return chosen->directory;
 }
 
+std::optional<config::Options> stored_options(const std::string& directory) {
+  const std::string path = (fs::path(directory) / kStoredConfig).string();
+  if (!is_there(path)) return std::nullopt;
+  return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+}
+
 config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory) {
-  const auto stored = fs::path(model_directory) / "bert_finetune_config.yaml";
-  if (fs::exists(stored)) sources.files.insert(sources.files.begin(), stored.string());
+  const auto stored = fs::path(model_directory) / kStoredConfig;
+  if (is_there(stored)) sources.files.insert(sources.files.begin(), stored.string());
   config::Resolved resolved = resolve_and_tell(sources);
   config::leave_with_training(resolved, stored.string());
   return resolved;

@@ -37,6 +37,10 @@ void check_length(const data::DataOptions& options, std::int64_t num_positions);
 /// not the directory itself.
 std::string resolve_model_directory(const std::string& given);
 
+/// The options that a run has written beside its model; none in somebody else's directory.
+/// throws ConfigError, InputError
+std::optional<config::Options> stored_options(const std::string& directory);
+
 /// Options for a command that works on a trained model: those stored with the model come
 /// first, so that lengths and thresholds are the trained ones.
 config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory);

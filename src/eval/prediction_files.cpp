@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <utility>
 
 #include "bertft/eval/metric.h"
@@ -74,7 +75,12 @@ void write_prediction_files(const std::string& directory, std::string_view prefi
   }
   texts.write(directory, prefix, "predictions.json");
   n_best.write(directory, prefix, "nbest_predictions.json");
-  if (with_negative) null_odds.write(directory, prefix, "null_odds.json");
+  if (with_negative) {
+    null_odds.write(directory, prefix, "null_odds.json");
+  } else {  // those of earlier predictions must not stand beside these
+    std::error_code ignored;
+    std::filesystem::remove(std::filesystem::path(directory) / fmt::format("{}null_odds.json", prefix), ignored);
+  }
 }
 
 Predictions read_predictions(const std::string& path) {

@@ -60,7 +60,7 @@ class Console final : public Observer {
     if (screen_.is_terminal) {
       if (redraw_is_due(now_s) || step_ == total_steps_) draw_training();
     } else if (line_is_due(now_s)) {
-      say({progress_line()});
+      say({progress_line("batch_loss", loss_)});  // no point of the curve, only a sign of life
     }
   }
 
@@ -71,12 +71,8 @@ class Console final : public Observer {
     loss_ = event.loss;
     grad_norm_ = event.grad_norm;
     peak_memory_bytes_ = event.peak_memory_bytes;
-    if (screen_.is_terminal) {
-      screen_.debug(progress_line());  // for the log file
-      draw_training();
-    } else {
-      say({progress_line()});
-    }
+    say({progress_line("loss", event.loss)});
+    draw_training();
   }
 
   void on(const EvaluationProgress& event) override {
@@ -120,7 +116,7 @@ class Console final : public Observer {
          fmt::format("step {}/{}, {}, {} features/s, peak {}", with_thousands(event.step), with_thousands(total_steps_),
                      duration_text(event.runtime_s), rate_text(per_s), peak)}};
     rows.insert(rows.end(), event.rows.begin(), event.rows.end());
-    say(two_columns(rows));
+    for (const std::string& line : two_columns(rows)) screen_.result(line);
   }
 
  private:
@@ -157,9 +153,9 @@ class Console final : public Observer {
     return *per_step * static_cast<double>(std::max<std::int64_t>(total_steps_ - step_, 0));
   }
 
-  std::string progress_line() const {
+  std::string progress_line(std::string_view loss_name, std::optional<double> loss) const {
     std::string line = fmt::format("step={} epoch={:.2f}", step_, epoch_);
-    if (loss_) line += fmt::format(" loss={:.4g}", *loss_);
+    if (loss) line += fmt::format(" {}={:.4g}", loss_name, *loss);
     if (grad_norm_) line += fmt::format(" grad_norm={:.3g}", *grad_norm_);
     line += fmt::format(" lr={:.2g}", learning_rate_);
     if (const auto rate = throughput_.features_per_s()) line += " features_s=" + rate_text(*rate);
@@ -244,9 +240,9 @@ std::unique_ptr<Observer> make_console() {
   return make_console(Screen{.is_terminal = log::stderr_is_terminal(),
                              .shows_blocks = locale_is_utf8(),
                              .columns = terminal_columns,
-                             .debug = log::debug,
                              .info = log::info,
                              .warn = log::warn,
+                             .result = log::result,
                              .set_status_line = log::set_status_line},
                       steady_seconds);
 }

@@ -14,7 +14,7 @@ struct Screen {
   bool is_terminal = false;  // can redraw a line
   bool shows_blocks = false;
   std::function<int()> columns;
-  std::function<void(std::string_view)> debug, info, warn;
+  std::function<void(std::string_view)> info, warn, result;
   std::function<void(std::string_view)> set_status_line;
 };
 

@@ -113,8 +113,9 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
   const auto differs = [&](const char* what, const auto& was, const auto& is) {
     throw CheckpointError(
         fmt::format("{} belongs to another run: its {} is {}, this configuration's is {}.\n"
-                    "Resume with the configuration in that directory, or start afresh in another --output-dir.",
-                    checkpoint_directory, what, was, is));
+                    "Resume with the configuration in that directory; to train further, start a new run with\n"
+                    "--model-name-or-path {} and another --output-dir.",
+                    checkpoint_directory, what, was, is, checkpoint_directory));
   };
   if (saved.data_sha256 != now.data_sha256) differs("training file's SHA-256", saved.data_sha256, now.data_sha256);
   if (saved.num_features != now.num_features) differs("number of features", saved.num_features, now.num_features);
@@ -128,7 +129,7 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
 
 std::optional<double> read_best_threshold(const std::string& model_directory) {
   const auto path = std::filesystem::path(model_directory) / kFileName;
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  if (!is_there(path)) return std::nullopt;
   return number_member(read_state_file(path.string())[kOwnKey], "best_threshold", path.string());
 }
 

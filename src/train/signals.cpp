@@ -7,6 +7,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <string_view>
 
 namespace bertft::train {
 namespace {
@@ -19,7 +20,11 @@ std::array<struct sigaction, kSignals.size()> g_previous;
 
 extern "C" void remember_signal(int signal) {
   int none = 0;
-  if (!g_received.compare_exchange_strong(none, signal) && signal == SIGINT) _exit(kExitInterrupted);
+  const bool is_first = g_received.compare_exchange_strong(none, signal);
+  if (signal != SIGINT) return;
+  if (!is_first) _exit(kExitInterrupted);
+  constexpr std::string_view kLine = "\nsaving what is done; Ctrl-C again ends at once\n";
+  [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kLine.data(), kLine.size());
 }
 
 }  // namespace

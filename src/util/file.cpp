@@ -2,18 +2,22 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
@@ -254,23 +258,60 @@ void secure_standard_streams() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-std::string sha256_hex(std::span<const std::byte> bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned digest_size = 0;
-  if (EVP_Digest(bytes.data(), bytes.size(), digest, &digest_size, EVP_sha256(), nullptr) != 1) {
-    throw Error("SHA-256 is not available in this system's OpenSSL library");
+namespace {
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
   }
-  std::string hex;
-  for (unsigned i = 0; i < digest_size; ++i) fmt::format_to(std::back_inserter(hex), "{:02x}", digest[i]);
-  return hex;
+
+  void add(const void* bytes, std::size_t size) { require(EVP_DigestUpdate(context_.get(), bytes, size)); }
+
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+    unsigned size = 0;
+    require(EVP_DigestFinal_ex(context_.get(), digest.data(), &size));
+    return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, ""));
+  }
+
+ private:
+  static void require(bool done) {
+    if (!done) throw Error("SHA-256 is not available in this system's OpenSSL library");
+  }
+
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
+}  // namespace
+
+std::string sha256_hex(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.add(bytes.data(), bytes.size());
+  return hash.hex();
 }
 
 std::string sha256_hex(std::string_view bytes) {
   return sha256_hex(std::as_bytes(std::span(bytes)));
 }
 
+// Read and not mapped: where the disk fails, read() says so.
 std::string sha256_of_file(const std::string& path) {
-  return sha256_hex(MappedFile(path).bytes());
+  struct stat status{};
+  const Descriptor file(open_for_reading(path, status, O_NONBLOCK));
+  if (!S_ISREG(status.st_mode)) fail_input(path, "it is not a regular file");
+  Sha256 hash;
+  std::vector<char> piece(std::size_t{1} << 20);
+  while (true) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_input(path, reason(errno));
+    if (got == 0) return hash.hex();
+    hash.add(piece.data(), static_cast<std::size_t>(got));
+  }
 }
 
 }  // namespace bertft

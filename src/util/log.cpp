@@ -42,6 +42,16 @@ void write_to_stderr(std::string_view bytes) {
   }
 }
 
+// spdlog has no level for results: they are critical inside, and look like info.
+constexpr spdlog::level::level_enum kResult = spdlog::level::critical;
+
+void format_as_shown(spdlog::formatter& formatter, const spdlog::details::log_msg& message,
+                     spdlog::memory_buf_t& formatted) {
+  spdlog::details::log_msg shown = message;
+  if (shown.level == kResult) shown.level = spdlog::level::info;
+  formatter.format(shown, formatted);
+}
+
 // Log lines scroll by above a status line that is redrawn in place.
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
@@ -67,7 +77,7 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
       bytes += '\n';
     } else {
       spdlog::memory_buf_t formatted;
-      formatter_->format(message, formatted);
+      format_as_shown(*formatter_, message, formatted);
       if (is_terminal_ && message.level == spdlog::level::warn) bytes += "warning: ";
       bytes.append(formatted.data(), formatted.size());
     }
@@ -89,7 +99,7 @@ class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
     spdlog::memory_buf_t formatted;
-    formatter_->format(message, formatted);
+    format_as_shown(*formatter_, message, formatted);
     file_.append({formatted.data(), formatted.size()});
   }
 
@@ -173,6 +183,9 @@ void warn(std::string_view line) {
 }
 void error(std::string_view line) {
   write(spdlog::level::err, line);
+}
+void result(std::string_view line) {
+  write(kResult, line);
 }
 
 bool stderr_is_terminal() {

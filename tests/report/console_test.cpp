@@ -30,8 +30,8 @@ class ConsoleTest : public testing::Test {
     screen.is_terminal = is_terminal;
     screen.shows_blocks = shows_blocks_;
     screen.columns = [this] { return columns_; };
-    screen.debug = [this](std::string_view line) { debug_lines_.emplace_back(line); };
     screen.info = [this](std::string_view line) { lines_.emplace_back(line); };
+    screen.result = screen.info;
     screen.warn = [this](std::string_view line) { warnings_.emplace_back(line); };
     screen.set_status_line = [this](std::string_view line) {
       status_ = line;
@@ -62,7 +62,7 @@ class ConsoleTest : public testing::Test {
   int columns_ = 200;
   double now_s_ = 1000;
   std::int64_t step_ = 0;
-  std::vector<std::string> lines_, warnings_, debug_lines_;
+  std::vector<std::string> lines_, warnings_;
   std::string status_;
   int num_draws_ = 0;
   std::unique_ptr<Observer> console_;
@@ -85,8 +85,7 @@ TEST_F(ConsoleTest, ShowsAllFieldsInTheStatusLine) {
   EXPECT_EQ(status_,
             "step    100/8,236  1%  loss 1.102  |g| 2.9  lr 2.5e-05  64 features/s  peak 7.5 GiB  elapsed 0:50  "
             "left 1:07:48");
-  EXPECT_THAT(lines_, IsEmpty());
-  EXPECT_THAT(debug_lines_, SizeIs(1));
+  EXPECT_THAT(lines_, ElementsAre(HasSubstr("step=100 epoch=0.49 loss=1.102 grad_norm=2.9")));
 }
 
 TEST_F(ConsoleTest, ShowsASignOfLifeBeforeTheFirstStep) {
@@ -154,7 +153,7 @@ TEST_F(ConsoleTest, IsNeverSilentForMoreThanThirtySeconds) {
   }
   EXPECT_GE(num_lines, 9u);
   EXPECT_LE(num_lines, 14u);
-  EXPECT_THAT(lines_.front(), HasSubstr("step=4 epoch=0.50 loss=2 grad_norm=3 lr=1e-05 features_s=1.1"));
+  EXPECT_THAT(lines_.front(), HasSubstr("step=4 epoch=0.50 batch_loss=2 grad_norm=3 lr=1e-05 features_s=1.1"));
 }
 
 TEST_F(ConsoleTest, SpeaksDuringALongEvaluationToo) {

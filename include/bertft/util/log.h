@@ -19,6 +19,8 @@ void debug(std::string_view line);
 void info(std::string_view line);
 void warn(std::string_view line);
 void error(std::string_view line);
+/// What a command was started for: looks like info and is shown at every level but kQuiet.
+void result(std::string_view line);
 
 /// True when stderr is a terminal that can redraw a line.
 bool stderr_is_terminal();

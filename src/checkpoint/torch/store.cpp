@@ -76,8 +76,15 @@ void remove_checkpoint(const Found& checkpoint) {
 void put_in_place(const fs::path& temporary, const fs::path& target) {
   const fs::path trash = trash_of(target);
   fs::remove_all(trash);
-  if (fs::exists(target)) fs::rename(target, trash);
-  fs::rename(temporary, target);
+  const bool replaces = fs::exists(target);
+  if (replaces) fs::rename(target, trash);
+  std::error_code error;
+  fs::rename(temporary, target, error);
+  if (error) {
+    std::error_code ignored;
+    if (replaces) fs::rename(trash, target, ignored);
+    throw StorageError(fmt::format("{} cannot be given its name: {}", target.string(), error.message()));
+  }
   sync_directory(target.parent_path().string());
   std::error_code ignored;
   fs::remove_all(trash, ignored);
@@ -100,11 +107,8 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
 
 void remove_leftovers(const std::string& run_directory) {
   for (const auto& entry : fs::directory_iterator(run_directory)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(".tmp-") || name.starts_with(kTrashPrefix)) {
-      std::error_code ignored;
-      fs::remove_all(entry.path(), ignored);
-    }
+    std::error_code ignored;
+    if (is_leftover(entry.path().filename().string())) fs::remove_all(entry.path(), ignored);
   }
 }
 
@@ -123,7 +127,6 @@ void write(const std::string& run_directory, const Snapshot& snapshot) {
   } catch (const std::exception& e) {  // whatever it is, training can go on without this checkpoint
     std::error_code ignored;
     fs::remove_all(temporary, ignored);
-    if (dynamic_cast<const StorageError*>(&e) != nullptr) throw;
     throw StorageError(fmt::format("{} was not saved: {}", target.string(), reason_of(e)));
   }
   remove_older(run_directory, snapshot.step, snapshot.retention);

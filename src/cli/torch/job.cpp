@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "bertft/optim/schedule.h"
+#include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "cli/startup.h"
 #include "cli/torch/savers.h"
@@ -49,10 +50,14 @@ Rows describe(const Job& job, const std::string& weights_line, const std::option
       "windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}", o.data.max_seq_length,
                              o.data.doc_stride, job.files.tokenizer->description()));
   rows.emplace_back("model", fmt::format("{}; {}", job.files.directory, weights_line));
-  rows.emplace_back("plan",
-                    fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
-                                with_thousands(job.plan.total_steps), job.plan.effective_batch, o.optim.learning_rate,
-                                optim::warmup_step_count(o.optim.warmup_steps, job.plan.total_steps), o.train.seed));
+  const std::int64_t warmup = optim::warmup_step_count(o.optim.warmup_steps, job.plan.total_steps);
+  if (warmup >= job.plan.total_steps) {
+    log::warn(fmt::format("warm-up takes {} steps and the run has {}: learning_rate is reached at its end at best",
+                          with_thousands(warmup), with_thousands(job.plan.total_steps)));
+  }
+  rows.emplace_back("plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
+                                        with_thousands(job.plan.total_steps), job.plan.effective_batch,
+                                        o.optim.learning_rate, warmup, o.train.seed));
   rows.emplace_back("device", job.device.description);
   std::int64_t micro_batch =
       std::min(job.plan.effective_batch, o.train.micro_batch_features.value_or(job.plan.effective_batch));
