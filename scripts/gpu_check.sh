@@ -5,9 +5,18 @@
 #
 #   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh [MODEL_DIR]     default: build/minilm
 #
-# BERTFT_PREBUILT=1 takes build/ as it is: nothing is installed or built, so no network is needed.
+# BERTFT_PREBUILT=1 takes build/ as it is: nothing is installed or built, so no network is needed. LibTorch
+# is then that of BERTFT_PYTHON, and Debian's libraries are those that `scripts/gpu_check.sh --pack` has put
+# into build/gpu-libs on the machine that built.
 # BERTFT_PYTHON: an interpreter with torch and transformers; default: build/peers/bin/python.
 set -uo pipefail
+if [ "${1:-}" = --pack ]; then
+  cd "$(dirname "$0")/.." && mkdir -p build/gpu-libs
+  ldd build/bert-finetune build/tests/gpu_tests build/scripts/bench/step_bench |
+    grep -oE '/[^ ]*/lib(fmt|spdlog|yaml-cpp|utf8proc|sentencepiece|protobuf-lite|crypto|gtest|gmock|benchmark)[^ ]*' |
+    sort -u | xargs cp -L -t build/gpu-libs
+  exit
+fi
 data=$(cd "${BERTFT_DATA_DIR:?set it to the folder of the real data}" && pwd) || exit 66
 cd "$(dirname "$0")/.."
 model=${1:-build/minilm}
@@ -32,7 +41,12 @@ if [[ ${BERTFT_PREBUILT:-0} != 1 ]]; then
   check "set-up" scripts/setup.sh --tests
   check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
   check "build of the benchmark" ninja -C build step_bench
+else
+  packages=$("$python" -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent.parent)') || exit 69
+  export LD_LIBRARY_PATH=$packages/torch/lib:$(echo "$packages"/nvidia/*/lib | tr ' ' :):$PWD/build/gpu-libs
 fi
+check "program starts" build/bert-finetune --build-info
+[ $failed = 0 ] || exit 1  # nothing further can pass
 check "device is found" build/bert-finetune --config configs/quickstart.yaml --device cuda --dry-run --output-dir "$out/dry"
 check "tests on the GPU" build/tests/gpu_tests
 for precision in true false; do
@@ -68,8 +82,9 @@ probe() {  # GIB LENGTH PUBLISHED
   local name="probe of $1 GiB at length $2"
   if [ $(($1 * 1024)) -gt "$card_mib" ]; then row "$name" "left out: the card has $card_mib MiB"; return; fi
   check "$name" build/bert-finetune --model-name-or-path "$base" --train-file "$train" --device cuda --bf16 false \
-    --max-seq-length "$2" --doc-stride 0 --output-dir "$out/probe-$1-$2" --probe-memory --probe-up-to 2048 --memory-limit "$1GiB"
-  row "  found${3:+ (Google published $3)}" "$(grep '^use: ' "$out/${name// /-}.log")"
+    --max-seq-length "$2" --doc-stride 0 --output-dir "$out/probe-$1-$2" --probe-memory --memory-limit "$1GiB" \
+    --per-device-train-batch-size 2048
+  row "  found${3:+ (Google published $3)}" "$(grep 'largest: ' "$out/${name// /-}.log")"
 }
 for gib in 8 11 16 24 40 72; do probe $gib 384 ""; done
 for pair in 64:64 128:32 256:16 320:14 384:12 512:6; do probe 12 ${pair%:*} ${pair#*:}; done

@@ -39,7 +39,7 @@ constexpr const char* kExamples = R"(Examples:
   bert-finetune predict runs/squad2 --question "When ...?" --context-file a.txt
 
 `bert-finetune COMMAND --help` tells its flags, `--help all` every option.
-With any command: -q shows warnings and results, -qq results only, -v details too.
+Any command: -q shows warnings and results, -qq results only, -v details too.
 )";
 
 // run_qa.py takes its arguments from a file that is given alone.

@@ -23,7 +23,8 @@ extern "C" void remember_signal(int signal) {
   const bool is_first = g_received.compare_exchange_strong(none, signal);
   if (signal != SIGINT) return;
   if (!is_first) _exit(kExitInterrupted);
-  constexpr std::string_view kLine = "\nsaving what is done; Ctrl-C again ends at once\n";
+  if (isatty(STDERR_FILENO) == 0) return;
+  constexpr std::string_view kLine = "\nending as soon as what is done can be saved; Ctrl-C again ends at once\n";
   [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kLine.data(), kLine.size());
 }
 

@@ -96,10 +96,12 @@ TEST_F(StoreTest, KeepsTheNewestAndTheBestBesides) {
 
 TEST_F(StoreTest, CountsNoLaterCheckpointAndNoneOfOthers) {
   save(snapshot(9));
+  fs::create_directory(run_ / "checkpoint-1");
+  write(run_ / "checkpoint-1/manifest.json", R"({"format": "another program's"})");
   fs::create_directory(run_ / "checkpoint-2");  // without a manifest
   save(snapshot(3, {.newest = 1, .best_step = std::nullopt}));
   save(snapshot(4, {.newest = 1, .best_step = std::nullopt}));
-  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-2", "checkpoint-4", "checkpoint-9"));
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-1", "checkpoint-2", "checkpoint-4", "checkpoint-9"));
 }
 
 TEST_F(StoreTest, KeepsAllWithoutALimit) {
@@ -111,9 +113,10 @@ TEST_F(StoreTest, RemovesWhatAKilledProcessLeftHalfDone) {
   fs::create_directory(run_ / ".tmp-5-123");
   write(run_ / ".tmp-5-123/model.safetensors", "half");
   fs::create_directory(run_ / ".trash-checkpoint-2");
-  write(run_ / "notes.txt", "mine");
+  for (const char* left : {".tmp-123-0", ".tmp-config.json", ".tmp-vocab.txt"}) write(run_ / left, "half");
+  for (const char* mine : {"notes.txt", ".tmp-mine", ".tmp-1-2-3", ".tmp-5", ".trash-mine"}) write(run_ / mine, "mine");
   const Store store(run_.path());
-  EXPECT_THAT(run_.names(), ElementsAre("notes.txt"));
+  EXPECT_THAT(run_.names(), testing::UnorderedElementsAre("notes.txt", ".tmp-mine", ".tmp-1-2-3", ".tmp-5", ".trash-mine"));
 }
 
 TEST_F(StoreTest, TakesBackACheckpointWhoseReplacementNeverCame) {

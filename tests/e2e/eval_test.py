@@ -63,6 +63,19 @@ class Model(EvalTest):
         self.assertIn(f"taking its best checkpoint, run/checkpoint-{best}", result.err)
         self.assertEqual(self.printed_json(result), self.scores(self.run_directory / f"checkpoint-{best}"))
 
+    def test_without_a_whole_checkpoint_says_so(self):
+        broken = shutil.copytree(self.run_directory, self.cwd / "run")
+        (broken / "model.safetensors").unlink()
+        for directory in broken.glob("checkpoint-*"):
+            (directory / "config.json").write_text("{}")
+        self.refused(65, "checkpoints in run is whole", "config.json has another size", args=["run"])
+
+    def test_survives_an_edit_of_what_the_run_has_published(self):
+        self.trained("--max-steps", 1)
+        with (self.cwd / "run" / "README.md").open("a") as card:
+            card.write("my notes")
+        self.scores("run/checkpoint-1")
+
     def test_batch_size_does_not_change_the_scores(self):
         self.assertEqual(self.scores(self.run_directory, "--per-device-eval-batch-size", 1),
                          self.scores(self.run_directory, "--per-device-eval-batch-size", 7))

@@ -17,7 +17,7 @@ class OutputDirectory(EndToEndTest):
     def test_that_is_not_empty(self):
         (self.cwd / "run").mkdir()
         self.written("run/notes.txt", "mine")
-        self.refused(73, "run exists and is not empty", "--resume auto", "--overwrite", "--output-dir DIR")
+        self.refused(73, "run is not empty and holds no run of this program", "--output-dir DIR")
 
     def test_that_is_a_file_or_below_one(self):
         self.written("file", "mine")
@@ -26,7 +26,8 @@ class OutputDirectory(EndToEndTest):
 
     def test_that_is_a_link_to_nowhere(self):
         (self.cwd / "link").symlink_to("nowhere")
-        self.refused(73, "link is a link to nowhere, which is not there", output="link")
+        for output in ("link", "link/", "link/deeper"):
+            self.refused(73, "link is a link to nowhere, which is not there", output=output)
 
     def test_of_somebody_else_is_not_even_touched(self):
         (self.cwd / "run").mkdir()
@@ -82,14 +83,21 @@ class EarlierRun(EndToEndTest):
         self.trained("--max-steps", 1)
         for model in ("run", "run/checkpoint-1", "./run/../run"):
             with self.subTest(model):
-                self.assert_training_refused(self.training("--overwrite", model=model), 73, "holds the model to start from")
+                self.assert_training_refused(self.training("--overwrite", model=model), 73, "run holds model_name_or_path")
+
+    def test_is_not_overwritten_when_it_holds_another_input(self):
+        self.trained("--max-steps", 1)
+        for key, path in (("tokenizer_name", "run"), ("config_name", "run/checkpoint-1"),
+                          ("train_file", "run/checkpoint-1/config.json")):
+            with self.subTest(key):
+                self.assert_training_refused(self.training("--overwrite", "--set", f"{key}={path}"), 73, f"run holds {key}")
 
     def test_is_not_mixed_with_the_model_to_start_from_when_resuming(self):
         shutil.copytree(self.model, self.cwd / "base")
         self.assert_training_refused(self.training("--resume", "auto", model="base", output="base"), 73,
                                      "holds no run of this program")
         self.trained("--max-steps", 1)
-        self.assert_training_refused(self.training("--resume", "auto", model="run"), 73, "holds the model to start from")
+        self.assert_training_refused(self.training("--resume", "auto", model="run"), 73, "run holds model_name_or_path")
 
     def test_of_another_program_is_neither_overwritten_nor_gone_on_with(self):
         (self.cwd / "run/checkpoint-7").mkdir(parents=True)

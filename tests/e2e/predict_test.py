@@ -1,6 +1,7 @@
 """bert-finetune predict: one question with its text, or a file of questions."""
 
 import json
+import shutil
 
 import harness
 from harness import EndToEndTest, names, questions_of
@@ -31,6 +32,16 @@ class OneQuestion(PredictTest):
             for candidate in answer["n_best"]:
                 self.assertEqual(text[candidate["start"]:candidate["end"]], candidate["text"])
             self.assertAlmostEqual(sum(candidate["probability"] for candidate in answer["n_best"]), 1, places=5)
+
+    def test_may_go_unanswered_as_the_model_was_trained(self):
+        answer = self.printed_json(self.ask(TEXT, "--json", "--version-2-with-negative", "false"))
+        self.assertEqual(list(answer), ["answer", "n_best"])
+        stored = self.run_directory / "bert_finetune_config.yaml"
+        other = shutil.copytree(self.run_directory, self.cwd / "other") / stored.name
+        other.write_text(stored.read_text().replace("version_2_with_negative: true", "version_2_with_negative: false"))
+        self.written("text.txt", TEXT)
+        result = self.run_program("predict", "other", "--question", "Who?", "--context-file", "text.txt", "--json")
+        self.assertEqual(list(self.printed_json(result)), ["answer", "n_best"])
 
     def test_has_as_many_candidates_as_asked_for(self):
         answer = self.printed_json(self.ask(TEXT, "--json", "--n-best-size", 3))

@@ -113,6 +113,11 @@ class Signals(ResumeTest):
         self.go_on()
         self.assert_same_run(self.cwd / "run", self.KINDS)
 
+    def test_bus_which_a_file_cut_short_sends_ends_with_a_line(self):
+        stopped = self.interrupt(signal.SIGBUS, "step=10 ")
+        self.assertEqual(stopped.code, 74, stopped)
+        self.assertIn("error: a file was cut short while it was in use", stopped.err)
+
     def test_stop_and_continue_are_harmless(self):
         with self.started(*self.training(*self.long)) as process:
             wait_until(lambda: (self.cwd / "run" / "metrics.jsonl").exists())

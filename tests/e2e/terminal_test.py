@@ -88,11 +88,11 @@ class Lines(TerminalTest):
         self.assertRegex(result.err, r"step=20 epoch=2\.50 loss=\S+ grad_norm=\S+ lr=\S+ features_s=\S+ mem_gib=\S+ eta_s=\d")
 
     def test_are_as_many_as_asked_for(self):
-        quiet = self.trained("-q", output="q")
-        self.assertEqual(quiet.err, "")
-        silent = self.trained("-qq", output="qq")
-        self.assertEqual(silent.err, "")
-        self.assertIn("step=4", (self.cwd / "qq" / "train.log").read_text())
+        for flag in ("-q", "-qq"):
+            lines = self.trained(flag, output=f"run{flag}").err.splitlines()
+            self.assertRegex(lines[0], r"^\S+ info done +step 4/4")
+            self.assertRegex(lines[-1], r"^\S+ info model +")
+        self.assertIn("step=4", (self.cwd / "run-qq" / "train.log").read_text())
 
     def test_of_errors_are_shown_however_quiet(self):
         for flag in ("-q", "-qq"):
