@@ -32,8 +32,9 @@ class Gpu : public testing::Test {
     memory::release_cached(device_);
   }
 
-  static device::Device select(std::optional<bool> bf16) {
+  static device::Device select(std::optional<bool> bf16, bool full_determinism = false) {
     device::DeviceOptions options;
+    options.full_determinism = full_determinism;
     options.device = device::DeviceChoice::kCuda;
     options.bf16 = bf16;
     return device::select_device(options);
@@ -187,15 +188,38 @@ TEST_F(Gpu, StaysCloseToTheCpuInBf16) {
   EXPECT_NEAR(result.loss, expected.loss, 0.02 * expected.loss);
 }
 
+// With dropout: its masks must be the same forwards, backwards and in a recomputed layer.
 TEST_F(Gpu, DoesTheSameStepWhateverTheMicroBatch) {
-  TrainedModel whole(bert_for_words(), device_), cut(bert_for_words(), device_);
-  const double expected = whole.step(features_, {}).loss;
-  EXPECT_NEAR(cut.step(features_, {.features = 2, .tokens = {}}).loss, expected, 1e-5 * expected);
+  for (const bool bf16 : {false, true}) {
+    for (const bool recompute : {false, true}) {
+      const device::Device device = select(bf16);
+      model::ModelOptions options;
+      TrainedModel whole(bert_for_words(), device, options);
+      options.gradient_checkpointing = recompute;
+      TrainedModel cut(bert_for_words(), device, options);
+      const StepResult expected = whole.step(features_, {});
+      const StepResult result = cut.step(features_, {.features = 2, .tokens = {}});
+      EXPECT_NEAR(result.loss, expected.loss, (bf16 ? 1e-3 : 1e-5) * expected.loss) << bf16 << recompute;
+      EXPECT_NEAR(result.grad_norm, expected.grad_norm, (bf16 ? 1e-2 : 1e-4) * expected.grad_norm) << bf16 << recompute;
+    }
+  }
+}
+
+TEST_F(Gpu, RepeatsStepsToTheSameBitsWhenDeterminismIsAskedFor) {
+  for (const bool bf16 : {false, true}) {
+    TrainedModel first(bert_for_words(), select(bf16, true)), second(bert_for_words(), select(bf16, true));
+    for (std::int64_t step = 0; step < 3; ++step) {
+      first.step(features_, {.features = 3, .tokens = {}}, step);
+      second.step(features_, {.features = 3, .tokens = {}}, step);
+    }
+    EXPECT_TRUE(at::equal(first.state(), second.state())) << bf16;
+  }
+  at::globalContext().setDeterministicAlgorithms(false, false);
 }
 
 // One large sequence many times: 20 MiB, the allocator's smallest segment, are soon too little.
 TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
-  TrainedModel bert(bert_for_words(), device_);
+  TrainedModel bert(bert_for_words(), select(true));  // in fp32 attention takes a launch for each sequence
   const std::vector<std::uint32_t> windows(20'000, 6U);
   StepEngine roomy = bert.engine(features_, {});
   const double expected = roomy.run(windows, 0, /*learning_rate=*/0).loss;
@@ -205,7 +229,7 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
   StepEngine tight = bert.engine(features_, {});
   int shrunk = 0;
   tight.on_shrink([&](const Shrunk&) { ++shrunk; });
-  EXPECT_NEAR(tight.run(windows, 0, /*learning_rate=*/0).loss, expected, 1e-4 * expected);
+  EXPECT_NEAR(tight.run(windows, 0, /*learning_rate=*/0).loss, expected, 1e-3 * expected);
   EXPECT_GT(shrunk, 0);
 }
 

@@ -43,8 +43,9 @@ inline model::TinyModel bert_for_words() {
 // A model with its optimizer at the beginning of a run.
 class TrainedModel {
  public:
-  explicit TrainedModel(const model::TinyModel& bert = bert_for_words(), const device::Device& device = {})
-      : device_(device), model_(bert.make(device)), optimizer_(model_.parameters(), {}) {}
+  explicit TrainedModel(const model::TinyModel& bert = bert_for_words(), const device::Device& device = {},
+                        const model::ModelOptions& options = {})
+      : device_(device), model_(bert.make(device, options)), optimizer_(model_.parameters(), {}) {}
 
   StepResult step(const data::Features& features, const data::MicroBatchLimit& limit, std::int64_t step = 0) {
     StepEngine engine = this->engine(features, limit);
