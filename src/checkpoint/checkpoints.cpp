@@ -83,7 +83,7 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
 
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory) {
   std::vector<std::string> names = weights::tokenizer_files(checkpoint_directory);
-  names.insert(names.end(), {"config.json", "README.md", "trainer_state.json", "model.safetensors"});
+  names.insert(names.end(), kPublished.begin(), kPublished.end());
   for (const std::string& name : names) {
     const fs::path source = fs::path(checkpoint_directory) / name;
     const bool is_needed = name == "config.json" || name == "model.safetensors";

@@ -108,8 +108,8 @@ bool is_leftover(std::string_view name) {
   if (!name.starts_with(kTemporaryPrefix)) return false;
   name.remove_prefix(kTemporaryPrefix.size());
   // Of a published file, or two numbers: a step and a process, or a process and a count.
-  return name == "model.safetensors" || name == "trainer_state.json" || name == "config.json" || name == "README.md" ||
-         std::ranges::find(weights::kTokenizerFiles, name) != std::end(weights::kTokenizerFiles) ||
+  return std::ranges::find(kPublished, name) != kPublished.end() ||
+         std::ranges::find(weights::kTokenizerFiles, name) != weights::kTokenizerFiles.end() ||
          (std::ranges::count(name, '-') == 1 && name.find_first_not_of("0123456789-") == std::string_view::npos);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@ constexpr const char* kOptimizerName = "optimizer.safetensors";
 constexpr std::string_view kTrashPrefix = ".trash-";
 constexpr std::string_view kTemporaryPrefix = ".tmp-";
 constexpr int kFormatVersion = 1;
+// Of a checkpoint's files those that become the run directory's own, besides its tokenizer's; the weights last.
+constexpr std::array<const char*, 4> kPublished{"config.json", "README.md", "trainer_state.json", "model.safetensors"};
 
 /// manifest.json for the files that stand in `directory` now: format version, and name,
 /// bytes and SHA-256 of each.

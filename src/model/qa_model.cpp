@@ -45,9 +45,30 @@ struct QaModel::Impl {
   QaNet net;
 };
 
+namespace {
+
+// What the kernels on a GPU do not take; no published model is among it.
+void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::Device& device) {
+  constexpr std::int64_t kDrawnAtOnce = 4, kLargestHead = 256;  // dropout_cuda.cu; FlashAttention-2
+  const auto refuse = [](const std::string& what) {
+    throw ConfigError(fmt::format("{}.\nSet device: cpu, or choose another model.", what));
+  };
+  for (const auto& [key, size] :
+       {std::pair("hidden_size", config.hidden_size), {"embedding_size", config.embedding_size}}) {
+    if (size % kDrawnAtOnce != 0) refuse(fmt::format("{} is {}; on a GPU it has to be a multiple of 4", key, size));
+  }
+  if (const std::int64_t head = config.hidden_size / config.num_attention_heads; device.bf16 && head > kLargestHead) {
+    refuse(fmt::format("heads of {} numbers; on a GPU in bf16 they have {} at most", head, kLargestHead));
+  }
+}
+
+}  // namespace
+
 QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint,
-                 const ModelOptions& options, const device::Device& device, std::uint64_t seed)
-    : impl_(new Impl{config, device, QaNet(config, weights::encoder_tensors(config), options.gradient_checkpointing)}) {
+                 const ModelOptions& options, const device::Device& device, std::uint64_t seed) {
+  if (device.is_cuda()) refuse_shape_for_gpu(config, device);
+  impl_.reset(
+      new Impl{config, device, QaNet(config, weights::encoder_tensors(config), options.gradient_checkpointing)});
   const at::NoGradGuard no_grad;
   const std::string head = weights::encoder_tensors(config).head;
   at::Generator generator = at::detail::createCPUGenerator(seed);

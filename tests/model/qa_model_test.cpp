@@ -154,6 +154,17 @@ TEST(QaModel, GivesThePaddingRowNoGradient) {
   EXPECT_GT(gradient[packed.ids[1]].abs().sum().item<double>(), 0);
 }
 
+TEST(QaModel, OfAShapeThatAGpusKernelsDoNotTakeIsRefusedBeforeTheGpuIsAsked) {
+  device::Device gpu;
+  gpu.torch_device = c10::Device(c10::kCUDA, 0);
+  const auto make_with = [&](std::int64_t hidden) {
+    TinyModel({.vocabulary = 50, .hidden = hidden, .layers = 1, .heads = 1, .inner = 8, .positions = 16}).make(gpu);
+  };
+  EXPECT_THROW(make_with(30), ConfigError);
+  gpu.bf16 = true;
+  EXPECT_THROW(make_with(264), ConfigError);
+}
+
 class Checkpointing : public testing::TestWithParam<bool> {
  protected:
   Checkpointing() {

@@ -33,7 +33,8 @@ class QaModel {
  public:
   /// Weights from `checkpoint`. A missing head is drawn as Hugging Face draws it after
   /// set_seed(seed): normal(0, initializer_range) weights, zero bias (PARITY P3).
-  /// throws WeightsError, ShapeError when it is not a checkpoint of this config
+  /// throws WeightsError, ShapeError when it is not a checkpoint of this config, ConfigError for a shape
+  ///        that the device's kernels do not take
   QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint, const ModelOptions& options,
           const device::Device& device, std::uint64_t seed);
   ~QaModel();
