@@ -88,7 +88,7 @@ void publish_model(const std::string& checkpoint_directory, const std::string& r
     const fs::path source = fs::path(checkpoint_directory) / name;
     const bool is_needed = name == "config.json" || name == "model.safetensors";
     if (!is_needed && !is_there(source)) continue;
-    const fs::path temporary = fs::path(run_directory) / (".tmp-" + name);
+    const fs::path temporary = fs::path(run_directory) / (std::string(kTemporaryPrefix) + name);
     std::error_code error;
     fs::remove(temporary, error);
     // Only the weights are worth a link: who edits a small file in its place must not damage the checkpoint.

@@ -43,11 +43,15 @@ Json read_manifest(const std::string& directory) {
   }
 }
 
+bool has_our_format(const Json& manifest) {
+  return manifest.is_object() && manifest.value("format", Json()) == kFormat;
+}
+
 // The list of files of a manifest that this program can read.
 Json files_in(const Json& manifest, const std::string& directory) {
   const auto version =
       manifest.is_object() ? integer_member(manifest, "version", manifest_of(directory)) : std::nullopt;
-  if (!version || manifest.value("format", Json()) != kFormat) {
+  if (!version || !has_our_format(manifest)) {
     damaged(directory, "its manifest.json is none of this program");
   }
   if (*version != kFormatVersion) {
@@ -96,8 +100,7 @@ std::string make_manifest(const std::string& directory) {
 bool is_ours(const Found& checkpoint) {
   if (!is_there(manifest_of(checkpoint.directory))) return false;
   try {
-    const Json manifest = read_manifest(checkpoint.directory);
-    return manifest.is_object() && manifest.value("format", Json()) == kFormat;
+    return has_our_format(read_manifest(checkpoint.directory));
   } catch (const CheckpointError&) {
     return true;  // a damaged one
   }
@@ -137,7 +140,7 @@ void verify(const std::string& directory) {
 void verify_model(const std::string& directory) {
   if (!is_there(manifest_of(directory))) return;
   const Json manifest = read_manifest(directory);
-  if (!manifest.is_object() || manifest.value("format", Json()) != kFormat) return;  // somebody else's
+  if (!has_our_format(manifest)) return;
   for (const Json& entry : files_in(manifest, directory)) {
     const bool is_optimizer = entry.is_object() && entry.value("name", Json()) == kOptimizerName;
     if (!is_optimizer) verify_file(directory, entry);

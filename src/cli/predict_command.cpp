@@ -58,14 +58,6 @@ std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data
   return torch_half().answer(trained, task, when_ready).answers.predictions;
 }
 
-// Whether a question may go without an answer: as the user says, else as the model was trained; `unknown` where
-// neither is known. Gold answers in the file must not decide it.
-bool may_have_no_answer(const TrainedModel& trained, bool unknown) {
-  if (const auto told = trained.resolved.options.data.version_2_with_negative) return *told;
-  const auto stored = stored_options(trained.files.directory);
-  return (stored ? stored->data.version_2_with_negative : std::nullopt).value_or(unknown);
-}
-
 void print_answer(const eval::Prediction& prediction, bool negative, bool json) {
   if (!json) {
     std::cout << (prediction.text.empty() ? "(no answer)" : prediction.text) << std::endl;
@@ -91,7 +83,7 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
   if (one) {
     const data::Dataset dataset = single_question(flags);
-    const bool negative = may_have_no_answer(trained, true);
+    const bool negative = trained.with_negative.value_or(true);
     data::Tokens tokens = data::tokenize(dataset, *trained.files.tokenizer);
     print_answer(answer_all(trained, dataset, std::move(tokens), negative, [] {})[0], negative, flags.json);
     return kOk;
@@ -102,7 +94,8 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
         "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
   auto [dataset, tokens] = data::read_and_tokenize(file, *trained.files.tokenizer);
-  const bool negative = may_have_no_answer(trained, dataset.has_unanswerable);
+  // Gold answers must not decide where the model's training is known.
+  const bool negative = trained.with_negative.value_or(dataset.has_unanswerable);
   const std::vector<eval::Prediction> predictions =
       answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(flags.save_to); });
   eval::write_prediction_files(flags.save_to, "", dataset, predictions, negative);

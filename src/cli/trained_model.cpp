@@ -6,13 +6,13 @@ namespace bertft::cli {
 
 TrainedModel load_trained_model(config::Sources sources, const std::string& given) {
   const std::string directory = resolve_model_directory(given);
-  config::Resolved resolved = resolve_for_model(std::move(sources), directory);
+  auto [resolved, with_negative] = resolve_for_model(std::move(sources), directory);
   // Names in the stored options lead to the base model; this one brings its own files.
   resolved.options.model.config_name.reset();
   resolved.options.model.tokenizer_name.reset();
   ModelFiles files = load_model_files(resolved, directory);
   weights::Checkpoint weights = weights::read_checkpoint(directory, files.config, weights::Head::kRequired);
-  return {std::move(resolved), std::move(files), std::move(weights)};
+  return {std::move(resolved), with_negative, std::move(files), std::move(weights)};
 }
 
 }  // namespace bertft::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cli/workspace.h"
@@ -9,6 +10,7 @@ namespace bertft::cli {
 /// A model that can answer, as `eval` and `predict` use it.
 struct TrainedModel {
   config::Resolved resolved;
+  std::optional<bool> with_negative;  // as of TrainedOptions
   ModelFiles files;
   weights::Checkpoint weights;
 };

@@ -20,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStoredConfig = "bert_finetune_config.yaml";
-
 void check_fit(const ModelFiles& files, const config::Options& options) {
   const auto vocabulary = static_cast<std::int64_t>(files.tokenizer->vocabulary_size());
   if (vocabulary > files.config.vocab_size) {
@@ -127,18 +125,13 @@ std::string resolve_model_directory(const std::string& given) {
   return chosen->directory;
 }
 
-std::optional<config::Options> stored_options(const std::string& directory) {
-  const std::string path = (fs::path(directory) / kStoredConfig).string();
-  if (!is_there(path)) return std::nullopt;
-  return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
-}
-
-config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory) {
-  const auto stored = fs::path(model_directory) / kStoredConfig;
+TrainedOptions resolve_for_model(config::Sources sources, const std::string& model_directory) {
+  const auto stored = fs::path(model_directory) / "bert_finetune_config.yaml";
   if (is_there(stored)) sources.files.insert(sources.files.begin(), stored.string());
   config::Resolved resolved = resolve_and_tell(sources);
+  const std::optional<bool> with_negative = resolved.options.data.version_2_with_negative;
   config::leave_with_training(resolved, stored.string());
-  return resolved;
+  return {std::move(resolved), with_negative};
 }
 
 double threshold_for(const eval::EvalOptions& options, const std::string& model_directory) {

@@ -37,13 +37,13 @@ void check_length(const data::DataOptions& options, std::int64_t num_positions);
 /// not the directory itself.
 std::string resolve_model_directory(const std::string& given);
 
-/// The options that a run has written beside its model; none in somebody else's directory.
-/// throws ConfigError, InputError
-std::optional<config::Options> stored_options(const std::string& directory);
-
 /// Options for a command that works on a trained model: those stored with the model come
 /// first, so that lengths and thresholds are the trained ones.
-config::Resolved resolve_for_model(config::Sources sources, const std::string& model_directory);
+struct TrainedOptions {
+  config::Resolved resolved;
+  std::optional<bool> with_negative;  // as the user says, else as the model was trained
+};
+TrainedOptions resolve_for_model(config::Sources sources, const std::string& model_directory);
 
 /// The threshold in force: the option's, or under `auto` the one stored with the model.
 double threshold_for(const eval::EvalOptions& options, const std::string& model_directory);

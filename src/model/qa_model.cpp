@@ -37,16 +37,6 @@ void fill(const std::string& name, at::Tensor parameter, const weights::TensorVi
   parameter.copy_(raw);
 }
 
-}  // namespace
-
-struct QaModel::Impl {
-  weights::EncoderConfig config;
-  device::Device device;
-  QaNet net;
-};
-
-namespace {
-
 // What the kernels on a GPU do not take; no published model is among it.
 void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::Device& device) {
   constexpr std::int64_t kDrawnAtOnce = 4, kLargestHead = 256;  // dropout_cuda.cu; FlashAttention-2
@@ -63,6 +53,12 @@ void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::De
 }
 
 }  // namespace
+
+struct QaModel::Impl {
+  weights::EncoderConfig config;
+  device::Device device;
+  QaNet net;
+};
 
 QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint,
                  const ModelOptions& options, const device::Device& device, std::uint64_t seed) {

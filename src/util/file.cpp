@@ -83,6 +83,14 @@ int open_for_reading(const std::string& path, struct stat& status, int flags = 0
   return fd;
 }
 
+// A FIFO would wait for its other end.
+int open_regular_file(const std::string& path, struct stat& status) {
+  const int fd = open_for_reading(path, status, O_NONBLOCK);
+  if (S_ISREG(status.st_mode)) return fd;
+  ::close(fd);
+  fail_input(path, "it is not a regular file");
+}
+
 int sync_retrying(int fd) {
   int result = 0;
   do {
@@ -118,6 +126,32 @@ std::string unused_name_beside(const std::string& path) {
   } while (::lstat(name.c_str(), &status) == 0);
   return name;
 }
+
+class Sha256 {
+ public:
+  Sha256() : context_(EVP_MD_CTX_new()) {
+    require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+  }
+
+  void add(const void* bytes, std::size_t size) { require(EVP_DigestUpdate(context_.get(), bytes, size)); }
+
+  std::string hex() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+    unsigned size = 0;
+    require(EVP_DigestFinal_ex(context_.get(), digest.data(), &size));
+    return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, ""));
+  }
+
+ private:
+  static void require(bool done) {
+    if (!done) throw Error("SHA-256 is not available in this system's OpenSSL library");
+  }
+
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
 
 }  // namespace
 
@@ -155,8 +189,7 @@ std::string read_file(const std::string& path, std::uint64_t max_bytes) {
 
 MappedFile::MappedFile(const std::string& path) {
   struct stat status{};
-  const Descriptor file(open_for_reading(path, status, O_NONBLOCK));  // a FIFO would wait for its other end
-  if (!S_ISREG(status.st_mode)) fail_input(path, "it is not a regular file");
+  const Descriptor file(open_regular_file(path, status));
   if (status.st_size == 0) return;
   void* mapping = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (mapping == MAP_FAILED) fail_input(path, reason(errno));
@@ -258,36 +291,6 @@ void secure_standard_streams() {
   std::signal(SIGXFSZ, SIG_IGN);
 }
 
-namespace {
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) {
-    require(context_ && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
-  }
-
-  void add(const void* bytes, std::size_t size) { require(EVP_DigestUpdate(context_.get(), bytes, size)); }
-
-  std::string hex() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-    unsigned size = 0;
-    require(EVP_DigestFinal_ex(context_.get(), digest.data(), &size));
-    return fmt::format("{:02x}", fmt::join(digest.begin(), digest.begin() + size, ""));
-  }
-
- private:
-  static void require(bool done) {
-    if (!done) throw Error("SHA-256 is not available in this system's OpenSSL library");
-  }
-
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context_;
-};
-
-}  // namespace
-
 std::string sha256_hex(std::span<const std::byte> bytes) {
   Sha256 hash;
   hash.add(bytes.data(), bytes.size());
@@ -301,8 +304,7 @@ std::string sha256_hex(std::string_view bytes) {
 // Read and not mapped: where the disk fails, read() says so.
 std::string sha256_of_file(const std::string& path) {
   struct stat status{};
-  const Descriptor file(open_for_reading(path, status, O_NONBLOCK));
-  if (!S_ISREG(status.st_mode)) fail_input(path, "it is not a regular file");
+  const Descriptor file(open_regular_file(path, status));
   Sha256 hash;
   std::vector<char> piece(std::size_t{1} << 20);
   while (true) {

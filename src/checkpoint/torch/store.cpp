@@ -114,7 +114,8 @@ void remove_leftovers(const std::string& run_directory) {
 
 void write(const std::string& run_directory, const Snapshot& snapshot) {
   const fs::path target = directory_of(run_directory, snapshot.step);
-  const fs::path temporary = fs::path(run_directory) / fmt::format(".tmp-{}-{}", snapshot.step, getpid());
+  const fs::path temporary =
+      fs::path(run_directory) / fmt::format("{}{}-{}", kTemporaryPrefix, snapshot.step, getpid());
   try {
     fs::remove_all(temporary);
     fs::create_directory(temporary);

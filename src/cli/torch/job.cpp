@@ -26,12 +26,23 @@ std::string count_line(const data::Dataset& dataset, const data::Features& featu
   return line;
 }
 
+std::int64_t warmup_of(const Job& job) {
+  return optim::warmup_step_count(job.options().optim.warmup_steps, job.plan.total_steps);
+}
+
+void warn_of_long_warmup(const Job& job) {
+  if (warmup_of(job) < job.plan.total_steps) return;
+  log::warn(fmt::format("warm-up takes {} steps and the run has {}: learning_rate is reached at its end at best",
+                        with_thousands(warmup_of(job)), with_thousands(job.plan.total_steps)));
+}
+
 }  // namespace
 
 Job make_job(Inputs inputs) {
   Job job{std::move(inputs), {}, {}};
   job.device = device::select_device(job.options().device);
   job.budget = memory::limit_memory(job.options().memory, job.device);
+  warn_of_long_warmup(job);
   take_expected_savers(job);
   note_startup("device");
   return job;
@@ -50,14 +61,9 @@ Rows describe(const Job& job, const std::string& weights_line, const std::option
       "windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}", o.data.max_seq_length,
                              o.data.doc_stride, job.files.tokenizer->description()));
   rows.emplace_back("model", fmt::format("{}; {}", job.files.directory, weights_line));
-  const std::int64_t warmup = optim::warmup_step_count(o.optim.warmup_steps, job.plan.total_steps);
-  if (warmup >= job.plan.total_steps) {
-    log::warn(fmt::format("warm-up takes {} steps and the run has {}: learning_rate is reached at its end at best",
-                          with_thousands(warmup), with_thousands(job.plan.total_steps)));
-  }
   rows.emplace_back("plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
                                         with_thousands(job.plan.total_steps), job.plan.effective_batch,
-                                        o.optim.learning_rate, warmup, o.train.seed));
+                                        o.optim.learning_rate, warmup_of(job), o.train.seed));
   rows.emplace_back("device", job.device.description);
   std::int64_t micro_batch =
       std::min(job.plan.effective_batch, o.train.micro_batch_features.value_or(job.plan.effective_batch));

@@ -103,6 +103,13 @@ train::RunIdentity identity_of(const Inputs& in) {
           .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
 }
 
+// Of the checkpoint itself: the configuration in the run directory may be a later one.
+std::optional<config::Options> stored_options(const std::string& checkpoint) {
+  const std::string path = (fs::path(checkpoint) / "bert_finetune_config.yaml").string();
+  if (!is_there(path)) return std::nullopt;
+  return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+}
+
 // Where a run starts: at a checkpoint, or with the model that it was given.
 struct Start {
   std::optional<checkpoint::Found> checkpoint;
@@ -119,7 +126,6 @@ Start find_start(Job& job) {
   train::check_same_run(saved.identity, start.state.identity, directory);
   start.state = std::move(saved);
   keep_savers(job, start.state.memory_savers);
-  // Of the checkpoint itself: the configuration in the run directory may be a later one.
   if (const auto before = stored_options(directory)) tell_changed_options(*before, job);
   return start;
 }

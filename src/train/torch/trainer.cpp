@@ -29,6 +29,9 @@ using Clock = std::chrono::steady_clock;
 // More than this many steps in a row whose loss or gradients are not finite end the run.
 constexpr int kMaxSkippedInARow = 2;
 
+// To who has seen a run diverge.
+constexpr const char* kAdvice = "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.";
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -181,10 +184,8 @@ void Trainer::Impl::train_step() {
     state.loss_total += last.loss;
     ++state.applied_steps;
   } else if (state.skipped_in_a_row++ >= kMaxSkippedInARow) {
-    throw DivergedError(
-        fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n"
-                    "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
-                    state.skipped_in_a_row, state.step));
+    throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n{}",
+                                    state.skipped_in_a_row, state.step, kAdvice));
   } else {
     emit(
         report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});
@@ -258,9 +259,8 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
     return eval::predict(s.model, s.device, *s.validation, hooks);
   } catch (const DivergedError& e) {
     const std::string_view what = e.what();
-    throw DivergedError(fmt::format(
-        "{}\nThat was after step {}. Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
-        what.substr(0, what.find('\n')), state.step));
+    throw DivergedError(
+        fmt::format("{}\nThat was after step {}. {}", what.substr(0, what.find('\n')), state.step, kAdvice));
   }
 }
 
@@ -331,9 +331,7 @@ void Trainer::Impl::refuse_weights_that_are_not_finite() const {
     const auto [least, most] = at::aminmax(value.detach());
     if (!std::isfinite(least.item<double>()) || !std::isfinite(most.item<double>())) {
       throw DivergedError(
-          fmt::format("{} is not finite after step {}; it was not saved.\n"
-                      "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.",
-                      name, state.step));
+          fmt::format("{} is not finite after step {}; it was not saved.\n{}", name, state.step, kAdvice));
     }
   }
 }
@@ -363,11 +361,8 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
   store.wait();
   store.prune(state.step,
               {s.options.save_total_limit, state.best_step});  // a process killed between saving and pruning
-  std::int64_t final_step = state.step;
-  if (kind != Outcome::Kind::kInterrupted) {
-    final_step = choose_final_step();
-    if (!answer_with_final_model(final_step)) kind = Outcome::Kind::kInterrupted;
-  }
+  const std::int64_t final_step = kind == Outcome::Kind::kInterrupted ? state.step : choose_final_step();
+  if (kind != Outcome::Kind::kInterrupted && !answer_with_final_model(final_step)) kind = Outcome::Kind::kInterrupted;
   Outcome outcome{.kind = kind, .signal = SignalGuard::received(), .step = state.step, .model_directory = {}};
   report::RunFinished finished{.outcome = kind == Outcome::Kind::kDone ? "done" : "stopped early",
                                .step = state.step,
