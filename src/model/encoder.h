@@ -7,6 +7,7 @@
 #include "bertft/device/device.h"
 #include "bertft/model/qa_model.h"
 #include "model/attention.h"
+#include "model/linear.h"
 
 namespace bertft::model {
 
@@ -26,7 +27,7 @@ struct ForwardContext {
 
 struct LinearImpl : torch::nn::Module {
   LinearImpl(std::int64_t in, std::int64_t out);
-  at::Tensor forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+  at::Tensor forward(const at::Tensor& x) const { return linear(x, weight, bias); }
   at::Tensor weight, bias;
 };
 TORCH_MODULE(Linear);

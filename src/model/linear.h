@@ -1,0 +1,19 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace bertft::model {
+
+/// x W^T + b, in bfloat16 where autocast is on.
+///
+/// x       [T, I] float32 or bfloat16
+/// weight  [O, I] float32, bias [O] float32
+/// returns [T, O] float32, or bfloat16 under autocast
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
+/// What linear() takes under autocast on a CPU for which ATen has no fast product of bfloat16 (an x86 without
+/// AVX-512: there that takes thirty times as long as one of float32). Operands and results are rounded as there;
+/// the product between them is one of float32, a block of rows at a time.
+at::Tensor linear_bf16_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+
+}  // namespace bertft::model
