@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "bertft/config/config.h"
+#include "bertft/util/text.h"
 
 namespace bertft::config {
 
@@ -14,10 +15,7 @@ std::vector<Override> environment_overrides() {
     const std::string_view variable = *entry;
     const std::size_t equals = variable.find('=');
     if (!variable.starts_with(kPrefix) || equals == std::string_view::npos) continue;
-    std::string key(variable.substr(kPrefix.size(), equals - kPrefix.size()));
-    for (char& c : key) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
+    std::string key = to_lower_ascii(variable.substr(kPrefix.size(), equals - kPrefix.size()));
     overrides.push_back(
         {std::move(key), std::string(variable.substr(equals + 1)), std::string(variable.substr(0, equals))});
   }

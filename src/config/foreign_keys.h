@@ -28,8 +28,9 @@ struct ForeignKey {
 };
 const std::vector<ForeignKey>& foreign_keys();
 
-/// True when a key to be refused asks for what happens anyway: false, null, 0, or one of its
-/// harmless values.
+/// True for values with which a key asks for what happens anyway: false, null, none, 0.
+bool asks_for_nothing(const Scalar& value);
+/// Also for one of its harmless values.
 bool asks_for_nothing(const ForeignKey& key, const Scalar& value);
 
 }  // namespace bertft::config

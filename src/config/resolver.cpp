@@ -7,6 +7,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -58,40 +60,48 @@ class Resolver {
  private:
   /// An assignment whose key has been understood.
   struct Target {
+    const Assignment* assignment;
     const Field* field;
     Scalar value;
+    bool is_idle = false;  // an old key with which nothing is asked for
   };
 
   void apply(const std::vector<Assignment>& source) {
+    std::vector<Target> targets;
+    for (const Assignment& assignment : source) understand(assignment, targets);
+    // TrainingArguments, written out, has both warmup_ratio: 0 and warmup_steps: 500.
+    const auto stands_beside_another = [&](const Target& one) {
+      return std::any_of(targets.begin(), targets.end(), [&](const Target& other) {
+        return other.field == one.field && other.assignment->key != one.assignment->key;
+      });
+    };
     std::map<std::string_view, const Assignment*> given;  // by the option's own key
-    for (const Assignment& assignment : source) {
-      const std::optional<Target> target = understand(assignment);
-      if (!target) continue;
-      const std::string_view key = target->field->key;
-      if (const auto [first, is_new] = given.try_emplace(key, &assignment);
-          !is_new && first->second->key != assignment.key) {
-        refuse_second_name(*first->second, assignment, key);
+    for (const Target& target : targets) {
+      if (target.is_idle && stands_beside_another(target)) continue;
+      const std::string_view key = target.field->key;
+      if (const auto [first, is_new] = given.try_emplace(key, target.assignment);
+          !is_new && first->second->key != target.assignment->key) {
+        refuse_second_name(*first->second, *target.assignment, key);
       } else {
-        assign(assignment, *target);
+        assign(target);
       }
     }
     ++num_sources_;
   }
 
-  std::optional<Target> understand(const Assignment& a) {
+  void understand(const Assignment& a, std::vector<Target>& targets) {
     if (const auto spelling = spellings_.find(a.key); spelling != spellings_.end()) {
       const Field& field = *spelling->second;
       // "resume" merely shortens its key: that is no old name to be warned of.
       if (!field.key.starts_with(a.key)) note_old_name(a, field.key, a.value.text);
-      return Target{&field, a.value};
-    }
-    if (const auto* old = find_by_key(translated_keys(), a.key)) return translate(a, *old);
-    if (const auto* foreign = find_by_key(foreign_keys(), a.key)) {
+      targets.push_back({&a, &field, a.value, a.key != field.key && is_null(a.value)});
+    } else if (const auto* old = find_by_key(translated_keys(), a.key)) {
+      if (!is_null(a.value)) translate(a, *old, targets);
+    } else if (const auto* foreign = find_by_key(foreign_keys(), a.key)) {
       answer(a, *foreign);
     } else {
       refuse_unknown(a);
     }
-    return std::nullopt;
   }
 
   template <class Entry>
@@ -100,17 +110,18 @@ class Resolver {
     return found == table.end() ? nullptr : &*found;
   }
 
-  std::optional<Target> translate(const Assignment& a, const TranslatedKey& old) {
+  void translate(const Assignment& a, const TranslatedKey& old, std::vector<Target>& targets) {
     const bool is_scalar = a.value.form == Scalar::Form::kPlain || a.value.form == Scalar::Form::kQuoted;
     const auto value = is_scalar ? old.translate(a.value.text) : std::nullopt;
     if (!value) {
       problems_.add(a.value_at,
                     fmt::format("{} (now {}): {}", a.key, old.replaced_by, complaint(old.expected, a.value)));
       doubtful_.emplace(old.replaced_by);
-      return std::nullopt;
+      return;
     }
     note_old_name(a, old.replaced_by, *value);
-    return Target{spellings_.at(old.replaced_by), {.text = *value}};
+    const Scalar translated{*value, Scalar::Form::kPlain};
+    targets.push_back({&a, spellings_.at(old.replaced_by), translated, asks_for_nothing(a.value)});
   }
 
   void answer(const Assignment& a, const ForeignKey& foreign) {
@@ -131,8 +142,8 @@ class Resolver {
   }
 
   std::optional<std::string_view> likely_meant(std::string_view key) const {
-    std::string word(key.substr(0, 100));
-    for (char& c : word) c = c == '-' || c == ' ' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    std::string word = to_lower_ascii(key.substr(0, 100));
+    for (char& c : word) c = c == '-' || c == ' ' ? '_' : c;
     std::vector<std::string_view> names;
     for (const auto& [name, field] : spellings_) names.push_back(name);
     for (const TranslatedKey& old : translated_keys()) names.push_back(old.key);
@@ -152,8 +163,11 @@ class Resolver {
     doubtful_.emplace(key);
   }
 
-  void assign(const Assignment& a, const Target& target) {
+  void assign(const Target& target) {
+    const Assignment& a = *target.assignment;
     const Field& field = *target.field;
+    const bool keeps_default = field.option.null_keeps_default || (target.is_idle && !field.is_optional);
+    if (keeps_default && is_null(target.value)) return;
     if (const std::optional<Value> value = read_value(field, target.value)) {
       field.set(*value);
       resolved_.origins[std::string(field.key)] = a.key_at.text();

@@ -60,8 +60,10 @@ struct Source {
 void parse(const Source& source, std::size_t begin, std::size_t end, SquadSax& sax) {
   const std::string_view piece = source.text.substr(begin, end - begin);
   if (nlohmann::json::sax_parse(piece.begin(), piece.end(), &sax)) return;
-  fail_syntax(source.text, begin + std::min(sax.syntax_error().byte_offset, piece.size()), source.name,
-              sax.syntax_error().reason);
+  const std::size_t at = begin + std::min(sax.syntax_error().byte_offset, piece.size());
+  const bool ends_early = at == end && end < source.text.size();
+  fail_syntax(source.text, at, source.name,
+              sax.syntax_error().reason + (ends_early ? "; a row of JSON lines stands on one line" : ""));
 }
 
 void parse_lines(const Source& source, std::size_t begin, SquadSax& sax) {

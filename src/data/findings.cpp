@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <utility>
@@ -36,22 +37,26 @@ bool stands_at(std::string_view context, std::string_view text, std::size_t byte
 
 // Where the answer does stand, nearest to where it should, and what may have gone wrong.
 std::string whereabouts(std::string_view context, const Answer& answer) {
-  const auto start = static_cast<std::uint64_t>(answer.char_start);
-  if (stands_at(context, answer.text, start)) {
-    return fmt::format("it stands at {}: answer_start seems to count bytes",
-                       count_code_points(context.substr(0, start)));
+  const std::int64_t start = answer.char_start;
+  if (start >= 0) {
+    const auto unit = static_cast<std::uint64_t>(start);
+    if (stands_at(context, answer.text, unit)) {
+      return fmt::format("it stands at {}: answer_start seems to count bytes",
+                         count_code_points(context.substr(0, unit)));
+    }
+    if (const std::size_t byte = byte_of_utf16(context, unit);
+        byte != kNowhere && stands_at(context, answer.text, byte)) {
+      return fmt::format("it stands at {}: answer_start seems to count UTF-16 units",
+                         count_code_points(context.substr(0, byte)));
+    }
   }
-  if (const std::size_t byte = byte_of_utf16(context, start);
-      byte != kNowhere && stands_at(context, answer.text, byte)) {
-    return fmt::format("it stands at {}: answer_start seems to count UTF-16 units",
-                       count_code_points(context.substr(0, byte)));
-  }
-  std::optional<std::uint64_t> nearest;
-  const auto distance = [&](std::uint64_t at) { return at > start ? at - start : start - at; };
+  std::optional<std::int64_t> nearest;
+  // Also of a start near either end of the integers.
+  const auto distance = [&](std::int64_t at) { return std::abs(static_cast<double>(at) - static_cast<double>(start)); };
   std::size_t num_places = 0, counted_bytes = 0;
-  std::uint64_t num_chars = 0;
+  std::int64_t num_chars = 0;
   for (std::size_t at = context.find(answer.text); at != kNowhere; at = context.find(answer.text, at + 1)) {
-    num_chars += count_code_points(context.substr(counted_bytes, at - counted_bytes));
+    num_chars += static_cast<std::int64_t>(count_code_points(context.substr(counted_bytes, at - counted_bytes)));
     counted_bytes = at;
     ++num_places;
     if (!nearest || distance(num_chars) < distance(*nearest)) nearest = num_chars;
@@ -108,7 +113,8 @@ class Examiner {
       index_ = CodePointIndex(context);
       indexed_context_ = question.context_idx;
     }
-    answer.aligned = stands_at(context, answer.text, index_.byte_offset(static_cast<std::uint64_t>(answer.char_start)));
+    answer.aligned = answer.char_start >= 0 &&
+                     stands_at(context, answer.text, index_.byte_offset(static_cast<std::uint64_t>(answer.char_start)));
     if (answer.aligned) return;
     add(Finding::Kind::kMisaligned, question.id,
         fmt::format("answer '{}' is not at {}; {}", printable(answer.text, kShownBytes), answer.char_start,

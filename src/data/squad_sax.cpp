@@ -85,7 +85,7 @@ constexpr std::array kShapes{
     Shape{Node::kAnswers, true, Node::kAnswer, "a list of answers, or an object with the lists text and answer_start"},
     Shape{Node::kAnswer, true, {}, "an answer (an object with text and answer_start)"},
     Shape{Node::kText, false, {}, "a string"},
-    Shape{Node::kStart, false, {}, "a whole number from 0 to 2^63 - 1"},
+    Shape{Node::kStart, false, {}, "a whole number below 2^63"},
     Shape{Node::kTexts, false, Node::kText, "a list of strings"},
     Shape{Node::kStarts, false, Node::kStart, "a list of whole numbers"},
     Shape{Node::kUnknown, true, Node::kUnknown, "anything"},
@@ -126,7 +126,7 @@ bool SquadSax::boolean(bool value) {
 
 bool SquadSax::number_integer(number_integer_t value) {
   const Node node = next_node();
-  if (node == Node::kStart && value >= 0) {
+  if (node == Node::kStart) {  // below 0 it is a place outside of the context, as one beyond its end
     answer_starts_.push_back(value);
   } else if (node == Node::kId) {
     question_.id = std::to_string(value);

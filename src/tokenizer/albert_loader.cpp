@@ -129,7 +129,7 @@ void check_template(const TokenizerFiles& files, const NamedTokens& named) {
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_albert(const TokenizerFiles& files) {
-  refuse_split_special_tokens(files);
+  refuse_other_encodings(files);
   const std::string source = files.path(files.tokenizer_json ? kTokenizerJson : kSpieceModel);
   std::vector<std::string> remarks;
   const SpieceModel read = read_model(files, remarks);

@@ -44,13 +44,20 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files) {
                   printable(files.directory), printable(*name)));
 }
 
-void refuse_split_special_tokens(const TokenizerFiles& files) {
+void refuse_other_encodings(const TokenizerFiles& files) {
+  if (!files.tokenizer_config) return;
   const std::string name = files.path(kTokenizerConfig);
-  if (!files.tokenizer_config || !bool_member(*files.tokenizer_config, "split_special_tokens", name).value_or(false)) {
-    return;
+  if (bool_member(*files.tokenizer_config, "split_special_tokens", name).value_or(false)) {
+    throw ConfigError(
+        fmt::format("{}: split_special_tokens is not supported; special tokens are kept whole", printable(name)));
   }
-  throw ConfigError(
-      fmt::format("{}: split_special_tokens is not supported; special tokens are kept whole", printable(name)));
+  for (const char* key : {"truncation_side", "padding_side"}) {
+    if (string_member(*files.tokenizer_config, key, name).value_or("right") == "right") continue;
+    throw ConfigError(
+        fmt::format("{}: {} is supported as \"right\" alone: windows are the question, then the context from its "
+                    "beginning",
+                    printable(name), key));
+  }
 }
 
 const Json& object_member(const Json& object, const char* key, const std::string& name) {

@@ -29,8 +29,9 @@ struct NamedClass {
 /// throws ConfigError for one that is not supported
 std::optional<NamedClass> named_class(const TokenizerFiles& files);
 
-/// throws ConfigError when tokenizer_config.json asks for special tokens to be split
-void refuse_split_special_tokens(const TokenizerFiles& files);
+/// throws ConfigError when tokenizer_config.json asks for another encoding of pairs: special tokens that are split,
+/// windows cut or padded from the left
+void refuse_other_encodings(const TokenizerFiles& files);
 
 /// throws DataError when the member is missing or no object; `name` is the file's
 const Json& object_member(const Json& object, const char* key, const std::string& name);

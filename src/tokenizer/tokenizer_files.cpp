@@ -56,11 +56,15 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
 std::optional<double> model_max_length(const std::string& directory) {
   const std::string path = TokenizerFiles{.directory = directory}.path("tokenizer_config.json");
   const std::optional<Json> config = parse_if_there(path);
-  const auto length = config ? number_member(*config, "model_max_length", path) : std::nullopt;
-  if (length && !(*length >= 1)) {
-    throw DataError(fmt::format("{}: model_max_length is {:g}, expected 1 or more", printable(path), *length));
+  if (!config) return std::nullopt;
+  for (const char* key : {"model_max_length", "max_len"}) {  // the second is the old name
+    const auto length = number_member(*config, key, path);
+    if (!length) continue;
+    if (!(*length >= 1))
+      throw DataError(fmt::format("{}: {} is {:g}, expected 1 or more", printable(path), key, *length));
+    return length;
   }
-  return length;
+  return std::nullopt;
 }
 
 }  // namespace bertft::tokenizer

@@ -29,6 +29,12 @@ Vocabulary::Vocabulary(std::vector<Piece> pieces, std::string_view continuation_
   continuation_root_ = trie_.walk(DoubleArray::kRoot, continuation_prefix);
 }
 
+std::size_t Vocabulary::used_size() const {
+  std::size_t size = text_by_id_.size();
+  while (size > 0 && text_by_id_[size - 1].empty()) --size;
+  return size;
+}
+
 std::optional<std::uint32_t> Vocabulary::id_of(std::string_view piece) const {
   if (piece.empty()) return std::nullopt;
   const DoubleArray::Node node = trie_.walk(DoubleArray::kRoot, piece);

@@ -30,6 +30,8 @@ class Vocabulary {
   std::string_view piece(std::uint32_t id) const;
   /// One more than the largest id.
   std::size_t size() const { return text_by_id_.size(); }
+  /// The same of the pieces that can occur: blank lines at the end of a file have ids too.
+  std::size_t used_size() const;
   std::size_t num_duplicates() const { return num_duplicates_; }
 
   /// Calls emit(id, begin, end) with the byte range of each piece of `word`, from the left, the

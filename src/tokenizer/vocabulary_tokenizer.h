@@ -16,7 +16,7 @@ namespace bertft::tokenizer {
 class VocabularyTokenizer : public Tokenizer {
  public:
   SpecialIds special_ids() const final { return special_ids_; }
-  std::size_t vocabulary_size() const final { return added_tokens_.size_with(vocabulary_.size()); }
+  std::size_t vocabulary_size() const final { return added_tokens_.size_with(vocabulary_.used_size()); }
   std::string_view piece(std::uint32_t id) const final {
     return id < vocabulary_.size() ? vocabulary_.piece(id) : added_tokens_.content(id);
   }

@@ -106,7 +106,7 @@ void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piec
 
 std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const std::string json_name = files.path(kTokenizerJson);
-  refuse_split_special_tokens(files);
+  refuse_other_encodings(files);
   std::vector<Vocabulary::Piece> pieces =
       files.tokenizer_json ? pieces_of_json(object_member(*files.tokenizer_json, "model", json_name), json_name)
                            : parse_vocab_txt(*files.vocab_txt, files.path("vocab.txt"));

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -84,7 +88,11 @@ std::vector<SafetensorsFile> open_shards(const fs::path& index_path) {
   std::set<std::string> names;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) names.insert(entry.path().filename().string());
-  for (const std::string& name : names) {
+  // Where several are there, as in old repositories, PyTorch's can be converted with the least.
+  std::vector<std::string> by_effort(names.begin(), names.end());
+  std::stable_partition(by_effort.begin(), by_effort.end(),
+                        [](std::string_view name) { return name.ends_with(".bin"); });
+  for (const std::string& name : by_effort) {
     if (const auto foreign = recognise_foreign_name(name)) {
       throw WeightsError(fmt::format("{}: no model.safetensors, but {}: {}\n{}", printable(directory), printable(name),
                                      foreign->what, foreign->advice));

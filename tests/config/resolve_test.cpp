@@ -138,6 +138,24 @@ TEST(Resolve, OldAndNewNameInOneSourceAreRefused) {
       "best as per_device_train_batch_size");
 }
 
+// As TrainingArguments writes itself out.
+TEST(Resolve, AnOldNameThatAsksForNothingGivesWayToTheNewOne) {
+  EXPECT_EQ(resolve_yaml("warmup_ratio: 0.0\nwarmup_steps: 500\n").options.optim.warmup_steps, 500);
+  EXPECT_EQ(resolve_yaml("warmup_steps: 500\nwarmup_ratio: 0.0\n").options.optim.warmup_steps, 500);
+  EXPECT_EQ(resolve_yaml("warmup_ratio: null\n").options.optim.warmup_steps, 0);
+  EXPECT_EQ(resolve_yaml("no_cuda: false\nuse_cpu: true\n").options.device.device, device::DeviceChoice::kCpu);
+  EXPECT_EQ(resolve_yaml("use_cpu: false\nno_cuda: false\n").options.device.device, device::DeviceChoice::kAuto);
+  EXPECT_EQ(resolve_texts({{"a.yaml", "warmup_steps: 10"}}, {}, {{"warmup_ratio", "0", "--set, argument 1"}})
+                .options.optim.warmup_steps,
+            0);
+}
+
+TEST(Resolve, NullLeavesADefaultThatIsNullAtHuggingFace) {
+  const Options o = resolve_yaml("tf32: null\nmetric_for_best_model: null\n").options;
+  EXPECT_FALSE(o.device.tf32);
+  EXPECT_EQ(o.train.metric_for_best_model, "f1");
+}
+
 TEST(Resolve, OldAndNewNameInTwoSourcesFollowThePrecedence) {
   EXPECT_EQ(resolve_texts({{"a.yaml", "warmup_steps: 10"}, {"b.yaml", "warmup_ratio: 0.1"}}, {}, {})
                 .options.optim.warmup_steps,

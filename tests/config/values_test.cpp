@@ -124,7 +124,6 @@ const std::vector<Refused> kRefused = {
     {"save_strategy: often", "16: error: save_strategy: expected no, steps or epoch, got 'often'"},
     {"train_file: ''", "13: error: train_file: expected a path or null, got ''"},
     {"train_file: \"a\\0b\"", "13: error: train_file: expected a path or null, got 'a\\x00b'"},
-    {"metric_for_best_model: ~", "24: error: metric_for_best_model: expected text, got 'null'"},
     {"memory_limit: 12",
      "15: error: memory_limit: expected an amount such as 12GiB, 900MiB or 50% or auto, got '12'; it has no unit"},
     {"memory_limit: 0GiB",

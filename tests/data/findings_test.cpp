@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "data/squad_text.h"
 #include "data/white_space.h"
 
@@ -52,6 +54,12 @@ TEST(Findings, SayThatTheContextLacksTheAnswer) {
   EXPECT_EQ(about("In Denver.", "denver", 3), "answer 'denver' is not at 3; the context does not contain it");
   EXPECT_EQ(about("In Denver.", "Denver", 9223372036854775807),
             "answer 'Denver' is not at 9223372036854775807; it stands at 3");
+}
+
+TEST(Findings, TakeAStartBelowZeroForAPlaceOutsideOfTheContext) {
+  EXPECT_EQ(about("Denver.", "Denver", -1), "answer 'Denver' is not at -1; it stands at 0");
+  EXPECT_EQ(about("a b a", "a", std::numeric_limits<std::int64_t>::min()),
+            "answer 'a' is not at -9223372036854775808; the nearest of its 2 places is 0");
 }
 
 TEST(Findings, NameAnEmptyOrBlankAnswer) {

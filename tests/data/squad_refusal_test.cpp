@@ -72,17 +72,17 @@ INSTANTIATE_TEST_SUITE_P(
         Place{R"({"data":[{"paragraphs":[{"qas":[{"answers":[{"text":$}]}]}]}]})",
               "data[0].paragraphs[0].qas[0].answers[0].text", "a string", "string"},
         Place{R"({"data":[{"paragraphs":[{"qas":[{"answers":[{"answer_start":$}]}]}]}]})",
-              "data[0].paragraphs[0].qas[0].answers[0].answer_start", "a whole number from 0", "number"},
+              "data[0].paragraphs[0].qas[0].answers[0].answer_start", "a whole number below 2^63", "number -1"},
         Place{R"([{"answers":{"text":$}}])", "[0].answers.text", "a list of strings", "list"},
         Place{R"([{"answers":{"answer_start":$}}])", "[0].answers.answer_start", "a list of whole numbers", "list"},
         Place{R"([{"answers":{"text":["a",$]}}])", "[0].answers.text[1]", "a string", "string"},
-        Place{R"([{"answers":{"answer_start":[$]}}])", "[0].answers.answer_start[0]", "a whole number from 0",
-              "number"}));
+        Place{R"([{"answers":{"answer_start":[$]}}])", "[0].answers.answer_start[0]", "a whole number below 2^63",
+              "number -1"}));
 
 TEST(SquadReader, NamesTheQuestionWhoseFieldIsWrong) {
   EXPECT_EQ(refusal(with_answers(R"("c")", R"([{"text":"c","answer_start":0},{"text":"c","answer_start":"0"}])")),
-            "data.json: data[0].paragraphs[0].qas[0].answers[1].answer_start: expected a whole number from 0 to 2^63 - "
-            "1, found a string (question 'q1')");
+            "data.json: data[0].paragraphs[0].qas[0].answers[1].answer_start: expected a whole number below 2^63, "
+            "found a string (question 'q1')");
 }
 
 TEST(SquadReader, NamesTheLineOfARowWhoseFieldIsWrong) {

@@ -8,7 +8,7 @@
 namespace bertft::model {
 namespace {
 
-constexpr std::uint64_t kSites = 4;
+constexpr std::uint64_t kSites = 5;
 
 ForwardContext context_of(const device::Device& device, const std::optional<DropoutSeed>& dropout) {
   return {batch_of({3}), device, dropout};
@@ -19,7 +19,7 @@ TEST(DropoutSite, HasAKeyOfItsOwnForEveryLayerPlaceStepAndSeed) {
   std::set<std::uint64_t> keys;
   std::size_t asked = 0;
   for (const DropoutSeed seed : {DropoutSeed{42, 0}, DropoutSeed{42, 1}, DropoutSeed{43, 0}}) {
-    for (std::int64_t layer = -1; layer < 12; ++layer) {
+    for (std::int64_t layer = -1; layer <= 12; ++layer) {
       for (std::uint64_t site = 0; site < kSites; ++site, ++asked) {
         keys.insert(context_of(device, seed).dropout_site(0.1, layer, site).key);
       }

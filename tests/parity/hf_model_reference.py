@@ -37,7 +37,8 @@ from hf_train import epoch_order, linear_schedule, load_model, make_optimizer
 SIZES = {"hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128}
 TINY = {
     "bert": (BertConfig, {**SIZES, "num_hidden_layers": 2}),
-    "electra": (ElectraConfig, {**SIZES, "num_hidden_layers": 2, "embedding_size": 32}),
+    # ReLU, which no pretrained one has: between them they have every activation.
+    "electra": (ElectraConfig, {**SIZES, "num_hidden_layers": 2, "embedding_size": 32, "hidden_act": "relu"}),
     "distilbert": (DistilBertConfig, {"dim": 64, "n_heads": 4, "hidden_dim": 128, "n_layers": 2}),
     "albert": (AlbertConfig, {**SIZES, "num_hidden_layers": 3, "num_hidden_groups": 2, "inner_group_num": 2,
                               "embedding_size": 16}),

@@ -131,6 +131,13 @@ TEST(LoadTokenizer, AcceptsAPaddedVocabularySize) {
   EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 8U);
 }
 
+TEST(LoadTokenizer, CountsNoBlankLinesAtTheEndOfAVocabulary) {
+  TemporaryModel model;
+  model.write("vocab.txt", std::string(kVocabulary) + "\n\n");
+  model.write("config.json", R"({"model_type": "bert", "vocab_size": 8})");
+  EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 8U);
+}
+
 TEST(LoadTokenizer, RefusesADirectoryWithoutTokenizer) {
   const TemporaryModel model;
   expect_refusal<InputError>(model, "holds neither tokenizer.json nor vocab.txt nor spiece.model");
@@ -238,6 +245,25 @@ TEST(LoadTokenizer, RefusesSplitSpecialTokens) {
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json", R"({"split_special_tokens": true})");
   expect_refusal<ConfigError>(model, "split_special_tokens is not supported");
+}
+
+TEST(LoadTokenizer, RefusesWindowsThatAreCutOrPaddedFromTheLeft) {
+  for (const std::string key : {"truncation_side", "padding_side"}) {
+    TemporaryModel model;
+    model.write("vocab.txt", kVocabulary);
+    model.write("tokenizer_config.json", R"({")" + key + R"(": "right"})");
+    EXPECT_NO_THROW(load_tokenizer(model.directory()));
+    model.write("tokenizer_config.json", R"({")" + key + R"(": "left"})");
+    expect_refusal<ConfigError>(model, key + " is supported as \"right\" alone");
+  }
+}
+
+TEST(LoadTokenizer, KnowsTheOldNameOfTheLongestWindow) {
+  TemporaryModel model;
+  model.write("tokenizer_config.json", R"({"max_len": 16})");
+  EXPECT_EQ(model_max_length(model.directory()), 16);
+  model.write("tokenizer_config.json", R"({"max_len": 16, "model_max_length": 32})");
+  EXPECT_EQ(model_max_length(model.directory()), 32);
 }
 
 TEST(LoadTokenizer, RefusesAFastTokenizerWithAnotherNormalizer) {
