@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "bertft/checkpoint/checkpoints.h"
@@ -88,14 +89,6 @@ bool holds_run_of_ours(const fs::path& folder) {
          holds_checkpoint_of_ours(folder);
 }
 
-void remove_earlier_run(const std::string& path) {
-  for (const Found& checkpoint : list_checkpoints(path)) {
-    if (is_ours(checkpoint)) fs::remove_all(checkpoint.directory);
-  }
-  for (const auto name : kRunFiles) fs::remove(fs::path(path) / name);
-  for (const auto* name : weights::kTokenizerFiles) fs::remove(fs::path(path) / name);
-}
-
 }  // namespace
 
 void check_run_directory(const std::string& path, Existing existing) {
@@ -151,7 +144,7 @@ bool was_run_directory(const std::string& path) {
   return fs::exists(fs::path(path) / kLockName, ignored);
 }
 
-RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::move(path)) {
+RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::move(path)), existing_(existing) {
   check_run_directory(path_, existing);
   std::error_code error;
   fs::create_directories(path_, error);
@@ -168,7 +161,15 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
     // Some network file systems know no locks.
     log::warn(fmt::format("{} cannot be locked ({}): start no second run there", path_, reason(errno)));
   }
-  if (existing == Existing::kOverwrite) remove_earlier_run(path_);
+}
+
+void RunDirectory::remove_replaced_run() {
+  if (std::exchange(existing_, Existing::kContinue) != Existing::kOverwrite) return;
+  for (const Found& checkpoint : list_checkpoints(path_)) {
+    if (is_ours(checkpoint)) fs::remove_all(checkpoint.directory);
+  }
+  for (const auto name : kRunFiles) fs::remove(fs::path(path_) / name);
+  for (const auto* name : weights::kTokenizerFiles) fs::remove(fs::path(path_) / name);
 }
 
 RunDirectory::~RunDirectory() {

@@ -58,12 +58,11 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
   if (!std::isfinite(flags.na_prob_threshold)) throw UsageError("--na-prob-thresh is no number that odds could pass.");
   data::Dataset dataset = data::read_dataset(flags.data);
   choose_questions(dataset, options.data);
-  std::optional<eval::NullOdds> odds;
-  if (!flags.null_odds.empty()) odds = eval::read_null_odds(flags.null_odds);
-  const auto missing = flags.allow_missing ? eval::MissingPredictions::kExclude : eval::MissingPredictions::kError;
-  const std::optional<double> threshold = odds ? std::optional<double>(flags.na_prob_threshold) : std::nullopt;
-  print_metrics(eval::evaluate(dataset, eval::read_predictions(flags.predictions), odds, missing, threshold),
-                flags.json);
+  eval::Scoring scoring;
+  if (!flags.null_odds.empty()) scoring.null_odds = eval::read_null_odds(flags.null_odds);
+  if (flags.allow_missing) scoring.missing = eval::MissingPredictions::kExclude;
+  scoring.na_prob_threshold = flags.na_prob_threshold;
+  print_metrics(eval::evaluate(dataset, eval::read_predictions(flags.predictions), scoring), flags.json);
   return kOk;
 }
 
@@ -86,7 +85,7 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
                         static_cast<double>(run.peak_memory_bytes) / (1 << 30)));
   print_metrics(eval::score(task, run.answers.predictions), flags.json);  // first: a full disk must not take them along
   if (!flags.save_to.empty()) {
-    eval::write_prediction_files(flags.save_to, "", dataset, run.answers.predictions, task.with_negative);
+    eval::write_prediction_files(flags.save_to + "/", dataset, run.answers.predictions, task.with_negative);
   }
   return kOk;
 }

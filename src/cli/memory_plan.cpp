@@ -14,9 +14,12 @@
 
 namespace bertft::cli {
 
-void print_memory_plan(const config::Options& options, bool json) {
+void print_memory_plan(config::Resolved resolved, bool json) {
+  const config::Options& options = resolved.options;
   const auto& directory = options.model.config_name ? options.model.config_name : options.model.model_name_or_path;
   if (!directory) throw ConfigError("a plan needs a model.\nSet model_name_or_path, or --model-name-or-path DIR.");
+  keep_to_model_max_length(
+      resolved, options.model.tokenizer_name.value_or(options.model.model_name_or_path.value_or(*directory)));
   const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
   const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
                                 .length = options.data.max_seq_length,

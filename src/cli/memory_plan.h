@@ -6,6 +6,6 @@ namespace bertft::cli {
 
 /// `--plan-memory`: what training would take, on stdout. Needs neither data nor a device.
 /// throws InputError, ConfigError
-void print_memory_plan(const config::Options& options, bool json);
+void print_memory_plan(config::Resolved resolved, bool json);
 
 }  // namespace bertft::cli

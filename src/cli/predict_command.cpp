@@ -80,7 +80,6 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const bool one = !flags.question.empty() || !flags.context_file.empty();
   const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
-  const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
   if (one) {
     const data::Dataset dataset = single_question(flags);
     const bool negative = trained.with_negative.value_or(true);
@@ -88,17 +87,18 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
     print_answer(answer_all(trained, dataset, std::move(tokens), negative, [] {})[0], negative, flags.json);
     return kOk;
   }
+  const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
   if (file.empty()) {
     throw UsageError(
         "predict needs --question with --context-file, or --data FILE.\n"
         "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
-  auto [dataset, tokens] = data::read_and_tokenize(file, *trained.files.tokenizer);
+  auto [dataset, tokens] = data::read_and_tokenize(file, *trained.files.tokenizer, options.max_eval_samples);
   // Gold answers must not decide where the model's training is known.
   const bool negative = trained.with_negative.value_or(dataset.has_unanswerable);
   const std::vector<eval::Prediction> predictions =
       answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(flags.save_to); });
-  eval::write_prediction_files(flags.save_to, "", dataset, predictions, negative);
+  eval::write_prediction_files(flags.save_to + "/", dataset, predictions, negative);
   log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, predictions.size()));
   return kOk;
 }

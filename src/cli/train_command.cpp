@@ -86,7 +86,7 @@ int train(const CLI::App& command, const TrainFlags& flags) {
     return kOk;
   }
   if (flags.plan_memory) {
-    print_memory_plan(resolved.options, flags.json);
+    print_memory_plan(std::move(resolved), flags.json);
     return kOk;
   }
   note_startup("command line, options");

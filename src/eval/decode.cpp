@@ -56,11 +56,11 @@ std::vector<std::uint32_t> top_positions(std::span<const float> logits, std::siz
 }
 
 // Every pair of a top start and a top end that is an answer in this window (P5.2, P5.3).
-void append_spans(const data::Features& features, const data::Window& window, const WindowLogits& logits,
-                  const EvalOptions& options, std::vector<ScoredSpan>& spans) {
-  const auto n = static_cast<std::size_t>(options.n_best_size);
-  const std::span<const tokenizer::Token> context = features.context_tokens(window);
-  const std::uint32_t first = features.first_context_position(window);
+void append_spans(const Task& task, const data::Window& window, const WindowLogits& logits,
+                  std::vector<ScoredSpan>& spans) {
+  const auto n = static_cast<std::size_t>(task.options.n_best_size);
+  const std::span<const tokenizer::Token> context = task.features.context_tokens(window);
+  const std::uint32_t first = task.features.first_context_position(window);
   const auto in_context = [&](std::uint32_t position) {
     return position >= first && position - first < context.size();
   };
@@ -69,7 +69,7 @@ void append_spans(const data::Features& features, const data::Window& window, co
   for (const std::uint32_t start : top_positions(logits.start, n)) {
     if (!in_context(start)) continue;
     for (const std::uint32_t end : ends) {
-      if (!in_context(end) || end < start || end - start >= options.max_answer_length) continue;
+      if (!in_context(end) || end < start || end - start >= task.options.max_answer_length) continue;
       spans.push_back({logits.start[start] + logits.end[end], logits.start[start], logits.end[end],
                        context[start - first], context[end - first]});
     }
@@ -114,29 +114,29 @@ void set_probabilities(std::vector<Candidate>& candidates) {
 
 }  // namespace
 
-Prediction decode_question(const data::Dataset& dataset, const data::Features& features,
-                           std::span<const data::Window> windows, std::span<const WindowLogits> logits,
-                           const EvalOptions& options, double null_score_diff_threshold, bool with_negative) {
+Prediction decode_question(const Task& task, std::span<const data::Window> windows,
+                           std::span<const WindowLogits> logits) {
   if (windows.empty() || windows.size() != logits.size()) {
     throw ShapeError(fmt::format("{} windows with logits of {}", windows.size(), logits.size()));
   }
-  const data::Question& question = dataset.questions[windows[0].question_idx];
+  const data::Question& question = task.dataset.questions[windows[0].question_idx];
   std::vector<ScoredSpan> spans;
   std::optional<ScoredSpan> no_answer;  // the least sure of the windows' (P5.1)
   for (std::size_t i = 0; i < windows.size(); ++i) {
-    check_logits(logits[i].start, features.length(windows[i]), question);
-    check_logits(logits[i].end, features.length(windows[i]), question);
-    append_spans(features, windows[i], logits[i], options, spans);
+    const std::size_t length = task.features.length(windows[i]);
+    check_logits(logits[i].start, length, question);
+    check_logits(logits[i].end, length, question);
+    append_spans(task, windows[i], logits[i], spans);
     const ScoredSpan here = ScoredSpan::no_answer(logits[i]);
     if (!no_answer || here.score < no_answer->score) no_answer = here;
   }
 
   Prediction prediction;
   std::vector<Candidate>& n_best = prediction.n_best;
-  const std::string_view context = dataset.contexts[question.context_idx];
+  const std::string_view context = task.dataset.contexts[question.context_idx];
   const CodePointIndex index(context);
-  for (const ScoredSpan& span :
-       keep_best(std::move(spans), *no_answer, static_cast<std::size_t>(options.n_best_size), with_negative)) {
+  for (const ScoredSpan& span : keep_best(std::move(spans), *no_answer,
+                                          static_cast<std::size_t>(task.options.n_best_size), task.with_negative)) {
     n_best.push_back(to_candidate(span, context, index));
   }
   // run_qa puts "empty" into a list without any text, or fails there when it has several entries.
@@ -147,7 +147,7 @@ Prediction decode_question(const data::Dataset& dataset, const data::Features& f
   } else {
     set_probabilities<float>(n_best);
   }
-  if (!with_negative) {
+  if (!task.with_negative) {
     prediction.text = prediction.best_text = n_best.front().text;
     return prediction;
   }
@@ -155,7 +155,7 @@ Prediction decode_question(const data::Dataset& dataset, const data::Features& f
   const float null_odds = no_answer->score - best.start_logit - best.end_logit;
   prediction.null_odds = null_odds;
   prediction.best_text = best.text;
-  if (!(null_odds > static_cast<float>(null_score_diff_threshold))) prediction.text = best.text;
+  if (!(null_odds > static_cast<float>(task.null_score_diff_threshold))) prediction.text = best.text;
   return prediction;
 }
 

@@ -72,7 +72,7 @@ struct Scored {
 }
 
 std::vector<Scored> score_questions(const data::Dataset& dataset, const Predictions& predictions,
-                                    const Predictions* best_answers, MissingPredictions missing) {
+                                    const Scoring& scoring) {
   std::vector<Scored> scored;
   std::vector<std::string_view> without;
   scored.reserve(dataset.questions.size());
@@ -85,15 +85,17 @@ std::vector<Scored> score_questions(const data::Dataset& dataset, const Predicti
     const std::string& prediction = found->second;
     const QuestionScore score = score_question(question, prediction);
     Scored& s = scored.emplace_back(Scored{&question, !question.answers.empty(), score, prediction.empty(), score});
-    if (!prediction.empty() || best_answers == nullptr) continue;
-    const std::string& answer = best_answers->at(question.id);
-    s.answers_nothing = answer.empty();
-    if (s.has_answer) s.answer_score = score_question(question, answer);
+    if (!prediction.empty()) continue;
+    const auto answer = scoring.best_answers.find(question.id);
+    if (answer == scoring.best_answers.end()) continue;
+    s.answers_nothing = answer->second.empty();
+    if (s.has_answer) s.answer_score = score_question(question, answer->second);
   }
   if (scored.empty()) {
     throw DataError("none of the data set's questions has a prediction.\nDo the predictions belong to this data set?");
   }
-  if (!without.empty() && missing == MissingPredictions::kError) fail_missing(without, dataset.questions.size());
+  if (!without.empty() && scoring.missing == MissingPredictions::kError)
+    fail_missing(without, dataset.questions.size());
   return scored;
 }
 
@@ -190,18 +192,17 @@ QuestionScore score_question(const data::Question& question, std::string_view pr
   return best;
 }
 
-Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const std::optional<NullOdds>& null_odds,
-                 MissingPredictions missing, std::optional<double> na_prob_threshold,
-                 const Predictions* best_answers) {
-  std::vector<Scored> scored = score_questions(dataset, predictions, best_answers, missing);
+Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const Scoring& scoring) {
+  std::vector<Scored> scored = score_questions(dataset, predictions, scoring);
 
   Metrics metrics;
-  if (null_odds) {
-    const std::vector<const Scored*> by_odds = order_by_null_odds(scored, *null_odds);
+  if (scoring.null_odds) {
+    const std::vector<const Scored*> by_odds = order_by_null_odds(scored, *scoring.null_odds);
     const BestThreshold exact = find_best_threshold(by_odds, &QuestionScore::exact);
     const BestThreshold f1 = find_best_threshold(by_odds, &QuestionScore::f1);
     metrics.best = {exact.percent, exact.threshold, f1.percent, f1.threshold};
   }
+  const std::optional<double> na_prob_threshold = scoring.na_prob_threshold;
   const Metrics::Group overall = *mean_percent(scored, na_prob_threshold, [](const Scored&) { return true; });
   metrics.exact = overall.exact;
   metrics.f1 = overall.f1;

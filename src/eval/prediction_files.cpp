@@ -21,10 +21,7 @@ class ById {
 
   void add(const std::string& id, Json value) { append_member(members_, id, std::move(value)); }
 
-  void write(const std::string& directory, std::string_view prefix, std::string_view name) {
-    write_file_atomically(fmt::format("{}/{}{}", directory, prefix, name),
-                          python_json(Json(std::move(members_)), 4) + "\n");
-  }
+  void write(const std::string& path) { write_file_atomically(path, python_json(Json(std::move(members_)), 4) + "\n"); }
 
  private:
   Json::object_t members_;
@@ -58,7 +55,7 @@ Json read_object(const std::string& path, std::string_view value_name) {
 
 }  // namespace
 
-void write_prediction_files(const std::string& directory, std::string_view prefix, const data::Dataset& dataset,
+void write_prediction_files(const std::string& prefix, const data::Dataset& dataset,
                             const std::vector<Prediction>& predictions, bool with_negative) {
   if (predictions.size() != dataset.questions.size()) {
     throw ShapeError(fmt::format("{} predictions for {} questions", predictions.size(), dataset.questions.size()));
@@ -73,13 +70,13 @@ void write_prediction_files(const std::string& directory, std::string_view prefi
     n_best.add(id, std::move(candidates));
     null_odds.add(id, prediction.null_odds);
   }
-  texts.write(directory, prefix, "predictions.json");
-  n_best.write(directory, prefix, "nbest_predictions.json");
+  texts.write(prefix + "predictions.json");
+  n_best.write(prefix + "nbest_predictions.json");
   if (with_negative) {
-    null_odds.write(directory, prefix, "null_odds.json");
+    null_odds.write(prefix + "null_odds.json");
   } else {  // those of earlier predictions must not stand beside these
     std::error_code ignored;
-    std::filesystem::remove(std::filesystem::path(directory) / fmt::format("{}null_odds.json", prefix), ignored);
+    std::filesystem::remove(prefix + "null_odds.json", ignored);
   }
 }
 

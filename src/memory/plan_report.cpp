@@ -147,7 +147,7 @@ Json PlanReport::to_json() const {
       {"estimate", true},
       {"length", length},
       {"parameters", num_parameters},
-      {"usable_bytes", usable_bytes ? Json(*usable_bytes) : Json(nullptr)},
+      {"usable_bytes", or_null(usable_bytes)},
       {"micro_batches", Json::array()},
       {"cards", Json::array()},
       {"savers", Json::array()},
@@ -158,7 +158,7 @@ Json PlanReport::to_json() const {
                                      {"gradient_checkpointing", row.gradient_checkpointing},
                                      {"features", row.num_features},
                                      {"bytes", bytes_json(row.bytes)},
-                                     {"fits", row.fits ? Json(*row.fits) : Json(nullptr)}});
+                                     {"fits", or_null(row.fits)}});
   }
   for (const Card& card : cards) {
     json["cards"].push_back({{"gib", card.gigabytes},

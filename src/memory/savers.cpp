@@ -54,15 +54,16 @@ bool helps_one_feature(const StepShape& shape, const Saver& saver) {
   return saved_bytes(shape, saver, 1) > plan_step(shape, 1).tensors() / 100;
 }
 
-std::vector<Saver> savers_needed(StepShape shape, std::uint64_t bytes) {
+std::optional<std::vector<Saver>> savers_needed(StepShape shape, std::uint64_t bytes,
+                                                const std::vector<Saver>& savers) {
   std::vector<Saver> taken;
-  for (const Saver& saver : savers_left(shape)) {
-    if (plan_step(shape, 1).tensors() <= bytes) break;
+  for (const Saver& saver : savers) {
+    if (plan_step(shape, 1).tensors() <= bytes) return taken;
     if (!helps_one_feature(shape, saver)) continue;
     shape = with_saver(shape, saver);
     taken.push_back(saver);
   }
-  return taken;
+  return plan_step(shape, 1).tensors() <= bytes ? std::optional(taken) : std::nullopt;
 }
 
 }  // namespace bertft::memory

@@ -63,8 +63,8 @@ struct QaModel::Impl {
 QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint,
                  const ModelOptions& options, const device::Device& device, std::uint64_t seed) {
   if (device.is_cuda()) refuse_shape_for_gpu(config, device);
-  impl_.reset(
-      new Impl{config, device, QaNet(config, weights::encoder_tensors(config), options.gradient_checkpointing)});
+  impl_.reset(new Impl{
+      config, device, QaNet(config, weights::encoder_tensors(config), options.gradient_checkpointing.value_or(false))});
   const at::NoGradGuard no_grad;
   const std::string head = weights::encoder_tensors(config).head;
   at::Generator generator = at::detail::createCPUGenerator(seed);

@@ -82,12 +82,16 @@ at::Tensor AdamW::clip_gradients() {
 
 void AdamW::step(double learning_rate) {
   const at::NoGradGuard no_grad;
+  // Whatever may run out of memory comes before the first group is changed: a step is done or it is not.
+  std::vector<std::vector<at::Tensor>> grads(groups_.size());
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    for (const at::Tensor& parameter : groups_[i].parameters) grads[i].push_back(parameter.grad());
+  }
   steps_.fill_(static_cast<double>(steps_done_ + 1));
-  for (Group& group : groups_) {
-    std::vector<at::Tensor> grads;
-    for (const at::Tensor& parameter : group.parameters) grads.push_back(parameter.grad());
-    if (grads.empty()) continue;
-    at::_fused_adamw_(group.parameters, grads, group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate,
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    Group& group = groups_[i];
+    if (grads[i].empty()) continue;
+    at::_fused_adamw_(group.parameters, grads[i], group.exp_avgs, group.exp_avg_sqs, {}, group.steps, learning_rate,
                       options_.adam_beta1, options_.adam_beta2, group.weight_decay, options_.adam_epsilon,
                       /*amsgrad=*/false, /*maximize=*/false);
   }

@@ -27,31 +27,27 @@ bool belongs_to_resumed_run(std::string_view line, std::int64_t resumed_step) {
 }
 
 // The lines to go on from, as they are.
-std::string kept_lines(const std::string& path, std::int64_t resumed_step) {
+std::string kept_lines(const std::string& path, std::optional<std::int64_t> resumed_step) {
   std::string kept;
-  if (resumed_step == 0 || !std::filesystem::exists(path)) return kept;
+  if (!resumed_step || !std::filesystem::exists(path)) return kept;
   const std::string before = read_file(path);
   std::string_view rest = before;
   for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
     const std::string_view line = rest.substr(0, end + 1);
-    if (belongs_to_resumed_run(line, resumed_step)) kept += line;
+    if (belongs_to_resumed_run(line, *resumed_step)) kept += line;
     rest.remove_prefix(line.size());
   }
   return kept;
 }
 
-AppendFile open_metrics(const std::string& path, std::int64_t resumed_step) {
+AppendFile open_metrics(const std::string& path, std::optional<std::int64_t> resumed_step) {
   write_file_atomically(path, kept_lines(path, resumed_step));
   return AppendFile(path);
 }
 
-Json number_or_null(std::optional<double> value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 class MetricsFile final : public Observer {
  public:
-  MetricsFile(const std::string& path, std::int64_t resumed_step, Clock clock)
+  MetricsFile(const std::string& path, std::optional<std::int64_t> resumed_step, Clock clock)
       : file_(open_metrics(path, resumed_step)), clock_(std::move(clock)), started_s_(clock_()) {
     throughput_.resume(started_s_);
   }
@@ -70,8 +66,7 @@ class MetricsFile final : public Observer {
             {"loss", event.loss},
             {"grad_norm", event.grad_norm},
             {"learning_rate", event.learning_rate}},
-           {{"features_per_s", number_or_null(throughput_.features_per_s())},
-            {"peak_memory_bytes", event.peak_memory_bytes}});
+           {{"features_per_s", or_null(throughput_.features_per_s())}, {"peak_memory_bytes", event.peak_memory_bytes}});
   }
 
   void on(const Evaluated& event) override {
@@ -97,7 +92,7 @@ class MetricsFile final : public Observer {
     append({{"kind", "finish"}, {"step", event.step}, {"outcome", event.outcome}},
            {{"runtime_s", event.runtime_s},
             {"num_features", event.num_features},
-            {"features_per_s", number_or_null(features_per_s)},
+            {"features_per_s", or_null(features_per_s)},
             {"peak_memory_bytes", event.peak_memory_bytes}});
   }
 
@@ -127,11 +122,13 @@ class MetricsFile final : public Observer {
 
 }  // namespace
 
-std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory, std::int64_t resumed_step, Clock clock) {
+std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory, std::optional<std::int64_t> resumed_step,
+                                            Clock clock) {
   return std::make_unique<MetricsFile>(run_directory + "/metrics.jsonl", resumed_step, std::move(clock));
 }
 
-std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory, std::int64_t resumed_step) {
+std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory,
+                                            std::optional<std::int64_t> resumed_step) {
   return make_metrics_file(run_directory, resumed_step, steady_seconds);
 }
 

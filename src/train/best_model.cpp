@@ -2,10 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
 namespace bertft::train {
+namespace {
+
+// By how much an evaluation is better; below 0: worse.
+double improvement(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
+  const double value = metric_value(metrics, options);
+  if (!best) return std::numeric_limits<double>::infinity();
+  const bool greater = options.greater_is_better.value_or(options.metric_for_best_model != "loss");
+  return greater ? value - *best : *best - value;
+}
+
+}  // namespace
 
 double metric_value(const Json& metrics, const TrainOptions& options) {
   const auto found = metrics.find(options.metric_for_best_model);
@@ -19,10 +32,12 @@ double metric_value(const Json& metrics, const TrainOptions& options) {
 }
 
 bool is_better(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
-  const double value = metric_value(metrics, options);
-  if (!best) return true;
-  const bool greater = options.greater_is_better.value_or(options.metric_for_best_model != "loss");
-  return greater ? value > *best + options.early_stopping_threshold : value < *best - options.early_stopping_threshold;
+  return improvement(metrics, options, best) > 0;
+}
+
+bool is_gain(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
+  const double by = improvement(metrics, options, best);
+  return by > 0 && by > options.early_stopping_threshold;
 }
 
 }  // namespace bertft::train

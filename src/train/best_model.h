@@ -11,7 +11,11 @@ namespace bertft::train {
 /// throws ConfigError when the evaluation does not have it
 double metric_value(const Json& metrics, const TrainOptions& options);
 
-/// Whether it beats `best` by more than early_stopping_threshold; true without a best.
+/// Whether an evaluation is better than the best before it, `best`; true without one. As Trainer's best model.
 bool is_better(const Json& metrics, const TrainOptions& options, const std::optional<double>& best);
+
+/// Whether it is better by more than early_stopping_threshold, so that the patience starts anew; as
+/// EarlyStoppingCallback.
+bool is_gain(const Json& metrics, const TrainOptions& options, const std::optional<double>& best);
 
 }  // namespace bertft::train

@@ -15,13 +15,14 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
 }
 
-// More than any run does, and far below where counters end.
-constexpr std::int64_t kMost = 1'000'000'000'000;
+// More than any run does, and far below where counters, of bytes too, end.
+constexpr std::int64_t kMostSteps = 1'000'000'000'000;
+constexpr std::int64_t kMostFeatures = 100'000'000;
 
 std::int64_t total_steps(const TrainOptions& options, std::int64_t steps_per_epoch) {
   const double steps = options.max_steps ? static_cast<double>(*options.max_steps)
                                          : std::ceil(options.num_train_epochs * static_cast<double>(steps_per_epoch));
-  if (steps > static_cast<double>(kMost)) {
+  if (steps > static_cast<double>(kMostSteps)) {
     throw ConfigError(fmt::format("the run would have {:g} steps.\nLower {}.", steps,
                                   options.max_steps ? "max_steps" : "num_train_epochs"));
   }
@@ -30,7 +31,7 @@ std::int64_t total_steps(const TrainOptions& options, std::int64_t steps_per_epo
 
 // A number of steps, or below 1 a share of all steps, rounded up.
 std::int64_t resolved_steps(double steps, std::int64_t total) {
-  if (steps >= 1) return static_cast<std::int64_t>(std::min(steps, static_cast<double>(kMost)));
+  if (steps >= 1) return static_cast<std::int64_t>(std::min(steps, static_cast<double>(kMostSteps)));
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(static_cast<double>(total) * steps)));
 }
 
@@ -42,7 +43,7 @@ double Plan::epoch_after(std::int64_t step) const {
 }
 
 std::int64_t effective_batch(const TrainOptions& options) {
-  if (options.per_device_train_batch_size > kMost / options.gradient_accumulation_steps) {
+  if (options.per_device_train_batch_size > kMostFeatures / options.gradient_accumulation_steps) {
     throw ConfigError(
         fmt::format("per_device_train_batch_size {} times gradient_accumulation_steps {} is no batch that any data set "
                     "fills.\nLower one of them.",
@@ -72,13 +73,16 @@ Plan make_plan(std::int64_t num_features, const TrainOptions& options) {
 }
 
 std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates) {
-  const std::int64_t best = evaluates ? 1 : 0;
-  std::int64_t saved = 1 + best;  // the last step always is
-  if (options.save_strategy == IntervalStrategy::kSteps) saved += (plan.total_steps - 1) / plan.save_steps;
-  if (options.save_strategy == IntervalStrategy::kEpoch) saved += (plan.total_steps - 1) / plan.steps_per_epoch;
-  if (!options.save_total_limit) return saved;
+  if (options.save_strategy == IntervalStrategy::kNo) return 1;  // the last step always is saved
+  const auto before_last = [&](IntervalStrategy strategy, std::int64_t interval) -> std::int64_t {
+    if (strategy == IntervalStrategy::kNo) return 0;
+    return (plan.total_steps - 1) / (strategy == IntervalStrategy::kSteps ? interval : plan.steps_per_epoch);
+  };
+  const std::int64_t best = evaluates ? before_last(options.eval_strategy, plan.eval_steps) : 0;
+  const std::int64_t saved = 1 + before_last(options.save_strategy, plan.save_steps) + best;
+  if (!options.save_total_limit) return std::min(saved, plan.total_steps);
   constexpr std::int64_t kBeingWritten = 1;  // an old one goes when the new one is complete
-  return std::min(saved, *options.save_total_limit + best + kBeingWritten);
+  return std::min(saved, *options.save_total_limit + (evaluates ? 1 : 0) + kBeingWritten);
 }
 
 std::span<const std::uint32_t> DataOrder::windows(std::int64_t step) {

@@ -1,10 +1,14 @@
 #include "train/result_files.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
+#include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
+#include "bertft/util/log.h"
 
 namespace bertft::train {
 namespace {
@@ -14,12 +18,24 @@ void write_sorted(const std::filesystem::path& path, const nlohmann::json& value
   write_file_atomically(path.string(), python_json(Json(values), 4));
 }
 
+// Made of other files: a damaged one is no reason to fail when the work is done.
+nlohmann::json earlier_results(const std::string& path) {
+  if (std::filesystem::exists(path)) {
+    try {
+      nlohmann::json results = parse_json(read_file(path), path);
+      if (results.is_object()) return results;
+    } catch (const Error& e) {
+      log::warn(fmt::format("{}; it is written anew", e.what()));
+    }
+  }
+  return nlohmann::json::object();
+}
+
 void write_results(const std::string& run_directory, const std::string& name, const nlohmann::json& values) {
   const std::filesystem::path directory(run_directory);
   write_sorted(directory / name, values);
   const auto all = directory / "all_results.json";
-  nlohmann::json merged = nlohmann::json::object();
-  if (std::filesystem::exists(all)) merged = nlohmann::json(parse_json(read_file(all.string()), all.string()));
+  nlohmann::json merged = earlier_results(all.string());
   merged.update(values);
   write_sorted(all, merged);
 }

@@ -14,11 +14,6 @@ namespace {
 constexpr const char* kOwnKey = "bert_finetune";
 constexpr const char* kFileName = "trainer_state.json";
 
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
 Json read_state_file(const std::string& path) {
   constexpr std::size_t kMaxBytes = std::size_t{4} << 30;  // an entry for every step of a very long run
   const Json document = parse_json(read_file(path, kMaxBytes), path, {.max_bytes = kMaxBytes});

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <string_view>
@@ -18,7 +19,14 @@ constexpr int kExitInterrupted = 128 + SIGINT;
 std::atomic<int> g_received{0};  // handlers can reach nothing else
 std::array<struct sigaction, kSignals.size()> g_previous;
 
+// What a handler interrupts may be about to look at errno.
+struct KeepErrno {
+  int value = errno;
+  ~KeepErrno() { errno = value; }
+};
+
 extern "C" void remember_signal(int signal) {
+  const KeepErrno keep;
   int none = 0;
   const bool is_first = g_received.compare_exchange_strong(none, signal);
   if (signal != SIGINT) return;

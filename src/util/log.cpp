@@ -5,6 +5,7 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
@@ -113,15 +115,20 @@ bool detect_terminal() {
   return ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb";
 }
 
+constexpr std::size_t kMostWaiting = 1000;
+
 struct Logging {
   bool is_terminal = detect_terminal();
   std::shared_ptr<StderrSink> to_stderr = std::make_shared<StderrSink>(is_terminal);
+  // What was said before there was a file.
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> waiting =
+      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kMostWaiting);
   std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks = std::make_shared<spdlog::sinks::dist_sink_mt>();
   spdlog::logger logger{"bert-finetune", sinks};
 
   Logging() {
     to_stderr->set_level(spdlog::level::info);
-    sinks->add_sink(to_stderr);
+    sinks->set_sinks({to_stderr, waiting});
     logger.set_level(spdlog::level::debug);
     // A log file on a full disk must not stop the run either; stderr has the line already.
     logger.set_error_handler([](const std::string&) {});
@@ -169,7 +176,11 @@ void set_level(Level level) {
 }
 
 void set_file(std::string_view path) {
-  logging().sinks->set_sinks({logging().to_stderr, std::make_shared<FileSink>(std::string(path))});
+  const auto file = std::make_shared<FileSink>(std::string(path));
+  if (const auto waiting = std::exchange(logging().waiting, nullptr)) {
+    for (const auto& message : waiting->last_raw()) file->log(message);
+  }
+  logging().sinks->set_sinks({logging().to_stderr, file});
 }
 
 void debug(std::string_view line) {

@@ -75,8 +75,21 @@ TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
        {"checkpoint-5/manifest.json", "model.safetensors", "metrics.jsonl", "vocab.txt", "spiece.model", "notes.txt"}) {
     write(parent_ / name, "x");
   }
-  const RunDirectory run(parent_.path(), Existing::kOverwrite);
+  RunDirectory run(parent_.path(), Existing::kOverwrite);
+  EXPECT_TRUE(fs::exists(parent_ / "model.safetensors")) << "gone before there is anything in its place";
+  run.remove_replaced_run();
   EXPECT_THAT(parent_.names(), ElementsAre("notes.txt", "run.lock"));
+  write(parent_ / "model.safetensors", "of the new run");
+  run.remove_replaced_run();
+  EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
+}
+
+TEST_F(RunDirectoryTest, KeepsTheRunThatItContinues) {
+  write(parent_ / "run.lock", "");
+  write(parent_ / "model.safetensors", "x");
+  RunDirectory run(parent_.path(), Existing::kContinue);
+  run.remove_replaced_run();
+  EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
 }
 
 TEST_F(RunDirectoryTest, OverwritesNothingWhileAnotherRunUsesIt) {

@@ -198,6 +198,12 @@ class Plan(MemoryTest):
         self.assert_refused(self.run_program("--plan-memory", "--model-name-or-path", self.model, "--max-seq-length", 140),
                             78, "this model has 128 positions")
 
+    def test_is_made_for_the_windows_that_training_makes(self):
+        model = self.copied_model()
+        harness.change_json(model / "tokenizer_config.json", model_max_length=30)
+        result = self.run_program("--plan-memory", "--json", "--model-name-or-path", model, "--max-seq-length", 140)
+        self.assertEqual((result.code, json.loads(result.out)["length"]), (0, 30), result)
+
     def test_needs_a_model(self):
         self.assertEqual(self.run_program("--plan-memory").code, 78)
 

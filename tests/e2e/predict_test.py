@@ -84,6 +84,12 @@ class File(PredictTest):
         for name in ("predictions.json", "nbest_predictions.json", "null_odds.json"):
             self.assertEqual((self.cwd / "out" / name).read_bytes(), (self.run_directory / f"eval_{name}").read_bytes(), name)
 
+    def test_answers_the_first_questions_alone_where_told(self):
+        result = self.run_program("predict", self.run_directory, "--data", self.dev_file, "--save-to", "out",
+                                  "--max-eval-samples", 3)
+        self.assertIn("wrote out/predictions.json, 3 answers", result.err)
+        self.assertEqual(len(json.loads((self.cwd / "out/predictions.json").read_text())), 3)
+
     def test_needs_no_answers(self):
         questions = json.loads(self.dev_file.read_text())
         for qa in questions_of(questions):

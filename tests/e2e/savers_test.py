@@ -51,6 +51,12 @@ class Expected(SaversTest):
                 result = self.run_program(*self.wide(TINY, "--overwrite", *flags))
                 self.assert_takes(result, *(f"{key} is on .*: one feature would take about .*" for key in taken), code=71)
 
+    def test_are_taken_by_a_configuration_that_was_printed_too(self):
+        printed = self.run_program(*self.wide(TINY, "--dump-config"))
+        (self.cwd / "printed.yaml").write_text(printed.out)
+        result = self.run_program("--config", "printed.yaml")
+        self.assert_takes(result, "gradient_checkpointing is on .*", "bf16 is on .*", code=71)
+
     def test_are_not_taken_where_there_is_room(self):
         self.assert_takes(self.run_program(*self.limited(ROOMY, *AUTO)))
 
@@ -104,25 +110,35 @@ class Resumed(SaversTest):
         *_, newest = checkpoints(self.cwd / "run").values()
         return json.loads((newest / "trainer_state.json").read_text())["bert_finetune"]["memory_savers"]
 
-    def test_keeps_them_without_the_flag(self):
+    def test_keeps_them(self):
         self.stopped(self.limited(SAVERS_ONLY, *AUTO))
         self.assertEqual(self.saved_savers(), ["gradient_checkpointing"])
-        result = self.resumed(SAVERS_ONLY)
+        result = self.resumed(SAVERS_ONLY, *AUTO)
         self.assertEqual(result.err.count("memory_savers: gradient_checkpointing stays on"), 1, result)
         self.assert_option("gradient_checkpointing", "true", "memory_savers: auto")
         self.assertEqual(self.saved_savers(), ["gradient_checkpointing"])
 
-    def test_drops_them_where_told(self):
+    def test_keeps_them_and_the_micro_batch_with_the_stored_configuration(self):
         self.stopped(self.limited(SAVERS_ONLY, *AUTO))
-        result = self.resumed(ROOMY, "--set", "memory_savers=off")
+        *_, newest = checkpoints(self.cwd / "run").values()
+        before = json.loads((newest / "trainer_state.json").read_text())["bert_finetune"]
+        self.assertIsNotNone(before["micro_batch_tokens"])
+        result = self.run_program("--config", "run/bert_finetune_config.yaml", "--resume", "auto")
+        self.assertEqual((result.code, self.warnings_of(result)), (0, []), result)
+        self.assertNotIn("effective batch still", result.err)
+        self.assertEqual(self.saved_savers(), ["gradient_checkpointing"])
+
+    def test_drops_them_where_they_are_off(self):
+        self.stopped(self.limited(SAVERS_ONLY, *AUTO))
+        result = self.resumed(ROOMY)
         self.assertEqual(result.err.count("memory_savers: gradient_checkpointing is off again"), 1, result)
-        self.assert_option("gradient_checkpointing", "false", "default")
+        self.assert_option("gradient_checkpointing", "auto", "default")
         self.assertEqual(self.saved_savers(), [])
 
     def test_lets_the_user_set_them(self):
         self.stopped(self.limited(SAVERS_ONLY, *AUTO))
-        result = self.resumed(ROOMY, "--gradient-checkpointing", "false")
-        self.assertNotIn("memory_savers", result.err)
+        result = self.resumed(ROOMY, *AUTO, "--gradient-checkpointing", "false")
+        self.assertEqual(result.err.count("memory_savers: gradient_checkpointing is off again"), 1, result)
         self.assert_option("gradient_checkpointing", "false", "--gradient-checkpointing")
 
     def test_does_not_take_the_user_s_own_bf16_for_one(self):

@@ -1,9 +1,10 @@
 """When a run evaluates, saves and stops. 60 windows in batches of 8 make 8 steps an epoch."""
 
 import json
+import signal
 
 import harness
-from harness import EndToEndTest, checkpoints, metric_lines, names
+from harness import EndToEndTest, checkpoints, metric_lines, names, wait_until
 
 STILL = ("--learning-rate", 0)  # nothing is learned: no evaluation is better than the first
 
@@ -133,9 +134,19 @@ class BestModel(ScheduleTest):
         self.assertEqual(self.steps_of(run, "eval"), [1, 2, 3])
         self.assertEqual(metric_lines(run, "finish"), [{"kind": "finish", "step": 3, "outcome": "stopped early"}])
         self.assertIn("stopped early", (run / "train.log").read_text())
-        again = self.run_program(*self.training("--validation-file", self.dev_file, *flags, "--resume", "auto"))
+        arguments = self.training("--validation-file", self.dev_file, *flags, "--resume", "auto")
+        again = self.run_program(*arguments)
         self.assertEqual(again.code, 0, again)
         self.assertIn("is finished", again.err)
+        longer = (*arguments, "--early-stopping-patience", 40)
+        with self.started(*longer) as process:  # the results of its earlier end are no longer its own
+            wait_until(lambda: "step=10 " in (run / "train.log").read_text())
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(harness.wait(process).code, 143)
+        self.assertNotIn("train_results.json", names(run))
+        again = self.run_program(*longer)
+        self.assertIn("stopped early", again.err)
+        self.assertEqual(self.steps_of(run, "eval"), list(range(1, 42)))
 
     def test_by_a_metric_that_the_data_does_not_have_is_refused(self):
         data = harness.squad(4, seed=22)

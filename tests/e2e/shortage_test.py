@@ -37,7 +37,7 @@ class ShortageTest(MemoryTest):
         self.assertEqual(words, [*map(str, arguments), "--set", *beginning])
 
     def assert_saved(self, result, checkpoint):
-        self.assertRegex(result.err, rf"(?m)^saved: .*/{checkpoint} \(nothing is lost\)$")
+        self.assertRegex(result.err, rf"(?m)^saved: .*/{checkpoint}$")
 
 
 class Training(ShortageTest):
@@ -69,6 +69,12 @@ class Training(ShortageTest):
         self.assertEqual(self.run_program(*arguments(ROOMY, "--output-dir", "whole")).code, 0)
         self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),
                          (self.cwd / "run/model.safetensors").read_bytes())
+
+    def test_of_a_window_that_no_smaller_micro_batch_makes_shorter_cuts_none_of_the_others(self):
+        result = self.short(self.limited("1900KiB", "--per-device-train-batch-size", 10, "--max-seq-length", 128,
+                                         train=self.one_long_window(128)))
+        self.assertIn("one feature of 128 tokens does not fit", result.err)
+        self.assertEqual(re.findall(r"redone with (\d+) tokens", result.err), ["127"], result)
 
     def test_before_an_earlier_run_is_replaced_leaves_that_alone(self):
         self.trained("--max-steps", 1)

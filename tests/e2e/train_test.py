@@ -57,7 +57,8 @@ class RunDirectory(EndToEndTest):
         self.assertEqual((state["global_step"], state["max_steps"]), (4, 4))
 
     def test_has_a_log_of_all_that_was_said(self):
-        result = self.trained()
+        result = self.trained("--warmup-steps", 100)
+        self.assertIn("warm-up takes 100 steps", result.err)  # before there is a directory for the log
         log = (self.cwd / "run" / "train.log").read_text().splitlines()
         self.assertLessEqual(set(result.err.splitlines()), set(log))
         for line in log:

@@ -31,7 +31,7 @@ class DecodeQuestion : public ::testing::Test {
   Prediction decode(const std::vector<std::vector<float>>& starts, const std::vector<std::vector<float>>& ends) const {
     std::vector<WindowLogits> logits;
     for (std::size_t i = 0; i < starts.size(); ++i) logits.push_back({starts[i], ends[i]});
-    return decode_question(dataset_, features_, windows_, logits, options_, threshold_, with_negative_);
+    return decode_question({dataset_, features_, options_, threshold_, with_negative_}, windows_, logits);
   }
 
   data::Dataset dataset_;

@@ -66,7 +66,8 @@ TEST(ScoreQuestion, IgnoresGoldAnswersThatNormaliseToNothing) {
 
 TEST(Evaluate, ReportsTheOfficialKeysInOrder) {
   const auto data = dataset({question("yes", {"x y"}), question("no", {})});
-  const Json json = evaluate(data, {{"yes", "x"}, {"no", ""}}, NullOdds{{"yes", -1}, {"no", 1}}).to_json("eval_");
+  const Json json =
+      evaluate(data, {{"yes", "x"}, {"no", ""}}, {.null_odds = NullOdds{{"yes", -1}, {"no", 1}}}).to_json("eval_");
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) keys.push_back(key);
   EXPECT_THAT(keys, ElementsAre("eval_exact", "eval_f1", "eval_total", "eval_HasAns_exact", "eval_HasAns_f1",
@@ -94,16 +95,16 @@ TEST(Evaluate, TurnsPredictionsWithOddsAboveTheThresholdIntoNoAnswer) {
   const auto data = dataset({question("yes", {"x"}), question("no", {})});
   const Predictions predictions{{"yes", "x"}, {"no", "x"}};
   const NullOdds odds{{"yes", 1.0}, {"no", 1.5}};
-  EXPECT_EQ(evaluate(data, predictions, odds).exact, 100);  // 1.0 is not above 1.0
-  EXPECT_EQ(evaluate(data, predictions, odds, MissingPredictions::kError, 0.5).exact, 50);
-  EXPECT_EQ(evaluate(data, predictions, odds, MissingPredictions::kError, std::nullopt).exact, 50);
+  EXPECT_EQ(evaluate(data, predictions, {.null_odds = odds}).exact, 100);  // 1.0 is not above 1.0
+  EXPECT_EQ(evaluate(data, predictions, {.null_odds = odds, .na_prob_threshold = 0.5}).exact, 50);
+  EXPECT_EQ(evaluate(data, predictions, {.null_odds = odds, .na_prob_threshold = std::nullopt}).exact, 50);
 }
 
 TEST(Evaluate, FindsTheThresholdThatScoresBest) {
   const auto data = dataset({question("a", {"x"}), question("b", {"x"}), question("c", {}), question("d", {"x"})});
   const Predictions predictions{{"a", "x"}, {"b", "x"}, {"c", "x"}, {"d", "x"}};
-  const Metrics metrics = evaluate(data, predictions, NullOdds{{"a", -3}, {"b", -2}, {"c", -1}, {"d", 5}},
-                                   MissingPredictions::kError, std::nullopt);
+  const NullOdds odds{{"a", -3}, {"b", -2}, {"c", -1}, {"d", 5}};
+  const Metrics metrics = evaluate(data, predictions, {.null_odds = odds, .na_prob_threshold = std::nullopt});
   EXPECT_EQ(metrics.exact, 75);
   EXPECT_EQ(metrics.best->exact, 75);
   EXPECT_EQ(metrics.best->exact_threshold, -2);  // the first of equals
@@ -112,34 +113,34 @@ TEST(Evaluate, FindsTheThresholdThatScoresBest) {
 TEST(Evaluate, SearchesTheThresholdThroughEqualOddsInTheOrderOfTheFile) {
   const auto data = dataset({question("yes", {"x"}), question("no", {})});
   const Predictions predictions{{"yes", "x"}, {"no", "x"}};
-  EXPECT_EQ(evaluate(data, predictions, NullOdds{{"yes", 0}, {"no", 0}}).best->exact, 100);
-  EXPECT_EQ(evaluate(data, predictions, NullOdds{{"no", 0}, {"yes", 0}}).best->exact, 50);
+  EXPECT_EQ(evaluate(data, predictions, {.null_odds = NullOdds{{"yes", 0}, {"no", 0}}}).best->exact, 100);
+  EXPECT_EQ(evaluate(data, predictions, {.null_odds = NullOdds{{"no", 0}, {"yes", 0}}}).best->exact, 50);
 }
 
 TEST(Evaluate, CountsALiterallyEmptyPredictionAsNoAnswerInTheThresholdSearch) {
   const auto data = dataset({question("no", {}), question("yes", {"x"})});
   const NullOdds odds{{"no", -1}, {"yes", 0.5}};
-  EXPECT_EQ(evaluate(data, {{"no", ""}, {"yes", "x"}}, odds).best->exact, 100);
-  EXPECT_EQ(evaluate(data, {{"no", "the"}, {"yes", "x"}}, odds).best->exact, 50);  // "the" normalises to nothing
+  EXPECT_EQ(evaluate(data, {{"no", ""}, {"yes", "x"}}, {.null_odds = odds}).best->exact, 100);
+  EXPECT_EQ(evaluate(data, {{"no", "the"}, {"yes", "x"}}, {.null_odds = odds}).best->exact,
+            50);  // "the" normalises to nothing
 }
 
 TEST(Evaluate, SearchesAboveTheThresholdInForceWhereTheAnswersBehindItAreKnown) {
   const auto data = dataset({question("yes", {"x"}), question("no", {}), question("late", {"x", "y"})});
   const Predictions emptied{{"yes", ""}, {"no", ""}, {"late", ""}};
   const NullOdds odds{{"yes", 1}, {"no", 3}, {"late", 2}};
-  const auto best = [&](const Predictions* answers) {
-    return *evaluate(data, emptied, odds, MissingPredictions::kError, std::nullopt, answers).best;
-  };
-  EXPECT_EQ(best(nullptr).exact_threshold, 0);
-  const Predictions answers{{"yes", "x"}, {"no", "z"}, {"late", "y"}};
-  EXPECT_EQ(best(&answers).exact_threshold, 2);
-  EXPECT_EQ(best(&answers).exact, 100);
-  EXPECT_NEAR(evaluate(data, emptied, odds, MissingPredictions::kError, std::nullopt, &answers).exact, 100.0 / 3, 1e-9);
+  EXPECT_EQ(evaluate(data, emptied, {.null_odds = odds}).best->exact_threshold, 0);
+  const Metrics metrics =
+      evaluate(data, emptied, {.null_odds = odds, .best_answers = {{"yes", "x"}, {"no", "z"}, {"late", "y"}}});
+  EXPECT_EQ(metrics.best->exact_threshold, 2);
+  EXPECT_EQ(metrics.best->exact, 100);
+  EXPECT_NEAR(evaluate(data, emptied).exact, 100.0 / 3, 1e-9);
 }
 
 TEST(Evaluate, IgnoresPredictionsAndOddsOfOtherQuestions) {
   const auto data = dataset({question("q", {"x"})});
-  const Metrics metrics = evaluate(data, {{"q", "x"}, {"other", "y"}}, NullOdds{{"other", -9}, {"q", -1}});
+  const Metrics metrics =
+      evaluate(data, {{"q", "x"}, {"other", "y"}}, {.null_odds = NullOdds{{"other", -9}, {"q", -1}}});
   EXPECT_EQ(metrics.total, 1);
   EXPECT_EQ(metrics.best->f1_threshold, -1);
 }
@@ -154,7 +155,7 @@ TEST(Evaluate, NamesTheFirstThreeQuestionsWithoutAPrediction) {
 
 TEST(Evaluate, ScoresTheRestWhenMissingPredictionsAreAllowed) {
   const auto data = dataset({question("a", {"x"}), question("b", {"x"}), question("c", {})});
-  const Metrics metrics = evaluate(data, {{"a", "x"}}, {}, MissingPredictions::kExclude);
+  const Metrics metrics = evaluate(data, {{"a", "x"}}, {.missing = MissingPredictions::kExclude});
   EXPECT_EQ(metrics.exact, 100);
   EXPECT_EQ(metrics.total, 1);
   EXPECT_EQ(metrics.has_answer->total, 1);
@@ -163,16 +164,16 @@ TEST(Evaluate, ScoresTheRestWhenMissingPredictionsAreAllowed) {
 
 TEST(Evaluate, RefusesPredictionsOfAnotherDataSet) {
   const auto score = [] {
-    evaluate(dataset({question("q", {"x"})}), {{"other", "x"}}, {}, MissingPredictions::kExclude);
+    evaluate(dataset({question("q", {"x"})}), {{"other", "x"}}, {.missing = MissingPredictions::kExclude});
   };
   EXPECT_THAT(data_error_of(score), HasSubstr("belong to this data set?"));
 }
 
 TEST(Evaluate, NamesAQuestionWithoutNullOdds) {
   const auto data = dataset({question("a", {"x"}), question("b", {"x"})});
-  const auto score = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, NullOdds{{"a", 0.5}}); };
+  const auto score = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, {.null_odds = NullOdds{{"a", 0.5}}}); };
   EXPECT_THAT(data_error_of(score), AllOf(HasSubstr("'b'"), HasSubstr("null_odds.json")));
-  const auto score_without_any = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, NullOdds{}); };
+  const auto score_without_any = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, {.null_odds = NullOdds{}}); };
   EXPECT_THAT(data_error_of(score_without_any), AllOf(HasSubstr("'a'"), HasSubstr("2 such questions")));
 }
 

@@ -44,7 +44,7 @@ class PredictionFiles : public ::testing::Test {
 
 // The expected bytes are json.dumps(..., indent=4) + "\n" of the same values.
 TEST_F(PredictionFiles, AreWrittenAsPythonWouldPrintThem) {
-  write_prediction_files(directory_.string(), "eval_", dataset_, predictions_, true);
+  write_prediction_files((directory_ / "eval_").string(), dataset_, predictions_, true);
   EXPECT_EQ(read_file(path("eval_predictions.json")), R"({
     "b": "5 \u20ac",
     "a": ""
@@ -89,18 +89,18 @@ TEST_F(PredictionFiles, AreWrittenAsPythonWouldPrintThem) {
 }
 
 TEST_F(PredictionFiles, HaveNoNullOddsUnderVersionOneRules) {
-  write_prediction_files(directory_.string(), "", dataset_, predictions_, false);
+  write_prediction_files(directory_.string() + "/", dataset_, predictions_, false);
   EXPECT_TRUE(std::filesystem::exists(path("predictions.json")));
   EXPECT_FALSE(std::filesystem::exists(path("null_odds.json")));
 }
 
 TEST_F(PredictionFiles, NeedAPredictionForEveryQuestion) {
   predictions_.pop_back();
-  EXPECT_THROW(write_prediction_files(directory_.string(), "", dataset_, predictions_, true), ShapeError);
+  EXPECT_THROW(write_prediction_files(directory_.string() + "/", dataset_, predictions_, true), ShapeError);
 }
 
 TEST_F(PredictionFiles, AreReadBackAsWritten) {
-  write_prediction_files(directory_.string(), "", dataset_, predictions_, true);
+  write_prediction_files(directory_.string() + "/", dataset_, predictions_, true);
   EXPECT_THAT(read_predictions(path("predictions.json")), UnorderedElementsAre(Pair("a", ""), Pair("b", "5 \u20AC")));
   EXPECT_THAT(read_null_odds(path("null_odds.json")), ElementsAre(Pair("b", -3.5), Pair("a", 1e-7)));
 }

@@ -48,13 +48,22 @@ TEST(Savers, SaveWhatThePlanSays) {
 TEST(Savers, AreTakenOnlyAsFarAsNeeded) {
   const StepShape shape = base();
   const std::uint64_t whole = plan_step(shape, 1).tensors();
-  const std::uint64_t first_saves = saved_bytes(shape, savers_left(shape)[0], 1);
-  EXPECT_THAT(keys(savers_needed(shape, whole)), IsEmpty());
-  EXPECT_THAT(keys(savers_needed(shape, whole - first_saves)), ElementsAre("gradient_checkpointing"));
-  EXPECT_THAT(keys(savers_needed(shape, 0)), ElementsAre("gradient_checkpointing"));
-  StepShape slim = shape;
+  const std::vector<Saver> all = savers_left(shape);
+  const std::uint64_t first_saves = saved_bytes(shape, all[0], 1);
+  EXPECT_THAT(keys(*savers_needed(shape, whole, all)), IsEmpty());
+  EXPECT_THAT(keys(*savers_needed(shape, whole - first_saves, all)), ElementsAre("gradient_checkpointing"));
+  EXPECT_EQ(savers_needed(shape, 0, all), std::nullopt);
+}
+
+TEST(Savers, ThatMayNotBeTakenLeaveTheirPartToTheOthers) {
+  StepShape slim = base();
   slim.encoder = weights::bert_config({1000, 64, 12, 4, 256, 512});
-  EXPECT_THAT(keys(savers_needed(slim, 0)), ElementsAre("gradient_checkpointing", "bf16", "max_seq_length"));
+  std::vector<Saver> all = savers_left(slim);
+  StepShape smallest = slim;
+  for (const Saver& saver : {all[0], all[2]}) smallest = with_saver(smallest, saver);
+  const std::uint64_t room = plan_step(smallest, 1).tensors();
+  all.erase(all.begin() + 1);
+  EXPECT_THAT(keys(*savers_needed(slim, room, all)), ElementsAre("gradient_checkpointing", "max_seq_length"));
 }
 
 TEST(Savers, ThatSaveNextToNothingOfOneFeatureAreLeftOut) {

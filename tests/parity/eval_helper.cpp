@@ -31,10 +31,10 @@ void normalize() {
 void score(const Arguments& arguments) {
   const data::Dataset dataset = data::read_dataset(arguments.at(1));
   const eval::Predictions predictions = eval::read_predictions(arguments.at(2));
-  std::optional<eval::NullOdds> odds;
-  if (arguments.size() > 3) odds = eval::read_null_odds(arguments[3]);
-  const double threshold = arguments.size() > 4 ? std::stod(arguments[4]) : 1.0;
-  const eval::Metrics metrics = eval::evaluate(dataset, predictions, odds, eval::MissingPredictions::kError, threshold);
+  eval::Scoring scoring;
+  if (arguments.size() > 3) scoring.null_odds = eval::read_null_odds(arguments[3]);
+  if (arguments.size() > 4) scoring.na_prob_threshold = std::stod(arguments[4]);
+  const eval::Metrics metrics = eval::evaluate(dataset, predictions, scoring);
   std::cout << python_json(metrics.to_json(), 2) << '\n';
 }
 
@@ -58,8 +58,8 @@ class QuestionFile {
     const std::size_t count = first_window_[question_idx + 1] - begin;
     std::vector<eval::WindowLogits> logits;
     for (std::size_t i = begin; i < begin + count; ++i) logits.push_back({starts_[i], ends_[i]});
-    return eval::decode_question(dataset_, features_, std::span(features_.windows).subspan(begin, count), logits,
-                                 options, *options.null_score_diff_threshold, with_negative);
+    const eval::Task task{dataset_, features_, options, *options.null_score_diff_threshold, with_negative};
+    return eval::decode_question(task, std::span(features_.windows).subspan(begin, count), logits);
   }
 
  private:
@@ -111,7 +111,7 @@ void decode(const Arguments& arguments) {
     }
     std::cout << python_json(offsets, -1) << '\n';
   }
-  eval::write_prediction_files(arguments.at(2), "eval_", questions.dataset(), predictions, with_negative);
+  eval::write_prediction_files(arguments.at(2) + "/eval_", questions.dataset(), predictions, with_negative);
 }
 
 }  // namespace

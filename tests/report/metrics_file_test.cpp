@@ -23,7 +23,7 @@ class MetricsFileTest : public testing::Test {
   }
   ~MetricsFileTest() override { std::filesystem::remove_all(directory_); }
 
-  std::unique_ptr<Observer> open(std::int64_t resumed_step) {
+  std::unique_ptr<Observer> open(std::optional<std::int64_t> resumed_step = {}) {
     return make_metrics_file(directory_, resumed_step, [this] { return now_s_; });
   }
 
@@ -43,7 +43,7 @@ class MetricsFileTest : public testing::Test {
 };
 
 TEST_F(MetricsFileTest, WritesOneObjectALineWithTimingApart) {
-  const auto metrics = open(0);
+  const auto metrics = open();
   metrics->on(RunStarted{});
   train(*metrics, 1);
   metrics->on(Evaluated{.step = 1,
@@ -69,31 +69,31 @@ TEST_F(MetricsFileTest, WritesOneObjectALineWithTimingApart) {
 }
 
 TEST_F(MetricsFileTest, KnowsTheRateFromTheThirdStepOn) {
-  const auto metrics = open(0);
+  const auto metrics = open();
   for (std::int64_t step = 1; step <= 3; ++step) train(*metrics, step);
   EXPECT_THAT(content(), testing::HasSubstr(R"("features_per_s":64.0)"));
 }
 
 TEST_F(MetricsFileTest, WritesNumbersThatAreNotFiniteAsNull) {
-  open(0)->on(LogDue{.step = 1, .loss = std::numeric_limits<double>::quiet_NaN()});
+  open()->on(LogDue{.step = 1, .loss = std::numeric_limits<double>::quiet_NaN()});
   EXPECT_THAT(content(), testing::HasSubstr(R"("loss":null)"));
 }
 
 TEST_F(MetricsFileTest, SurvivesDirectoryNamesThatAreNotUtf8) {
-  open(0)->on(SavingCheckpoint{.step = 1, .directory = "runs/\xFF\xFE"});
+  open()->on(SavingCheckpoint{.step = 1, .directory = "runs/\xFF\xFE"});
   EXPECT_NO_THROW(parse_json(content(), "metrics.jsonl"));
 }
 
 TEST_F(MetricsFileTest, StartsEmptyForANewRun) {
-  train(*open(0), 1);
-  open(0);
+  train(*open(), 1);
+  open();
   EXPECT_EQ(content(), "");
 }
 
 TEST_F(MetricsFileTest, KeepsWhatARunWroteUpToTheResumedStepByteForByte) {
   std::string up_to_two;
   {
-    const auto metrics = open(0);
+    const auto metrics = open();
     train(*metrics, 1);
     train(*metrics, 2);
     up_to_two = content();
@@ -101,6 +101,13 @@ TEST_F(MetricsFileTest, KeepsWhatARunWroteUpToTheResumedStepByteForByte) {
   }
   open(2);
   EXPECT_EQ(content(), up_to_two);
+}
+
+TEST_F(MetricsFileTest, KeepsTheEvaluationOfARunThatWasEndedBeforeItsFirstStep) {
+  open()->on(Evaluated{.step = 0, .metrics = {{"f1", 50.0}}});
+  const std::string before = content();
+  open(0);
+  EXPECT_EQ(content(), before);
 }
 
 TEST_F(MetricsFileTest, EqualsAnUninterruptedRunButForTiming) {
@@ -115,13 +122,13 @@ TEST_F(MetricsFileTest, EqualsAnUninterruptedRunButForTiming) {
     return lines;
   };
   {
-    const auto metrics = open(0);
+    const auto metrics = open();
     for (std::int64_t step = 1; step <= 5; ++step) train(*metrics, step);
     metrics->on(RunFinished{.outcome = "done", .step = 5});
   }
   const std::string uninterrupted = deterministic_part();
   {
-    const auto metrics = open(0);
+    const auto metrics = open();
     for (std::int64_t step = 1; step <= 3; ++step) train(*metrics, step);
     metrics->on(RunFinished{.outcome = "interrupted by SIGTERM", .step = 3});
   }
@@ -137,7 +144,7 @@ TEST_F(MetricsFileTest, EqualsAnUninterruptedRunButForTiming) {
 TEST_F(MetricsFileTest, DropsWhatAKilledProcessLeftHalfWritten) {
   std::string whole;
   {
-    const auto metrics = open(0);
+    const auto metrics = open();
     train(*metrics, 1);
     whole = content();
   }

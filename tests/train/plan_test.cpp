@@ -49,10 +49,21 @@ TEST(Plan, KnowsHowManyCheckpointsThereAreAtMost) {
   o.save_strategy = IntervalStrategy::kNo;
   EXPECT_EQ(most(), 1);
   evaluates = true;
-  EXPECT_EQ(most(), 2) << "and the best one";
+  EXPECT_EQ(most(), 1) << "no best one is saved either";
   o.save_strategy = IntervalStrategy::kSteps;
   o.save_total_limit = 1;
-  EXPECT_EQ(most(), 1 + 1 + 1);
+  EXPECT_EQ(most(), 1 + 1 + 1) << "the best one, too";
+  o.save_total_limit.reset();
+  o.eval_strategy = IntervalStrategy::kSteps;
+  o.eval_steps = 10;
+  EXPECT_EQ(most(), 4 + 1 + 2) << "each evaluation may bring a best one";
+  o.eval_steps = 1;
+  EXPECT_EQ(most(), 30) << "there are no more steps";
+}
+
+TEST(Plan, HasNoStepLargerThanTheData) {
+  EXPECT_EQ(make_plan(100, options(8, 2, 1)).largest_step(), 16);
+  EXPECT_EQ(make_plan(10, options(8, 2, 1)).largest_step(), 10);
 }
 
 TEST(Plan, RefusesToDropEverything) {

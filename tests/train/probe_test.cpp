@@ -58,6 +58,7 @@ TEST_F(ProbeTest, FindsWhatTryingEverySizeFinds) {
       single.at_most = n;
       bool fits = false;
       probe(single, [&](const memory::Trial& trial) { fits = fits || (trial.num_features == n && trial.fits); });
+      ASSERT_TRUE(fits || n > result.num_features) << n << " of " << room;
       if (!fits) break;
       largest = n;
     }

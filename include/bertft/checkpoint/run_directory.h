@@ -19,7 +19,6 @@ std::optional<std::uint64_t> free_bytes(const std::string& path);
 bool was_run_directory(const std::string& path);
 
 /// The run directory, made and locked for this process for as long as the object lives.
-/// kOverwrite removes what an earlier run of this program left, and nothing else.
 class RunDirectory {
  public:
   /// throws OutputError, also when another run holds the directory
@@ -28,10 +27,14 @@ class RunDirectory {
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
-  const std::string& path() const { return path_; }
+  /// Under kOverwrite, when first called: removes what an earlier run of this program left, and
+  /// nothing else. Apart from the locking, since what may still fail before the first step costs
+  /// nobody an earlier run.
+  void remove_replaced_run();
 
  private:
   std::string path_;
+  Existing existing_;
   int lock_fd_ = -1;
 };
 

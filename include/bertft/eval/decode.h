@@ -5,10 +5,20 @@
 #include <string>
 #include <vector>
 
+#include "bertft/data/dataset.h"
 #include "bertft/data/features.h"
 #include "bertft/eval/options.h"
 
 namespace bertft::eval {
+
+/// What is evaluated, and how. References must outlive the call.
+struct Task {
+  const data::Dataset& dataset;
+  const data::Features& features;  // made for kEvaluation
+  const EvalOptions& options;
+  double null_score_diff_threshold;
+  bool with_negative;  // SQuAD 2.0 rules: the null answer competes, the threshold applies
+};
 
 /// One candidate answer. Offsets count code points of the context; 0, 0 is "no answer".
 struct Candidate {
@@ -34,10 +44,8 @@ struct WindowLogits {
 /// run_qa's rules, as PARITY P5 numbers them: the windows of one question in, its answer out.
 /// Ties in the top n are broken by the highest index first.
 ///
-/// logits[i] belongs to windows[i]; all windows are of one question, in order.
-/// `with_negative`: SQuAD 2.0 rules (the null answer competes, threshold applies).
-Prediction decode_question(const data::Dataset& dataset, const data::Features& features,
-                           std::span<const data::Window> windows, std::span<const WindowLogits> logits,
-                           const EvalOptions& options, double null_score_diff_threshold, bool with_negative);
+/// logits[i] belongs to windows[i]; all windows are of one question of the task, in order.
+Prediction decode_question(const Task& task, std::span<const data::Window> windows,
+                           std::span<const WindowLogits> logits);
 
 }  // namespace bertft::eval

@@ -55,19 +55,23 @@ struct Metrics {
   Json to_json(std::string_view prefix = "") const;
 };
 
+/// What predictions are scored with; the defaults are the script's.
+struct Scoring {
+  /// Given, the best thresholds are searched.
+  std::optional<NullOdds> null_odds = {};
+  /// Taken by the search in place of predictions that are empty, since a threshold has emptied them:
+  /// without, as in the script, it cannot find a higher one than that.
+  Predictions best_answers = {};
+  MissingPredictions missing = MissingPredictions::kError;
+  /// The script's -t: odds above it turn a prediction into "no answer" for the overall and group scores
+  /// (not in the search for the best threshold). The script's 1.0 is meant for probabilities; unset
+  /// turns nothing, which is what raw null odds call for.
+  std::optional<double> na_prob_threshold = 1.0;
+};
+
 /// Scores a data set. Predictions and odds of other questions are ignored.
-///
-/// `na_prob_threshold` is the script's -t: odds above it turn a prediction into "no answer" for
-/// the overall and group scores (not in the search for the best threshold). The script's 1.0 is
-/// meant for probabilities; unset turns nothing, which is what raw null odds call for.
-///
-/// `best_answers` are taken by the search in place of predictions that are empty, since a threshold
-/// has emptied them: without, as in the script, it cannot find a higher one than that.
-///
 /// throws DataError naming the first questions without a prediction, unless kExclude; naming
 ///        one without null odds when odds are given; when no question at all has a prediction
-Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions,
-                 const std::optional<NullOdds>& null_odds = {}, MissingPredictions missing = MissingPredictions::kError,
-                 std::optional<double> na_prob_threshold = 1.0, const Predictions* best_answers = nullptr);
+Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, const Scoring& scoring = {});
 
 }  // namespace bertft::eval

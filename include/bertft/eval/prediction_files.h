@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bertft/data/dataset.h"
@@ -11,10 +10,10 @@
 namespace bertft::eval {
 
 /// Writes <prefix>predictions.json, <prefix>nbest_predictions.json and, with_negative,
-/// <prefix>null_odds.json into `directory`, byte for byte as run_qa.py prints the same
-/// values (PARITY P8). predictions[i] belongs to dataset.questions[i].
+/// <prefix>null_odds.json, byte for byte as run_qa.py prints the same values (PARITY P8). `prefix`:
+/// of the paths, such as "run/eval_". predictions[i] belongs to dataset.questions[i].
 /// throws StorageError
-void write_prediction_files(const std::string& directory, std::string_view prefix, const data::Dataset& dataset,
+void write_prediction_files(const std::string& prefix, const data::Dataset& dataset,
                             const std::vector<Prediction>& predictions, bool with_negative);
 
 /// predictions.json and null_odds.json. throws InputError, DataError

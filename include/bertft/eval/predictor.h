@@ -1,10 +1,13 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 
+#include "bertft/data/batch.h"
 #include "bertft/device/device.h"
 #include "bertft/eval/task.h"
 #include "bertft/model/qa_model.h"
@@ -21,6 +24,13 @@ struct Hooks {
       [](const std::string&, const std::optional<std::int64_t>&) {};
   std::optional<std::int64_t> batch_tokens = {};  // at most so many at once
 };
+
+/// What one batch gives.
+struct ScoredBatch {
+  at::Tensor logits;  // [T, 2] on the host
+  double loss = 0;    // sum over its features
+};
+ScoredBatch score_batch(model::QaModel& model, const device::Device& device, const data::PackedBatch& packed);
 
 /// Runs the model over all windows and decodes each question as soon as its last window is
 /// scored, on a second thread while the next batch runs; logits of at most one batch are on the

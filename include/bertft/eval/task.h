@@ -2,21 +2,10 @@
 
 #include <vector>
 
-#include "bertft/data/dataset.h"
-#include "bertft/data/features.h"
 #include "bertft/eval/decode.h"
 #include "bertft/eval/metric.h"
 
 namespace bertft::eval {
-
-/// What is evaluated, and how. References must outlive the call.
-struct Task {
-  const data::Dataset& dataset;
-  const data::Features& features;  // made for kEvaluation
-  const EvalOptions& options;
-  double null_score_diff_threshold;
-  bool with_negative;
-};
 
 struct Answers {
   std::vector<Prediction> predictions;  // [questions]

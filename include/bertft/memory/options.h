@@ -38,7 +38,7 @@ void visit(Visitor& v, MemoryOptions& o) {
   v.field("memory_limit", o.memory_limit, {.help = "most memory for tensors on the device, such as 12GiB or 50% of it; unset: what is free", .above = 0, .unset_name = "auto", .is_memory_amount = true, .is_free_to_change = true, .stays_with_training = true});
   v.field("memory_reserve", o.memory_reserve, {.help = "part of that which no plan fills, such as 512MiB or 5%; unset: 3% or 256MiB, whichever is more", .unset_name = "auto", .is_memory_amount = true, .is_free_to_change = true, .stays_with_training = true});
   v.group("Fitting into memory");  // of a training: eval and predict have no such flags
-  v.field("memory_savers", o.memory_savers, {.help = "auto: when not even one feature fits, turn on gradient_checkpointing, then bf16, unless they are set; a resumed run keeps them", .is_free_to_change = true, .stays_with_training = true});
+  v.field("memory_savers", o.memory_savers, {.help = "auto: when not even one feature fits, turn on gradient_checkpointing, then bf16, where these are auto; a resumed run keeps them until this is off", .is_free_to_change = true, .stays_with_training = true});
   v.field("probe_memory", o.probe_memory, {.help = "auto: before training, find the micro-batch that fits, or take it from a probe.json that still holds", .is_free_to_change = true});
   v.field("probe_up_to", o.probe_up_to, {.help = "largest micro-batch that is tried; unset: the effective batch, and all of train_file for --probe-memory", .unit = "features", .at_least = 1, .unset_name = "auto", .is_free_to_change = true});
   v.field("probe_process", o.probe_process, {.help = "where the probe of a training runs; auto: in a process of its own on a GPU, in the same on a CPU", .is_free_to_change = true});

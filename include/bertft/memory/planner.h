@@ -6,6 +6,9 @@
 
 namespace bertft::memory {
 
+/// How far an estimate may be from what a step takes: a plan that fits this often over is sure to.
+constexpr double kEstimateError = 1.1;
+
 /// What decides how many bytes a training step takes.
 struct StepShape {
   weights::EncoderConfig encoder;

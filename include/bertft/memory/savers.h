@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,8 @@ std::uint64_t saved_bytes(const StepShape& shape, const Saver& saver, std::int64
 /// Whether that is worth its cost for a single feature: more than a hundredth of the step.
 bool helps_one_feature(const StepShape& shape, const Saver& saver);
 
-/// The savers, taken one after another, with which one feature is expected to fit into
-/// `bytes`: those already left are all taken when that is not enough.
-std::vector<Saver> savers_needed(StepShape shape, std::uint64_t bytes);
+/// Those of `savers`, taken one after another, with which one feature is expected to fit into `bytes`;
+/// none of them when all together are not enough.
+std::optional<std::vector<Saver>> savers_needed(StepShape shape, std::uint64_t bytes, const std::vector<Saver>& savers);
 
 }  // namespace bertft::memory

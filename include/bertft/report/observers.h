@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bertft/report/events.h"
@@ -27,8 +28,8 @@ std::unique_ptr<Observer> make_console();
 /// A number that is not finite or not known is null.
 ///
 /// A resumed run first drops the lines of steps after `resumed_step`, "finish" lines and whatever
-/// a killed process left half written; with `resumed_step` 0 the file starts empty.
+/// a killed process left half written; without `resumed_step` the file starts empty.
 /// throws StorageError
-std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory, std::int64_t resumed_step);
+std::unique_ptr<Observer> make_metrics_file(const std::string& run_directory, std::optional<std::int64_t> resumed_step);
 
 }  // namespace bertft::report

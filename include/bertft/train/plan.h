@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -18,6 +19,9 @@ struct Plan {
   std::int64_t total_steps = 0;
   std::int64_t logging_steps = 0, save_steps = 0, eval_steps = 0;  // shares resolved to steps
 
+  /// Features of the largest step that there is: a small data set fills no whole batch.
+  std::int64_t largest_step() const { return std::min(effective_batch, used_features); }
+
   /// Epochs done after `step` steps, as Hugging Face logs it.
   double epoch_after(std::int64_t step) const;
 };
@@ -30,8 +34,8 @@ std::int64_t effective_batch(const TrainOptions& options);
 /// (dataloader_drop_last and too few features)
 Plan make_plan(std::int64_t num_features, const TrainOptions& options);
 
-/// The most checkpoints that a run has on disk at one time, with the one being written. `evaluates`:
-/// there may be a best one besides.
+/// The most checkpoints that a run can have on disk at one time, with the one being written. `evaluates`:
+/// each evaluation may bring a best one besides.
 std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates);
 
 /// The windows of each step: consecutive slices of each epoch's permutation, the last one

@@ -33,9 +33,8 @@ struct StepParts {
 
 /// A step that ran out of memory and is done again in smaller pieces.
 struct Shrunk {
-  memory::Shortage shortage;
   std::string phase;              // "forward", "backward", "optimizer"
-  std::int64_t tokens = 0;        // of the micro-batch that did not fit
+  std::int64_t tokens = 0;        // of the step's largest micro-batch so far
   std::int64_t tokens_limit = 0;  // from now on
 };
 
@@ -77,7 +76,10 @@ class StepEngine {
     // The most of a micro-batch so far: the one in hand may be a small remainder, and halving that
     // would help less than halving the largest. None before the first, while the batches are made.
     std::int64_t num_features = 0, num_tokens = 0;
-    std::int64_t tokens_in_hand = 0;
+    std::int64_t features_in_hand = 0, tokens_in_hand = 0;
+
+    // Whether no smaller limit would make the largest micro-batch smaller.
+    bool cannot_be_cut() const { return num_features <= 1 || (features_in_hand == 1 && tokens_in_hand == num_tokens); }
   };
 
   void cut(StepBatches& batches) const;

@@ -38,8 +38,6 @@ struct Outcome {
   enum class Kind { kDone, kStoppedEarly, kInterrupted };
   Kind kind = Kind::kDone;
   int signal = 0;  // of kInterrupted
-  std::int64_t step = 0;
-  std::string model_directory;  // where the result stands, empty when interrupted
 };
 
 /// Whether `run_directory` holds all that run() leaves at the end of training.

@@ -39,6 +39,12 @@ std::optional<double> number_member(const Json& object, const char* key, std::st
 std::optional<std::string> string_member(const Json& object, const char* key, std::string_view name);
 std::optional<bool> bool_member(const Json& object, const char* key, std::string_view name);
 
+/// null without a value.
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
 /// Appends a member whose key is known to be new: ordered_map's own insertion looks through all.
 Json& append_member(Json::object_t& object, std::string key, Json value);
 

@@ -11,7 +11,7 @@ enum class Level { kDebug, kInfo, kWarn, kError, kQuiet };
 
 /// What is shown on stderr; the file, once set, receives everything from debug on.
 void set_level(Level level);
-/// Also appends to `path`, with UTC time stamps. Throws StorageError.
+/// Also appends to `path`, with UTC time stamps; first what was said before. Throws StorageError.
 void set_file(std::string_view path);
 
 // Of a message of several lines each stands for itself; other control characters are escaped.

@@ -36,13 +36,21 @@ void warn_of_long_warmup(const Job& job) {
                         with_thousands(warmup_of(job)), with_thousands(job.plan.total_steps)));
 }
 
+// It is a wish for eval and predict: here nothing is tuned yet.
+void tell_threshold(const Job& job) {
+  if (job.options().eval.null_score_diff_threshold || !job.validation_set || !job.with_negative) return;
+  log::info(
+      "threshold null_score_diff_threshold: auto is for eval and predict; training scores at 0 and keeps the best one");
+}
+
 }  // namespace
 
 Job make_job(Inputs inputs) {
-  Job job{std::move(inputs), {}, {}};
+  Job job{std::move(inputs), {}, {}, {}};
   job.device = device::select_device(job.options().device);
   job.budget = memory::limit_memory(job.options().memory, job.device);
   warn_of_long_warmup(job);
+  tell_threshold(job);
   take_expected_savers(job);
   note_startup("device");
   return job;
@@ -65,8 +73,8 @@ Rows describe(const Job& job, const std::string& weights_line, const std::option
                                         with_thousands(job.plan.total_steps), job.plan.effective_batch,
                                         o.optim.learning_rate, warmup_of(job), o.train.seed));
   rows.emplace_back("device", job.device.description);
-  std::int64_t micro_batch =
-      std::min(job.plan.effective_batch, o.train.micro_batch_features.value_or(job.plan.effective_batch));
+  const std::int64_t largest = job.plan.largest_step();
+  std::int64_t micro_batch = std::min(largest, o.train.micro_batch_features.value_or(largest));
   if (const auto tokens = micro_batch_tokens ? micro_batch_tokens : o.train.micro_batch_tokens) {
     micro_batch = std::clamp<std::int64_t>(*tokens / o.data.max_seq_length, 1, micro_batch);
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +18,11 @@ namespace bertft::cli {
 struct Job : Inputs {
   device::Device device;
   memory::Budget budget;
+  std::set<std::string> savers;  // keys that memory_savers has turned on, in this process or in those before it
 };
+
+/// The origin of resume_from_checkpoint where a run that ran short of memory goes on by itself.
+inline constexpr const char* kSinceShortage = "a shortage of memory";
 
 /// Chooses the device, limits its memory and takes the savers that memory_savers allows and the
 /// plan shows to be needed.

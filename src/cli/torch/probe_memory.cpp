@@ -45,7 +45,7 @@ train::ProbeTask task_of(const Job& job, const weights::Checkpoint& weights, std
           .device = job.device,
           .budget = job.budget,
           .length = o.data.max_seq_length,
-          .effective_batch = job.plan.effective_batch,
+          .effective_batch = job.plan.largest_step(),
           .eval_batch = o.eval.per_device_eval_batch_size,
           .at_most = o.memory.probe_up_to.value_or(at_most)};
 }
@@ -66,7 +66,7 @@ std::string trial_line(const memory::Trial& trial, std::int64_t length) {
 // "micro_batch_tokens 3072 (8 features of 384): 2 micro-batches make the effective batch of 16".
 std::string use_line(const Inputs& in, std::int64_t num_features) {
   const std::int64_t length = in.options().data.max_seq_length;
-  const std::int64_t effective = in.plan.effective_batch;
+  const std::int64_t effective = in.plan.largest_step();
   if (num_features >= effective) return fmt::format("the whole effective batch of {} fits at once", effective);
   return fmt::format("micro_batch_tokens {} ({} features of {}): {} micro-batches make the effective batch of {}",
                      num_features * length, num_features, length, (effective + num_features - 1) / num_features,
@@ -120,22 +120,23 @@ void check_end_of_child(int status) {
 // has run out of a GPU's memory has left marks on it: the training starts in a clean one.
 void probe_in_child(const Job& job, const train::ProbeTask& task) {
   std::vector<std::string> arguments = own_arguments();
-  const bool goes_on = job.options().train.resume_from_checkpoint.has_value();
-  if (goes_on && job.resolved.origins.at("resume_from_checkpoint") == "default") {  // since a shortage
+  if (job.resolved.origins.at("resume_from_checkpoint") == kSinceShortage) {
     arguments.insert(arguments.end(), {"--set", "resume_from_checkpoint=auto"});
   }
-  arguments.insert(arguments.end(), {"--probe-memory", "--probe-for-parent", "--probe-up-to",
-                                     std::to_string(task.at_most), "--set", "memory_savers=off", "--set",
-                                     fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing),
-                                     "--set", fmt::format("bf16={}", task.device.bf16)});
+  arguments.insert(arguments.end(),
+                   {"--probe-memory", "--probe-for-parent", "--probe-up-to", std::to_string(task.at_most), "--set",
+                    "memory_savers=off", "--set",
+                    fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
+                    "--set", fmt::format("bf16={}", task.device.bf16)});
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::signal(SIGCHLD, SIG_DFL);  // ignored, as some launchers leave it, how the child ended would be lost
   pid_t child = 0;
   const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
   if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", std::strerror(error)));
   int status = 0;
-  while (waitpid(child, &status, WNOHANG) == 0) {
+  while (waitpid(child, &status, WNOHANG) != child) {
     if (train::SignalGuard::received() != 0) kill(child, SIGTERM);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
@@ -145,7 +146,7 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
 
 // The micro-batch that fits, in features; 0: none does.
 std::int64_t find_micro_batch(const Job& job, const weights::Checkpoint& weights) {
-  const train::ProbeTask task = task_of(job, weights, job.plan.effective_batch);
+  const train::ProbeTask task = task_of(job, weights, job.plan.largest_step());
   const Json key = key_of(job, task);
   std::optional<std::int64_t> found = train::reusable_probe(probe_file(job), task, key);
   if (found && *found > 0) {  // that nothing fitted then says nothing of now
@@ -161,7 +162,6 @@ std::int64_t find_micro_batch(const Job& job, const weights::Checkpoint& weights
       found = train::reusable_probe(probe_file(job), probed, key);
       if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job)));
     } else {
-      const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
       found = probe_here(job, task, note).num_features;
     }
   }
@@ -171,16 +171,16 @@ std::int64_t find_micro_batch(const Job& job, const weights::Checkpoint& weights
 }  // namespace
 
 void probe_memory(Job& job, const weights::Checkpoint& weights, bool for_parent) {
-  const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
   const auto find = [&] {
     const auto size_of_data = static_cast<std::int64_t>(job.train_features.windows.size());
     const auto print = [](const std::string& line) { std::cout << line << std::endl; };
     return probe_here(job, task_of(job, weights, size_of_data), for_parent ? note : print).num_features;
   };
-  if (for_parent) {
+  if (for_parent) {  // which holds the run directory
     find();
     return;
   }
+  const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
   std::int64_t found = 0;
   const auto shortage = shortage_in([&] { found = with_savers(job, find); });
   if (shortage) throw OutOfMemoryError(explain_shortage(job, *shortage, Beginning::kAsTold, std::nullopt));
@@ -192,7 +192,7 @@ void probe_memory(Job& job, const weights::Checkpoint& weights, bool for_parent)
 std::optional<std::int64_t> find_token_budget(Job& job, const weights::Checkpoint& weights) {
   const std::int64_t found = with_savers(job, [&] { return find_micro_batch(job, weights); });
   log::info("probe     " + use_line(job, found));
-  if (found >= job.plan.effective_batch) return std::nullopt;
+  if (found >= job.plan.largest_step()) return std::nullopt;
   return found * job.options().data.max_seq_length;
 }
 

@@ -12,30 +12,24 @@ namespace {
 
 using memory::Saver;
 
-constexpr const char* kOrigin = "memory_savers: auto";
-// The estimate is good to a tenth: nearer to the limit only a real step can say.
-constexpr double kTrust = 1.1;
-
-bool is_set_by_user(const Job& job, const std::string& key) {
-  const auto origin = job.resolved.origins.find(key);
-  return origin != job.resolved.origins.end() && origin->second != "default";
-}
-
-// Whether this one may be chosen for the user.
+// Whether this one may be chosen for the user: what the configuration sets is settled.
 bool may_take(const Job& job, const Saver& saver) {
-  return saver.is_automatic && !is_set_by_user(job, saver.key) && can_be_taken(job.device, saver);
+  const config::Options& o = job.options();
+  const bool is_settled =
+      saver.kind == Saver::Kind::kBf16 ? o.device.bf16.has_value() : o.model.gradient_checkpointing.has_value();
+  return saver.is_automatic && !is_settled && can_be_taken(job.device, saver);
 }
 
-void turn_on(Job& job, Saver::Kind kind) {
+void turn_on(Job& job, const Saver& saver) {
   config::Options& options = job.resolved.options;
-  if (kind == Saver::Kind::kGradientCheckpointing) {
+  if (saver.kind == Saver::Kind::kGradientCheckpointing) {
     options.model.gradient_checkpointing = true;
-    job.resolved.origins["gradient_checkpointing"] = kOrigin;
   } else {
     options.device.bf16 = true;
-    job.resolved.origins["bf16"] = kOrigin;
     job.device = device::select_device(options.device);
   }
+  job.resolved.origins[saver.key] = "memory_savers: auto";
+  job.savers.insert(saver.key);
 }
 
 }  // namespace
@@ -49,7 +43,7 @@ bool take_saver(Job& job, const std::string& why) {
   const memory::StepShape shape = step_shape(job);
   for (const Saver& saver : memory::savers_left(shape)) {
     if (!memory::helps_one_feature(shape, saver) || !may_take(job, saver)) continue;
-    turn_on(job, saver.kind);
+    turn_on(job, saver);
     log::warn(fmt::format("memory_savers: {} is on (saves {} of a feature's step; {}): {}", saver.key,
                           memory_text(memory::saved_bytes(shape, saver, 1)), saver.cost, why));
     return true;
@@ -60,32 +54,26 @@ bool take_saver(Job& job, const std::string& why) {
 void take_expected_savers(Job& job) {
   while (true) {
     const std::uint64_t needed = memory::plan_step(step_shape(job), 1).tensors();
-    if (static_cast<double>(needed) <= kTrust * static_cast<double>(job.budget.usable)) return;
+    // Nearer to the limit only a real step can say.
+    if (static_cast<double>(needed) <= memory::kEstimateError * static_cast<double>(job.budget.usable)) return;
     const std::string why =
         fmt::format("one feature would take about {} of {}", memory_text(needed), memory_text(job.budget.usable));
     if (!take_saver(job, why)) return;
   }
 }
 
-std::vector<std::string> taken_savers(const Job& job) {
-  std::vector<std::string> keys;
-  for (const auto& [key, origin] : job.resolved.origins) {
-    if (origin == kOrigin) keys.push_back(key);
-  }
-  return keys;
-}
-
 void keep_savers(Job& job, const std::vector<std::string>& keys) {
-  const bool is_unwanted =
-      job.options().memory.memory_savers == memory::MemorySavers::kOff && is_set_by_user(job, "memory_savers");
-  for (const Saver& saver : memory::savers_left(step_shape(job))) {
-    if (std::find(keys.begin(), keys.end(), saver.key) == keys.end() || !may_take(job, saver)) continue;
-    if (is_unwanted) {
-      log::info(fmt::format("memory_savers: {} is off again", saver.key));
-      continue;
+  const std::vector<Saver> left = memory::savers_left(step_shape(job));
+  for (const std::string& key : keys) {
+    const auto saver = std::find_if(left.begin(), left.end(), [&](const Saver& s) { return s.key == key; });
+    if (saver == left.end()) {  // on: the configuration that is stored with the run says so
+      job.savers.insert(key);
+    } else if (may_take(job, *saver) && job.options().memory.memory_savers == memory::MemorySavers::kAuto) {
+      turn_on(job, *saver);
+      log::info(fmt::format("memory_savers: {} stays on, as before (memory_savers: off ends that)", key));
+    } else {
+      log::info(fmt::format("memory_savers: {} is off again", key));
     }
-    turn_on(job, saver.kind);
-    log::info(fmt::format("memory_savers: {} stays on, as before (memory_savers: off ends that)", saver.key));
   }
 }
 

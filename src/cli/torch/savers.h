@@ -18,11 +18,8 @@ bool can_be_taken(const device::Device& device, const memory::Saver& saver);
 /// Takes savers until one feature is expected to fit, as far as memory_savers allows.
 void take_expected_savers(Job& job);
 
-/// The keys of the savers that `memory_savers: auto` has turned on.
-std::vector<std::string> taken_savers(const Job& job);
-
-/// A run that goes on keeps the savers that it had taken, unless the user now sets them or sets
-/// memory_savers: off. `keys` as of taken_savers().
+/// A run that goes on keeps the savers that it had taken, `keys`, unless the options now set them or set
+/// memory_savers: off.
 void keep_savers(Job& job, const std::vector<std::string>& keys);
 
 }  // namespace bertft::cli

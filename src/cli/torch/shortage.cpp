@@ -16,7 +16,6 @@ namespace {
 
 using memory::Saver;
 
-constexpr double kMargin = 1.1;  // an estimate's error
 constexpr std::size_t kMostRemedies = 3;
 
 // What ran short of memory.
@@ -35,13 +34,18 @@ std::optional<std::string> sufficient_limit(const Situation& s) {
   if (!s.options.memory.memory_limit) return std::nullopt;
   constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
   const std::uint64_t reserve = s.budget.limit - s.budget.usable;
-  const auto limit = static_cast<std::uint64_t>(kMargin * static_cast<double>(s.needed)) + reserve;
+  const auto limit = static_cast<std::uint64_t>(memory::kEstimateError * static_cast<double>(s.needed)) + reserve;
   if (limit > s.capacity.free) return std::nullopt;
   return fmt::format("{}MiB", limit / kMib + 1);
 }
 
-bool may_advise(const Situation& s, const Saver& saver) {
-  return can_be_taken(s.device, saver) && (!s.goes_on || saver.kind != Saver::Kind::kShorterWindows);
+// What the user can be told to turn on.
+std::vector<Saver> advisable_savers(const Situation& s) {
+  std::vector<Saver> savers = memory::savers_left(s.shape);
+  std::erase_if(savers, [&](const Saver& saver) {
+    return !can_be_taken(s.device, saver) || (s.goes_on && saver.kind == Saver::Kind::kShorterWindows);
+  });
+  return savers;
 }
 
 struct Remedy {
@@ -54,7 +58,7 @@ std::vector<Remedy> remedies(const Situation& s, const std::vector<Saver>& saver
     list.push_back({"memory_limit: " + *limit, fmt::format("would do; {} are free", memory_text(s.capacity.free))});
   }
   for (const Saver& saver : savers) {
-    if (may_advise(s, saver) && memory::helps_one_feature(s.shape, saver)) {
+    if (memory::helps_one_feature(s.shape, saver)) {
       list.push_back({saver.setting(),
                       fmt::format("saves {}; {}", memory_text(memory::saved_bytes(s.shape, saver, 1)), saver.cost)});
     }
@@ -72,15 +76,12 @@ std::vector<Remedy> remedies(const Situation& s, const std::vector<Saver>& saver
 std::vector<std::string> sufficient_settings(const Situation& s, bool may_save) {
   if (const auto limit = sufficient_limit(s)) return {"memory_limit=" + *limit};
   if (!may_save) return {};
-  memory::StepShape shape = s.shape;
+  const auto room = static_cast<std::uint64_t>(static_cast<double>(s.budget.usable) / memory::kEstimateError);
   std::vector<std::string> settings;
-  const auto room = static_cast<std::uint64_t>(static_cast<double>(s.budget.usable) / kMargin);
-  for (const Saver& saver : memory::savers_needed(shape, room)) {
-    if (!may_advise(s, saver)) continue;
-    shape = memory::with_saver(shape, saver);
+  for (const Saver& saver : memory::savers_needed(s.shape, room, advisable_savers(s)).value_or(std::vector<Saver>{})) {
     settings.push_back(saver.key + "=" + saver.value);
   }
-  return memory::plan_step(shape, 1).tensors() <= room ? settings : std::vector<std::string>{};
+  return settings;
 }
 
 std::string has_line(const Situation& s) {
@@ -141,9 +142,9 @@ std::string explain_shortage(const Job& job, const std::string& fact, Beginning 
       "       AdamW {}, activations {}, workspace {}\n",
       memory_text(s.needed), shape.length, memory_text(needs.weights), memory_text(needs.gradients),
       memory_text(needs.optimizer), memory_text(needs.activations), memory_text(needs.workspace));
-  text += fix_lines(remedies(s, memory::savers_left(shape)));
+  text += fix_lines(remedies(s, advisable_savers(s)));
   text += try_line(sufficient_settings(s, /*may_save=*/true), beginning);
-  if (saved) text += "\nsaved: " + *saved + " (nothing is lost)";
+  if (saved) text += "\nsaved: " + *saved;
   return text;
 }
 

@@ -25,8 +25,9 @@ void warn_of_full_disk(const Job& job) {
   const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
   const auto free = checkpoint::free_bytes(directory);
   if (!free || needed <= static_cast<double>(*free)) return;
-  log::warn(fmt::format("{} has {} of disk left; {} checkpoints of {} do not fit. Make room, or lower save_total_limit",
-                        directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
+  log::warn(
+      fmt::format("{} has {} of disk left; up to {} checkpoints of {} do not fit. Make room, or lower save_total_limit",
+                  directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
 }
 
 void tell(const Rows& rows) {

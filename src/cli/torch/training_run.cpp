@@ -68,10 +68,9 @@ std::string kept_config(config::Resolved resolved) {
 // A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
 // Of a saver that was taken since, its own line has told.
 void tell_changed_options(const config::Options& before, const Job& job) {
-  const std::vector<std::string> savers = taken_savers(job);
   std::string changed;
   for (const config::Difference& d : config::differences(before, job.options())) {
-    if (std::find(savers.begin(), savers.end(), d.key) != savers.end()) continue;
+    if (job.savers.contains(d.key)) continue;
     changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
   }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
@@ -148,6 +147,7 @@ Rows describe_from(const Start& start, const Job& job, const std::string& weight
 // What is known of the run before its first step.
 void write_beginnings(Job& job, const std::string& run_directory) {
   log::set_file((fs::path(run_directory) / "train.log").string());
+  fs::remove(fs::path(run_directory) / "train_results.json");  // the results of an earlier end: this run is not over
   if (!job.options().data.version_2_with_negative) {
     job.resolved.options.data.version_2_with_negative = job.with_negative;
     job.resolved.origins["version_2_with_negative"] = "recognised from the data";
@@ -176,7 +176,8 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
                           const std::string& run_directory) {
   const config::Options& o = job.options();
   const auto console = report::make_console();
-  const auto metrics = report::make_metrics_file(run_directory, start.state.step);
+  const auto metrics =
+      report::make_metrics_file(run_directory, start.checkpoint ? std::optional(start.state.step) : std::nullopt);
   FirstStep first_step;
   std::optional<eval::Task> validation;
   if (job.validation_set) {
@@ -205,44 +206,60 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
   return trainer.run();
 }
 
-// One attempt; `owns_directory` turns true once output_dir is this run's.
-int train_once(Job& job, bool& owns_directory) {
-  const config::Options& o = job.options();
+// Output_dir through all attempts of a run: locked from the first look at its checkpoints, or from when the
+// inputs are accepted, to the end.
+struct Held {
   std::optional<checkpoint::RunDirectory> directory;
-  if (o.train.resume_from_checkpoint && checkpoint::was_run_directory(*o.train.output_dir)) {
-    directory.emplace(*o.train.output_dir, Existing::kContinue);  // held before its checkpoints are looked at
-    checkpoint::restore_replaced(directory->path());
+  bool has_begun = false;  // what lies there is this run's
+};
+
+// Whether there is nothing left to train, which is told.
+bool is_finished(const Start& start, const Job& job) {
+  const train::TrainOptions& o = job.options().train;
+  if (!o.resume_from_checkpoint || !train::has_results(*o.output_dir)) return false;
+  if (!start.checkpoint) {
+    log::info(fmt::format("resume   {} is finished; --overwrite trains it anew", *o.output_dir));
+    return true;
   }
-  Start start = find_start(job);
-  if (!start.checkpoint) directory.reset();  // the probe, maybe in a process of its own, has it first
-  if (train::is_over(start.state, job.plan, o.train) && train::has_results(*o.train.output_dir)) {
-    log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.train.output_dir, start.state.step,
-                          job.plan.total_steps));
-    return kOk;
-  }
-  if (o.train.resume_from_checkpoint && !start.checkpoint && train::has_results(*o.train.output_dir)) {
-    log::info(fmt::format("resume   {} is finished; --overwrite trains it anew", *o.train.output_dir));
-    return kOk;
-  }
-  if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);
-  const auto weights = weights_of(start, job);
+  if (!train::is_over(start.state, job.plan, o)) return false;
+  log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.output_dir, start.state.step,
+                        job.plan.total_steps));
+  return true;
+}
+
+// The micro-batch and the savers that the run starts with.
+void settle_memory(Start& start, Job& job, const weights::Checkpoint& weights) {
   // A run that goes on keeps its micro-batches: others would round its sums otherwise.
-  if (o.memory.probe_memory == memory::ProbeMemory::kAuto && !start.checkpoint) {
-    start.state.micro_batch_tokens = find_token_budget(job, *weights);
+  if (job.options().memory.probe_memory == memory::ProbeMemory::kAuto && !start.checkpoint) {
+    start.state.micro_batch_tokens = find_token_budget(job, weights);
   }
-  std::vector<std::string> savers = taken_savers(job);
+  std::vector<std::string> savers(job.savers.begin(), job.savers.end());
   if (start.checkpoint && savers != start.state.memory_savers) {  // micro-batches that were too large may fit again
     start.state.micro_batch_tokens.reset();
     start.state.eval_batch_tokens.reset();
   }
   start.state.memory_savers = std::move(savers);
-  model::QaModel model(job.files.config, *weights, o.model, job.device, start.state.identity.seed);
+}
+
+int train_once(Job& job, Held& held) {
+  const train::TrainOptions& o = job.options().train;
+  if (!held.directory && o.resume_from_checkpoint && checkpoint::was_run_directory(*o.output_dir)) {
+    held.directory.emplace(*o.output_dir, Existing::kContinue);
+    checkpoint::restore_replaced(*o.output_dir);
+  }
+  Start start = find_start(job);
+  if (is_finished(start, job)) return kOk;
+  if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);
+  const auto weights = weights_of(start, job);
+  if (!held.directory) held.directory.emplace(*o.output_dir, existing_policy(o));
+  settle_memory(start, job, *weights);
+  model::QaModel model(job.files.config, *weights, job.options().model, job.device, start.state.identity.seed);
   note_startup("model");
   train::SignalGuard::stop_if_received();
-  if (!directory) directory.emplace(*o.train.output_dir, existing_policy(o.train));
-  owns_directory = true;
-  write_beginnings(job, directory->path());
-  const train::Outcome outcome = train_from(std::move(start), job, model, weights->summary(), directory->path());
+  held.directory->remove_replaced_run();
+  held.has_begun = true;
+  write_beginnings(job, *o.output_dir);
+  const train::Outcome outcome = train_from(std::move(start), job, model, weights->summary(), *o.output_dir);
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
 }
 
@@ -252,11 +269,12 @@ struct Continuation {
   Beginning beginning;
 };
 
-Continuation continuation_of(const train::TrainOptions& options, bool is_new, bool owns_directory) {
-  if (is_new && !owns_directory) return {std::nullopt, Beginning::kAsTold};
-  const auto found = checkpoint::list_checkpoints(*options.output_dir);
-  const auto saved = found.empty() ? std::nullopt : std::optional(found.front().directory);
-  return {saved, owns_directory && (saved || is_new) ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
+Continuation continuation_of(const train::TrainOptions& options, bool is_new, bool has_begun) {
+  if (is_new && !has_begun) return {std::nullopt, Beginning::kAsTold};
+  std::vector<std::string> damaged;
+  const auto found = checkpoint::newest_good(*options.output_dir, damaged);
+  const auto saved = found ? std::optional(found->directory) : std::nullopt;
+  return {saved, has_begun && (saved || is_new) ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
 }
 
 }  // namespace
@@ -268,16 +286,19 @@ Rows describe_start(Job& job) {
 
 int run_training(Job& job) {
   const bool is_new = !job.options().train.resume_from_checkpoint;
-  bool owns_directory = false;
+  Held held;
   while (true) {
     int exit_code = kOk;
-    const auto shortage = shortage_in([&] { exit_code = train_once(job, owns_directory); });
+    const auto shortage = shortage_in([&] { exit_code = train_once(job, held); });
     if (!shortage) return exit_code;
-    const auto [saved, beginning] = continuation_of(job.options().train, is_new, owns_directory);
+    const auto [saved, beginning] = continuation_of(job.options().train, is_new, held.has_begun);
     if (!take_saver(job, shortage->substr(0, shortage->find('\n')))) {
       throw OutOfMemoryError(explain_shortage(job, *shortage, beginning, saved));
     }
-    if (beginning == Beginning::kNewestCheckpoint) job.resolved.options.train.resume_from_checkpoint = "auto";
+    if (beginning == Beginning::kNewestCheckpoint) {
+      job.resolved.options.train.resume_from_checkpoint = "auto";
+      job.resolved.origins["resume_from_checkpoint"] = kSinceShortage;
+    }
   }
 }
 

@@ -48,9 +48,7 @@ class Decoder {
   void decode() {
     std::vector<WindowLogits> views;
     for (const Logits& logits : logits_) views.push_back({logits.start, logits.end});
-    predictions_[windows_.front().question_idx] =
-        decode_question(task_.dataset, task_.features, windows_, views, task_.options, task_.null_score_diff_threshold,
-                        task_.with_negative);
+    predictions_[windows_.front().question_idx] = decode_question(task_, windows_, views);
     windows_.clear();
     logits_.clear();
   }
@@ -60,18 +58,6 @@ class Decoder {
   std::vector<data::Window> windows_;
   std::vector<Logits> logits_;
 };
-
-// What one batch gives.
-struct Scored {
-  at::Tensor logits;  // [T, 2] on the host
-  double loss = 0;    // sum over its features
-};
-
-Scored run_batch(model::QaModel& model, const device::Device& device, const data::PackedBatch& packed) {
-  const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
-  const model::SpanLogits logits = model.forward(batch, std::nullopt);
-  return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
-}
 
 // How large batches may be. Cutting them changes nothing: each feature's logits do not depend on its
 // neighbours.
@@ -100,9 +86,15 @@ class BatchSize {
 
 }  // namespace
 
+ScoredBatch score_batch(model::QaModel& model, const device::Device& device, const data::PackedBatch& packed) {
+  const at::NoGradGuard no_grad;
+  const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
+  const model::SpanLogits logits = model.forward(batch, std::nullopt);
+  return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
+}
+
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
                                const Hooks& hooks) {
-  const at::NoGradGuard no_grad;
   const auto total = task.features.windows.size();
   std::vector<std::uint32_t> order(total);
   std::iota(order.begin(), order.end(), 0U);
@@ -118,8 +110,8 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     const auto batch = rest.first(data::first_slice(task.features, rest, size.of_next()));
     data::PackedBatch packed = data::pack(task.features, batch, 0);
     const auto tokens = static_cast<std::int64_t>(packed.num_tokens());
-    Scored scored;
-    const auto shortage = memory::attempt(device, [&] { scored = run_batch(model, device, packed); });
+    ScoredBatch scored;
+    const auto shortage = memory::attempt(device, [&] { scored = score_batch(model, device, packed); });
     if (shortage) {
       if (hooks.reclaim()) continue;
       if (packed.num_sequences() <= 1) {

@@ -50,7 +50,7 @@ StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOpt
   return {.encoder = config,
           .length = length,
           .bf16 = device.bf16,
-          .gradient_checkpointing = options.gradient_checkpointing,
+          .gradient_checkpointing = options.gradient_checkpointing.value_or(false),
           .is_cuda = device.is_cuda(),
           .num_threads = at::get_num_threads()};
 }

@@ -2,7 +2,6 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <torch/version.h>
 
@@ -10,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "bertft/eval/predictor.h"
 #include "bertft/memory/budget.h"
 #include "bertft/memory/planner.h"
 #include "bertft/train/signals.h"
@@ -99,14 +99,10 @@ class Probe {
 
   // Gradients are still there, as they are when training stops to evaluate.
   void evaluate(std::int64_t num_features) {
-    const at::NoGradGuard no_grad;
     const auto n = static_cast<std::size_t>(std::min(task_.eval_batch, num_features));
     const std::vector<std::uint32_t> windows(n, 0U);
     const data::PackedBatch packed = data::pack(features_, windows, 0);
-    const auto shortage = memory::attempt(task_.device, [&] {
-      const model::DeviceBatch batch = model::to_device(packed, task_.device.torch_device);
-      model::span_loss_sum(model_.forward(batch, std::nullopt), batch).item<double>();
-    });
+    const auto shortage = memory::attempt(task_.device, [&] { eval::score_batch(model_, task_.device, packed); });
     if (shortage) throw DoesNotFit{"evaluation"};
   }
 
@@ -116,11 +112,28 @@ class Probe {
   optim::AdamW optimizer_;
 };
 
+// Up to the reserve and no further, for as long as it lives.
+class ProbeBudget {
+ public:
+  explicit ProbeBudget(const ProbeTask& task) : task_(task) {
+    memory::apply({task.budget.usable, task.budget.usable, task.budget.source}, task.device);
+  }
+  ~ProbeBudget() {
+    memory::release_cached(task_.device);
+    memory::reset_peak(task_.device);
+    memory::apply(task_.budget, task_.device);
+  }
+  ProbeBudget(const ProbeBudget&) = delete;
+  ProbeBudget& operator=(const ProbeBudget&) = delete;
+
+ private:
+  const ProbeTask& task_;
+};
+
 }  // namespace
 
 memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell) {
-  // Up to the reserve and no further.
-  memory::apply({task.budget.usable, task.budget.usable, task.budget.source}, task.device);
+  const ProbeBudget budget(task);
   const memory::StepShape shape = memory::step_shape(task.config, task.model, task.device, task.length);
   memory::SearchResult result;
   std::optional<Probe> trials;
@@ -140,10 +153,6 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
                                              return trial;
                                            }});
   }
-  trials.reset();
-  memory::release_cached(task.device);
-  memory::reset_peak(task.device);
-  memory::apply(task.budget, task.device);
   return result;
 }
 
@@ -151,7 +160,7 @@ Json probe_key(const ProbeTask& task, const std::string& version, const std::opt
   const weights::EncoderConfig& c = task.config;
   return {
       {"device", task.device.identity},
-      {"memory_limit", memory_limit ? Json(*memory_limit) : Json(nullptr)},
+      {"memory_limit", or_null(memory_limit)},
       {"model",
        {c.model_type, c.vocab_size, c.embedding_size, c.hidden_size, c.num_hidden_layers, c.num_attention_heads,
         c.intermediate_size, c.max_position_embeddings, c.type_vocab_size, weights::encoder_tensors(c).layers.size(),
@@ -162,7 +171,7 @@ Json probe_key(const ProbeTask& task, const std::string& version, const std::opt
       {"effective_batch", task.effective_batch},
       {"eval_batch", task.eval_batch},
       {"precision", task.device.bf16 ? "bf16" : "fp32"},
-      {"gradient_checkpointing", task.model.gradient_checkpointing},
+      {"gradient_checkpointing", task.model.gradient_checkpointing.value_or(false)},
       {"kernels", at::globalContext().deterministicAlgorithms() ? "reference, deterministic" : "reference"},
       {"optimizer", "adamw"},
       {"libtorch", TORCH_VERSION},

@@ -45,9 +45,9 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
   parts_.optimizer.zero_grad();
   at::Tensor loss;
   for (const model::StagedBatch& staged : batches.micro_batches) {
+    const auto features = static_cast<std::int64_t>(staged.packed.num_sequences());
     const auto tokens = static_cast<std::int64_t>(staged.packed.num_tokens());
-    place = {"forward", std::max(place.num_features, static_cast<std::int64_t>(staged.packed.num_sequences())),
-             std::max(place.num_tokens, tokens), tokens};
+    place = {"forward", std::max(place.num_features, features), std::max(place.num_tokens, tokens), features, tokens};
     const model::DeviceBatch batch = model::to_device(staged, parts_.device.torch_device);
     const model::SpanLogits logits =
         parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
@@ -67,7 +67,7 @@ StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, d
 }
 
 void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step) {
-  if (place.num_features <= 1) {
+  if (place.cannot_be_cut()) {
     if (tries_of_one_.may_try_again()) return;
     if (place.num_features == 0) {
       throw OutOfMemoryError(
@@ -76,7 +76,7 @@ void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, st
     memory::fail_one_feature(place.tokens_in_hand, fmt::format("{} of step {}", place.phase, step + 1), shortage);
   }
   limit_.tokens = std::min(place.num_tokens, limit_.tokens.value_or(place.num_tokens)) / 2;
-  listener_({shortage, place.phase, place.num_tokens, *limit_.tokens});
+  listener_({place.phase, place.num_tokens, *limit_.tokens});
 }
 
 }  // namespace bertft::train

@@ -13,6 +13,7 @@
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/eval/prediction_files.h"
 #include "bertft/eval/predictor.h"
+#include "bertft/memory/shortage.h"
 #include "bertft/optim/schedule.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/step_engine.h"
@@ -89,6 +90,7 @@ struct Trainer::Impl {
   Outcome run();
   void train_step();
   void note_shrunk(const Shrunk& shrunk);
+  void keep_steps();
   void tell_of_failed_save(const StorageError& error);
   bool finish_saving();
   void log_if_due();
@@ -100,6 +102,9 @@ struct Trainer::Impl {
   std::optional<eval::Answers> predict();
   void note_evaluation(const eval::Answers& answers, double runtime_s);
   Outcome finish(Outcome::Kind kind);
+  Outcome interrupted();
+  void write_results(const std::string& outcome);
+  report::RunFinished end_of_run(const std::string& outcome) const;
   std::int64_t choose_final_step();
   bool answer_with_final_model(std::int64_t final_step);
   void add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const;
@@ -124,8 +129,8 @@ struct Trainer::Impl {
   StepResult last;               // of the step just done
   std::int64_t saved_step = -1;  // of the newest checkpoint of this process
   std::optional<eval::Answers> newest_answers;
-  std::int64_t answers_step = -1;  // the step whose weights gave them
-  std::int64_t num_features = 0;   // trained on by this process
+  std::int64_t answers_step = -1;     // the step whose weights gave them
+  std::int64_t trained_features = 0;  // by this process
   Clock::time_point start = Clock::now();
 };
 
@@ -164,9 +169,11 @@ Outcome Trainer::Impl::run() {
       evaluate_if_due();
       save_if_due();
     }
-  } catch (const OutOfMemoryError&) {  // the failed step has changed nothing: what came before it is kept
-    if (state.step > 0) save();
-    store.wait();
+  } catch (const OutOfMemoryError&) {
+    keep_steps();
+    throw;
+  } catch (const std::exception& e) {  // outside of what is tried again
+    if (memory::is_out_of_memory(e)) keep_steps();
     throw;
   }
   if (!is_over(state, s.plan, s.options) || evaluation_is_due()) return finish(Outcome::Kind::kInterrupted);
@@ -176,6 +183,7 @@ Outcome Trainer::Impl::run() {
 void Trainer::Impl::train_step() {
   const double rate = learning_rate(state.step);
   last = engine.run(batches.take(state.step, engine.limit()), state.step, rate);
+  if (engine.limit() != limit_of(s.options, state)) state.micro_batch_tokens = engine.limit().tokens;
   ++state.step;
   if (last.applied) {
     state.skipped_in_a_row = 0;
@@ -190,7 +198,7 @@ void Trainer::Impl::train_step() {
     emit(
         report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});
   }
-  num_features += last.num_features;
+  trained_features += last.num_features;
   emit(report::StepFinished{.step = state.step,
                             .epoch = s.plan.epoch_after(state.step),
                             .num_features = last.num_features,
@@ -201,11 +209,20 @@ void Trainer::Impl::train_step() {
 }
 
 void Trainer::Impl::note_shrunk(const Shrunk& shrunk) {
-  state.micro_batch_tokens = shrunk.tokens_limit;
   emit(report::Notice{fmt::format(
       "step {}: out of memory in {} ({} tokens); redone with {} tokens a micro-batch, effective batch still {}",
       state.step + 1, shrunk.phase, with_thousands(shrunk.tokens), with_thousands(shrunk.tokens_limit),
       s.plan.effective_batch)});
+}
+
+// Where memory has run out: the failed step has changed nothing, what came before it is kept.
+void Trainer::Impl::keep_steps() {
+  try {
+    if (state.step > 0) save();
+    store.wait();
+  } catch (const StorageError& e) {
+    tell_of_failed_save(e);
+  }
 }
 
 // Training goes on and the next save is tried (RELIABILITY §4.2).
@@ -276,12 +293,14 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
   // The untrained model is no candidate: a run's result is something it trained.
   if (metrics.best && state.step > 0) state.best_threshold = metrics.best->f1_threshold;
   const bool is_best = state.step > 0 && is_better(json, s.options, state.best_metric);
+  if (state.step > 0 && !is_gain(json, s.options, state.best_metric)) {
+    ++state.evaluations_without_gain;
+  } else {
+    state.evaluations_without_gain = 0;
+  }
   if (is_best) {
     state.best_metric = metric_value(json, s.options);
     state.best_step = state.step;
-    state.evaluations_without_gain = 0;
-  } else if (state.step > 0) {
-    ++state.evaluations_without_gain;
   }
   emit(report::Evaluated{.step = state.step,
                          .epoch = s.plan.epoch_after(state.step),
@@ -361,37 +380,46 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
   store.wait();
   store.prune(state.step,
               {s.options.save_total_limit, state.best_step});  // a process killed between saving and pruning
-  const std::int64_t final_step = kind == Outcome::Kind::kInterrupted ? state.step : choose_final_step();
-  if (kind != Outcome::Kind::kInterrupted && !answer_with_final_model(final_step)) kind = Outcome::Kind::kInterrupted;
-  Outcome outcome{.kind = kind, .signal = SignalGuard::received(), .step = state.step, .model_directory = {}};
-  report::RunFinished finished{.outcome = kind == Outcome::Kind::kDone ? "done" : "stopped early",
-                               .step = state.step,
-                               .runtime_s = seconds_since(start),
-                               .num_features = num_features,
-                               .peak_memory_bytes = device::peak_memory_bytes(s.device),
-                               .rows = {}};
-  if (kind == Outcome::Kind::kInterrupted) {
-    finished.outcome = fmt::format("interrupted by SIG{}", sigabbrev_np(outcome.signal));
-    finished.rows.emplace_back("saved", checkpoint::directory_of(s.run_directory, state.step));
-    finished.rows.emplace_back("go on", "with the same command and --resume auto");
-    emit(finished);
-    return outcome;
-  }
+  if (kind == Outcome::Kind::kInterrupted) return interrupted();
+  const std::int64_t final_step = choose_final_step();
+  if (!answer_with_final_model(final_step)) return interrupted();
   checkpoint::publish_model(checkpoint::directory_of(s.run_directory, final_step), s.run_directory);
-  outcome.model_directory = s.run_directory;
+  write_results(kind == Outcome::Kind::kDone ? "done" : "stopped early");
+  return {.kind = kind};
+}
+
+Outcome Trainer::Impl::interrupted() {
+  const int signal = SignalGuard::received();
+  report::RunFinished finished = end_of_run(fmt::format("interrupted by SIG{}", sigabbrev_np(signal)));
+  finished.rows.emplace_back("saved", checkpoint::directory_of(s.run_directory, state.step));
+  finished.rows.emplace_back("go on", "with the same command and --resume auto");
+  emit(finished);
+  return {.kind = Outcome::Kind::kInterrupted, .signal = signal};
+}
+
+void Trainer::Impl::write_results(const std::string& outcome) {
+  report::RunFinished finished = end_of_run(outcome);
   std::optional<eval::Metrics> metrics;
   if (s.validation != nullptr) {
     metrics = eval::score(*s.validation, newest_answers->predictions);
-    eval::write_prediction_files(s.run_directory, "eval_", s.validation->dataset, newest_answers->predictions,
+    eval::write_prediction_files(s.run_directory + "/eval_", s.validation->dataset, newest_answers->predictions,
                                  s.validation->with_negative);
     add_rows(finished, *metrics);
   }
-  finished.rows.emplace_back("model", outcome.model_directory + "  (loads with from_pretrained)");
+  finished.rows.emplace_back("model", s.run_directory + "  (loads with from_pretrained)");
   emit(finished);
   // Last, so that these files stand for all the others: has_results().
   if (metrics) write_eval_results(s.run_directory, *metrics, newest_answers->loss, s.plan.epoch_after(state.step));
-  write_train_results(s.run_directory, state, s.plan, finished.runtime_s, num_features);
-  return outcome;
+  write_train_results(s.run_directory, state, s.plan, finished.runtime_s, trained_features);
+}
+
+report::RunFinished Trainer::Impl::end_of_run(const std::string& outcome) const {
+  return {.outcome = outcome,
+          .step = state.step,
+          .runtime_s = seconds_since(start),
+          .num_features = trained_features,
+          .peak_memory_bytes = device::peak_memory_bytes(s.device),
+          .rows = {}};
 }
 
 // The step whose checkpoint becomes the final model.
