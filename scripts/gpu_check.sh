@@ -1,91 +1,161 @@
 #!/usr/bin/env bash
-# Everything that needs a GPU, in one short visit: tests, training runs, the timed step beside the
-# Hugging Face loop and memory probes. Prints one table; exits non-zero on a failure.
+# Everything that needs a GPU, in one short visit: tests, training runs, the timed step beside the Hugging Face loop
+# and memory probes, the most valuable answers first. Prints one table; exits non-zero on a failure.
 # Not yet run on a GPU.
 #
-#   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh [MODEL_DIR]     default: build/minilm
+#   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh           on a machine with a GPU and a network: installs, builds, checks
+#   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh --pack    elsewhere, after a build: what a visit needs, in build/gpu-visit.tgz
+#   tar xzf build/gpu-visit.tgz && BERTFT_PYTHON=python3 scripts/gpu_check.sh --packed    on the GPU's machine, offline
 #
-# BERTFT_PREBUILT=1 takes build/ as it is: nothing is installed or built, so no network is needed. LibTorch
-# is then that of BERTFT_PYTHON, and Debian's libraries are those that `scripts/gpu_check.sh --pack` has put
-# into build/gpu-libs on the machine that built.
-# BERTFT_PYTHON: an interpreter with torch and transformers; default: build/peers/bin/python.
+# BERTFT_PARTS="tests runs speed memory" chooses among the parts.
+# BERTFT_PYTHON: an interpreter with torch and transformers, default build/peers/bin/python; its torch is the packed
+# programs' LibTorch. OUT: where log.txt, the output of all commands, is left; default build.
 set -uo pipefail
+here=$PWD
+cd "$(dirname "$0")/.."
+visit=build/gpu-visit
+real_data() { (cd "$here" && cd "${BERTFT_DATA_DIR:?set it to the folder of the real data}" && pwd); }
+
+pack() {
+  set -e
+  local data programs
+  data=$(real_data)
+  ninja -C build bert-finetune gpu_tests step_bench
+  programs="build/bert-finetune build/libbert-finetune-torch.so build/tests/gpu_tests build/scripts/bench/step_bench"
+  rm -rf $visit && mkdir -p $visit/libs $visit/model $visit/data/squad $visit/data/vocab
+  # shellcheck disable=SC2086  # words
+  cp -L $programs $visit
+  # shellcheck disable=SC2086
+  ldd $programs | grep -oE '/[^ ]*/lib(fmt|spdlog|yaml-cpp|utf8proc|sentencepiece|protobuf-lite|crypto|gtest|gmock|benchmark)[^ ]*' |
+    sort -u | xargs cp -L -t $visit/libs
+  cp "$data/squad/squad-v2.0-train-10k.json" $visit/data/squad
+  cp "$data/vocab/bert-base-uncased-vocab.txt" $visit/data/vocab
+  build/peers/bin/python - build/minilm $visit/model <<'END'  # weights in half the bytes: less has to travel
+import pathlib, shutil, sys
+from safetensors.torch import load_file, save_file
+source, target = map(pathlib.Path, sys.argv[1:])
+weights = load_file(source / "model.safetensors")
+save_file({name: w.half() for name, w in weights.items() if w.is_floating_point()}, target / "model.safetensors", {"format": "pt"})
+for name in "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt":
+    shutil.copy(source / name, target / name)
+END
+  tar czf $visit.tgz $visit
+  ls -l $visit.tgz
+}
 if [ "${1:-}" = --pack ]; then
-  cd "$(dirname "$0")/.." && mkdir -p build/gpu-libs
-  ldd build/bert-finetune build/tests/gpu_tests build/scripts/bench/step_bench |
-    grep -oE '/[^ ]*/lib(fmt|spdlog|yaml-cpp|utf8proc|sentencepiece|protobuf-lite|crypto|gtest|gmock|benchmark)[^ ]*' |
-    sort -u | xargs cp -L -t build/gpu-libs
+  pack
   exit
 fi
-data=$(cd "${BERTFT_DATA_DIR:?set it to the folder of the real data}" && pwd) || exit 66
-cd "$(dirname "$0")/.."
-model=${1:-build/minilm}
-out=${OUT:-build/gpu-check}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+log=${OUT:-build}/log.txt
+mkdir -p "$(dirname "$log")" && : > "$log"
 python=${BERTFT_PYTHON:-build/peers/bin/python}
-mkdir -p "$out"
+export HF_HUB_OFFLINE=1
 failed=0
 row() { printf '%-34s %s\n' "$1" "$2"; }
-check() {  # NAME COMMAND...
-  local name=$1 start=$SECONDS; shift
-  if "$@" > "$out/${name// /-}.log" 2>&1; then row "$name" "ok, $((SECONDS - start)) s"; else
-    row "$name" "FAILED (see $out/${name// /-}.log)"; failed=1; fi
+try() {  # NAME COMMAND...: output in $work/last, all of it in the log too; of a failure its end here
+  local name=$1 code; shift
+  "$@" > "$work/last" 2>&1; code=$?
+  { echo "=== $name: exit $code"; cat "$work/last"; } >> "$log"
+  [ $code = 0 ] && return
+  row "$name" "FAILED ($code)"; tail -n 12 "$work/last" | cut -c1-300 | sed 's/^/    /'
+  failed=1; return 1
 }
-figures() {  # NAME COMMAND...: prints features/s and peak memory of the JSON line
-  local name=$1; shift
-  "$@" > "$out/${name// /-}.json" 2> "$out/${name// /-}.log" || { row "$name" FAILED; failed=1; return; }
-  row "$name" "$(grep -o '"features_per_s_median_step": [0-9.]*\|"peak_[a-z_]*": [0-9.]*' "$out/${name// /-}.json" | tr '\n' ' ')"
+ours() { local name=$1; shift; LD_LIBRARY_PATH=${libraries:-${LD_LIBRARY_PATH:-}} timeout 180 "$bin/$name" "$@"; }
+peer() { timeout 120 "$python" "$@"; }
+check() { local start=$SECONDS; try "$@" && row "$1" "ok, $((SECONDS - start)) s"; }
+tell() { row "  $1" "$(grep -oE "$2" "$work/last" | tail -n 1)"; }  # NAME PATTERN, of the last command's output
+figures() {  # NAME COMMAND...: of its JSON line
+  try "$@" && row "$1" "$(grep -oE '"(features_per_s_median_step|peak_(memory|gpu)_mib|last_loss)": [0-9.eNa]+' "$work/last" | tr '\n' ' ')"
 }
+wanted() { [[ " ${BERTFT_PARTS:-tests runs speed memory} " == *" $1 "* ]]; }
 
 nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader || { echo "no GPU here" >&2; exit 69; }
-if [[ ${BERTFT_PREBUILT:-0} != 1 ]]; then
+bin=$PWD/$visit
+if [ "${1:-}" = --packed ]; then
+  model=$visit/model data=$PWD/$visit/data
+  packages=$("$python" -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent.parent)') || exit 69
+  # What was set before stays: it may be where the driver is.
+  libraries=$packages/torch/lib:$(echo "$packages"/nvidia/*/lib | tr ' ' :):$bin/libs:${LD_LIBRARY_PATH:-}
+else
+  model=build/minilm
+  data=$(real_data) || exit 66
   check "set-up" scripts/setup.sh --tests
   check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
   check "build of the benchmark" ninja -C build step_bench
-else
-  packages=$("$python" -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent.parent)') || exit 69
-  export LD_LIBRARY_PATH=$packages/torch/lib:$(echo "$packages"/nvidia/*/lib | tr ' ' :):$PWD/build/gpu-libs
+  mkdir -p "$bin"
+  ln -sf "$PWD"/build/{bert-finetune,libbert-finetune-torch.so,tests/gpu_tests,scripts/bench/step_bench} "$bin"
 fi
-check "program starts" build/bert-finetune --build-info
-[ $failed = 0 ] || exit 1  # nothing further can pass
-check "device is found" build/bert-finetune --config configs/quickstart.yaml --device cuda --dry-run --output-dir "$out/dry"
-check "tests on the GPU" build/tests/gpu_tests
-for precision in true false; do
-  check "quickstart on cuda, bf16 $precision" build/bert-finetune --config configs/quickstart.yaml --device cuda \
-    --set bf16=$precision --output-dir "$out/run-$precision" --overwrite
-done
-check "micro-batches of 4" build/bert-finetune --config configs/quickstart.yaml --device cuda --set bf16=true \
-  --micro-batch-features 4 --output-dir "$out/run-micro" --overwrite
-check "probe before training" build/bert-finetune --config configs/quickstart.yaml --device cuda --set probe_memory=auto \
-  --max-steps 2 --output-dir "$out/run-probed" --overwrite
+quickstart=(ours bert-finetune --config configs/quickstart.yaml --model-name-or-path "$model" --device cuda)
+check "program starts" ours bert-finetune --build-info || exit 1  # nothing further could pass
+check "device is found" "${quickstart[@]}" --dry-run --output-dir "$work/dry" || exit 1
+tell "device" 'device .*'
+tell "memory" 'memory .*'
+
+if wanted tests; then
+  check "tests on the GPU" ours gpu_tests
+  tell "passed" '\[  PASSED  \] .*'
+  grep -oE '^\[  (FAILED|SKIPPED) +\] [A-Z][^ (]*' "$work/last" | sort -u | sed 's/^/    /'
+fi
+if wanted runs; then
+  for precision in true false; do
+    check "quickstart, bf16 $precision" "${quickstart[@]}" --set bf16=$precision --output-dir "$work/run-$precision"
+    tell "result" 'exact [0-9.]+  f1 [0-9.]+  at threshold.*'
+    tell "speed" 'done .*'
+  done
+  check "micro-batches of 4" "${quickstart[@]}" --set bf16=false --micro-batch-features 4 --output-dir "$work/run-micro"
+  tell "result" 'exact [0-9.]+  f1 [0-9.]+  at threshold.*'
+  for run in false micro; do  # the same steps, whatever fits at a time
+    row "  losses of run-$run" "$(grep -oE '"kind":"log".*"loss":[0-9.]+' "$work/run-$run/metrics.jsonl" | grep -oE '[0-9.]+$' | tr '\n' ' ')"
+  done
+  check "probe before training" "${quickstart[@]}" --set probe_memory=auto --max-steps 2 --output-dir "$work/run-probed"
+  tell "found" 'probe +(the whole|micro_batch).*'
+fi
 
 train=$data/squad/squad-v2.0-train-10k.json
-base=$out/bert-base
-check "a BERT-base of random weights" "$python" - "$base" "$data/vocab/bert-base-uncased-vocab.txt" <<'END'
+base=$work/bert-base
+if wanted speed || wanted memory; then
+  check "a BERT-base of random weights" peer - "$base" "$data/vocab/bert-base-uncased-vocab.txt" <<'END'
 import pathlib, shutil, sys
 from transformers import BertConfig, BertModel
 BertModel(BertConfig()).save_pretrained(sys.argv[1])
 shutil.copy(sys.argv[2], f"{sys.argv[1]}/vocab.txt")
 pathlib.Path(sys.argv[1], "tokenizer_config.json").write_text('{"do_lower_case": true}')
 END
-for shape in "$model" "$base"; do
-  for precision in "" --bf16; do
-    name="$(basename "$shape") ${precision:-fp32}"
-    figures "ours $name" build/scripts/bench/step_bench --model "$shape" --train "$train" --max-steps 40 --batch 32 --device cuda $precision
-    figures "hugging face $name" "$python" scripts/bench/hf_train.py --model "$shape" \
-      --train "$train" --steps-only --max-steps 40 --batch 32 --device cuda $precision
+fi
+if wanted speed; then  # ours first: a visit that is cut off loses the peer only
+  steps=(--train "$train" --max-samples 1500 --max-steps 40 --batch 32 --device cuda)
+  for precision in --bf16 ""; do
+    for shape in "$base" "$model"; do
+      # shellcheck disable=SC2086  # none for fp32
+      figures "ours $(basename "$shape") ${precision:-fp32}" ours step_bench --model "$shape" "${steps[@]}" $precision
+    done
   done
-done
+  for precision in --bf16 ""; do
+    for shape in "$base" "$model"; do
+      # shellcheck disable=SC2086
+      figures "hugging face $(basename "$shape") ${precision:-fp32}" \
+        peer scripts/bench/hf_train.py --model "$shape" --steps-only "${steps[@]}" $precision
+    done
+  done
+fi
 
-# Small cards, emulated by the limit.
-card_mib=$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits | head -n 1)
-probe() {  # GIB LENGTH PUBLISHED
-  local name="probe of $1 GiB at length $2"
-  if [ $(($1 * 1024)) -gt "$card_mib" ]; then row "$name" "left out: the card has $card_mib MiB"; return; fi
-  check "$name" build/bert-finetune --model-name-or-path "$base" --train-file "$train" --device cuda --bf16 false \
-    --max-seq-length "$2" --doc-stride 0 --output-dir "$out/probe-$1-$2" --probe-memory --memory-limit "$1GiB" \
-    --per-device-train-batch-size 2048
-  row "  found${3:+ (Google published $3)}" "$(grep 'largest: ' "$out/${name// /-}.log")"
+# Small cards, emulated by the limit: what a card of so many GiB leaves beside CUDA's context.
+context_mib=768
+probe() {  # GIB LENGTH BF16 [PUBLISHED]
+  local name="probe $1 GiB, length $2, bf16 $3"
+  check "$name" ours bert-finetune --model-name-or-path "$base" --train-file "$train" --max-train-samples 3000 \
+    --device cuda --bf16 "$3" --max-seq-length "$2" --doc-stride 0 --output-dir "$work/probe-$1-$2-$3" --probe-memory \
+    --memory-limit "$(($1 * 1024 - context_mib))MiB" --memory-reserve 0 --per-device-train-batch-size 2048 || return
+  row "  found${4:+ (Google published $4)}" \
+    "$(grep -o 'largest: .*' "$work/last"); trials $(grep -cE ' (yes|no) ' "$work/last"), did not fit: $(grep -c ' no ' "$work/last")"
 }
-for gib in 8 11 16 24 40 72; do probe $gib 384 ""; done
-for pair in 64:64 128:32 256:16 320:14 384:12 512:6; do probe 12 ${pair%:*} ${pair#*:}; done
+if wanted memory; then
+  probe 12 384 false 12
+  for gib in 12 8 24; do probe $gib 384 true; done
+  for pair in 128:32 512:6 64:64 256:16 320:14; do probe 12 ${pair%:*} false ${pair#*:}; done
+  for gib in 8 24; do probe $gib 384 false; done
+fi
 exit $failed

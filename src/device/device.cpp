@@ -56,7 +56,6 @@ Device select_gpu(const DeviceOptions& options) {
     throw DeviceError(fmt::format("bf16 needs a GPU from Ampere on (sm_{}); {} is sm_{}. Set bf16: false.", kAmpere,
                                   properties->name, capability));
   }
-  device.has_flash = device.bf16;
   at::globalContext().setAllowTF32CuBLAS(options.tf32);
   if (options.full_determinism) {
     setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // cuBLAS reads it with its first product

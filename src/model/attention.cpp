@@ -37,10 +37,8 @@ struct CpuAttention : torch::autograd::Function<CpuAttention> {
 }  // namespace
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t num_heads,
-                     const DropoutSite& site, const DeviceBatch& batch, const device::Device& device) {
-  if (device.is_cuda()) {
-    return attention_cuda(q, k, v, num_heads, site, batch, device.has_flash);
-  }
+                     const DropoutSite& site, const DeviceBatch& batch) {
+  if (q.is_cuda()) return attention_cuda(q, k, v, num_heads, site, batch);
   return CpuAttention::apply(q, k, v, num_heads, site, batch);
 }
 

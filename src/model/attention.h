@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <utility>
 
-#include "bertft/device/device.h"
 #include "model/dropout.h"
 
 namespace bertft::model {
@@ -16,7 +15,7 @@ namespace bertft::model {
 /// q, k, v  [T, A * D] float32, or bfloat16 under autocast
 /// returns  [T, A * D] of q's type
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t num_heads,
-                     const DropoutSite& site, const DeviceBatch& batch, const device::Device& device);
+                     const DropoutSite& site, const DeviceBatch& batch);
 
 /// The CPU's kernel: never holds more than one head of one sequence per thread, and redraws
 /// masks and probabilities in the backward pass (as FlashAttention does; Dao et al. 2022).
@@ -34,9 +33,9 @@ AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tens
                                       const at::Tensor& v, const AttentionForward& forward, std::int64_t num_heads,
                                       const DropoutSite& site, const DeviceBatch& batch);
 
-/// CUDA: variable-length flash attention for half types on sm_80 and newer, else the
+/// CUDA: variable-length flash attention for half types, which need sm_80, else the
 /// memory-efficient kernel; differentiable by ATen's own formulas. Not yet run on a GPU.
 at::Tensor attention_cuda(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t num_heads,
-                          const DropoutSite& site, const DeviceBatch& batch, bool has_flash);
+                          const DropoutSite& site, const DeviceBatch& batch);
 
 }  // namespace bertft::model

@@ -143,7 +143,7 @@ at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t place, c
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
       attention(query_->forward(hidden), key_->forward(hidden), value_->forward(hidden), num_heads_,
-                context.dropout_site(dropout_.attention_probs, place, kAttentionSite), batch, context.device);
+                context.dropout_site(dropout_.attention_probs, place, kAttentionSite), batch);
   const at::Tensor attended = attention_norm_->forward(
       dropout_add(attention_output_->forward(mixed), hidden,
                   context.dropout_site(dropout_.attention_output, place, kAttentionOutputSite), batch));

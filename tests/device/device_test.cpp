@@ -30,7 +30,6 @@ TEST(Device, OnTheCpuComputesInFp32UnlessBf16IsAskedFor) {
   const Device device = select_device(options);
   EXPECT_TRUE(device.bf16);
   EXPECT_FALSE(device.is_cuda());
-  EXPECT_FALSE(device.has_flash);
   EXPECT_THAT(device.description, HasSubstr("bf16"));
 }
 

@@ -85,7 +85,7 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
 
   at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const model::DeviceBatch& batch,
                        double dropout = 0.3) const {
-    return model::attention_cuda(q, k, v, kHeads, {device::dropout_rate(dropout), 5}, batch, is_half());
+    return model::attention_cuda(q, k, v, kHeads, {device::dropout_rate(dropout), 5}, batch);
   }
   static at::Tensor last_rows(const at::Tensor& x, std::int64_t n) { return x.narrow(0, x.size(0) - n, n); }
   at::Tensor random() const { return at::randn({100, kHeads * kHeadSize}).to(cuda_, GetParam()); }
@@ -94,7 +94,7 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
   void SetUp() override {
     Gpu::SetUp();
     if (IsSkipped()) return;
-    if (is_half() && !select({}).has_flash) GTEST_SKIP() << "no bf16";
+    if (is_half() && !select({}).bf16) GTEST_SKIP() << "no bf16";
     at::manual_seed(1);
     for (at::Tensor* x : {&q_, &k_, &v_, &grad_}) *x = random();
   }
@@ -109,7 +109,7 @@ TEST_P(GpuAttention, EqualsTheCpusWithoutDropout) {
   const Grads gpu =
       attend(batch, [&](const auto& q, const auto& k, const auto& v) { return attention(q, k, v, batch, 0); });
   const Grads cpu = attend(on_cpu, [&](const auto& q, const auto& k, const auto& v) {
-    return model::attention(q, k, v, kHeads, {}, on_cpu, device::Device());
+    return model::attention(q, k, v, kHeads, {}, on_cpu);
   });
   const double bound = is_half() ? 0.06 : 1e-4;
   for (const auto& [a, b] :

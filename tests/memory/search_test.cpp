@@ -18,9 +18,15 @@ struct FakeDevice {
   double fixed = 1000, slope = 10, flat = 0, limit = 2000;
   double predicted_slope = 10, predicted_fixed = 1000;  // what the plan believes
   std::int64_t fails_once_at_trial = -1;
+  double peak_step = 0;
   int num_shortages = 0, num_trials = 0;
 
   double bytes(std::int64_t n) const { return std::max(flat, fixed + slope * static_cast<double>(n)); }
+
+  // Rounded up, as an allocator of segments does.
+  double measured(std::int64_t n) const {
+    return peak_step > 0 ? std::ceil(bytes(n) / peak_step) * peak_step : bytes(n);
+  }
 
   Trial attempt(std::int64_t n) {
     const bool fits = bytes(n) <= limit && num_trials++ != fails_once_at_trial;
@@ -28,7 +34,7 @@ struct FakeDevice {
     return {.num_features = n,
             .fits = fits,
             .phase = fits ? "done" : "backward",
-            .peak_bytes = static_cast<std::uint64_t>(std::min(bytes(n), limit)),
+            .peak_bytes = static_cast<std::uint64_t>(std::min(measured(n), limit)),
             .features_per_s = 1,
             .steps_done = fits ? 2 : 0};
   }
@@ -47,7 +53,8 @@ struct FakeDevice {
                                    return static_cast<std::uint64_t>(
                                        std::max(flat, predicted_fixed + predicted_slope * static_cast<double>(n)));
                                  },
-                             .attempt = [this](std::int64_t n) { return attempt(n); }});
+                             .attempt = [this](std::int64_t n) { return attempt(n); },
+                             .peak_step = static_cast<std::uint64_t>(peak_step)});
   }
 };
 
@@ -67,6 +74,16 @@ TEST(Search, CalibratesWithTwoSmallSizesAndConfirms) {
   const SearchResult result = device.search(1000);
   EXPECT_EQ(result.num_features, 100);
   EXPECT_THAT(sizes(result), ElementsAre(1, 4, 100));
+}
+
+TEST(Search, LearnsNoGrowthFromPeaksThatRoundingHidesItIn) {
+  for (const double fixed : {1000.0, 1079.0}) {  // four features more are one segment more, or none
+    FakeDevice device{.fixed = fixed, .limit = 20'000, .predicted_fixed = fixed, .peak_step = 80};
+    const SearchResult result = device.search(100'000);
+    EXPECT_GE(result.num_features, device.largest(100'000) * 98 / 100);
+    EXPECT_LE(result.trials.size(), 5U);
+    EXPECT_LE(device.num_shortages, 1);
+  }
 }
 
 TEST(Search, FindsNothingWhereNothingFits) {

@@ -78,7 +78,7 @@ Result run(const Inputs& in, at::ScalarType type, const Attend& attend) {
 
 Result run_ours(const Inputs& in, at::ScalarType type, const DropoutSite& site, const DeviceBatch& batch) {
   return run(in, type, [&](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-    return attention(q, k, v, kHeads, site, batch, device::Device());
+    return attention(q, k, v, kHeads, site, batch);
   });
 }
 

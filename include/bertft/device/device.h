@@ -13,7 +13,6 @@ namespace bertft::device {
 struct Device {
   c10::Device torch_device = c10::Device(c10::kCPU);
   bool bf16 = false;             // autocast; weights stay fp32
-  bool has_flash = false;        // variable-length flash attention: half types on sm_80 and newer
   std::string description;       // "CPU, 2 threads, fp32" or "GPU 0 NVIDIA H100, 79.1 GiB, bf16"
   std::string identity = "cpu";  // the same device has the same: on a GPU its name and UUID
 

@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::int64_t kFormat = 1;
 constexpr double kNoLearningRate = 0;
+constexpr std::uint64_t kSegment = std::uint64_t{20} << 20;  // in which CUDA's caching allocator reserves
 
 // A size that does not fit ends its trial where the engine would go on with less.
 struct DoesNotFit {
@@ -151,7 +152,8 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
                                              const memory::Trial trial = trials->run(n);
                                              tell(trial);
                                              return trial;
-                                           }});
+                                           },
+                                       .peak_step = task.device.is_cuda() ? kSegment : 0});
   }
   return result;
 }
