@@ -5,7 +5,8 @@
 #
 #   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh           on a machine with a GPU and a network: installs, builds, checks
 #   BERTFT_DATA_DIR=DIR scripts/gpu_check.sh --pack    elsewhere, after a build: what a visit needs, in build/gpu-visit.tgz
-#   tar xzf build/gpu-visit.tgz && BERTFT_PYTHON=python3 scripts/gpu_check.sh --packed    on the GPU's machine, offline
+#   tar xzf build/gpu-visit.tgz && BERTFT_PYTHON=python3 scripts/gpu_check.sh --packed    on the GPU's machine, offline,
+#                                                      in a copy of the same source tree
 #
 # BERTFT_PARTS="tests runs speed memory" chooses among the parts.
 # BERTFT_PYTHON: an interpreter with torch and transformers, default build/peers/bin/python; its torch is the packed
@@ -78,7 +79,7 @@ if [ "${1:-}" = --packed ]; then
   model=$visit/model data=$PWD/$visit/data
   packages=$("$python" -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent.parent)') || exit 69
   # What was set before stays: it may be where the driver is.
-  libraries=$packages/torch/lib:$(echo "$packages"/nvidia/*/lib | tr ' ' :):$bin/libs:${LD_LIBRARY_PATH:-}
+  libraries=$packages/torch/lib:$(echo "$packages"/nvidia/*/lib | tr ' ' :):$bin/libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 else
   model=build/minilm
   data=$(real_data) || exit 66

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <utility>
 
 #include "bertft/util/error.h"
@@ -21,10 +20,7 @@ Inputs read_inputs(config::Resolved resolved) {
   note_startup("training file");
   in.train_features =
       data::make_features(in.train_set, std::move(train.tokens), options.data, data::Purpose::kTraining);
-  if (const auto most = options.data.max_train_samples; most && std::ssize(in.train_features.windows) > *most) {
-    in.train_features.windows.resize(
-        static_cast<std::size_t>(*most));  // run_qa.py counts twice: questions, then windows
-  }
+  in.train_features.keep_first(options.data.max_train_samples);  // run_qa.py counts twice: questions, then windows
   note_startup("training windows");
   in.with_negative = with_negative(options.data, in.train_set);
   if (options.data.validation_file) {

@@ -64,20 +64,15 @@ class Resolver {
     const Field* field;
     Scalar value;
     bool is_idle = false;  // an old key with which nothing is asked for
+    bool is_old = false;   // a name to be told of
   };
 
   void apply(const std::vector<Assignment>& source) {
     std::vector<Target> targets;
     for (const Assignment& assignment : source) understand(assignment, targets);
-    // TrainingArguments, written out, has both warmup_ratio: 0 and warmup_steps: 500.
-    const auto stands_beside_another = [&](const Target& one) {
-      return std::any_of(targets.begin(), targets.end(), [&](const Target& other) {
-        return other.field == one.field && other.assignment->key != one.assignment->key;
-      });
-    };
     std::map<std::string_view, const Assignment*> given;  // by the option's own key
     for (const Target& target : targets) {
-      if (target.is_idle && stands_beside_another(target)) continue;
+      if (gives_way(target, targets)) continue;
       const std::string_view key = target.field->key;
       if (const auto [first, is_new] = given.try_emplace(key, target.assignment);
           !is_new && first->second->key != target.assignment->key) {
@@ -89,12 +84,20 @@ class Resolver {
     ++num_sources_;
   }
 
+  // TrainingArguments, written out, has both warmup_ratio: 0 and warmup_steps: 500.
+  static bool gives_way(const Target& one, const std::vector<Target>& targets) {
+    return one.is_idle && std::any_of(targets.begin(), targets.end(), [&](const Target& other) {
+             const bool is_same_option = other.field == one.field && other.assignment->key != one.assignment->key;
+             return is_same_option && (!other.is_idle || &other < &one);
+           });
+  }
+
   void understand(const Assignment& a, std::vector<Target>& targets) {
     if (const auto spelling = spellings_.find(a.key); spelling != spellings_.end()) {
       const Field& field = *spelling->second;
+      const bool is_idle = a.key != field.key && is_null(a.value);
       // "resume" merely shortens its key: that is no old name to be warned of.
-      if (!field.key.starts_with(a.key)) note_old_name(a, field.key, a.value.text);
-      targets.push_back({&a, &field, a.value, a.key != field.key && is_null(a.value)});
+      targets.push_back({&a, &field, a.value, is_idle, !field.key.starts_with(a.key)});
     } else if (const auto* old = find_by_key(translated_keys(), a.key)) {
       if (!is_null(a.value)) translate(a, *old, targets);
     } else if (const auto* foreign = find_by_key(foreign_keys(), a.key)) {
@@ -119,13 +122,13 @@ class Resolver {
       doubtful_.emplace(old.replaced_by);
       return;
     }
-    note_old_name(a, old.replaced_by, *value);
     const Scalar translated{*value, Scalar::Form::kPlain};
-    targets.push_back({&a, spellings_.at(old.replaced_by), translated, asks_for_nothing(a.value)});
+    targets.push_back({&a, spellings_.at(old.replaced_by), translated, asks_for_nothing(a.value), true});
   }
 
   void answer(const Assignment& a, const ForeignKey& foreign) {
     if (foreign.answer == ForeignKey::Answer::kPassOver) {
+      if (asks_for_nothing(a.value)) return;
       note(a.key_at, fmt::format("'{}' has no effect: {}", a.key, foreign.reason));
     } else if (!asks_for_nothing(foreign, a.value)) {
       problems_.add(a.key_at, fmt::format("'{}' is not supported", a.key), fmt::format(": {}", foreign.reason));
@@ -166,8 +169,9 @@ class Resolver {
   void assign(const Target& target) {
     const Assignment& a = *target.assignment;
     const Field& field = *target.field;
-    const bool keeps_default = field.option.null_keeps_default || (target.is_idle && !field.is_optional);
-    if (keeps_default && is_null(target.value)) return;
+    const bool null_changes_nothing = field.option.null_changes_nothing || (target.is_idle && !field.is_optional);
+    if (null_changes_nothing && is_null(target.value)) return;
+    if (target.is_old) note_old_name(a, field.key, target.value.text);
     if (const std::optional<Value> value = read_value(field, target.value)) {
       field.set(*value);
       resolved_.origins[std::string(field.key)] = a.key_at.text();

@@ -76,6 +76,12 @@ std::span<const tokenizer::Token> Features::context_tokens(const Window& w) cons
   return tokens.contexts[context_of[w.question_idx]].subspan(w.context_begin, w.num_context_tokens);
 }
 
+void Features::keep_first(std::optional<std::int64_t> max_windows) {
+  if (!max_windows || *max_windows >= std::ssize(windows)) return;
+  num_windows_left_out = windows.size() - static_cast<std::size_t>(*max_windows);
+  windows.resize(static_cast<std::size_t>(*max_windows));
+}
+
 std::uint32_t Features::length(const Window& w) const {
   return first_context_position(w) + w.num_context_tokens + 1;
 }

@@ -17,7 +17,7 @@ constexpr double kStepDown = 0.9;      // after a size that did not fit; more af
 constexpr double kCaution = 0.995;     // of the room, after a size that did not fit
 constexpr double kGrowing = 0.9;       // of the full slope
 constexpr double kCloseEnough = 0.01;  // of the size found
-constexpr double kSeveral = 3;         // so many steps of a measured peak say how fast it grows
+constexpr double kSeveral = 3;         // times what rounding adds to a peak: less growth says nothing
 
 double predict(const SearchTask& task, std::int64_t size) {
   return static_cast<double>(task.predict(size));
@@ -29,7 +29,7 @@ bool grows_between(const SearchTask& task, std::int64_t small, std::int64_t larg
   const double slope = predict(task, task.at_most + 1) - predict(task, task.at_most);
   const double growth = predict(task, large) - predict(task, small);
   return growth > kGrowing * slope * static_cast<double>(large - small) &&
-         growth > kSeveral * static_cast<double>(task.peak_step);
+         growth > kSeveral * static_cast<double>(task.peak_rounding);
 }
 
 class Search {

@@ -11,7 +11,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// As oneDNN asks before it takes products of bfloat16.
+// What oneDNN asks of an x86 before it takes products of bfloat16, but for AVX-NE-CONVERT without AVX-512, which
+// compilers of today cannot ask for. Of other processors nothing is known here: they take ATen's way.
 bool has_fast_bf16() {
 #if defined(__x86_64__)
   static const bool has =

@@ -12,8 +12,9 @@ namespace bertft::model {
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 /// What linear() takes under autocast on a CPU for which ATen has no fast product of bfloat16 (an x86 without
-/// AVX-512: there that takes thirty times as long as one of float32). Operands and results are rounded as there;
-/// the product between them is one of float32, a block of rows at a time.
+/// AVX-512: there that takes thirty times as long as one of float32). In the forward
+/// pass operands and results are rounded as there, in the backward pass gradients less often; the products are of
+/// float32, a block of rows at a time.
 at::Tensor linear_bf16_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 }  // namespace bertft::model

@@ -16,6 +16,7 @@
 #include <string>
 #include <utility>
 
+#include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
 
@@ -178,7 +179,10 @@ void set_level(Level level) {
 void set_file(std::string_view path) {
   const auto file = std::make_shared<FileSink>(std::string(path));
   if (const auto waiting = std::exchange(logging().waiting, nullptr)) {
-    for (const auto& message : waiting->last_raw()) file->log(message);
+    try {
+      for (const auto& message : waiting->last_raw()) file->log(message);
+    } catch (const StorageError&) {  // as of lines to come
+    }
   }
   logging().sinks->set_sinks({logging().to_stderr, file});
 }

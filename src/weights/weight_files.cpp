@@ -88,7 +88,7 @@ std::vector<SafetensorsFile> open_shards(const fs::path& index_path) {
   std::set<std::string> names;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(directory, ignored)) names.insert(entry.path().filename().string());
-  // Where several are there, as in old repositories, PyTorch's can be converted with the least.
+  // Where several are there, as in old repositories, PyTorch's takes the least to convert.
   std::vector<std::string> by_effort(names.begin(), names.end());
   std::stable_partition(by_effort.begin(), by_effort.end(),
                         [](std::string_view name) { return name.ends_with(".bin"); });

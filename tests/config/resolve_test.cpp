@@ -144,7 +144,10 @@ TEST(Resolve, AnOldNameThatAsksForNothingGivesWayToTheNewOne) {
   EXPECT_EQ(resolve_yaml("warmup_steps: 500\nwarmup_ratio: 0.0\n").options.optim.warmup_steps, 500);
   EXPECT_EQ(resolve_yaml("warmup_ratio: null\n").options.optim.warmup_steps, 0);
   EXPECT_EQ(resolve_yaml("no_cuda: false\nuse_cpu: true\n").options.device.device, device::DeviceChoice::kCpu);
-  EXPECT_EQ(resolve_yaml("use_cpu: false\nno_cuda: false\n").options.device.device, device::DeviceChoice::kAuto);
+  EXPECT_EQ(resolve_texts({{"a.yaml", "device: cpu"}, {"b.yaml", "use_cpu: false\nno_cuda: false\n"}}, {}, {})
+                .options.device.device,
+            device::DeviceChoice::kAuto);
+  EXPECT_THAT(resolve_yaml("warmup_ratio: 0.0\nwarmup_steps: 500\n").notices, IsEmpty());
   EXPECT_EQ(resolve_texts({{"a.yaml", "warmup_steps: 10"}}, {}, {{"warmup_ratio", "0", "--set, argument 1"}})
                 .options.optim.warmup_steps,
             0);

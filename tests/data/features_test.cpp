@@ -54,6 +54,15 @@ TEST(Features, PutAShortContextIntoOneWindow) {
   EXPECT_EQ(made.first_context_position(made.windows[0]), 4u);
 }
 
+TEST(Features, KeepTheFirstWindowsAloneWhereTold) {
+  Features made = features(ten_words("[]"), options(10, 4));
+  made.keep_first(7);
+  EXPECT_EQ(made.windows.size(), 6U);
+  made.keep_first(2);
+  EXPECT_THAT(slices(made), ElementsAre(Pair(0, 5), Pair(1, 5)));
+  EXPECT_EQ(made.num_windows_left_out, 4U);
+}
+
 TEST(Features, OverlapWindowsByDocStride) {
   EXPECT_THAT(slices(features(ten_words("[]"), options(11, 2))), ElementsAre(Pair(0, 6), Pair(4, 6)));
   EXPECT_THAT(slices(features(ten_words("[]"), options(10, 4))),

@@ -128,6 +128,12 @@ class Resumed(SaversTest):
         self.assertNotIn("effective batch still", result.err)
         self.assertEqual(self.saved_savers(), ["gradient_checkpointing"])
 
+    def test_keeps_those_that_the_stored_configuration_sets_and_says_so(self):
+        self.stopped(self.limited(SAVERS_ONLY, *AUTO))
+        result = self.run_program("--config", "run/bert_finetune_config.yaml", "--resume", "auto", "--memory-savers", "off")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("gradient_checkpointing stays on, since the configuration sets it", result.err)
+
     def test_drops_them_where_they_are_off(self):
         self.stopped(self.limited(SAVERS_ONLY, *AUTO))
         result = self.resumed(ROOMY)

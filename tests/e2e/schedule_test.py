@@ -27,7 +27,9 @@ class Length(ScheduleTest):
     def test_follows_epochs_batch_and_accumulation(self):
         for flags, steps in (((), 24), (("--num-train-epochs", 2), 16), (("--num-train-epochs", 0.3), 3),
                              (("--per-device-train-batch-size", 7, "--gradient-accumulation-steps", 2), 15),
-                             (("--dataloader-drop-last",), 21), (("--max-train-samples", 9, "--num-train-epochs", 1), 2)):
+                             (("--dataloader-drop-last",), 21), (("--max-train-samples", 9, "--num-train-epochs", 1), 2),
+                             # Two windows a question: the first 16 of them are used.
+                             (("--max-train-samples", 16, "--max-seq-length", 40, "--num-train-epochs", 1), 2)):
             with self.subTest(flags):
                 self.assertEqual(self.planned_steps(*flags), steps)
 

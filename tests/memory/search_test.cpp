@@ -54,7 +54,7 @@ struct FakeDevice {
                                        std::max(flat, predicted_fixed + predicted_slope * static_cast<double>(n)));
                                  },
                              .attempt = [this](std::int64_t n) { return attempt(n); },
-                             .peak_step = static_cast<std::uint64_t>(peak_step)});
+                             .peak_rounding = static_cast<std::uint64_t>(peak_step)});
   }
 };
 

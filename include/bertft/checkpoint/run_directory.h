@@ -28,8 +28,8 @@ class RunDirectory {
   RunDirectory& operator=(const RunDirectory&) = delete;
 
   /// Under kOverwrite, when first called: removes what an earlier run of this program left, and
-  /// nothing else. Apart from the locking, since what may still fail before the first step costs
-  /// nobody an earlier run.
+  /// nothing else. Separate from locking, so that a failure before the first step costs nobody an
+  /// earlier run.
   void remove_replaced_run();
 
  private:

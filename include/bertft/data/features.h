@@ -27,6 +27,10 @@ struct Features {
   std::vector<std::uint32_t> context_of;  // [questions]
   std::vector<Window> windows;
   std::uint32_t num_skipped_questions = 0;  // misaligned, left out of training
+  std::size_t num_windows_left_out = 0;     // by keep_first()
+
+  /// Leaves out the windows after the first so many.
+  void keep_first(std::optional<std::int64_t> max_windows);
 
   std::span<const tokenizer::Token> question_tokens(const Window& w) const;
   std::span<const tokenizer::Token> context_tokens(const Window& w) const;

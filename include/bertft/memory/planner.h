@@ -6,7 +6,8 @@
 
 namespace bertft::memory {
 
-/// How far an estimate may be from what a step takes: a plan that fits this often over is sure to.
+/// How far an estimate may be from what a step takes: one that is so many times below the limit fits, one so many
+/// times above it does not.
 constexpr double kEstimateError = 1.1;
 
 /// What decides how many bytes a training step takes.

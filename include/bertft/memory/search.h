@@ -22,7 +22,7 @@ struct SearchTask {
   std::uint64_t usable_bytes = 0;
   std::function<std::uint64_t(std::int64_t)> predict;  // bytes of a size, not falling
   std::function<Trial(std::int64_t)> attempt;          // runs it
-  std::uint64_t peak_step = 0;                         // measured peaks are multiples of it
+  std::uint64_t peak_rounding = 0;                     // a measured peak may be so much too high
 };
 
 struct SearchResult {

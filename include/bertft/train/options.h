@@ -65,7 +65,7 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("save_steps", o.save_steps, {.help = "steps between checkpoints; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
   v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1, .is_free_to_change = true});
   v.field("load_best_model_at_end", o.load_best_model_at_end, {.help = "the final model is the best checkpoint's, not the last step's"});
-  v.field("metric_for_best_model", o.metric_for_best_model, {.help = "f1, exact, best_f1, best_exact or loss, of the evaluation", .null_keeps_default = true});
+  v.field("metric_for_best_model", o.metric_for_best_model, {.help = "f1, exact, best_f1, best_exact or loss, of the evaluation", .null_changes_nothing = true});
   v.field("greater_is_better", o.greater_is_better, {.help = "unset: true, except for loss", .unset_name = "auto"});
   v.field("early_stopping_patience", o.early_stopping_patience, {.help = "stop after so many evaluations in a row without a better metric", .at_least = 1, .is_free_to_change = true});
   v.field("early_stopping_threshold", o.early_stopping_threshold, {.help = "by how much an evaluation has to be better for the patience to start anew", .at_least = 0});

@@ -24,7 +24,7 @@ struct Option {
   std::optional<double> below = {};            // value <  this
   std::string_view unset_name = "null";        // how an absent optional is written
   std::optional<double> read_as_unset = {};    // Hugging Face's sentinel for "absent"
-  bool null_keeps_default = false;             // null is Hugging Face's default where ours is a value
+  bool null_changes_nothing = false;           // null is Hugging Face's default where ours is a value
   bool is_path = false;                        // made absolute in the resolved configuration
   bool is_memory_amount = false;               // "12GiB", "50%": util/memory_amount.h; `above` is checked
   std::vector<std::string_view> aliases = {};  // old spellings with the same meaning

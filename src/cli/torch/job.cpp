@@ -23,6 +23,10 @@ std::string count_line(const data::Dataset& dataset, const data::Features& featu
   if (features.num_skipped_questions > 0) {
     line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
   }
+  if (features.num_windows_left_out > 0) {
+    line += fmt::format("; {} more left out (max_train_samples)",
+                        with_thousands(static_cast<std::int64_t>(features.num_windows_left_out)));
+  }
   return line;
 }
 
@@ -46,7 +50,7 @@ void tell_threshold(const Job& job) {
 }  // namespace
 
 Job make_job(Inputs inputs) {
-  Job job{std::move(inputs), {}, {}, {}};
+  Job job{std::move(inputs), {}, {}, false, {}};
   job.device = device::select_device(job.options().device);
   job.budget = memory::limit_memory(job.options().memory, job.device);
   warn_of_long_warmup(job);

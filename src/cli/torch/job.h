@@ -18,11 +18,9 @@ namespace bertft::cli {
 struct Job : Inputs {
   device::Device device;
   memory::Budget budget;
+  bool resumes_itself = false;   // after a shortage of memory, as if it had been told to
   std::set<std::string> savers;  // keys that memory_savers has turned on, in this process or in those before it
 };
-
-/// The origin of resume_from_checkpoint where a run that ran short of memory goes on by itself.
-inline constexpr const char* kSinceShortage = "a shortage of memory";
 
 /// Chooses the device, limits its memory and takes the savers that memory_savers allows and the
 /// plan shows to be needed.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -120,7 +121,7 @@ void check_end_of_child(int status) {
 // has run out of a GPU's memory has left marks on it: the training starts in a clean one.
 void probe_in_child(const Job& job, const train::ProbeTask& task) {
   std::vector<std::string> arguments = own_arguments();
-  if (job.resolved.origins.at("resume_from_checkpoint") == kSinceShortage) {
+  if (job.resumes_itself) {
     arguments.insert(arguments.end(), {"--set", "resume_from_checkpoint=auto"});
   }
   arguments.insert(arguments.end(),
@@ -136,11 +137,13 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
   const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
   if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", std::strerror(error)));
   int status = 0;
-  while (waitpid(child, &status, WNOHANG) != child) {
+  pid_t ended = 0;
+  while ((ended = waitpid(child, &status, WNOHANG)) == 0) {
     if (train::SignalGuard::received() != 0) kill(child, SIGTERM);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   train::SignalGuard::stop_if_received();
+  if (ended != child) throw Error(fmt::format("how the probe ended is not known: {}.", std::strerror(errno)));
   check_end_of_child(status);
 }
 

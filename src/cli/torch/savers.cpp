@@ -68,6 +68,9 @@ void keep_savers(Job& job, const std::vector<std::string>& keys) {
     const auto saver = std::find_if(left.begin(), left.end(), [&](const Saver& s) { return s.key == key; });
     if (saver == left.end()) {  // on: the configuration that is stored with the run says so
       job.savers.insert(key);
+      if (job.options().memory.memory_savers == memory::MemorySavers::kOff) {
+        log::info(fmt::format("memory_savers: {} stays on, since the configuration sets it", key));
+      }
     } else if (may_take(job, *saver) && job.options().memory.memory_savers == memory::MemorySavers::kAuto) {
       turn_on(job, *saver);
       log::info(fmt::format("memory_savers: {} stays on, as before (memory_savers: off ends that)", key));

@@ -297,7 +297,7 @@ int run_training(Job& job) {
     }
     if (beginning == Beginning::kNewestCheckpoint) {
       job.resolved.options.train.resume_from_checkpoint = "auto";
-      job.resolved.origins["resume_from_checkpoint"] = kSinceShortage;
+      job.resumes_itself = true;
     }
   }
 }

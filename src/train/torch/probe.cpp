@@ -16,13 +16,14 @@
 #include "bertft/train/step_engine.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/log.h"
 
 namespace bertft::train {
 namespace {
 
 constexpr std::int64_t kFormat = 1;
 constexpr double kNoLearningRate = 0;
-constexpr std::uint64_t kSegment = std::uint64_t{20} << 20;  // in which CUDA's caching allocator reserves
+constexpr std::uint64_t kSegment = std::uint64_t{20} << 20;  // the most that CUDA's caching allocator adds to a request
 
 // A size that does not fit ends its trial where the engine would go on with less.
 struct DoesNotFit {
@@ -120,9 +121,13 @@ class ProbeBudget {
     memory::apply({task.budget.usable, task.budget.usable, task.budget.source}, task.device);
   }
   ~ProbeBudget() {
-    memory::release_cached(task_.device);
-    memory::reset_peak(task_.device);
-    memory::apply(task_.budget, task_.device);
+    try {
+      memory::release_cached(task_.device);
+      memory::reset_peak(task_.device);
+      memory::apply(task_.budget, task_.device);
+    } catch (const std::exception& e) {  // of a device that is lost, which what is under way says
+      log::debug(e.what());
+    }
   }
   ProbeBudget(const ProbeBudget&) = delete;
   ProbeBudget& operator=(const ProbeBudget&) = delete;
@@ -153,7 +158,7 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
                                              tell(trial);
                                              return trial;
                                            },
-                                       .peak_step = task.device.is_cuda() ? kSegment : 0});
+                                       .peak_rounding = task.device.is_cuda() ? kSegment : 0});
   }
   return result;
 }

@@ -91,7 +91,7 @@ struct Trainer::Impl {
   void train_step();
   void note_shrunk(const Shrunk& shrunk);
   void keep_steps();
-  void tell_of_failed_save(const StorageError& error);
+  void tell_of_failed_save(const Error& error);
   bool finish_saving();
   void log_if_due();
   bool evaluation_is_due() const;
@@ -169,11 +169,8 @@ Outcome Trainer::Impl::run() {
       evaluate_if_due();
       save_if_due();
     }
-  } catch (const OutOfMemoryError&) {
-    keep_steps();
-    throw;
-  } catch (const std::exception& e) {  // outside of what is tried again
-    if (memory::is_out_of_memory(e)) keep_steps();
+  } catch (const std::exception& e) {  // what was tried again in vain, or lies outside of what is
+    if (dynamic_cast<const OutOfMemoryError*>(&e) != nullptr || memory::is_out_of_memory(e)) keep_steps();
     throw;
   }
   if (!is_over(state, s.plan, s.options) || evaluation_is_due()) return finish(Outcome::Kind::kInterrupted);
@@ -220,13 +217,13 @@ void Trainer::Impl::keep_steps() {
   try {
     if (state.step > 0) save();
     store.wait();
-  } catch (const StorageError& e) {
+  } catch (const Error& e) {  // the shortage is what the run ends with
     tell_of_failed_save(e);
   }
 }
 
 // Training goes on and the next save is tried (RELIABILITY §4.2).
-void Trainer::Impl::tell_of_failed_save(const StorageError& error) {
+void Trainer::Impl::tell_of_failed_save(const Error& error) {
   saved_step = -1;
   emit(report::Notice{error.what()});
 }
@@ -268,12 +265,15 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
   hooks.stop = [] { return SignalGuard::received() != 0; };
   hooks.reclaim = [this] { return finish_saving(); };
   hooks.batch_tokens = state.eval_batch_tokens;
-  hooks.shrunk = [this](const std::string& line, const std::optional<std::int64_t>& tokens_limit) {
-    state.eval_batch_tokens = tokens_limit;
+  std::optional<std::int64_t> limit = state.eval_batch_tokens;
+  hooks.shrunk = [&](const std::string& line, const std::optional<std::int64_t>& tokens_limit) {
+    limit = tokens_limit;
     emit(report::Notice{line});
   };
   try {
-    return eval::predict(s.model, s.device, *s.validation, hooks);
+    std::optional<eval::Answers> answers = eval::predict(s.model, s.device, *s.validation, hooks);
+    state.eval_batch_tokens = limit;  // of an evaluation that ends in a shortage nothing is kept
+    return answers;
   } catch (const DivergedError& e) {
     const std::string_view what = e.what();
     throw DivergedError(
@@ -293,10 +293,9 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
   // The untrained model is no candidate: a run's result is something it trained.
   if (metrics.best && state.step > 0) state.best_threshold = metrics.best->f1_threshold;
   const bool is_best = state.step > 0 && is_better(json, s.options, state.best_metric);
-  if (state.step > 0 && !is_gain(json, s.options, state.best_metric)) {
-    ++state.evaluations_without_gain;
-  } else {
-    state.evaluations_without_gain = 0;
+  if (state.step > 0) {
+    state.evaluations_without_gain =
+        is_gain(json, s.options, state.best_metric) ? 0 : state.evaluations_without_gain + 1;
   }
   if (is_best) {
     state.best_metric = metric_value(json, s.options);
