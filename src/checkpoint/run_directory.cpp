@@ -43,7 +43,7 @@ constexpr std::array<std::string_view, 14> kRunFiles = {"model.safetensors",
                                                         "train.log",
                                                         "environment.json",
                                                         "README.md",
-                                                        "bert_finetune_config.yaml"};
+                                                        kStoredConfig};
 
 std::string reason(int error) {
   return std::generic_category().message(error);
@@ -85,8 +85,7 @@ bool holds_checkpoint_of_ours(const fs::path& folder) {
 }
 
 bool holds_run_of_ours(const fs::path& folder) {
-  return fs::exists(folder / kLockName) || fs::exists(folder / "bert_finetune_config.yaml") ||
-         holds_checkpoint_of_ours(folder);
+  return fs::exists(folder / kLockName) || fs::exists(folder / kStoredConfig) || holds_checkpoint_of_ours(folder);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/checkpoint/run_directory.h"
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -126,7 +127,7 @@ std::string resolve_model_directory(const std::string& given) {
 }
 
 TrainedOptions resolve_for_model(config::Sources sources, const std::string& model_directory) {
-  const auto stored = fs::path(model_directory) / "bert_finetune_config.yaml";
+  const auto stored = fs::path(model_directory) / checkpoint::kStoredConfig;
   if (is_there(stored)) sources.files.insert(sources.files.begin(), stored.string());
   config::Resolved resolved = resolve_and_tell(sources);
   const std::optional<bool> with_negative = resolved.options.data.version_2_with_negative;

@@ -1,6 +1,7 @@
 #include "config/foreign_keys.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace bertft::config {
 namespace {
@@ -24,6 +25,120 @@ std::optional<std::string> translate_batch_wish(std::string_view text) {
   return *wishes_to_find ? "auto" : "off";
 }
 
+// Keys by the reason why they have no effect, or are refused.
+struct Group {
+  std::string_view reason;
+  std::vector<std::string_view> keys;
+};
+
+const std::vector<Group> kPassedOver = {
+    {"one device is used",
+     {"accelerator_config",
+      "average_tokens_across_devices",
+      "ddp_backend",
+      "ddp_broadcast_buffers",
+      "ddp_bucket_cap_mb",
+      "ddp_find_unused_parameters",
+      "ddp_static_graph",
+      "ddp_timeout",
+      "dispatch_batches",
+      "eval_use_gather_object",
+      "fsdp_config",
+      "fsdp_min_num_params",
+      "fsdp_transformer_layer_cls_to_wrap",
+      "local_rank",
+      "log_level_replica",
+      "log_on_each_node",
+      "mp_parameters",
+      "parallelism_config",
+      "save_on_each_node",
+      "split_batches"}},
+    {"logits never pile up", {"batch_eval_metrics", "eval_do_concat_batches"}},
+    {"no cache is kept", {"cache_dir", "overwrite_cache"}},
+    {"the program has its own threads",
+     {"dataloader_in_order", "dataloader_multiprocessing_context", "dataloader_num_workers",
+      "dataloader_persistent_workers", "dataloader_pin_memory", "dataloader_prefetch_factor",
+      "preprocessing_num_workers"}},
+    {"there are no such modes", {"debug"}},
+    {"the progress line shows on a terminal only", {"disable_tqdm"}},
+    {"training evaluates validation_file where one is set; the eval command scores a model", {"do_eval"}},
+    {"the tokenizer's own files decide", {"do_lower_case"}},
+    {"the predict command answers questions", {"do_predict"}},
+    {"the command decides; without one the program trains", {"do_train"}},
+    {"a run that is told to end always leaves a checkpoint", {"enable_jit_checkpoint"}},
+    {"logits never pile up on the device", {"eval_accumulation_steps"}},
+    {"float16 is not built", {"fp16_backend", "fp16_opt_level", "half_precision_backend"}},
+    {"gradient_checkpointing has no variants", {"gradient_checkpointing_kwargs"}},
+    {"nothing is padded", {"group_by_length", "length_column_name", "pad_to_max_length"}},
+    {"nothing is uploaded",
+     {"hub_always_push", "hub_model_id", "hub_private_repo", "hub_revision", "hub_strategy", "hub_token",
+      "push_to_hub_model_id", "push_to_hub_organization", "push_to_hub_token"}},
+    {"the metric is the official one", {"include_for_metrics", "include_inputs_for_metrics"}},
+    {"features are counted", {"include_num_input_tokens_seen"}},
+    {"features a second are always shown", {"include_tokens_per_second"}},
+    {"the labels are the answer's start and end", {"label_names"}},
+    {"the program has its own kernels", {"liger_kernel_config"}},
+    {"-q and -v decide what is shown", {"log_level"}},
+    {"logs and metrics go to output_dir", {"logging_dir"}},
+    {"logging_steps alone decides", {"logging_first_step"}},
+    {"a loss that is not finite is never hidden", {"logging_nan_inf_filter"}},
+    {"what is logged is logged every logging_steps", {"logging_strategy"}},
+    {"an encoder has no past", {"past_index"}},
+    {"metrics go to metrics.jsonl in output_dir",
+     {"project", "report_to", "trackio_bucket_id", "trackio_space_id", "trackio_static_space_id"}},
+    {"there is no search of hyper-parameters", {"ray_scope"}},
+    {"the data has no spare columns", {"remove_unused_columns"}},
+    {"there are no callbacks", {"restore_callback_states_from_checkpoint"}},
+    {"a run is named by its output_dir", {"run_name"}},
+    {"weights are always safetensors", {"save_safetensors"}},
+    {"peak memory is always measured", {"skip_memory_metrics"}},
+    {"nothing is downloaded", {"token"}},
+    {"the program is native code already", {"torch_compile_backend", "torch_compile_mode"}},
+    {"memory is planned", {"torch_empty_cache_steps"}},
+    {"the devices are cuda and cpu", {"tpu_metrics_debug", "tpu_num_cores"}},
+    {"code of a model directory is never run", {"trust_remote_code"}},
+    {"an encoder keeps no keys and values", {"use_cache"}},
+    {"there is one tokenizer, equal to the fast one", {"use_fast_tokenizer"}},
+};
+
+const std::vector<Group> kRefused = {
+    {"the optimizer is AdamW", {"adafactor"}},
+    {"evaluation computes as bf16 says", {"bf16_full_eval"}},
+    {"name the files: train_file, validation_file", {"dataset_config_name"}},
+    {"name the files: train_file, validation_file (scripts/fetch_squad.sh gets SQuAD 2.0)", {"dataset_name"}},
+    {"one device is used", {"deepspeed", "fsdp"}},
+    {"evaluation begins with the first eval_steps", {"eval_delay"}},
+    {"float16 is not built yet; leave it out, or set bf16: true on a GPU from Ampere on", {"fp16", "fp16_full_eval"}},
+    {"a resumed run always continues at its place in the data", {"ignore_data_skip"}},
+    {"the program is native code already", {"jit_mode_eval", "torch_compile", "torchdynamo", "use_ipex"}},
+    {"the loss is plain cross-entropy", {"label_smoothing_factor"}},
+    {"schedules have no parameters besides warmup_steps", {"lr_scheduler_kwargs"}},
+    {"predict goes by max_eval_samples", {"max_predict_samples"}},
+    {"questions are never cut, as in run_qa", {"max_query_length"}},
+    {"no noise is added to embeddings", {"neftune_noise_alpha"}},
+    {"the optimizer is AdamW with the adam_* options", {"optim_args"}},
+    {"the optimizer is AdamW, of all modules", {"optim_target_modules"}},
+    {"an evaluation always scores its answers", {"prediction_loss_only"}},
+    {"nothing is uploaded; push output_dir yourself", {"push_to_hub"}},
+    {"a checkpoint always holds what resuming needs", {"save_only_model"}},
+    {"the program has its own kernels", {"use_liger_kernel"}},
+    {"the devices are cuda and cpu", {"use_mps_device"}},
+};
+
+// Refused too, but for some values.
+const std::vector<ForeignKey> kRefusedInPart = {
+    {"kernels", ForeignKey::Answer::kRefuse, "only the reference path is built yet", {"auto", "reference"}},
+    {"model_revision",
+     ForeignKey::Answer::kRefuse,
+     "models are read from local directories; fetch that revision into one",
+     {"main"}},
+    {"optim", ForeignKey::Answer::kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused"}},
+    {"train_sampling_strategy",
+     ForeignKey::Answer::kRefuse,
+     "the order of the data is always random",
+     {"random", "group_by_length"}},
+};
+
 }  // namespace
 
 const std::vector<TranslatedKey>& translated_keys() {
@@ -37,127 +152,17 @@ const std::vector<TranslatedKey>& translated_keys() {
 }
 
 const std::vector<ForeignKey>& foreign_keys() {
-  using enum ForeignKey::Answer;
-  static const std::vector<ForeignKey> keys = {
-      {"accelerator_config", kPassOver, "one device is used"},
-      {"average_tokens_across_devices", kPassOver, "one device is used"},
-      {"batch_eval_metrics", kPassOver, "logits never pile up"},
-      {"cache_dir", kPassOver, "no cache is kept"},
-      {"dataloader_in_order", kPassOver, "the program has its own threads"},
-      {"dataloader_multiprocessing_context", kPassOver, "the program has its own threads"},
-      {"dataloader_num_workers", kPassOver, "the program has its own threads"},
-      {"dataloader_persistent_workers", kPassOver, "the program has its own threads"},
-      {"dataloader_pin_memory", kPassOver, "the program has its own threads"},
-      {"dataloader_prefetch_factor", kPassOver, "the program has its own threads"},
-      {"ddp_backend", kPassOver, "one device is used"},
-      {"ddp_broadcast_buffers", kPassOver, "one device is used"},
-      {"ddp_bucket_cap_mb", kPassOver, "one device is used"},
-      {"ddp_find_unused_parameters", kPassOver, "one device is used"},
-      {"ddp_static_graph", kPassOver, "one device is used"},
-      {"ddp_timeout", kPassOver, "one device is used"},
-      {"debug", kPassOver, "there are no such modes"},
-      {"disable_tqdm", kPassOver, "the progress line shows on a terminal only"},
-      {"dispatch_batches", kPassOver, "one device is used"},
-      {"do_eval", kPassOver, "training evaluates validation_file where one is set; the eval command scores a model"},
-      {"do_lower_case", kPassOver, "the tokenizer's own files decide"},
-      {"do_predict", kPassOver, "the predict command answers questions"},
-      {"do_train", kPassOver, "the command decides; without one the program trains"},
-      {"enable_jit_checkpoint", kPassOver, "a run that is told to end always leaves a checkpoint"},
-      {"eval_accumulation_steps", kPassOver, "logits never pile up on the device"},
-      {"eval_do_concat_batches", kPassOver, "logits never pile up"},
-      {"eval_use_gather_object", kPassOver, "one device is used"},
-      {"fp16_backend", kPassOver, "float16 is not built"},
-      {"fp16_opt_level", kPassOver, "float16 is not built"},
-      {"fsdp_config", kPassOver, "one device is used"},
-      {"fsdp_min_num_params", kPassOver, "one device is used"},
-      {"fsdp_transformer_layer_cls_to_wrap", kPassOver, "one device is used"},
-      {"gradient_checkpointing_kwargs", kPassOver, "gradient_checkpointing has no variants"},
-      {"group_by_length", kPassOver, "nothing is padded"},
-      {"half_precision_backend", kPassOver, "float16 is not built"},
-      {"hub_always_push", kPassOver, "nothing is uploaded"},
-      {"hub_model_id", kPassOver, "nothing is uploaded"},
-      {"hub_private_repo", kPassOver, "nothing is uploaded"},
-      {"hub_revision", kPassOver, "nothing is uploaded"},
-      {"hub_strategy", kPassOver, "nothing is uploaded"},
-      {"hub_token", kPassOver, "nothing is uploaded"},
-      {"include_for_metrics", kPassOver, "the metric is the official one"},
-      {"include_inputs_for_metrics", kPassOver, "the metric is the official one"},
-      {"include_num_input_tokens_seen", kPassOver, "features are counted"},
-      {"include_tokens_per_second", kPassOver, "features a second are always shown"},
-      {"label_names", kPassOver, "the labels are the answer's start and end"},
-      {"length_column_name", kPassOver, "nothing is padded"},
-      {"liger_kernel_config", kPassOver, "the program has its own kernels"},
-      {"local_rank", kPassOver, "one device is used"},
-      {"log_level", kPassOver, "-q and -v decide what is shown"},
-      {"log_level_replica", kPassOver, "one device is used"},
-      {"log_on_each_node", kPassOver, "one device is used"},
-      {"logging_dir", kPassOver, "logs and metrics go to output_dir"},
-      {"logging_first_step", kPassOver, "logging_steps alone decides"},
-      {"logging_nan_inf_filter", kPassOver, "a loss that is not finite is never hidden"},
-      {"logging_strategy", kPassOver, "what is logged is logged every logging_steps"},
-      {"mp_parameters", kPassOver, "one device is used"},
-      {"overwrite_cache", kPassOver, "no cache is kept"},
-      {"pad_to_max_length", kPassOver, "nothing is padded"},
-      {"parallelism_config", kPassOver, "one device is used"},
-      {"past_index", kPassOver, "an encoder has no past"},
-      {"preprocessing_num_workers", kPassOver, "the program has its own threads"},
-      {"project", kPassOver, "metrics go to metrics.jsonl in output_dir"},
-      {"push_to_hub_model_id", kPassOver, "nothing is uploaded"},
-      {"push_to_hub_organization", kPassOver, "nothing is uploaded"},
-      {"push_to_hub_token", kPassOver, "nothing is uploaded"},
-      {"ray_scope", kPassOver, "there is no search of hyper-parameters"},
-      {"remove_unused_columns", kPassOver, "the data has no spare columns"},
-      {"report_to", kPassOver, "metrics go to metrics.jsonl in output_dir"},
-      {"restore_callback_states_from_checkpoint", kPassOver, "there are no callbacks"},
-      {"run_name", kPassOver, "a run is named by its output_dir"},
-      {"save_on_each_node", kPassOver, "one device is used"},
-      {"save_safetensors", kPassOver, "weights are always safetensors"},
-      {"skip_memory_metrics", kPassOver, "peak memory is always measured"},
-      {"split_batches", kPassOver, "one device is used"},
-      {"token", kPassOver, "nothing is downloaded"},
-      {"torch_compile_backend", kPassOver, "the program is native code already"},
-      {"torch_compile_mode", kPassOver, "the program is native code already"},
-      {"torch_empty_cache_steps", kPassOver, "memory is planned"},
-      {"tpu_metrics_debug", kPassOver, "the devices are cuda and cpu"},
-      {"tpu_num_cores", kPassOver, "the devices are cuda and cpu"},
-      {"trackio_bucket_id", kPassOver, "metrics go to metrics.jsonl in output_dir"},
-      {"trackio_space_id", kPassOver, "metrics go to metrics.jsonl in output_dir"},
-      {"trackio_static_space_id", kPassOver, "metrics go to metrics.jsonl in output_dir"},
-      {"trust_remote_code", kPassOver, "code of a model directory is never run"},
-      {"use_cache", kPassOver, "an encoder keeps no keys and values"},
-      {"use_fast_tokenizer", kPassOver, "there is one tokenizer, equal to the fast one"},
-
-      {"adafactor", kRefuse, "the optimizer is AdamW"},
-      {"bf16_full_eval", kRefuse, "evaluation computes as bf16 says"},
-      {"dataset_config_name", kRefuse, "name the files: train_file, validation_file"},
-      {"dataset_name", kRefuse, "name the files: train_file, validation_file (scripts/fetch_squad.sh gets SQuAD 2.0)"},
-      {"deepspeed", kRefuse, "one device is used"},
-      {"eval_delay", kRefuse, "evaluation begins with the first eval_steps"},
-      {"fp16", kRefuse, "float16 is not built yet; leave it out, or set bf16: true on a GPU from Ampere on"},
-      {"fp16_full_eval", kRefuse, "float16 is not built yet; leave it out, or set bf16: true on a GPU from Ampere on"},
-      {"fsdp", kRefuse, "one device is used"},
-      {"ignore_data_skip", kRefuse, "a resumed run always continues at its place in the data"},
-      {"jit_mode_eval", kRefuse, "the program is native code already"},
-      {"kernels", kRefuse, "only the reference path is built yet", {"auto", "reference"}},
-      {"label_smoothing_factor", kRefuse, "the loss is plain cross-entropy"},
-      {"lr_scheduler_kwargs", kRefuse, "schedules have no parameters besides warmup_steps"},
-      {"max_predict_samples", kRefuse, "predict goes by max_eval_samples"},
-      {"max_query_length", kRefuse, "questions are never cut, as in run_qa"},
-      {"model_revision", kRefuse, "models are read from local directories; fetch that revision into one", {"main"}},
-      {"neftune_noise_alpha", kRefuse, "no noise is added to embeddings"},
-      {"optim", kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused"}},
-      {"optim_args", kRefuse, "the optimizer is AdamW with the adam_* options"},
-      {"optim_target_modules", kRefuse, "the optimizer is AdamW, of all modules"},
-      {"prediction_loss_only", kRefuse, "an evaluation always scores its answers"},
-      {"push_to_hub", kRefuse, "nothing is uploaded; push output_dir yourself"},
-      {"save_only_model", kRefuse, "a checkpoint always holds what resuming needs"},
-      {"torch_compile", kRefuse, "the program is native code already"},
-      {"torchdynamo", kRefuse, "the program is native code already"},
-      {"train_sampling_strategy", kRefuse, "the order of the data is always random", {"random", "group_by_length"}},
-      {"use_ipex", kRefuse, "the program is native code already"},
-      {"use_liger_kernel", kRefuse, "the program has its own kernels"},
-      {"use_mps_device", kRefuse, "the devices are cuda and cpu"},
-  };
+  static const std::vector<ForeignKey> keys = [] {
+    std::vector<ForeignKey> all = kRefusedInPart;
+    for (const auto& [groups, answer] :
+         {std::pair(&kPassedOver, ForeignKey::Answer::kPassOver), std::pair(&kRefused, ForeignKey::Answer::kRefuse)}) {
+      for (const Group& group : *groups) {
+        for (const std::string_view key : group.keys) all.push_back({key, answer, group.reason});
+      }
+    }
+    std::ranges::sort(all, {}, &ForeignKey::key);
+    return all;
+  }();
   return keys;
 }
 

@@ -45,7 +45,7 @@ void write_results(const std::string& run_directory, const std::string& name, co
 void write_train_results(const std::string& run_directory, const RunState& state, const Plan& plan, double runtime_s,
                          std::int64_t num_features) {
   const double steps = static_cast<double>(std::max<std::int64_t>(1, state.applied_steps));
-  write_results(run_directory, "train_results.json",
+  write_results(run_directory, kLastResult,
                 {{"epoch", plan.epoch_after(state.step)},
                  {"train_loss", state.loss_total / steps},
                  {"train_runtime", runtime_s},

@@ -43,6 +43,9 @@ struct Outcome {
 /// Whether `run_directory` holds all that run() leaves at the end of training.
 bool has_results(const std::string& run_directory);
 
+/// Of a run that goes on: whatever end it had before, it is not over. Afterwards has_results() is false.
+void withdraw_results(const std::string& run_directory);
+
 /// The loop: fetch, step, observe; log, evaluate and save when due (PARITY P4).
 class Trainer {
  public:

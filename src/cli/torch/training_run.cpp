@@ -82,7 +82,7 @@ std::map<std::string, std::string> small_files(const Inputs& in) {
     files[name] = read_file((fs::path(in.files.tokenizer_directory) / name).string());
   }
   files["config.json"] = weights::question_answering_config_json(in.files.config);
-  files["bert_finetune_config.yaml"] = kept_config(in.resolved);
+  files[checkpoint::kStoredConfig] = kept_config(in.resolved);
   files["README.md"] = model_card();
   return files;
 }
@@ -104,7 +104,7 @@ train::RunIdentity identity_of(const Inputs& in) {
 
 // Of the checkpoint itself: the configuration in the run directory may be a later one.
 std::optional<config::Options> stored_options(const std::string& checkpoint) {
-  const std::string path = (fs::path(checkpoint) / "bert_finetune_config.yaml").string();
+  const std::string path = (fs::path(checkpoint) / checkpoint::kStoredConfig).string();
   if (!is_there(path)) return std::nullopt;
   return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
 }
@@ -147,12 +147,12 @@ Rows describe_from(const Start& start, const Job& job, const std::string& weight
 // What is known of the run before its first step.
 void write_beginnings(Job& job, const std::string& run_directory) {
   log::set_file((fs::path(run_directory) / "train.log").string());
-  fs::remove(fs::path(run_directory) / "train_results.json");  // the results of an earlier end: this run is not over
+  train::withdraw_results(run_directory);
   if (!job.options().data.version_2_with_negative) {
     job.resolved.options.data.version_2_with_negative = job.with_negative;
     job.resolved.origins["version_2_with_negative"] = "recognised from the data";
   }
-  write_file_atomically((fs::path(run_directory) / "bert_finetune_config.yaml").string(), kept_config(job.resolved));
+  write_file_atomically((fs::path(run_directory) / checkpoint::kStoredConfig).string(), kept_config(job.resolved));
   write_environment(run_directory);
 }
 

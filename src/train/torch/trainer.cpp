@@ -149,8 +149,11 @@ Trainer::~Trainer() = default;
 
 bool has_results(const std::string& run_directory) {
   const std::filesystem::path directory(run_directory);
-  return std::filesystem::exists(directory / "model.safetensors") &&
-         std::filesystem::exists(directory / "train_results.json");
+  return std::filesystem::exists(directory / "model.safetensors") && std::filesystem::exists(directory / kLastResult);
+}
+
+void withdraw_results(const std::string& run_directory) {
+  std::filesystem::remove(std::filesystem::path(run_directory) / kLastResult);
 }
 
 Outcome Trainer::run() {
