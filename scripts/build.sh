@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 echo "build    configuring and compiling into build/ (first time: some minutes)"
 mkdir -p build
-cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" > build/configure.log 2>&1 ||
+# CMake's cache keeps where another LibTorch and its nvcc were found.
+fresh=(); cmp -s third_party/libtorch.lock build/libtorch.lock || fresh=(--fresh)
+cmake "${fresh[@]}" -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" > build/configure.log 2>&1 ||
   { cat build/configure.log >&2; exit 1; }
+cp third_party/libtorch.lock build/
 ninja -C build --quiet "${BERTFT_TARGET:-bert-finetune}"

@@ -74,6 +74,9 @@ figures() {  # NAME COMMAND...: of its JSON line
 wanted() { [[ " ${BERTFT_PARTS:-tests runs speed memory} " == *" $1 "* ]]; }
 
 nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader || { echo "no GPU here" >&2; exit 69; }
+IFS=', ' read -r capability card_mib < <(nvidia-smi --query-gpu=compute_cap,memory.total --format=csv,noheader,nounits -i 0)
+bf16s=(true false) bf16_flags=(--bf16 "")
+[ "${capability%.*}" -ge 8 ] || { bf16s=(false) bf16_flags=(""); row "bf16" "skipped: this GPU is older than Ampere"; }
 bin=$PWD/$visit
 if [ "${1:-}" = --packed ]; then
   model=$visit/model data=$PWD/$visit/data
@@ -101,8 +104,8 @@ if wanted tests; then
   grep -oE '^\[  (FAILED|SKIPPED) +\] [A-Z][^ (]*' "$work/last" | sort -u | sed 's/^/    /'
 fi
 if wanted runs; then
-  for precision in true false; do
-    check "quickstart, bf16 $precision" "${quickstart[@]}" --set bf16=$precision --output-dir "$work/run-$precision"
+  for precision in "${bf16s[@]}"; do
+    check "quickstart, bf16 $precision" "${quickstart[@]}" --set "bf16=$precision" --output-dir "$work/run-$precision"
     tell "result" 'exact [0-9.]+  f1 [0-9.]+  at threshold.*'
     tell "speed" 'done .*'
   done
@@ -128,13 +131,13 @@ END
 fi
 if wanted speed; then  # ours first: a visit that is cut off loses the peer only
   steps=(--train "$train" --max-samples 1500 --max-steps 40 --batch 32 --device cuda)
-  for precision in --bf16 ""; do
+  for precision in "${bf16_flags[@]}"; do
     for shape in "$base" "$model"; do
       # shellcheck disable=SC2086  # none for fp32
       figures "ours $(basename "$shape") ${precision:-fp32}" ours step_bench --model "$shape" "${steps[@]}" $precision
     done
   done
-  for precision in --bf16 ""; do
+  for precision in "${bf16_flags[@]}"; do
     for shape in "$base" "$model"; do
       # shellcheck disable=SC2086
       figures "hugging face $(basename "$shape") ${precision:-fp32}" \
@@ -147,6 +150,8 @@ fi
 context_mib=768
 probe() {  # GIB LENGTH BF16 [PUBLISHED]
   local name="probe $1 GiB, length $2, bf16 $3"
+  [[ " ${bf16s[*]} " == *" $3 "* ]] || return
+  [ $(($1 * 1024)) -le "$card_mib" ] || { row "$name" "skipped: more than this card has"; return; }
   check "$name" ours bert-finetune --model-name-or-path "$base" --train-file "$train" --max-train-samples 3000 \
     --device cuda --bf16 "$3" --max-seq-length "$2" --doc-stride 0 --output-dir "$work/probe-$1-$2-$3" --probe-memory \
     --memory-limit "$(($1 * 1024 - context_mib))MiB" --memory-reserve 0 --per-device-train-batch-size 2048 || return

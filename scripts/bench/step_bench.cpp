@@ -77,7 +77,7 @@ data::Features read_features(const Arguments& a) {
 
 model::QaModel read_model(const Arguments& a, const device::Device& device) {
   const auto config = weights::read_encoder_config(a.model);
-  const auto checkpoint = weights::read_checkpoint(a.model, config, weights::Head::kMayBeMissing);
+  const auto checkpoint = weights::read_weights(a.model, config, weights::Head::kMayBeMissing);
   const model::ModelOptions options{.model_name_or_path = {},
                                     .config_name = {},
                                     .tokenizer_name = {},

@@ -10,7 +10,9 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/text.h"
 #include "bertft/weights/model_directory.h"
+#include "checkpoint/leftovers.h"
 #include "checkpoint/manifest.h"
 
 namespace bertft::checkpoint {
@@ -18,12 +20,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "checkpoint-";
-
 }  // namespace
 
 std::string directory_of(const std::string& run_directory, std::int64_t step) {
-  return (fs::path(run_directory) / fmt::format("{}{}", kPrefix, step)).string();
+  return (fs::path(run_directory) / fmt::format("{}{}", kCheckpointPrefix, step)).string();
 }
 
 std::vector<Found> list_checkpoints(const std::string& run_directory) {
@@ -31,9 +31,9 @@ std::vector<Found> list_checkpoints(const std::string& run_directory) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(run_directory, error)) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kPrefix) || !entry.is_directory(error)) continue;
+    if (!name.starts_with(kCheckpointPrefix) || !entry.is_directory(error)) continue;
     std::int64_t step = 0;
-    const char* first = name.data() + kPrefix.size();
+    const char* first = name.data() + kCheckpointPrefix.size();
     const char* last = name.data() + name.size();
     const auto [end, code] = std::from_chars(first, last, step);
     if (code != std::errc() || end != last || directory_of(run_directory, step) != entry.path()) continue;
@@ -69,8 +69,7 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
       check(candidate.directory);
       return candidate;
     } catch (const Error& e) {
-      const std::string_view what = e.what();
-      const std::string_view fact = what.substr(0, what.find('\n'));
+      const std::string_view fact = first_line(e.what());
       skipped.push_back(fmt::format("{}{} It is passed over.", fact, fact.ends_with('.') ? "" : "."));
     }
   }

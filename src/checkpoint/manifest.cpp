@@ -24,20 +24,13 @@ constexpr const char* kFormat = "bert-finetune checkpoint";
       "{} is damaged: {}.\nTake another checkpoint; --resume auto goes on from the newest good one.", directory, what));
 }
 
-// A name in a manifest must not lead out of its directory.
-bool is_plain(const std::string& name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
-         name.find('\0') == std::string::npos;
-}
-
 std::string manifest_of(const std::string& directory) {
   return (fs::path(directory) / kManifestName).string();
 }
 
 Json read_manifest(const std::string& directory) {
-  const std::string path = manifest_of(directory);
   try {
-    return parse_json(read_file(path, JsonLimits{}.max_bytes), path);
+    return read_json(manifest_of(directory));
   } catch (const DataError&) {
     damaged(directory, "its manifest.json cannot be read");
   }
@@ -49,15 +42,13 @@ bool has_our_format(const Json& manifest) {
 
 // The list of files of a manifest that this program can read.
 Json files_in(const Json& manifest, const std::string& directory) {
-  const auto version =
-      manifest.is_object() ? integer_member(manifest, "version", manifest_of(directory)) : std::nullopt;
-  if (!version || !has_our_format(manifest)) {
+  if (!has_our_format(manifest) || !manifest.contains("version")) {
     damaged(directory, "its manifest.json is none of this program");
   }
-  if (*version != kFormatVersion) {
+  if (const Json& version = manifest["version"]; version != kFormatVersion) {
     throw CheckpointError(
         fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
-                    directory, *version, kFormatVersion));
+                    directory, printable(version.dump(), 20), kFormatVersion));
   }
   if (!manifest.contains("files") || !manifest["files"].is_array() || manifest["files"].empty()) {
     damaged(directory, "its manifest does not list files");
@@ -66,20 +57,18 @@ Json files_in(const Json& manifest, const std::string& directory) {
 }
 
 void verify_file(const std::string& directory, const Json& entry) {
-  const std::string manifest = manifest_of(directory);
-  if (!entry.is_object()) damaged(directory, "its manifest does not list files");
-  const auto name = string_member(entry, "name", manifest);
-  const auto bytes = integer_member(entry, "bytes", manifest);
-  const auto hash = string_member(entry, "sha256", manifest);
-  if (!name || !bytes || !hash || !is_plain(*name)) damaged(directory, "its manifest does not list files");
-  const fs::path path = fs::path(directory) / *name;
+  const auto member = [&](const char* key) { return entry.is_object() ? entry.value(key, Json()) : Json(); };
+  const Json name = member("name"), bytes = member("bytes"), hash = member("sha256");
+  if (!name.is_string() || !bytes.is_number_integer() || !hash.is_string() || !is_plain_file_name(std::string(name))) {
+    damaged(directory, "its manifest does not list files");
+  }
+  const std::string file = printable(std::string(name));
+  const fs::path path = fs::path(directory) / std::string(name);
   std::error_code error;
   const auto size = fs::file_size(path, error);
-  if (error) damaged(directory, printable(*name) + " is missing");
-  if (size != static_cast<std::uintmax_t>(*bytes))
-    damaged(directory, printable(*name) + " has another size than written");
-  if (sha256_of_file(path.string()) != *hash)
-    damaged(directory, printable(*name) + " has another content than written");
+  if (error) damaged(directory, file + " is missing");
+  if (bytes != size) damaged(directory, file + " has another size than written");
+  if (hash != sha256_of_file(path.string())) damaged(directory, file + " has another content than written");
 }
 
 }  // namespace
@@ -101,25 +90,17 @@ bool is_ours(const Found& checkpoint) {
   if (!is_there(manifest_of(checkpoint.directory))) return false;
   try {
     return has_our_format(read_manifest(checkpoint.directory));
-  } catch (const CheckpointError&) {
-    return true;  // a damaged one
+  } catch (const Error&) {
+    return true;  // a damaged one, or not to be read
   }
-}
-
-bool is_leftover(std::string_view name) {
-  if (name.starts_with(kTrashPrefix)) return name.substr(kTrashPrefix.size()).starts_with("checkpoint-");
-  if (!name.starts_with(kTemporaryPrefix)) return false;
-  name.remove_prefix(kTemporaryPrefix.size());
-  // Of a published file, or two numbers: a step and a process, or a process and a count.
-  return std::ranges::find(kPublished, name) != kPublished.end() ||
-         std::ranges::find(weights::kTokenizerFiles, name) != weights::kTokenizerFiles.end() ||
-         (std::ranges::count(name, '-') == 1 && name.find_first_not_of("0123456789-") == std::string_view::npos);
 }
 
 void verify(const std::string& directory) {
   std::error_code error;
   if (!fs::is_directory(directory, error)) {
-    throw InputError(fmt::format("{} is not a checkpoint directory.", directory));
+    throw InputError(
+        fmt::format("{} is {}.\nCheckpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.",
+                    printable(directory), is_there(directory) ? "no directory" : "not there"));
   }
   if (!is_there(manifest_of(directory))) {
     throw CheckpointError(

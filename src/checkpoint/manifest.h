@@ -10,10 +10,8 @@ namespace bertft::checkpoint {
 
 constexpr std::string_view kManifestName = "manifest.json";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
-// Of a checkpoint that is being removed or replaced.
-constexpr std::string_view kTrashPrefix = ".trash-";
-constexpr std::string_view kTemporaryPrefix = ".tmp-";
-constexpr int kFormatVersion = 1;
+constexpr std::string_view kCheckpointPrefix = "checkpoint-";
+constexpr int kFormatVersion = 2;
 // Of a checkpoint's files those that become the run directory's own, besides its tokenizer's; the weights last.
 constexpr std::array<const char*, 4> kPublished{"config.json", "README.md", "trainer_state.json", "model.safetensors"};
 
@@ -23,8 +21,5 @@ std::string make_manifest(const std::string& directory);
 
 /// Whether this program made it: somebody else's directory of such a name is left alone.
 bool is_ours(const Found& checkpoint);
-
-/// Whether a file or directory of this name is what a killed process has left in a run directory.
-bool is_leftover(std::string_view name);
 
 }  // namespace bertft::checkpoint

@@ -19,6 +19,7 @@
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "bertft/weights/model_directory.h"
+#include "checkpoint/leftovers.h"
 #include "checkpoint/manifest.h"
 
 namespace bertft::checkpoint {
@@ -165,7 +166,7 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
 void RunDirectory::remove_replaced_run() {
   if (std::exchange(existing_, Existing::kContinue) != Existing::kOverwrite) return;
   for (const Found& checkpoint : list_checkpoints(path_)) {
-    if (is_ours(checkpoint)) fs::remove_all(checkpoint.directory);
+    if (is_ours(checkpoint)) remove_checkpoint(checkpoint.directory);
   }
   for (const auto name : kRunFiles) fs::remove(fs::path(path_) / name);
   for (const auto* name : weights::kTokenizerFiles) fs::remove(fs::path(path_) / name);

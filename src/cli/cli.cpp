@@ -42,12 +42,11 @@ constexpr const char* kExamples = R"(Examples:
 Any command: -q shows warnings and results, -qq results only, -v details too.
 )";
 
-// run_qa.py takes its arguments from a file that is given alone.
-std::string hint_at_config(const std::string& word) {
-  for (const char* ending : {".yaml", ".yml", ".json"}) {
-    if (word.ends_with(ending)) return fmt::format("; did you mean '--config {}'?", printable(word));
-  }
-  return ".";
+// A file that is given alone: run_qa.py takes its arguments from one, eval and predict have data to name.
+std::string hint_at_flag(const std::string& word, bool takes_data) {
+  const bool is_yaml = word.ends_with(".yaml") || word.ends_with(".yml");
+  if (!is_yaml && !word.ends_with(".json") && !word.ends_with(".jsonl")) return ".";
+  return fmt::format("; did you mean '{} {}'?", takes_data && !is_yaml ? "--data" : "--config", printable(word));
 }
 
 // `train` is the default: it may be left out before flags.
@@ -60,7 +59,7 @@ std::vector<std::string> with_command(std::vector<std::string> args) {
     const auto meant = nearest(args[0], kCommands);
     throw UsageError(fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
                                  printable(args[0]),
-                                 meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_config(args[0])));
+                                 meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(args[0], false)));
   }
   return args;
 }
@@ -105,7 +104,8 @@ std::string describe_unexpected(const CLI::App& command, std::vector<std::string
                                  [](const std::string& argument) { return argument.starts_with("-"); });
   if (flag == unexpected.end()) {
     const std::string& word = unexpected.front();
-    return fmt::format("unexpected argument '{}'{}", printable(word), hint_at_config(word));
+    return fmt::format("unexpected argument '{}'{}", printable(word),
+                       hint_at_flag(word, command.get_option_no_throw("--data") != nullptr));
   }
   std::vector<std::string> flags;
   for (const CLI::Option* option : command.get_options()) {

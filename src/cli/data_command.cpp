@@ -28,7 +28,7 @@ std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, 
   keep_to_model_max_length(resolved, tokenizer_directory);
   const std::string path = (std::filesystem::path(directory) / "config.json").string();
   if (is_there(path)) {
-    const Json config = parse_json(read_file(path, JsonLimits{}.max_bytes), path);
+    const Json config = read_json(path);
     if (const auto positions = integer_member(config, "max_position_embeddings", path)) {
       check_length(options.data, *positions);
     }

@@ -12,6 +12,7 @@
 #include "bertft/eval/task.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
+#include "bertft/util/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
@@ -24,7 +25,7 @@ namespace {
 
 struct EvalFlags {
   std::string model, data, predictions, null_odds, save_to;
-  double na_prob_threshold = 1.0;
+  std::optional<double> na_prob_threshold;
   bool json = false, allow_missing = false;
 };
 
@@ -42,26 +43,26 @@ void print_metrics(const eval::Metrics& metrics, bool json) {
   std::cout << std::flush;
 }
 
-// Leaves the questions to be scored. A file whose answers are kept secret looks like one of questions
-// that have none.
-void choose_questions(data::Dataset& dataset, const data::DataOptions& options) {
-  const auto has_answers = [](const data::Question& question) { return !question.answers.empty(); };
-  if (std::none_of(dataset.questions.begin(), dataset.questions.end(), has_answers)) {
-    log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
-  }
-  dataset.keep_first(options.max_eval_samples);
-}
-
 // Only scores a file: the official script's job.
 int score_file(const CLI::App& command, const EvalFlags& flags) {
   const config::Options options = resolve_and_tell(sources_of(command)).options;
-  if (!std::isfinite(flags.na_prob_threshold)) throw UsageError("--na-prob-thresh is no number that odds could pass.");
+  if (!std::isfinite(flags.na_prob_threshold.value_or(0)))
+    throw UsageError("--na-prob-thresh is no number that odds could pass.");
   data::Dataset dataset = data::read_dataset(flags.data);
-  choose_questions(dataset, options.data);
+  warn_if_nothing_is_answered(dataset);
+  dataset.keep_first(options.data.max_eval_samples);
   eval::Scoring scoring;
   if (!flags.null_odds.empty()) scoring.null_odds = eval::read_null_odds(flags.null_odds);
   if (flags.allow_missing) scoring.missing = eval::MissingPredictions::kExclude;
-  scoring.na_prob_threshold = flags.na_prob_threshold;
+  if (flags.na_prob_threshold) scoring.na_prob_threshold = flags.na_prob_threshold;
+  const auto is_no_probability = [](const auto& odds) { return odds.second < 0 || odds.second > 1; };
+  if (!flags.na_prob_threshold && scoring.null_odds &&
+      std::any_of(scoring.null_odds->begin(), scoring.null_odds->end(), is_no_probability)) {
+    log::warn(
+        fmt::format("{} holds scores, not probabilities; those above {} make a prediction \"no answer\", as in the "
+                    "official script: choose the bound with --na-prob-thresh",
+                    printable(flags.null_odds), *scoring.na_prob_threshold));
+  }
   print_metrics(eval::evaluate(dataset, eval::read_predictions(flags.predictions), scoring), flags.json);
   return kOk;
 }
@@ -70,10 +71,12 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
   auto [dataset, tokens] = data::read_and_tokenize(flags.data, *trained.files.tokenizer, options.data.max_eval_samples);
-  choose_questions(dataset, options.data);
+  warn_if_nothing_is_answered(dataset);
   const data::Features features =
       data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
-  const bool negative = with_negative(options.data, dataset);
+  // What the user says; else there have to be such questions, and a model that was trained to leave them unanswered.
+  const bool negative =
+      options.data.version_2_with_negative.value_or(dataset.has_unanswerable && trained.with_negative.value_or(true));
   const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
   const eval::Task task{dataset, features, options.eval, threshold, negative};
   const AnswerRun run = torch_half().answer(trained, task, [&] {
@@ -119,8 +122,8 @@ void add_eval_command(CLI::App& app, int& exit_code) {
   CLI::Option* odds = command->add_option("--null-odds", flags->null_odds, "null odds, for the best thresholds")
                           ->type_name("FILE")
                           ->needs(scored);
-  command->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer")
-      ->capture_default_str()
+  command
+      ->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer (1)")
       ->needs(odds);
   command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out")->needs(scored);
   add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});

@@ -17,6 +17,7 @@ Inputs read_inputs(config::Resolved resolved) {
   note_startup("tokenizer");
   auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);
+  warn_if_nothing_is_answered(in.train_set);
   note_startup("training file");
   in.train_features =
       data::make_features(in.train_set, std::move(train.tokens), options.data, data::Purpose::kTraining);
@@ -27,14 +28,16 @@ Inputs read_inputs(config::Resolved resolved) {
     auto validation =
         data::read_and_tokenize(*options.data.validation_file, *in.files.tokenizer, options.data.max_eval_samples);
     in.validation_set = std::move(validation.dataset);
+    warn_if_nothing_is_answered(*in.validation_set);
     in.validation_features =
         data::make_features(*in.validation_set, std::move(validation.tokens), options.data, data::Purpose::kEvaluation);
     in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);
-    if (!in.with_negative && options.train.metric_for_best_model.starts_with("best_")) {
+    const train::BestMetric metric = options.train.metric_for_best_model;
+    if (!in.with_negative && (metric == train::BestMetric::kBestF1 || metric == train::BestMetric::kBestExact)) {
       throw ConfigError(
           fmt::format("metric_for_best_model is {}, but {} has no unanswerable questions.\n"
                       "Without them no threshold is searched; use f1 or exact.",
-                      options.train.metric_for_best_model, *options.data.validation_file));
+                      name_of(metric), *options.data.validation_file));
     }
     note_startup("validation windows");
   }
@@ -46,10 +49,10 @@ Inputs read_inputs(config::Resolved resolved) {
   return in;
 }
 
-std::shared_ptr<const weights::Checkpoint> model_weights(const Inputs& in) {
+std::shared_ptr<const weights::ModelWeights> model_weights(const Inputs& in) {
   if (in.weights) return in.weights;
-  return std::make_shared<weights::Checkpoint>(
-      weights::read_checkpoint(in.files.directory, in.files.config, weights::Head::kMayBeMissing));
+  return std::make_shared<weights::ModelWeights>(
+      weights::read_weights(in.files.directory, in.files.config, weights::Head::kMayBeMissing));
 }
 
 checkpoint::Existing existing_policy(const train::TrainOptions& options) {

@@ -19,7 +19,7 @@ struct Inputs {
   std::optional<data::Features> validation_features;
   bool with_negative = false;
   train::Plan plan;
-  std::shared_ptr<const weights::Checkpoint> weights;  // of the model; not of one that resuming may never need
+  std::shared_ptr<const weights::ModelWeights> weights;  // of the model; not of one that resuming may never need
 
   const config::Options& options() const { return resolved.options; }
 };
@@ -27,8 +27,8 @@ struct Inputs {
 /// Reads and checks what the options name. throws what its parts throw
 Inputs read_inputs(config::Resolved resolved);
 
-/// The model's weights, read now if they have not been. throws as weights::read_checkpoint
-std::shared_ptr<const weights::Checkpoint> model_weights(const Inputs& in);
+/// The model's weights, read now if they have not been. throws as weights::read_weights
+std::shared_ptr<const weights::ModelWeights> model_weights(const Inputs& in);
 
 /// What may become of an earlier run in output_dir.
 checkpoint::Existing existing_policy(const train::TrainOptions& options);

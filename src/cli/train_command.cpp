@@ -77,7 +77,7 @@ void end_with_parent() {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-int train(const CLI::App& command, const TrainFlags& flags) {
+int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   if (flags.mode() == TrainMode::kProbeForParent) end_with_parent();
   refuse_several_processes();
   config::Resolved resolved = resolve_and_tell(sources_of(command));
@@ -128,7 +128,7 @@ void add_train_command(CLI::App& app, int& exit_code) {
   command->add_flag("--probe-for-parent", flags->probe_for_parent)
       ->needs(probe)
       ->group("");  // see torch/probe_memory.cpp
-  command->callback([command, flags, &exit_code] { exit_code = train(*command, *flags); });
+  command->callback([command, flags, &exit_code] { exit_code = run_train_command(*command, *flags); });
 }
 
 }  // namespace bertft::cli

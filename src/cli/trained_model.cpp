@@ -11,7 +11,7 @@ TrainedModel load_trained_model(config::Sources sources, const std::string& give
   resolved.options.model.config_name.reset();
   resolved.options.model.tokenizer_name.reset();
   ModelFiles files = load_model_files(resolved, directory);
-  weights::Checkpoint weights = weights::read_checkpoint(directory, files.config, weights::Head::kRequired);
+  weights::ModelWeights weights = weights::read_weights(directory, files.config, weights::Head::kRequired);
   return {std::move(resolved), with_negative, std::move(files), std::move(weights)};
 }
 

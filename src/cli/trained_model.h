@@ -12,7 +12,7 @@ struct TrainedModel {
   config::Resolved resolved;
   std::optional<bool> with_negative;  // as of TrainedOptions
   ModelFiles files;
-  weights::Checkpoint weights;
+  weights::ModelWeights weights;
 };
 
 /// `given`: a run directory, a checkpoint or a Hugging Face QA model.

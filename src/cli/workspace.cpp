@@ -120,6 +120,9 @@ std::string resolve_model_directory(const std::string& given) {
   if (holds_model(given)) return given;
   const std::optional<std::int64_t> best = best_step(given);
   const auto chosen = usable_checkpoint(given, best);
+  if (!chosen && is_there((fs::path(given) / checkpoint::kStoredConfig).string())) {
+    throw InputError(fmt::format("{} is the directory of a run that has saved no checkpoint yet.", printable(given)));
+  }
   if (!chosen) return given;  // reading the weights will say what is missing
   log::info(fmt::format("{} holds no model of its own; taking its {} checkpoint, {}", given,
                         chosen->step == best ? "best" : "newest", chosen->directory));
@@ -150,6 +153,12 @@ void make_result_directory(const std::string& path) {
   if (!error && access(path.c_str(), W_OK | X_OK) != 0) error = {errno, std::generic_category()};
   if (error)
     throw OutputError(fmt::format("{}: results cannot be written there: {}.", printable(path), error.message()));
+}
+
+void warn_if_nothing_is_answered(const data::Dataset& dataset) {
+  const auto has_answers = [](const data::Question& question) { return !question.answers.empty(); };
+  if (std::any_of(dataset.questions.begin(), dataset.questions.end(), has_answers)) return;
+  log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {

@@ -54,6 +54,7 @@ const std::vector<Group> kPassedOver = {
       "save_on_each_node",
       "split_batches"}},
     {"logits never pile up", {"batch_eval_metrics", "eval_do_concat_batches"}},
+    {"there is one evaluation loop", {"use_legacy_prediction_loop"}},
     {"no cache is kept", {"cache_dir", "overwrite_cache"}},
     {"the program has its own threads",
      {"dataloader_in_order", "dataloader_multiprocessing_context", "dataloader_num_workers",
@@ -132,7 +133,10 @@ const std::vector<ForeignKey> kRefusedInPart = {
      ForeignKey::Answer::kRefuse,
      "models are read from local directories; fetch that revision into one",
      {"main"}},
-    {"optim", ForeignKey::Answer::kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused"}},
+    {"optim",
+     ForeignKey::Answer::kRefuse,
+     "the optimizer is that of adamw_torch and adamw_torch_fused",
+     {"adamw_torch", "adamw_torch_fused"}},
     {"train_sampling_strategy",
      ForeignKey::Answer::kRefuse,
      "the order of the data is always random",
@@ -167,7 +171,7 @@ const std::vector<ForeignKey>& foreign_keys() {
 }
 
 bool asks_for_nothing(const Scalar& value) {
-  if (value.form == Scalar::Form::kList || value.form == Scalar::Form::kMap) return false;
+  if (value.form == Scalar::Form::kList || value.form == Scalar::Form::kMap) return value.is_empty;
   if (is_null(value) || value.text.empty() || value.text == "none" || value.text == "None") return true;
   return read_bool(value.text) == false || read_number(value.text) == 0.0;
 }

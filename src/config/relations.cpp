@@ -56,9 +56,9 @@ void check_batches(Checker& c) {
   c.require(!(train.micro_batch_features && train.micro_batch_tokens), {"micro_batch_features", "micro_batch_tokens"},
             fmt::format("{} and {} exclude each other", c.said("micro_batch_features"), c.said("micro_batch_tokens")),
             "; set one of them to null");
-  // [CLS], the question's [SEP] and the last [SEP] take three places of a window.
-  c.require(data.doc_stride < data.max_seq_length - 3, {"doc_stride", "max_seq_length"},
-            fmt::format("{} must be below max_seq_length - 3, with {}", c.said("doc_stride"), c.said("max_seq_length")),
+  c.require(data::windows_advance(data), {"doc_stride", "max_seq_length"},
+            fmt::format("{} must be below max_seq_length - {}, with {}", c.said("doc_stride"), data::kNumSpecialTokens,
+                        c.said("max_seq_length")),
             "; lower doc_stride or raise max_seq_length");
 }
 
@@ -93,10 +93,6 @@ void check_evaluation(Checker& c) {
   c.require(!train.eval_on_start || c.options().data.validation_file, {"eval_on_start", "validation_file"},
             fmt::format("{} needs validation_file, which is not set", c.said("eval_on_start")),
             "; set it, or eval_on_start: false");
-  constexpr std::array<std::string_view, 5> kMetrics = {"f1", "exact", "best_f1", "best_exact", "loss"};
-  c.require(std::find(kMetrics.begin(), kMetrics.end(), train.metric_for_best_model) != kMetrics.end(),
-            {"metric_for_best_model"}, c.said("metric_for_best_model") + " is not a metric of the evaluation",
-            "; choose f1, exact, best_f1, best_exact or loss");
   c.require(!train.early_stopping_patience || train.load_best_model_at_end,
             {"early_stopping_patience", "load_best_model_at_end"},
             c.said("early_stopping_patience") + " needs load_best_model_at_end: true",

@@ -195,7 +195,6 @@ class Resolver {
   // right when the resolved configuration is read in another directory.
   void normalise() {
     train::TrainOptions& train = resolved_.options.train;
-    if (train.metric_for_best_model.starts_with("eval_")) train.metric_for_best_model.erase(0, 5);
     if (train.resume_from_checkpoint) {
       // TrainingArguments takes a Python boolean here as well as a directory.
       const std::string wish = *train.resume_from_checkpoint;

@@ -148,9 +148,12 @@ std::optional<Value> read_value(const Field& field, const Scalar& scalar) {
       return checked(field, read_integer(text));
     case Kind::kNumber:
       return checked(field, read_number(text));
-    case Kind::kName:
-      if (std::find(field.names.begin(), field.names.end(), text) != field.names.end()) return Value{text};
+    case Kind::kName: {
+      const std::string_view prefix = field.option.ignored_prefix;
+      const std::string name = text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+      if (std::find(field.names.begin(), field.names.end(), name) != field.names.end()) return Value{name};
       return std::nullopt;
+    }
     case Kind::kText:
       if (text.find('\0') != std::string::npos || find_invalid_utf8(text)) return std::nullopt;
       if (field.option.is_memory_amount && !wrong_with_amount(field.option, text).empty()) return std::nullopt;

@@ -13,6 +13,7 @@ struct Scalar {
   enum class Form { kPlain, kQuoted, kList, kMap };
   std::string text;
   Form form = Form::kPlain;
+  bool is_empty = false;  // of a list or a map: it holds nothing
 };
 
 /// A decimal number: 3, -0.5, .5, 3e-5. Nothing else that some YAML reader takes for one

@@ -92,10 +92,8 @@ class FieldCollector {
   template <class T>
   static Value value_of(const T& member) {
     if constexpr (std::is_enum_v<T>) {
-      for (const auto& entry : option_names(T{})) {
-        if (entry.value == member) return std::string(entry.name);
-      }
-      throw std::logic_error("an enum value without a name in option_names()");
+      if (name_of(member).empty()) throw std::logic_error("an enum value without a name in option_names()");
+      return std::string(name_of(member));
     } else {
       return member;
     }

@@ -118,7 +118,7 @@ class FlatMapReader : public YAML::EventHandler {
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
     refuse_tag(mark, tag);
-    node(mark, {.text = "", .form = Scalar::Form::kList});
+    node(mark, {.text = "", .form = Scalar::Form::kList, .is_empty = true});
     ++depth_;
   }
   void OnSequenceEnd() override { --depth_; }
@@ -127,7 +127,7 @@ class FlatMapReader : public YAML::EventHandler {
     if (depth_ == 0) {
       root_is_map_ = true;
     } else {
-      node(mark, {.text = "", .form = Scalar::Form::kMap});
+      node(mark, {.text = "", .form = Scalar::Form::kMap, .is_empty = true});
     }
     ++depth_;
   }
@@ -161,6 +161,8 @@ class FlatMapReader : public YAML::EventHandler {
     } else if (is_entry()) {
       if (key_->is_usable) assignments_.push_back({key_->text, std::move(scalar), key_->place, lines_.at(mark)});
       key_.reset();
+    } else if (depth_ == 2 && !assignments_.empty()) {
+      assignments_.back().value.is_empty = false;  // what it holds is looked at no further
     }
   }
 

@@ -1,6 +1,7 @@
 #include "bertft/data/batch.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace bertft::data {
 
@@ -12,11 +13,12 @@ std::uint32_t PackedBatch::max_length() const {
 
 std::size_t first_slice(const Features& features, std::span<const std::uint32_t> windows,
                         const MicroBatchLimit& limit) {
+  constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();  // of cu_seqlens
+  const std::int64_t most_tokens = std::min(limit.tokens.value_or(kMostTokens), kMostTokens);
   std::int64_t num_tokens = 0;
   for (std::size_t i = 0; i < windows.size(); ++i) {
     num_tokens += features.length(features.windows[windows[i]]);
-    const bool full = (limit.features && static_cast<std::int64_t>(i) >= *limit.features) ||
-                      (limit.tokens && num_tokens > *limit.tokens);
+    const bool full = num_tokens > most_tokens || (limit.features && static_cast<std::int64_t>(i) >= *limit.features);
     if (full && i > 0) return i;
   }
   return windows.size();
@@ -42,18 +44,14 @@ PackedBatch pack(const Features& features, std::span<const std::uint32_t> window
   batch.type_ids.reserve(num_tokens);
   batch.positions.reserve(num_tokens);
   batch.cu_seqlens.push_back(0);
-  const auto append = [&](std::uint32_t id, std::int32_t type) {
+  const auto append = [&](std::uint32_t id, std::int32_t type, const tokenizer::Token*) {
     batch.ids.push_back(static_cast<std::int32_t>(id));
     batch.type_ids.push_back(type);
     batch.positions.push_back(static_cast<std::int32_t>(batch.ids.size()) - 1 - batch.cu_seqlens.back());
   };
   for (const std::uint32_t window_idx : windows) {
     const Window& window = features.windows[window_idx];
-    append(features.tokens.special.cls, 0);
-    for (const auto& token : features.question_tokens(window)) append(token.id, 0);
-    append(features.tokens.special.sep, 0);
-    for (const auto& token : features.context_tokens(window)) append(token.id, 1);
-    append(features.tokens.special.sep, 1);
+    features.for_each_token(window, append);
     const std::int32_t begin = batch.cu_seqlens.back();
     batch.start_rows.push_back(begin + static_cast<std::int32_t>(window.start_label));
     batch.end_rows.push_back(begin + static_cast<std::int32_t>(window.end_label));

@@ -74,12 +74,8 @@ WindowSummary summarize(const Features& features, const DataOptions& options) {
   return summary;
 }
 
-std::string count(std::uint64_t n) {
-  return with_thousands(static_cast<std::int64_t>(n));
-}
-
 std::string count_line(std::string_view what, std::uint64_t n, std::string_view more = "") {
-  return fmt::format("  {:<20} {:>11}{}{}\n", what, count(n), more.empty() ? "" : "   ", more);
+  return fmt::format("  {:<20} {:>11}{}{}\n", what, with_thousands(n), more.empty() ? "" : "   ", more);
 }
 
 // A line broken at blanks, or anywhere in a word wider than the page.
@@ -110,7 +106,7 @@ std::string findings_text(const std::vector<Finding>& findings) {
     if (num_of_kind == 0) continue;
     text += count_line(heading, num_of_kind) + shown;
     if (num_of_kind > kShownFindings) {
-      text += fmt::format("    and {} more; --json lists all\n", count(num_of_kind - kShownFindings));
+      text += fmt::format("    and {} more; --json lists all\n", with_thousands(num_of_kind - kShownFindings));
     }
   }
   return text;
@@ -129,7 +125,8 @@ std::string windows_text(const WindowSummary& summary) {
   for (const auto& bucket : summary.histogram) most = std::max(most, bucket.num_windows);
   for (const auto& [first, last, num_windows] : summary.histogram) {
     const std::string bar((num_windows * kBarColumns + most - 1) / most, '#');
-    text += fmt::format("  {:>9}-{:<9} {:>12}{}{}\n", first, last, count(num_windows), bar.empty() ? "" : "   ", bar);
+    text += fmt::format("  {:>9}-{:<9} {:>12}{}{}\n", first, last, with_thousands(num_windows),
+                        bar.empty() ? "" : "   ", bar);
   }
   return text;
 }

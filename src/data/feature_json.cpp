@@ -6,18 +6,11 @@ namespace bertft::data {
 
 Json feature_json(const Dataset& dataset, const Features& features, const Window& window) {
   Json ids = Json::array(), types = Json::array(), offsets = Json::array();
-  const auto append = [&](std::uint32_t id, int type, Json offset) {
+  features.for_each_token(window, [&](std::uint32_t id, int type, const tokenizer::Token* token) {
     ids.push_back(id);
     types.push_back(type);
-    offsets.push_back(std::move(offset));
-  };
-  append(features.tokens.special.cls, 0, nullptr);
-  for (const auto& token : features.question_tokens(window)) append(token.id, 0, nullptr);
-  append(features.tokens.special.sep, 0, nullptr);
-  for (const auto& token : features.context_tokens(window)) {
-    append(token.id, 1, Json::array({token.char_begin, token.char_end}));
-  }
-  append(features.tokens.special.sep, 1, nullptr);
+    offsets.push_back(token == nullptr ? Json() : Json::array({token->char_begin, token->char_end}));
+  });
   return {{"id", dataset.questions[window.question_idx].id},
           {"window", window.window_idx},
           {"input_ids", std::move(ids)},

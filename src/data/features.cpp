@@ -14,8 +14,6 @@
 namespace bertft::data {
 namespace {
 
-constexpr std::int64_t kNumSpecialTokens = 3;  // [CLS] question [SEP] context [SEP]
-
 // What the fast tokenizer would stop at; nothing when the context can be cut (PARITY P1.3).
 std::optional<std::string> reason_not_to_cut(std::int64_t num_question_tokens, std::int64_t num_context_tokens,
                                              const DataOptions& options) {
@@ -92,11 +90,12 @@ std::uint32_t Features::first_context_position(const Window& w) const {
 
 Features cut_features(const Dataset& dataset, Tokens tokens, const DataOptions& options, Purpose purpose,
                       const OnNoRoom& on_no_room) {
-  if (options.doc_stride < 0 || options.doc_stride > options.max_seq_length - 2) {
+  if (options.doc_stride < 0 || !windows_advance(options)) {
     throw ConfigError(fmt::format(
         "doc_stride is {}; windows of max_seq_length {} can overlap by 0 to {} tokens.\nLower doc_stride, it is the "
         "overlap of neighbouring windows.",
-        options.doc_stride, options.max_seq_length, std::max<std::int64_t>(0, options.max_seq_length - 2)));
+        options.doc_stride, options.max_seq_length,
+        std::max<std::int64_t>(0, options.max_seq_length - kNumSpecialTokens - 1)));
   }
   Features features;
   features.tokens = std::move(tokens);

@@ -15,7 +15,6 @@ Label label_of(const Answer& answer, std::span<const tokenizer::Token> context, 
   // An empty text at 0 has no label; run_qa.py stops with an IndexError there.
   if (context.front().char_begin > begin || context.back().char_end < end || end == 0) return {};
 
-  // Linear as there: where accents were put in canonical order, offsets may step back.
   const auto after_start =
       std::find_if(context.begin(), context.end(), [&](const tokenizer::Token& t) { return t.char_begin > begin; });
   const auto at_end = std::find_if(context.rbegin(), context.rend(), [&](const tokenizer::Token& t) {

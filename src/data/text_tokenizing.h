@@ -46,7 +46,6 @@ class TextTokenizing {
 
   void add(std::string_view text, bool is_context);
   void hand_over();
-  void end();
   std::optional<Chunk> next();  // none after the last
   Tokens tokenize_chunks();
   void tokenize_chunk(const Chunk& chunk, Tokens& tokens) const;

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
 #include "bertft/util/error.h"
 
@@ -58,7 +57,6 @@ Device select_gpu(const DeviceOptions& options) {
   }
   at::globalContext().setAllowTF32CuBLAS(options.tf32);
   if (options.full_determinism) {
-    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);  // cuBLAS reads it with its first product
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setDeterministicFillUninitializedMemory(false);  // all of it is written before it is read
   }

@@ -89,9 +89,7 @@ std::vector<ScoredSpan> keep_best(std::vector<ScoredSpan> spans, const ScoredSpa
 }
 
 Candidate to_candidate(const ScoredSpan& span, std::string_view context, const CodePointIndex& index) {
-  const std::uint32_t char_begin = span.first.char_begin;
-  // Combining marks that were put in canonical order may leave a later piece with an earlier place.
-  const std::uint32_t char_end = std::max(char_begin, span.last.char_end);
+  const std::uint32_t char_begin = span.first.char_begin, char_end = span.last.char_end;
   const std::size_t begin = index.byte_offset(char_begin);
   return {std::string(context.substr(begin, index.byte_offset(char_end) - begin)),
           span.start_logit,

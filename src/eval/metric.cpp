@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <limits>
 #include <unordered_map>
 
 #include "bertft/util/error.h"
@@ -62,13 +64,11 @@ struct Scored {
   for (std::size_t i = 0; i < std::min(ids.size(), kNamed); ++i) {
     named += fmt::format("{}'{}'", i == 0 ? "" : ", ", printable(ids[i]));
   }
-  if (ids.size() > kNamed)
-    named += fmt::format(" and {} more", with_thousands(static_cast<std::int64_t>(ids.size() - kNamed)));
+  if (ids.size() > kNamed) named += fmt::format(" and {} more", with_thousands(ids.size() - kNamed));
   throw DataError(fmt::format(
       "{} of {} questions have no prediction: {}.\nComplete the predictions, or leave these questions out of the score "
       "with --allow-missing.",
-      with_thousands(static_cast<std::int64_t>(ids.size())), with_thousands(static_cast<std::int64_t>(num_questions)),
-      named));
+      with_thousands(ids.size()), with_thousands(num_questions), named));
 }
 
 std::vector<Scored> score_questions(const data::Dataset& dataset, const Predictions& predictions,
@@ -118,7 +118,7 @@ std::vector<const Scored*> order_by_null_odds(std::vector<Scored>& scored, const
     throw DataError(fmt::format(
         "question '{}' has a prediction and no null odds ({} such questions).\nUse the null_odds.json that was "
         "written together with the predictions.",
-        printable(without->question->id), with_thousands(static_cast<std::int64_t>(by_id.size()))));
+        printable(without->question->id), with_thousands(by_id.size())));
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const Scored* a, const Scored* b) { return a->null_odds < b->null_odds; });
@@ -129,12 +129,13 @@ struct BestThreshold {
   double percent, threshold;
 };
 
-// Raises the threshold question by question, from answering nothing to answering everything.
-BestThreshold find_best_threshold(const std::vector<const Scored*>& by_odds, double QuestionScore::* metric) {
+// Raises the threshold question by question, from `answers_nothing`, below all odds, to answering everything.
+BestThreshold find_best_threshold(const std::vector<const Scored*>& by_odds, double answers_nothing,
+                                  double QuestionScore::* metric) {
   auto sum = static_cast<double>(
       std::count_if(by_odds.begin(), by_odds.end(), [](const Scored* s) { return !s->has_answer; }));
   double best_sum = sum;
-  double threshold = 0;
+  double threshold = answers_nothing;
   for (const Scored* s : by_odds) {
     const double loss_of_answering = s->answers_nothing ? 0 : -1;
     sum += s->has_answer ? s->answer_score.*metric : loss_of_answering;
@@ -164,16 +165,6 @@ std::optional<Metrics::Group> mean_percent(const std::vector<Scored>& scored, st
 
 }  // namespace
 
-double exact_score(std::string_view gold, std::string_view prediction) {
-  return normalize_answer(gold) == normalize_answer(prediction) ? 1 : 0;
-}
-
-double f1_score(std::string_view gold, std::string_view prediction) {
-  const std::string normal_gold = normalize_answer(gold);
-  const std::string normal_prediction = normalize_answer(prediction);
-  return token_f1(sorted_tokens(normal_gold), sorted_tokens(normal_prediction));
-}
-
 QuestionScore score_question(const data::Question& question, std::string_view prediction) {
   std::vector<std::string> golds;
   for (const data::Answer& answer : question.answers) {
@@ -198,8 +189,12 @@ Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, c
   Metrics metrics;
   if (scoring.null_odds) {
     const std::vector<const Scored*> by_odds = order_by_null_odds(scored, *scoring.null_odds);
-    const BestThreshold exact = find_best_threshold(by_odds, &QuestionScore::exact);
-    const BestThreshold f1 = find_best_threshold(by_odds, &QuestionScore::f1);
+    // The script begins at 0, which probabilities are never below; raw scores are.
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const double below_all = by_odds.empty() ? 0 : std::nextafter(by_odds.front()->null_odds, -kInfinity);
+    const double answers_nothing = scoring.na_prob_threshold ? 0 : std::min(0.0, below_all);
+    const BestThreshold exact = find_best_threshold(by_odds, answers_nothing, &QuestionScore::exact);
+    const BestThreshold f1 = find_best_threshold(by_odds, answers_nothing, &QuestionScore::f1);
     metrics.best = {exact.percent, exact.threshold, f1.percent, f1.threshold};
   }
   const std::optional<double> na_prob_threshold = scoring.na_prob_threshold;

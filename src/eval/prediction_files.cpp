@@ -38,7 +38,7 @@ Json to_json(const Candidate& c) {
 }
 
 Json read_object(const std::string& path, std::string_view value_name) {
-  Json object = parse_json(read_file(path, JsonLimits{}.max_bytes), path);
+  Json object = read_json(path);
   if (!object.is_object()) {
     throw DataError(fmt::format("{}: expected one JSON object of question ids and {}, found {}", printable(path),
                                 value_name, object.type_name()));

@@ -37,7 +37,8 @@ std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uin
   if (const auto* wrong = std::get_if<std::string>(&amount)) refuse(key, text, *wrong);
   const double bytes = std::get<MemoryAmount>(amount).bytes_of(whole);
   if (bytes < 1) refuse(key, text, "that leaves no memory");
-  if (bytes > static_cast<double>(whole)) refuse(key, text, fmt::format("the device has {}", memory_text(whole)));
+  if (bytes > static_cast<double>(whole))
+    refuse(key, text, fmt::format("that is more than the {} there are", memory_text(whole)));
   return static_cast<std::uint64_t>(bytes);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "bertft/memory/limits.h"
@@ -59,8 +60,12 @@ std::string rows_text(const PlanReport& plan) {
     text += row.fits ? (*row.fits ? "  yes\n" : "  no\n") : "\n";
   }
   if (plan.usable_bytes) {
-    text += fmt::format("fits: within {}, the limit less its reserve{}\n", memory_text(*plan.usable_bytes),
+    text += fmt::format("\"fits\" is within {}, the limit less its reserve{}\n", memory_text(*plan.usable_bytes),
                         plan.rows.front().bytes.context > 0 ? "; CUDA's context is outside a limit" : "");
+    if (std::none_of(plan.rows.begin(), plan.rows.end(), [](const auto& row) { return *row.fits; })) {
+      text +=
+          "Nothing fits, not even one feature: raise memory_limit, lower memory_reserve, or\ntake a smaller model.\n";
+    }
   }
   return text;
 }

@@ -81,9 +81,10 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   // bf16 copies of the linear layers' weights live as long as the layer they belong to.
   const std::int64_t casts = shape.bf16 ? kHalf * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
 
-  // The fullest moment is one of three. At the last layer's inner product, backwards: the
-  // gradient of the inner layer and of the weight, with all activations still there. At the
-  // last attention: its own gradients and scores, with the layer's second half gone. At the
+  // The fullest moment is one of four. At the last layer's inner product, backwards: the
+  // gradient of the inner layer and of the weight, with all activations still there. At the same
+  // place one layer earlier: that layer's activations are gone, what shared weights sum up is there. At
+  // the last attention: its own gradients and scores, with the layer's second half gone. At the
   // embeddings: a gradient of the whole table beside the sum of the earlier micro-batches.
   const std::int64_t copied = shape.bf16 && !shape.is_cuda ? kHalf * std::min(s.f, kCopiedColumns) : 0;
   const std::int64_t inner = (s.wide * s.f + copied) * tokens + (s.wide + (shape.bf16 ? kFloat : 0)) * s.h * s.f;

@@ -23,6 +23,7 @@ constexpr std::array kSpellings{
     Spelling{"CUDNN_STATUS_NOT_SUPPORTED"},
     Spelling{"INTERNAL ASSERT FAILED", "CUDACachingAllocator"},
     Spelling{"CUDA driver error: device not ready"},
+    Spelling{"CUDA driver error: out of memory"},  // of expandable segments
     Spelling{"DefaultCPUAllocator: can't allocate memory"},
     Spelling{"DefaultCPUAllocator: not enough memory"},
     Spelling{"nonzero is not supported for tensors with more than INT_MAX elements"},

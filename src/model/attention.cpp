@@ -1,6 +1,6 @@
 #include "model/attention.h"
 
-#include <torch/torch.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include "model/capsule.h"
 

@@ -1,6 +1,7 @@
 #include "model/dropout.h"
 
-#include <torch/torch.h>
+#include <ATen/TensorOperators.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include "model/capsule.h"
 
@@ -12,11 +13,8 @@ using torch::autograd::variable_list;
 
 at::Tensor apply_mask(const at::Tensor& x, const at::Tensor& residual, at::ScalarType out_type, const DropoutSite& site,
                       const DeviceBatch& batch) {
-  if (x.is_cuda()) {
-    return dropout_add_cuda(x, residual, out_type, site,
-                            {batch.sequence_of_row, batch.positions, batch.first_in_batch});
-  }
-  return dropout_add_cpu(x, residual, out_type, site, batch);
+  return x.is_cuda() ? dropout_add_cuda(x, residual, out_type, site, batch)
+                     : dropout_add_cpu(x, residual, out_type, site, batch);
 }
 
 struct Replay {

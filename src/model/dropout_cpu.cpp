@@ -1,4 +1,3 @@
-#include <ATen/Dispatch.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -7,6 +6,7 @@
 
 #include "model/cpu_target.h"
 #include "model/dropout.h"
+#include "model/dropout_types.h"
 
 namespace bertft::model {
 namespace {
@@ -75,17 +75,8 @@ void dropout_multipliers(std::uint64_t sequence_key, std::uint64_t row, std::int
 at::Tensor dropout_add_cpu(const at::Tensor& x, const at::Tensor& residual, at::ScalarType out_type,
                            const DropoutSite& site, const DeviceBatch& batch) {
   at::Tensor out = at::empty(x.sizes(), x.options().dtype(out_type));
-  const bool x_half = x.scalar_type() == at::kBFloat16;
-  const bool out_half = out_type == at::kBFloat16;
-  if (x_half && out_half) {
-    dropout_rows<at::BFloat16, at::BFloat16>(x, residual, site, batch, out);
-  } else if (x_half) {
-    dropout_rows<at::BFloat16, float>(x, residual, site, batch, out);
-  } else if (out_half) {
-    dropout_rows<float, at::BFloat16>(x, residual, site, batch, out);
-  } else {
-    dropout_rows<float, float>(x, residual, site, batch, out);
-  }
+  with_types(x.scalar_type(), out_type,
+             [&]<class X, class Out>() { dropout_rows<X, Out>(x, residual, site, batch, out); });
   return out;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ops/layer_norm.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 
 #include <optional>
 
@@ -13,8 +15,9 @@ namespace bertft::model {
 
 /// What every layer of one forward pass is told.
 struct ForwardContext {
-  DeviceBatch batch;  // by value: a recomputed layer asks again in the backward pass
-  const device::Device& device;
+  // By value: a recomputed layer asks again in the backward pass, and may outlive the model.
+  DeviceBatch batch;
+  device::Device device;
   std::optional<DropoutSeed> dropout;
 
   /// The site `site` of layer `layer`; inactive without dropout. Layer -1 is the embedding, one

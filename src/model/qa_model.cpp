@@ -2,7 +2,6 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <cstring>
 
@@ -39,13 +38,15 @@ void fill(const std::string& name, at::Tensor parameter, const weights::TensorVi
 
 // What the kernels on a GPU do not take; no published model is among it.
 void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::Device& device) {
-  constexpr std::int64_t kDrawnAtOnce = 4, kLargestHead = 256;  // dropout_cuda.cu; FlashAttention-2
+  constexpr std::int64_t kLargestHead = 256;  // of FlashAttention-2
   const auto refuse = [](const std::string& what) {
     throw ConfigError(fmt::format("{}.\nSet device: cpu, or choose another model.", what));
   };
   for (const auto& [key, size] :
        {std::pair("hidden_size", config.hidden_size), {"embedding_size", config.embedding_size}}) {
-    if (size % kDrawnAtOnce != 0) refuse(fmt::format("{} is {}; on a GPU it has to be a multiple of 4", key, size));
+    if (size % device::kColumnsPerDraw != 0) {
+      refuse(fmt::format("{} is {}; on a GPU it has to be a multiple of {}", key, size, device::kColumnsPerDraw));
+    }
   }
   if (const std::int64_t head = config.hidden_size / config.num_attention_heads; device.bf16 && head > kLargestHead) {
     refuse(fmt::format("heads of {} numbers; on a GPU in bf16 they have {} at most", head, kLargestHead));
@@ -60,8 +61,8 @@ struct QaModel::Impl {
   QaNet net;
 };
 
-QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint,
-                 const ModelOptions& options, const device::Device& device, std::uint64_t seed) {
+QaModel::QaModel(const weights::EncoderConfig& config, const weights::ModelWeights& loaded, const ModelOptions& options,
+                 const device::Device& device, std::uint64_t seed) {
   if (device.is_cuda()) refuse_shape_for_gpu(config, device);
   impl_.reset(new Impl{
       config, device, QaNet(config, weights::encoder_tensors(config), options.gradient_checkpointing.value_or(false))});
@@ -69,7 +70,7 @@ QaModel::QaModel(const weights::EncoderConfig& config, const weights::Checkpoint
   const std::string head = weights::encoder_tensors(config).head;
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (auto& [name, parameter] : parameters()) {
-    if (const auto found = checkpoint.tensors.find(name); found != checkpoint.tensors.end()) {
+    if (const auto found = loaded.tensors.find(name); found != loaded.tensors.end()) {
       fill(name, parameter, found->second);
     } else if (name == head + ".weight") {
       parameter.normal_(0, config.initializer_range, generator);
@@ -86,11 +87,11 @@ QaModel::~QaModel() = default;
 QaModel::QaModel(QaModel&&) noexcept = default;
 QaModel& QaModel::operator=(QaModel&&) noexcept = default;
 
-void QaModel::load(const weights::Checkpoint& checkpoint) {
+void QaModel::load(const weights::ModelWeights& loaded) {
   const at::NoGradGuard no_grad;
   for (auto& [name, parameter] : parameters()) {
-    const auto found = checkpoint.tensors.find(name);
-    if (found == checkpoint.tensors.end()) throw WeightsError(fmt::format("tensor {} is missing", name));
+    const auto found = loaded.tensors.find(name);
+    if (found == loaded.tensors.end()) throw WeightsError(fmt::format("tensor {} is missing", name));
     fill(name, parameter, found->second);
   }
 }

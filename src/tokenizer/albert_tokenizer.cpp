@@ -208,9 +208,8 @@ void AlbertTokenizer::encode(std::string_view text, std::vector<Token>& out) con
 }
 
 std::string AlbertTokenizer::description() const {
-  std::string line =
-      fmt::format("SentencePiece Unigram, {} pieces, {}", with_thousands(static_cast<std::int64_t>(vocabulary_size())),
-                  lowercase_ ? "lower case" : "cased");
+  std::string line = fmt::format("SentencePiece Unigram, {} pieces, {}", with_thousands(vocabulary_size()),
+                                 lowercase_ ? "lower case" : "cased");
   if (keep_accents_) line += ", accents kept";
   return with_remarks(std::move(line));
 }

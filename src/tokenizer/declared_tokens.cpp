@@ -194,16 +194,13 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
     } else if (in_config != nullptr) {
       content = content_of(*in_config, files.path("tokenizer_config.json"));
     }
-    if (content || tokenizer_class != TokenizerClass::kBackend) {
-      named.kept_whole.push_back(content.value_or(default_content));
-    }
+    if (!content && tokenizer_class != TokenizerClass::kBackend) content = default_content;
+    if (content && !content->empty()) named.kept_whole.push_back(*content);
     return content.value_or(default_content);
   };
   const bool is_albert = tokenizer_class == TokenizerClass::kAlbert;
-  if (is_albert) {
-    read("bos_token", "[CLS]");
-    read("eos_token", "[SEP]");
-  }
+  read("bos_token", is_albert ? "[CLS]" : "");
+  read("eos_token", is_albert ? "[SEP]" : "");
   named.unk = read("unk_token", is_albert ? "<unk>" : "[UNK]");
   named.sep = read("sep_token", "[SEP]");
   named.pad = read("pad_token", is_albert ? "<pad>" : "[PAD]");

@@ -110,7 +110,7 @@ void check_size(const TokenizerFiles& files, std::size_t size) {
   throw DataError(
       fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"
                   "Pieces beyond it have no embedding; take the tokenizer that belongs to the model.",
-                  printable(files.directory), with_thousands(static_cast<std::int64_t>(size)), with_thousands(*rows)));
+                  printable(files.directory), with_thousands(size), with_thousands(*rows)));
 }
 
 }  // namespace bertft::tokenizer

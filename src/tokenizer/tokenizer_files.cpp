@@ -14,16 +14,14 @@ namespace {
 
 constexpr std::uint64_t kMaxVocabularyBytes = std::uint64_t{64} << 20;
 
-std::optional<std::string> read_if_there(const std::string& path, std::uint64_t max_bytes) {
+std::optional<std::string> read_vocabulary_if_there(const std::string& path) {
   if (!is_there(path)) return std::nullopt;
-  return read_file(path, max_bytes);
+  return read_file(path, kMaxVocabularyBytes);
 }
 
 std::optional<Json> parse_if_there(const std::string& path) {
-  const JsonLimits limits;
-  const std::optional<std::string> text = read_if_there(path, limits.max_bytes);
-  if (!text) return std::nullopt;
-  Json json = parse_json(*text, path, limits);
+  if (!is_there(path)) return std::nullopt;
+  Json json = read_json(path);
   if (!json.is_object()) throw DataError(fmt::format("{}: expected a JSON object", printable(path)));
   return json;
 }
@@ -43,8 +41,8 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
                     printable(directory)));
   }
   TokenizerFiles files{.directory = directory};
-  files.vocab_txt = read_if_there(files.path("vocab.txt"), kMaxVocabularyBytes);
-  files.spiece_model = read_if_there(files.path("spiece.model"), kMaxVocabularyBytes);
+  files.vocab_txt = read_vocabulary_if_there(files.path("vocab.txt"));
+  files.spiece_model = read_vocabulary_if_there(files.path("spiece.model"));
   files.tokenizer_json = parse_if_there(files.path("tokenizer.json"));
   files.tokenizer_config = parse_if_there(files.path("tokenizer_config.json"));
   files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));

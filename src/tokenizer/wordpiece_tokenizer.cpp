@@ -329,9 +329,8 @@ void WordPieceTokenizer::encode(std::string_view text, std::vector<Token>& out) 
 }
 
 std::string WordPieceTokenizer::description() const {
-  std::string line =
-      fmt::format("WordPiece, {} pieces, {}", with_thousands(static_cast<std::int64_t>(vocabulary_size())),
-                  normalizer_.lowercase ? "lower case" : "cased");
+  std::string line = fmt::format("WordPiece, {} pieces, {}", with_thousands(vocabulary_size()),
+                                 normalizer_.lowercase ? "lower case" : "cased");
   if (normalizer_.strip_accents != normalizer_.lowercase) {
     line += normalizer_.strip_accents ? ", accents stripped" : ", accents kept";
   }

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "bertft/util/error.h"
-#include "bertft/util/text.h"
 
 namespace bertft::train {
 namespace {
@@ -14,19 +13,19 @@ namespace {
 double improvement(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
   const double value = metric_value(metrics, options);
   if (!best) return std::numeric_limits<double>::infinity();
-  const bool greater = options.greater_is_better.value_or(options.metric_for_best_model != "loss");
+  const bool greater = options.greater_is_better.value_or(options.metric_for_best_model != BestMetric::kLoss);
   return greater ? value - *best : *best - value;
 }
 
 }  // namespace
 
 double metric_value(const Json& metrics, const TrainOptions& options) {
-  const auto found = metrics.find(options.metric_for_best_model);
+  const auto found = metrics.find(name_of(options.metric_for_best_model));
   if (found == metrics.end() || !found->is_number()) {
     throw ConfigError(
         fmt::format("metric_for_best_model is {}, which this evaluation does not have.\n"
                     "best_f1 and best_exact need data with unanswerable questions; use f1 or exact.",
-                    printable(options.metric_for_best_model)));
+                    name_of(options.metric_for_best_model)));
   }
   return found->get<double>();
 }

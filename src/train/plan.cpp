@@ -38,8 +38,9 @@ std::int64_t resolved_steps(double steps, std::int64_t total) {
 }  // namespace
 
 double Plan::epoch_after(std::int64_t step) const {
+  const std::int64_t batches = std::min(step % steps_per_epoch * batches_per_step, batches_per_epoch);
   return static_cast<double>(step / steps_per_epoch) +
-         static_cast<double>(step % steps_per_epoch) / static_cast<double>(steps_per_epoch);
+         static_cast<double>(batches) / static_cast<double>(batches_per_epoch);
 }
 
 std::int64_t effective_batch(const TrainOptions& options) {
@@ -64,12 +65,18 @@ Plan make_plan(std::int64_t num_features, const TrainOptions& options) {
                     "Use a smaller batch or dataloader_drop_last: false.",
                     num_features, batch));
   }
+  plan.batches_per_step = options.gradient_accumulation_steps;
+  plan.batches_per_epoch = ceil_div(plan.used_features, batch);
   plan.steps_per_epoch = ceil_div(plan.used_features, plan.effective_batch);
   plan.total_steps = total_steps(options, plan.steps_per_epoch);
   plan.logging_steps = resolved_steps(options.logging_steps, plan.total_steps);
   plan.save_steps = resolved_steps(options.save_steps, plan.total_steps);
   plan.eval_steps = resolved_steps(options.eval_steps.value_or(options.logging_steps), plan.total_steps);
   return plan;
+}
+
+std::int64_t Plan::num_epochs() const {
+  return ceil_div(total_steps, steps_per_epoch);
 }
 
 std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates) {

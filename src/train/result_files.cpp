@@ -22,7 +22,7 @@ void write_sorted(const std::filesystem::path& path, const nlohmann::json& value
 nlohmann::json earlier_results(const std::string& path) {
   if (std::filesystem::exists(path)) {
     try {
-      nlohmann::json results = parse_json(read_file(path), path);
+      nlohmann::json results = read_json(path);
       if (results.is_object()) return results;
     } catch (const Error& e) {
       log::warn(fmt::format("{}; it is written anew", e.what()));

@@ -16,11 +16,15 @@ constexpr const char* kFileName = "trainer_state.json";
 
 Json read_state_file(const std::string& path) {
   constexpr std::size_t kMaxBytes = std::size_t{4} << 30;  // an entry for every step of a very long run
-  const Json document = parse_json(read_file(path, kMaxBytes), path, {.max_bytes = kMaxBytes});
-  if (!document.is_object() || !document.contains(kOwnKey) || !document[kOwnKey].is_object()) {
-    throw CheckpointError(fmt::format("{} was not written by bert-finetune: it has no \"{}\".", path, kOwnKey));
-  }
-  return document;
+  return read_json(path, {.max_bytes = kMaxBytes});
+}
+
+// What is ours stands where Trainer lets a callback keep its state: TrainerState takes no keys of others.
+Json own_part(const Json& document, const std::string& path) {
+  const Json callbacks = document.is_object() ? document.value("stateful_callbacks", Json()) : Json();
+  const Json own = callbacks.is_object() ? callbacks.value(kOwnKey, Json()) : Json();
+  if (own.is_object()) return own;
+  throw CheckpointError(fmt::format("{} was not written by bert-finetune: it has no \"{}\".", path, kOwnKey));
 }
 
 std::int64_t required_integer(const Json& object, const char* key, const std::string& path) {
@@ -55,11 +59,14 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"memory_savers", state.memory_savers}};
   const std::optional<std::string> best =
       state.best_step ? std::optional(checkpoint::directory_of(run_directory, *state.best_step)) : std::nullopt;
+  // What Trainer writes for a run without evaluations.
+  constexpr std::int64_t kNoEvalSteps = 500;
+  const bool has_eval_steps = options.eval_steps || options.eval_strategy == IntervalStrategy::kSteps;
   const nlohmann::json sorted = {{"best_global_step", or_null(state.best_step)},
                                  {"best_metric", or_null(state.best_metric)},
                                  {"best_model_checkpoint", or_null(best)},
                                  {"epoch", plan.epoch_after(state.step)},
-                                 {"eval_steps", plan.eval_steps},
+                                 {"eval_steps", has_eval_steps ? plan.eval_steps : kNoEvalSteps},
                                  {"global_step", state.step},
                                  {"is_hyper_param_search", false},
                                  {"is_local_process_zero", true},
@@ -67,17 +74,17 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                                  {"log_history", state.log_history},
                                  {"logging_steps", plan.logging_steps},
                                  {"max_steps", plan.total_steps},
-                                 {"num_train_epochs", options.num_train_epochs},
+                                 {"num_train_epochs", plan.num_epochs()},
                                  {"save_steps", plan.save_steps},
-                                 {"train_batch_size", options.per_device_train_batch_size},
-                                 {kOwnKey, own}};
+                                 {"stateful_callbacks", {{kOwnKey, own}}},
+                                 {"train_batch_size", options.per_device_train_batch_size}};
   return python_json(Json(sorted), 2) + "\n";
 }
 
 RunState read_run_state(const std::string& checkpoint_directory) {
   const std::string path = (std::filesystem::path(checkpoint_directory) / kFileName).string();
   const Json document = read_state_file(path);
-  const Json& own = document[kOwnKey];
+  const Json own = own_part(document, path);
   RunState state;
   state.step = required_integer(document, "global_step", path);
   state.identity.total_steps = required_integer(document, "max_steps", path);
@@ -106,7 +113,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
 
 void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory) {
   const auto differs = [&](const char* what, const auto& was, const auto& is) {
-    throw CheckpointError(
+    throw ConfigError(
         fmt::format("{} belongs to another run: its {} is {}, this configuration's is {}.\n"
                     "Resume with the configuration in that directory; to train further, start a new run with\n"
                     "--model-name-or-path {} and another --output-dir.",
@@ -125,7 +132,7 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
 std::optional<double> read_best_threshold(const std::string& model_directory) {
   const auto path = std::filesystem::path(model_directory) / kFileName;
   if (!is_there(path)) return std::nullopt;
-  return number_member(read_state_file(path.string())[kOwnKey], "best_threshold", path.string());
+  return number_member(own_part(read_state_file(path.string()), path.string()), "best_threshold", path.string());
 }
 
 }  // namespace bertft::train

@@ -11,6 +11,7 @@
 
 #include "bertft/util/byte_order_mark.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/text.h"
 
 namespace bertft {
@@ -271,6 +272,10 @@ Json parse_json(std::string_view text, std::string_view name, const JsonLimits& 
     fail_at(text, offset, name, what, syntax_hint(text, offset));
   }
   return builder.take_document();
+}
+
+Json read_json(const std::string& path, const JsonLimits& limits) {
+  return parse_json(read_file(path, limits.max_bytes), path, limits);
 }
 
 std::string line_and_column(std::string_view text, std::size_t byte_offset) {

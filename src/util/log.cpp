@@ -151,8 +151,6 @@ spdlog::level::level_enum to_spdlog(Level level) {
       return spdlog::level::warn;
     case Level::kError:
       return spdlog::level::err;
-    case Level::kQuiet:
-      return spdlog::level::off;
   }
   return spdlog::level::info;
 }

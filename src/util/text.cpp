@@ -192,6 +192,10 @@ std::string memory_text(std::uint64_t bytes) {
   return mib >= 1 ? fmt::format("{:.1f} MiB", mib) : fmt::format("{:.0f} KiB", mib * 1024);
 }
 
+std::string_view first_line(std::string_view text) {
+  return text.substr(0, text.find('\n'));
+}
+
 std::string with_thousands(std::int64_t n) {
   std::string digits = fmt::format("{}", n);
   const std::size_t first_digit = n < 0 ? 1 : 0;

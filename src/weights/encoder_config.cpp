@@ -12,7 +12,6 @@
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
-#include "bertft/weights/model_directory.h"
 #include "weights/family.h"
 
 namespace bertft::weights {
@@ -98,15 +97,6 @@ std::string question_answering_config_json(const EncoderConfig& config) {
     for (const char* key : {"id2label", "label2id", "num_labels"}) json.erase(key);
   }
   return python_json(json, 2) + "\n";
-}
-
-std::vector<std::string> tokenizer_files(const std::string& directory) {
-  std::vector<std::string> found;
-  for (const char* name : kTokenizerFiles) {
-    std::error_code ignored;
-    if (std::filesystem::is_regular_file(std::filesystem::path(directory) / name, ignored)) found.emplace_back(name);
-  }
-  return found;
 }
 
 }  // namespace bertft::weights

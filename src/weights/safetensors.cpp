@@ -33,7 +33,7 @@ std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump();
 }
 
-void check_writable(const std::vector<NamedTensor>& sorted) {
+void check_writable(const std::vector<TensorToWrite>& sorted) {
   std::vector<std::string_view> names;
   for (const auto& [name, tensor] : sorted) {
     if (find_invalid_utf8(name) || name == "__metadata__") {
@@ -51,7 +51,7 @@ void check_writable(const std::vector<NamedTensor>& sorted) {
   }
 }
 
-std::string header_of(const std::vector<NamedTensor>& sorted, const std::map<std::string, std::string>& metadata) {
+std::string header_of(const std::vector<TensorToWrite>& sorted, const std::map<std::string, std::string>& metadata) {
   std::string header = R"({"__metadata__":{)";
   for (const auto& [key, value] : metadata) {
     header += fmt::format("{}{}:{}", header.ends_with('{') ? "" : ",", json_string(key), json_string(value));
@@ -97,9 +97,9 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
   return impl_->table.metadata;
 }
 
-void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
+void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::ranges::sort(tensors, {}, [](const NamedTensor& t) { return std::tie(t.tensor.dtype, t.name); });
+  std::ranges::sort(tensors, {}, [](const TensorToWrite& t) { return std::tie(t.tensor.dtype, t.name); });
   check_writable(tensors);
   std::map<std::string, std::string> all_metadata = metadata;
   all_metadata.emplace("format", "pt");  // transformers 4 refuses files without it

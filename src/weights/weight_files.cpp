@@ -27,10 +27,6 @@ constexpr std::size_t kMaxIndexBytes = std::size_t{2} << 20;  // 10,000 tensors 
 // Shard file -> names of the tensors that the index expects in it.
 using Index = std::map<std::string, std::vector<std::string>>;
 
-bool is_plain_file_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
-}
-
 Index read_index(const std::string& path) {
   const std::string name = printable(path);
   const std::string text = read_file(path, kMaxIndexBytes);

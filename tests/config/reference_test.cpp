@@ -38,7 +38,7 @@ TEST(Reference, AnOptionTellsAllThatWasDeclared) {
   EXPECT_EQ(length.type, "integer");
   EXPECT_EQ(length.default_value, "384");
   EXPECT_EQ(length.unit, "tokens");
-  EXPECT_EQ(length.range, ">= 8");
+  EXPECT_EQ(length.range, ">= 8, <= 1000000");
   EXPECT_THAT(length.aliases, ElementsAre("max_length"));
   EXPECT_EQ(option("adam_beta1").range, ">= 0, < 1");
   EXPECT_EQ(option("save_strategy").range, "no|steps|epoch");
@@ -102,8 +102,8 @@ TEST(Help, ShowsUnitRangeDefaultAndOldNames) {
   EXPECT_THAT(help_for_options(), HasSubstr("\nData:\n"));
   EXPECT_THAT(help_for_options(),
               HasSubstr("  --max-seq-length N        longest window, with [CLS] and [SEP]; no longer than\n"
-                        "                            the tokenizer's model_max_length (>= 8; default 384\n"
-                        "                            tokens; also max_length)\n"));
+                        "                            the tokenizer's model_max_length (>= 8, <= 1000000;\n"
+                        "                            default 384 tokens; also max_length)\n"));
   EXPECT_THAT(help_for_options(), HasSubstr("(no|steps|epoch;"));
 }
 

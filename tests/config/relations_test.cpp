@@ -88,15 +88,6 @@ TEST(Relations, EarlyStoppingNeedsTheBestModel) {
             "early_stopping_patience: 3 (a.yaml:1) needs load_best_model_at_end: true; set it, or remove the patience");
 }
 
-TEST(Relations, TheMetricIsOneOfTheEvaluations) {
-  EXPECT_EQ(refusal_of_yaml("metric_for_best_model: accuracy"),
-            "metric_for_best_model: accuracy (a.yaml:1) is not a metric of the evaluation; choose f1, exact, best_f1, "
-            "best_exact or loss");
-  for (const char* metric : {"f1", "exact", "best_f1", "best_exact", "loss", "eval_loss"}) {
-    EXPECT_EQ(refusal_of_yaml(std::string("metric_for_best_model: ") + metric), "accepted") << metric;
-  }
-}
-
 TEST(Relations, TrainingNamesAllThatIsMissing) {
   EXPECT_EQ(refusal([] { require_for_training(resolve_yaml("train_file: t.json")); }),
             "training needs model_name_or_path, output_dir, not set so far\n       add 'model_name_or_path: ...', "

@@ -156,7 +156,7 @@ TEST(Resolve, AnOldNameThatAsksForNothingGivesWayToTheNewOne) {
 TEST(Resolve, NullLeavesADefaultThatIsNullAtHuggingFace) {
   const Options o = resolve_yaml("tf32: null\nmetric_for_best_model: null\n").options;
   EXPECT_FALSE(o.device.tf32);
-  EXPECT_EQ(o.train.metric_for_best_model, "f1");
+  EXPECT_EQ(o.train.metric_for_best_model, train::BestMetric::kF1);
 }
 
 TEST(Resolve, OldAndNewNameInTwoSourcesFollowThePrecedence) {
@@ -174,6 +174,9 @@ TEST(Resolve, KeysWithoutEffectAreNotedAndPassedOver) {
 TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
   EXPECT_EQ(refusal_of_yaml("torch_compile: true"),
             "a.yaml:1:1: error: 'torch_compile' is not supported: the program is native code already");
+  EXPECT_EQ(
+      refusal_of_yaml("lr_scheduler_kwargs: {a: {}}"),
+      "a.yaml:1:1: error: 'lr_scheduler_kwargs' is not supported: schedules have no parameters besides warmup_steps");
   EXPECT_EQ(refusal_of_yaml("fsdp: [full_shard]"), "a.yaml:1:1: error: 'fsdp' is not supported: one device is used");
   EXPECT_EQ(refusal_of_set("fp16", "true"),
             "'fp16' is not supported  (--set, argument 1): float16 is not built yet; leave it out, or set bf16: true "
@@ -184,7 +187,7 @@ TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
 TEST(Resolve, RefusedKeysThatAskForNothingAreAccepted) {
   const Resolved r = resolve_yaml(
       "fp16: false\ntorch_compile: no\ndeepspeed: null\nfsdp: ''\nkernels: reference\n"
-      "label_smoothing_factor: 0.0\noptim: adamw_torch\n");
+      "label_smoothing_factor: 0.0\noptim: adamw_torch\nfsdp_config: {}\noptim_target_modules: []\n");
   EXPECT_THAT(r.notices, IsEmpty());
 }
 
@@ -205,7 +208,8 @@ TEST(Resolve, RelativePathsCountFromTheWorkingDirectory) {
 }
 
 TEST(Resolve, HuggingFacesWaysToSayTheSameAreUnderstood) {
-  EXPECT_EQ(resolve_yaml("metric_for_best_model: eval_f1").options.train.metric_for_best_model, "f1");
+  EXPECT_EQ(resolve_yaml("metric_for_best_model: eval_exact").options.train.metric_for_best_model,
+            train::BestMetric::kExact);
   EXPECT_EQ(resolve_yaml("resume_from_checkpoint: true").options.train.resume_from_checkpoint, "auto");
   EXPECT_FALSE(resolve_yaml("resume_from_checkpoint: false").options.train.resume_from_checkpoint);
 }

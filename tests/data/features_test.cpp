@@ -119,8 +119,8 @@ TEST(Features, GiveAnEmptyQuestionTheContextAlone) {
 
 TEST(Features, RefuseAnOverlapThatNoWindowCanHave) {
   const Dataset dataset = ten_words("[]");
-  EXPECT_THROW(features(dataset, options(16, 15)), ConfigError);
-  EXPECT_NO_THROW(features(dataset, options(16, 14)));  // nothing has to be cut
+  EXPECT_THROW(features(dataset, options(16, 13)), ConfigError);
+  EXPECT_NO_THROW(features(dataset, options(16, 12)));  // nothing has to be cut
 }
 
 TEST(Features, NameTheQuestionThatLeavesNoRoom) {
@@ -138,7 +138,7 @@ TEST(Features, NameTheQuestionThatLeavesNoMoreThanTheOverlap) {
 
 TEST(Features, RefuseALongQuestionOnAnEmptyContextOnlyWhenItDoesNotFit) {
   const Dataset dataset = read(document(R"("")", R"({"id":"a","question":"1 2 3 4 5","answers":[]})"));
-  EXPECT_EQ(error_of(dataset, options(8, 6)), "no error");
+  EXPECT_EQ(error_of(dataset, options(8, 4)), "no error");
   EXPECT_THAT(error_of(dataset, options(7, 2)), HasSubstr("leave no room"));
 }
 

@@ -149,6 +149,7 @@ class Mistakes(EndToEndTest):
 
     def test_an_argument_too_many_is_named(self):
         self.refused(["train", "config.yaml"], "unexpected argument 'config.yaml'")
+        self.refused(["eval", "run", "dev.json"], "did you mean '--data dev.json'?")
 
     def test_missing_values_and_arguments(self):
         for args, text in ((["--config"], "--config"), (["--set"], "--set"), (["data"], "a command is missing after 'data'"),

@@ -61,7 +61,8 @@ class Errors(ConfigurationTest):
 
     def test_of_values_out_of_range(self):
         for setting in ("learning_rate=-1", "adam_beta1=1", "max_grad_norm=nan", "seed=1.5", "seed=99999999999999999999",
-                        "bf16=maybe", "eval_strategy=sometimes", "warmup_steps=1_000", "n_best_size=0", "logging_steps=2.5"):
+                        "bf16=maybe", "eval_strategy=sometimes", "warmup_steps=1_000", "n_best_size=0", "logging_steps=2.5",
+                        "max_seq_length=1000001", "probe_up_to=9223372036854775807"):
             with self.subTest(setting):
                 self.refused(["--set", setting], setting.partition("=")[0], num_lines=[1])
 

@@ -92,6 +92,13 @@ class Model(EvalTest):
         for key in BEST:
             self.assertEqual({scores[key] for scores in found}, {found[0][key]})
 
+    def test_leaves_nothing_unanswered_where_the_model_was_trained_to_answer_everything(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        stored = run / "bert_finetune_config.yaml"
+        stored.write_text(stored.read_text().replace("version_2_with_negative: true", "version_2_with_negative: false"))
+        self.assertEqual(self.scores("run"), self.scores(self.run_directory, "--version-2-with-negative", "false"))
+        self.assertEqual(self.scores("run")["NoAns_exact"], 0)
+
     def test_without_a_tuned_threshold_cannot_be_automatic(self):
         self.refused(78, "null_score_diff_threshold is auto",
                      args=[self.bare_model(), *self.WINDOWS, "--null-score-diff-threshold", "auto"])
@@ -176,6 +183,14 @@ class Predictions(EvalTest):
         scored = self.scores("--predictions", out / "predictions.json", "--null-odds", out / "null_odds.json",
                              "--na-prob-thresh", 1e9)
         self.assertEqual(scored, whole)
+
+    def test_with_odds_that_are_no_probabilities_are_scored_with_a_warning(self):
+        out = self.saved()
+        odds = json.loads((out / "null_odds.json").read_text())
+        self.assertFalse(all(0 <= value <= 1 for value in odds.values()))
+        result = self.run_program("eval", "--predictions", out / "predictions.json", "--null-odds", out / "null_odds.json",
+                                  "--data", self.dev_file)
+        self.assertIn("holds scores, not probabilities", result.err)
 
     def test_of_the_gold_answers_are_perfect(self):
         questions = questions_of(json.loads(self.dev_file.read_text()))

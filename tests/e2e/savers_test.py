@@ -108,7 +108,7 @@ class Resumed(SaversTest):
 
     def saved_savers(self):
         *_, newest = checkpoints(self.cwd / "run").values()
-        return json.loads((newest / "trainer_state.json").read_text())["bert_finetune"]["memory_savers"]
+        return json.loads((newest / "trainer_state.json").read_text())["stateful_callbacks"]["bert_finetune"]["memory_savers"]
 
     def test_keeps_them(self):
         self.stopped(self.limited(SAVERS_ONLY, *AUTO))
@@ -121,7 +121,7 @@ class Resumed(SaversTest):
     def test_keeps_them_and_the_micro_batch_with_the_stored_configuration(self):
         self.stopped(self.limited(SAVERS_ONLY, *AUTO))
         *_, newest = checkpoints(self.cwd / "run").values()
-        before = json.loads((newest / "trainer_state.json").read_text())["bert_finetune"]
+        before = json.loads((newest / "trainer_state.json").read_text())["stateful_callbacks"]["bert_finetune"]
         self.assertIsNotNone(before["micro_batch_tokens"])
         result = self.run_program("--config", "run/bert_finetune_config.yaml", "--resume", "auto")
         self.assertEqual((result.code, self.warnings_of(result)), (0, []), result)

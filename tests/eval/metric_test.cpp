@@ -37,20 +37,24 @@ std::string data_error_of(Function function) {
   return "(nothing was thrown)";
 }
 
+QuestionScore score(std::string gold, std::string_view prediction) {
+  return score_question(question("q", {std::move(gold)}), prediction);
+}
+
 TEST(ExactScore, ComparesNormalisedTexts) {
-  EXPECT_EQ(exact_score("the Denver Broncos", "Denver broncos."), 1);
-  EXPECT_EQ(exact_score("Denver", "Denver Broncos"), 0);
+  EXPECT_EQ(score("the Denver Broncos", "Denver broncos.").exact, 1);
+  EXPECT_EQ(score("Denver", "Denver Broncos").exact, 0);
 }
 
 TEST(F1Score, CountsCommonWordsAsOftenAsBothHaveThem) {
-  EXPECT_DOUBLE_EQ(f1_score("to be or not to be", "to to to be"), 2 * (3.0 / 4) * (3.0 / 6) / (3.0 / 4 + 3.0 / 6));
-  EXPECT_EQ(f1_score("red", "blue"), 0);
+  EXPECT_DOUBLE_EQ(score("to be or not to be", "to to to be").f1, 2 * (3.0 / 4) * (3.0 / 6) / (3.0 / 4 + 3.0 / 6));
+  EXPECT_EQ(score("red", "blue").f1, 0);
 }
 
 TEST(F1Score, OfEmptyTextsIsOneOnlyWhenBothAreEmpty) {
-  EXPECT_EQ(f1_score("", "the"), 1);
-  EXPECT_EQ(f1_score("", "word"), 0);
-  EXPECT_EQ(f1_score("word", "..."), 0);
+  EXPECT_EQ(score("", "the").f1, 1);
+  EXPECT_EQ(score("", "word").f1, 0);
+  EXPECT_EQ(score("word", "...").f1, 0);
 }
 
 TEST(ScoreQuestion, TakesTheBestGoldAnswerForEachNumber) {
@@ -108,6 +112,17 @@ TEST(Evaluate, FindsTheThresholdThatScoresBest) {
   EXPECT_EQ(metrics.exact, 75);
   EXPECT_EQ(metrics.best->exact, 75);
   EXPECT_EQ(metrics.best->exact_threshold, -2);  // the first of equals
+}
+
+TEST(Evaluate, FindsAThresholdThatAnswersNothingBelowRawOdds) {
+  const auto data = dataset({question("a", {}), question("b", {})});
+  Scoring scoring{.null_odds = NullOdds{{"a", -3.5}, {"b", 2}}, .na_prob_threshold = std::nullopt};
+  const Predictions predictions{{"a", "x"}, {"b", "x"}};
+  const Metrics searched = evaluate(data, predictions, scoring);
+  EXPECT_EQ(searched.best->f1, 100);
+  EXPECT_LT(searched.best->f1_threshold, -3.5);
+  scoring.na_prob_threshold = searched.best->f1_threshold;
+  EXPECT_EQ(evaluate(data, predictions, scoring).f1, 100);
 }
 
 TEST(Evaluate, SearchesTheThresholdThroughEqualOddsInTheOrderOfTheFile) {

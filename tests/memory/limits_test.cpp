@@ -35,9 +35,9 @@ TEST_P(BadAmount, IsRefusedWithItsReason) {
 INSTANTIATE_TEST_SUITE_P(OfEachKind, BadAmount,
                          testing::Values(std::pair{"12", "it has no unit"}, std::pair{"0GiB", "leaves no memory"},
                                          std::pair{"0%", "leaves no memory"}, std::pair{"0.5B", "leaves no memory"},
-                                         std::pair{"17GiB", "the device has 16.0 GiB"},
-                                         std::pair{"101%", "the device has 16.0 GiB"},
-                                         std::pair{"1e300TiB", "the device has"}));
+                                         std::pair{"17GiB", "more than the 16.0 GiB there are"},
+                                         std::pair{"101%", "more than the 16.0 GiB there are"},
+                                         std::pair{"1e300TiB", "that is more than the"}));
 
 TEST(Budget, IsWhatIsFreeLessTheReserveWithoutALimit) {
   const Budget small = make_budget({}, {.total = 4 * kGib, .free = 2 * kGib});

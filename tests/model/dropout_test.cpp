@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "model/dropout_quad.h"
+#include "model/dropout_cuda.h"
 #include "model/packed_batch.h"
 
 namespace bertft::model {
@@ -36,8 +36,7 @@ template <class X, class Out>
 at::Tensor by_quads(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& site,
                     const DeviceBatch& batch) {
   at::Tensor out = at::empty(x.sizes(), c10::CppTypeToScalarType<Out>::value);
-  const auto arguments = dropout_add_arguments<X, Out>(
-      x, residual, site, {batch.sequence_of_row, batch.positions, batch.first_in_batch}, out);
+  const auto arguments = dropout_add_arguments<X, Out>(x, residual, site, batch, out);
   for (std::int64_t quad = 0; quad < x.numel() / 4; ++quad) dropout_add_quad(arguments, quad);
   return out;
 }

@@ -36,8 +36,8 @@ class TinyModel {
   const at::Tensor& value(const std::string& name) const { return values_.at(name); }
 
   /// Valid until the weights change.
-  weights::Checkpoint checkpoint() const {
-    weights::Checkpoint result;
+  weights::ModelWeights checkpoint() const {
+    weights::ModelWeights result;
     for (const auto& [name, value] : values_) {
       const std::span bytes(static_cast<const std::byte*>(value.const_data_ptr()), value.nbytes());
       result.tensors[name] = {weights::DType::kF32, value.sizes().vec(), bytes};

@@ -1,4 +1,4 @@
-"""Checks that Hugging Face loads a QA model directory without a single complaint, and prints ok.
+"""Checks that Hugging Face loads a QA model directory of ours without a single complaint, and prints ok.
 
   build/peers/bin/python tests/parity/load_written_model.py DIR
 
@@ -12,7 +12,7 @@ import warnings
 
 import torch
 import transformers
-from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer, TrainerState
 
 
 class Complaints(logging.Handler):
@@ -35,9 +35,12 @@ def complaints_about(directory):
         tokenizer = AutoTokenizer.from_pretrained(directory)
         with torch.no_grad():
             outputs = model.eval()(**tokenizer("Who wrote it?", "Ada wrote it.", return_tensors="pt"))
+        state = TrainerState.load_from_json(f"{directory}/trainer_state.json")
     complaints = handler.lines + [str(warning.message) for warning in caught]
     complaints += [f"{kind}: {sorted(names)}" for kind, names in loading.items() if names]
     complaints += [f"{name} is not finite" for name, p in model.named_parameters() if not p.isfinite().all()]
+    if state.global_step == 0:
+        complaints.append("trainer_state.json knows of no step")
     if not (outputs.start_logits.isfinite().all() and outputs.end_logits.isfinite().all()):
         complaints.append("the logits are not finite")
     return complaints

@@ -70,7 +70,7 @@ std::set<std::string> without_gradient(const weights::EncoderConfig& config) {
 
 struct Inputs {
   weights::EncoderConfig config;
-  weights::Checkpoint checkpoint;
+  weights::ModelWeights checkpoint;
   data::Features features;
 
   model::QaModel make_model() const { return {config, checkpoint, {}, {}, kSeed}; }
@@ -177,7 +177,7 @@ int main(int argc, char** argv) {
   const std::string directory = argv[1];
   Inputs in;
   in.config = weights::read_encoder_config(directory);
-  in.checkpoint = weights::read_checkpoint(directory, in.config, weights::Head::kMayBeMissing);
+  in.checkpoint = weights::read_weights(directory, in.config, weights::Head::kMayBeMissing);
   in.features = data::make_features(data::read_dataset(argv[2]), *tokenizer::load_tokenizer(directory), {},
                                     data::Purpose::kTraining);
   compare_logits(in, weights::SafetensorsFile(argv[3]));

@@ -20,7 +20,7 @@ using namespace bertft;
 
 void write_all(const std::string& path, const std::map<std::string, weights::TensorView>& tensors,
                const std::map<std::string, std::string>& metadata) {
-  std::vector<weights::NamedTensor> named;
+  std::vector<weights::TensorToWrite> named;
   for (const auto& [name, tensor] : tensors) named.push_back({name, tensor});
   weights::write_safetensors(path, std::move(named), metadata);
 }
@@ -44,7 +44,7 @@ void check(std::span<char*> paths) {
 
 void export_model(const std::string& from, const std::string& to) {
   const weights::EncoderConfig config = weights::read_encoder_config(from);
-  const weights::Checkpoint checkpoint = weights::read_checkpoint(from, config, weights::Head::kMayBeMissing);
+  const weights::ModelWeights checkpoint = weights::read_weights(from, config, weights::Head::kMayBeMissing);
   std::ofstream(to + "/config.json") << weights::question_answering_config_json(config);
   write_all(to + "/model.safetensors", checkpoint.tensors, {});
   std::cout << checkpoint.summary() << '\n';

@@ -38,6 +38,31 @@ TEST(LoadTokenizer, SaysThatLowerCaseIsADefault) {
   EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("lower case; by default"));
 }
 
+TEST(LoadTokenizer, SaysWhereTransformersGivesNoTokenTypes) {
+  TemporaryModel model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("config.json", R"({"vocab_size": 8, "type_vocab_size": 2})");
+  const auto says_so = [&](const char* tokenizer_config) {
+    model.write("tokenizer_config.json", tokenizer_config);
+    return load_tokenizer(model.directory())->description().find("token types 0 and 1") != std::string::npos;
+  };
+  EXPECT_FALSE(says_so(R"({"do_lower_case": true})"));
+  EXPECT_FALSE(says_so(R"({"tokenizer_class": "BertTokenizer"})"));
+  EXPECT_TRUE(says_so(R"({"tokenizer_class": "DistilBertTokenizer"})"));
+  EXPECT_TRUE(says_so(R"({"model_input_names": ["input_ids", "attention_mask"]})"));
+  EXPECT_FALSE(says_so(R"({"tokenizer_class": "DistilBertTokenizer", "model_input_names": ["token_type_ids"]})"));
+  model.write("config.json", R"({"vocab_size": 8})");
+  EXPECT_FALSE(says_so(R"({"tokenizer_class": "DistilBertTokenizer"})"));
+}
+
+TEST(LoadTokenizer, KeepsNamedTokensOfOtherKindsWhole) {
+  TemporaryModel model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[new]\nnew\n[\n]\n");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "[new]"), ElementsAre(7, 6, 8));
+  model.write("tokenizer_config.json", R"({"eos_token": "[new]"})");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "[new]"), ElementsAre(5));
+}
+
 TEST(LoadTokenizer, TakesLineNumbersForIdsWithCrLf) {
   TemporaryModel model;
   model.write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\nx\r\n");

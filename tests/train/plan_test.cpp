@@ -101,5 +101,16 @@ TEST(DataOrder, VisitsEachFeatureOnceAnEpochInAnotherOrderEachTime) {
   }
 }
 
+TEST(Plan, CountsEpochsInBatchesOfWhichTheLastStepMayHaveFewer) {
+  TrainOptions options;
+  options.per_device_train_batch_size = 4;
+  options.gradient_accumulation_steps = 5;
+  const Plan plan = make_plan(41, options);  // 11 batches
+  EXPECT_EQ(plan.steps_per_epoch, 3);
+  EXPECT_EQ(plan.epoch_after(2), 10.0 / 11);
+  EXPECT_EQ(plan.epoch_after(3), 1.0);
+  EXPECT_EQ(plan.epoch_after(4), 1.0 + 5.0 / 11);
+}
+
 }  // namespace
 }  // namespace bertft::train

@@ -154,7 +154,7 @@ class SmallModel : public testing::TestWithParam<Small> {
 };
 
 TEST_P(SmallModel, IsReadUnderItsOwnNames) {
-  const Checkpoint checkpoint = model_.save_and_read();
+  const ModelWeights checkpoint = model_.save_and_read();
   EXPECT_EQ(checkpoint.tensors.size(), model_.tensors.size());
   EXPECT_THAT(checkpoint.ignored, testing::IsEmpty());
 }
@@ -162,7 +162,7 @@ TEST_P(SmallModel, IsReadUnderItsOwnNames) {
 TEST_P(SmallModel, IsReadWhenItsEncoderWasSavedAlone) {
   model_.remove_head();
   model_.rename_all([&](const std::string& name) { return name.substr(prefix_.size()); });
-  const Checkpoint checkpoint = model_.save_and_read();
+  const ModelWeights checkpoint = model_.save_and_read();
   EXPECT_EQ(checkpoint.tensors.size(), model_.tensors.size());
   EXPECT_THAT(checkpoint.missing, ElementsAre("qa_outputs.weight", "qa_outputs.bias"));
 }

@@ -56,7 +56,7 @@ class TinyModel {
   }
 
   void save(const std::string& file, const Tensors& which) const {
-    std::vector<NamedTensor> named;
+    std::vector<TensorToWrite> named;
     for (const auto& [name, tensor] : which) {
       named.push_back({name, {tensor.dtype, tensor.shape, as_bytes(tensor.bytes)}});
     }
@@ -64,10 +64,10 @@ class TinyModel {
   }
 
   /// Reads the directory as it stands.
-  Checkpoint read(Head head = Head::kMayBeMissing) const {
-    return read_checkpoint(path(), read_encoder_config(path()), head);
+  ModelWeights read(Head head = Head::kMayBeMissing) const {
+    return read_weights(path(), read_encoder_config(path()), head);
   }
-  Checkpoint save_and_read(Head head = Head::kMayBeMissing) const {
+  ModelWeights save_and_read(Head head = Head::kMayBeMissing) const {
     save("model.safetensors", tensors);
     return read(head);
   }

@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
-NamedTensor named(std::string name, DType dtype, std::vector<std::int64_t> shape, std::string_view data) {
+TensorToWrite named(std::string name, DType dtype, std::vector<std::int64_t> shape, std::string_view data) {
   return {std::move(name), {dtype, std::move(shape), as_bytes(data)}};
 }
 
@@ -135,7 +135,7 @@ TEST(WriteSafetensors, CanReplaceTheFileItsBytesAreMappedFrom) {
 TEST(WriteSafetensors, RefusesWhatCannotBeReadBack) {
   const TemporaryDirectory directory;
   const std::string path = directory / "x";
-  const auto write = [&](std::vector<NamedTensor> tensors) { write_safetensors(path, std::move(tensors)); };
+  const auto write = [&](std::vector<TensorToWrite> tensors) { write_safetensors(path, std::move(tensors)); };
   EXPECT_THROW(write({named("a", DType::kU8, {1}, "x"), named("a", DType::kF32, {1}, "abcd")}), ShapeError);
   EXPECT_THROW(write({named("a", DType::kF32, {1}, "abc")}), ShapeError);
   EXPECT_THROW(write({named("\xFF", DType::kU8, {1}, "x")}), ShapeError);

@@ -35,11 +35,25 @@ struct Features {
   std::span<const tokenizer::Token> question_tokens(const Window& w) const;
   std::span<const tokenizer::Token> context_tokens(const Window& w) const;
 
+  /// Calls take(id, type_id, token) for every token of the window; `token` is the context's, null elsewhere.
+  template <class Take>
+  void for_each_token(const Window& w, const Take& take) const;
+
   /// Tokens in the window, with [CLS] and both [SEP].
   std::uint32_t length(const Window& w) const;
   /// Position of the window's first context token.
   std::uint32_t first_context_position(const Window& w) const;
 };
+
+template <class Take>
+void Features::for_each_token(const Window& w, const Take& take) const {
+  constexpr const tokenizer::Token* kNone = nullptr;
+  take(tokens.special.cls, 0, kNone);
+  for (const tokenizer::Token& token : question_tokens(w)) take(token.id, 0, kNone);
+  take(tokens.special.sep, 0, kNone);
+  for (const tokenizer::Token& token : context_tokens(w)) take(token.id, 1, &token);
+  take(tokens.special.sep, 1, kNone);
+}
 
 /// kTraining drops misaligned questions as on_misaligned says and computes labels;
 /// kEvaluation keeps every question and labels those windows it can (for the loss).

@@ -30,6 +30,8 @@ BERTFT_HOST_DEVICE inline std::uint64_t fold(std::uint64_t key, std::uint64_t co
   return mix(key + kGolden * (coordinate + 1));
 }
 
+constexpr int kColumnsPerDraw = 4;
+
 /// Four 16-bit draws: columns 4 * (column / 4) ... + 3 of a row. Columns stay below 2^18.
 BERTFT_HOST_DEVICE inline std::uint64_t draw4(std::uint64_t key, std::uint64_t row, std::uint64_t column) {
   return mix(key + kGolden * ((row << 16) + (column >> 2)));

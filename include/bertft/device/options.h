@@ -8,7 +8,7 @@ namespace bertft::device {
 
 enum class DeviceChoice { kAuto, kCuda, kCpu };
 inline std::vector<OptionName<DeviceChoice>> option_names(DeviceChoice) {
-  return {{DeviceChoice::kAuto, "auto"}, {DeviceChoice::kCuda, "cuda"}, {DeviceChoice::kCpu, "cpu"}};
+  return {{DeviceChoice::kAuto, "auto"}, {DeviceChoice::kCuda, "cuda"}, {DeviceChoice::kCpu, "cpu"}, {DeviceChoice::kCuda, "gpu"}};
 }
 
 /// Where the arithmetic is done, and how precisely.

@@ -16,11 +16,7 @@ namespace bertft::eval {
 /// evaluate-v2.0.py's normalisation (PARITY P7), over full Unicode. `text` is valid UTF-8.
 std::string normalize_answer(std::string_view text);
 
-/// Exact match (0 or 1) and token F1 of one prediction against one gold answer.
-double exact_score(std::string_view gold, std::string_view prediction);
-double f1_score(std::string_view gold, std::string_view prediction);
-
-/// A question's score: the maximum over its gold answers.
+/// A question's score: the maximum over its gold answers of exact match (0 or 1) and of token F1.
 struct QuestionScore {
   double exact, f1;
 };

@@ -17,7 +17,7 @@ struct EvalOptions {
 
 template <class Visitor>
 void visit(Visitor& v, EvalOptions& o) {
-  v.field("per_device_eval_batch_size", o.per_device_eval_batch_size, {.help = "features evaluated at a time", .unit = "features", .at_least = 1, .aliases = {"per_gpu_eval_batch_size"}, .is_free_to_change = true});
+  v.field("per_device_eval_batch_size", o.per_device_eval_batch_size, {.help = "features evaluated at a time", .unit = "features", .at_least = 1, .at_most = 1e8, .aliases = {"per_gpu_eval_batch_size"}, .is_free_to_change = true});
   v.field("n_best_size", o.n_best_size, {.help = "candidate answers kept for each question", .at_least = 1});
   v.field("max_answer_length", o.max_answer_length, {.help = "longest answer", .unit = "tokens", .at_least = 1});
   v.field("null_score_diff_threshold", o.null_score_diff_threshold, {.help = "answer nothing when the null score exceeds the best answer's by more than this; auto: the tuned value stored in the checkpoint", .unset_name = "auto"});

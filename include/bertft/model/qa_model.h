@@ -31,11 +31,11 @@ struct DropoutSeed {
 /// in transformers, without a pooler), fp32 weights, arithmetic as the device says.
 class QaModel {
  public:
-  /// Weights from `checkpoint`. A missing head is drawn as Hugging Face draws it after
+  /// Weights from `loaded`. A missing head is drawn as Hugging Face draws it after
   /// set_seed(seed): normal(0, initializer_range) weights, zero bias (PARITY P3).
   /// throws WeightsError, ShapeError when it is not a checkpoint of this config, ConfigError for a shape
   ///        that the device's kernels do not take
-  QaModel(const weights::EncoderConfig& config, const weights::Checkpoint& checkpoint, const ModelOptions& options,
+  QaModel(const weights::EncoderConfig& config, const weights::ModelWeights& loaded, const ModelOptions& options,
           const device::Device& device, std::uint64_t seed);
   ~QaModel();
   QaModel(QaModel&&) noexcept;
@@ -46,7 +46,7 @@ class QaModel {
   SpanLogits forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout);
 
   /// Overwrites the weights by those of a complete checkpoint of the same shape. throws as the constructor
-  void load(const weights::Checkpoint& checkpoint);
+  void load(const weights::ModelWeights& loaded);
 
   /// fp32 leaves that require gradients, under the names and in the order of the state dict of the
   /// family's question-answering class in transformers.

@@ -20,7 +20,7 @@ struct RunStarted {
 struct StepFinished {
   std::int64_t step = 0;  // from 1
   double epoch = 0;       // fractional
-  std::int64_t num_features = 0, num_tokens = 0;
+  std::int64_t num_features = 0;
   double learning_rate = 0, loss = 0, grad_norm = 0;
 };
 

@@ -10,7 +10,8 @@
 namespace bertft::tokenizer {
 
 /// One piece of a text. It stands there from code point char_begin to char_end, that one not
-/// included, of the text as it was given; CodePointIndex finds the bytes.
+/// included, of the text as it was given; CodePointIndex finds the bytes. From one piece of a text to
+/// the next char_begin does not fall.
 struct Token {
   std::uint32_t id;
   std::uint32_t char_begin, char_end;

@@ -13,6 +13,17 @@ inline std::vector<OptionName<IntervalStrategy>> option_names(IntervalStrategy) 
   return {{IntervalStrategy::kNo, "no"}, {IntervalStrategy::kSteps, "steps"}, {IntervalStrategy::kEpoch, "epoch"}};
 }
 
+/// What makes an evaluation the best one. The best_ ones, at the best threshold, are there only for data with
+/// unanswerable questions.
+enum class BestMetric { kF1, kExact, kBestF1, kBestExact, kLoss };
+inline std::vector<OptionName<BestMetric>> option_names(BestMetric) {
+  return {{BestMetric::kF1, "f1"},
+          {BestMetric::kExact, "exact"},
+          {BestMetric::kBestF1, "best_f1"},
+          {BestMetric::kBestExact, "best_exact"},
+          {BestMetric::kLoss, "loss"}};
+}
+
 /// The run: its batches, its length, when it evaluates and saves. Names and defaults are
 /// TrainingArguments' (PARITY P4). The effective batch, per_device_train_batch_size x
 /// gradient_accumulation_steps, is the contract; micro_batch_* only cut it for the device.
@@ -37,7 +48,7 @@ struct TrainOptions {
   double save_steps = 500;
   std::optional<std::int64_t> save_total_limit = 2;
   bool load_best_model_at_end = false;
-  std::string metric_for_best_model = "f1";
+  BestMetric metric_for_best_model = BestMetric::kF1;
   std::optional<bool> greater_is_better;
   std::optional<std::int64_t> early_stopping_patience;
   double early_stopping_threshold = 0.0;
@@ -58,14 +69,14 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("seed", o.seed, {.help = "of the new head, dropout, and the order of the data", .at_least = 0});
   v.field("data_seed", o.data_seed, {.help = "of the order of the data alone; unset: seed", .at_least = 0});
   v.field("logging_steps", o.logging_steps, {.help = "steps between log lines; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
-  v.field("eval_strategy", o.eval_strategy, {.help = "when to evaluate while training", .aliases = {"evaluation_strategy"}, .is_free_to_change = true});
+  v.field("eval_strategy", o.eval_strategy, {.help = "when to evaluate besides the last step, which always is where there is validation_file", .aliases = {"evaluation_strategy"}, .is_free_to_change = true});
   v.field("eval_steps", o.eval_steps, {.help = "steps between evaluations; below 1: share of all steps; unset: logging_steps", .unit = "steps", .above = 0, .is_free_to_change = true});
   v.field("eval_on_start", o.eval_on_start, {.help = "evaluate once before the first step", .is_free_to_change = true});
   v.field("save_strategy", o.save_strategy, {.help = "when to write checkpoints besides the last step, which is always saved", .is_free_to_change = true});
   v.field("save_steps", o.save_steps, {.help = "steps between checkpoints; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
   v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1, .is_free_to_change = true});
   v.field("load_best_model_at_end", o.load_best_model_at_end, {.help = "the final model is the best checkpoint's, not the last step's"});
-  v.field("metric_for_best_model", o.metric_for_best_model, {.help = "f1, exact, best_f1, best_exact or loss, of the evaluation", .null_changes_nothing = true});
+  v.field("metric_for_best_model", o.metric_for_best_model, {.help = "which figure of the evaluation says that a model is the best", .null_changes_nothing = true, .ignored_prefix = "eval_"});
   v.field("greater_is_better", o.greater_is_better, {.help = "unset: true, except for loss", .unset_name = "auto"});
   v.field("early_stopping_patience", o.early_stopping_patience, {.help = "stop after so many evaluations in a row without a better metric", .at_least = 1, .is_free_to_change = true});
   v.field("early_stopping_threshold", o.early_stopping_threshold, {.help = "by how much an evaluation has to be better for the patience to start anew", .at_least = 0});

@@ -13,8 +13,9 @@ namespace bertft::train {
 /// features and the options alone.
 struct Plan {
   std::int64_t num_features = 0;
-  std::int64_t effective_batch = 0;  // features of a full step
-  std::int64_t used_features = 0;    // of an epoch; fewer than all with dataloader_drop_last
+  std::int64_t effective_batch = 0;                          // features of a full step
+  std::int64_t used_features = 0;                            // of an epoch; fewer than all with dataloader_drop_last
+  std::int64_t batches_per_step = 0, batches_per_epoch = 0;  // of per_device_train_batch_size
   std::int64_t steps_per_epoch = 0;
   std::int64_t total_steps = 0;
   std::int64_t logging_steps = 0, save_steps = 0, eval_steps = 0;  // shares resolved to steps
@@ -22,7 +23,11 @@ struct Plan {
   /// Features of the largest step that there is: a small data set fills no whole batch.
   std::int64_t largest_step() const { return std::min(effective_batch, used_features); }
 
-  /// Epochs done after `step` steps, as Hugging Face logs it.
+  /// Epochs that are begun.
+  std::int64_t num_epochs() const;
+
+  /// Epochs done after `step` steps, as Hugging Face logs it: counted in batches, of which an epoch's
+  /// last step may have fewer.
   double epoch_after(std::int64_t step) const;
 };
 

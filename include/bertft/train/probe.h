@@ -19,7 +19,7 @@ namespace bertft::train {
 /// What a probe tries and where. References must outlive the call.
 struct ProbeTask {
   const weights::EncoderConfig& config;
-  const weights::Checkpoint& weights;
+  const weights::ModelWeights& weights;
   const model::ModelOptions& model;
   const optim::OptimOptions& optim;
   const device::Device& device;

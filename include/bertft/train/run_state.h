@@ -37,19 +37,21 @@ struct RunState {
   std::optional<std::int64_t> eval_batch_tokens;  // the same of evaluation, once it had to shrink
   std::vector<std::string> memory_savers;         // the options that `memory_savers: auto` turned on
   Json log_history = Json::array();               // as Hugging Face's, so that notebooks go on working
+
+  bool operator==(const RunState&) const = default;
 };
 
 /// Whether training has come to its end: all steps are done, or early stopping says so.
 bool is_over(const RunState& state, const Plan& plan, const TrainOptions& options);
 
-/// Hugging Face's fields, and ours under "bert_finetune".
+/// Hugging Face's fields; ours stand in "stateful_callbacks" under "bert_finetune".
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
                                   const std::string& run_directory);
 
 /// throws InputError, DataError, CheckpointError naming what is missing
 RunState read_run_state(const std::string& checkpoint_directory);
 
-/// Throws CheckpointError naming the first thing that differs.
+/// Throws ConfigError naming the first thing that differs.
 void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory);
 
 /// The tuned no-answer threshold that a model directory of ours carries.

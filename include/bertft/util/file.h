@@ -12,6 +12,9 @@ namespace bertft {
 /// looked at: reading it then says what is wrong, where "it is not there" would be untrue.
 bool is_there(const std::string& path);
 
+/// Whether a name that stands in a file leads nowhere but to a file beside it.
+bool is_plain_file_name(std::string_view name);
+
 /// The whole file. `max_bytes` guards against surprises, not against need.
 /// throws InputError: missing, a directory, unreadable, or larger than max_bytes
 std::string read_file(const std::string& path, std::uint64_t max_bytes = std::uint64_t{8} << 30);

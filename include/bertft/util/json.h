@@ -21,6 +21,9 @@ struct JsonLimits {
 /// throws DataError "<name>:LINE:COL: error: ..." with what stands there
 Json parse_json(std::string_view text, std::string_view name, const JsonLimits& limits = {});
 
+/// The document of a file, read no further than the limit. throws as read_file and parse_json
+Json read_json(const std::string& path, const JsonLimits& limits = {});
+
 /// "LINE:COL" (from 1) of a byte offset, columns in code points.
 std::string line_and_column(std::string_view text, std::size_t byte_offset);
 

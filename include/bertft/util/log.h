@@ -7,7 +7,7 @@ namespace bertft::log {
 // The logging facade: spdlog behind plain strings, so that no header of ours needs fmt
 // (CONVENTIONS §0.1). Human lines go to stderr; a run adds its train.log.
 
-enum class Level { kDebug, kInfo, kWarn, kError, kQuiet };
+enum class Level { kDebug, kInfo, kWarn, kError };
 
 /// What is shown on stderr; the file, once set, receives everything from debug on.
 void set_level(Level level);
@@ -19,7 +19,7 @@ void debug(std::string_view line);
 void info(std::string_view line);
 void warn(std::string_view line);
 void error(std::string_view line);
-/// What a command was started for: looks like info and is shown at every level but kQuiet.
+/// What a command was started for: looks like info and is shown at every level.
 void result(std::string_view line);
 
 /// True when stderr is a terminal that can redraw a line.

@@ -25,6 +25,7 @@ struct Option {
   std::string_view unset_name = "null";        // how an absent optional is written
   std::optional<double> read_as_unset = {};    // Hugging Face's sentinel for "absent"
   bool null_changes_nothing = false;           // null is Hugging Face's default where ours is a value
+  std::string_view ignored_prefix = "";        // Hugging Face's, of an enum's names
   bool is_path = false;                        // made absolute in the resolved configuration
   bool is_memory_amount = false;               // "12GiB", "50%": util/memory_amount.h; `above` is checked
   std::vector<std::string_view> aliases = {};  // old spellings with the same meaning
@@ -39,5 +40,13 @@ struct OptionName {
   E value;
   std::string_view name;
 };
+
+template <class E>
+std::string_view name_of(E value) {
+  for (const OptionName<E>& entry : option_names(value)) {
+    if (entry.value == value) return entry.name;
+  }
+  return {};
+}
 
 }  // namespace bertft

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -42,8 +43,15 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
 /// A to Z become a to z; other bytes stay, whatever the locale.
 std::string to_lower_ascii(std::string_view text);
 
+/// Up to the first line break: what an error says before its advice.
+std::string_view first_line(std::string_view text);
+
 /// 1234567 -> "1,234,567".
 std::string with_thousands(std::int64_t n);
+template <std::unsigned_integral N>
+std::string with_thousands(N n) {
+  return with_thousands(static_cast<std::int64_t>(n));
+}
 
 /// Bytes as "7.5 GiB", "812 MiB", "1.3 MiB" or "312 KiB".
 std::string memory_text(std::uint64_t bytes);

@@ -14,7 +14,7 @@ namespace bertft::weights {
 
 /// The tensors of a model directory under the names of expected_tensors(): one file or
 /// shards, gamma/beta renamed, a missing "bert." added, other heads set aside.
-struct Checkpoint {
+struct ModelWeights {
   std::vector<SafetensorsFile> files;         // keep the views alive
   std::map<std::string, TensorView> tensors;  // expected names only; F64, F32, F16 or BF16
   std::vector<std::string> missing;           // expected and absent: at most the qa head
@@ -35,7 +35,7 @@ enum class Head { kMayBeMissing, kRequired };
 ///        (the first three and a count of) tensors that are missing, foreign to a model of
 ///        this configuration, of another shape, of a dtype that is not floating point, or
 ///        not finite; also for an index that is malformed and for weights in other formats
-Checkpoint read_checkpoint(const std::string& directory, const EncoderConfig& config, Head head);
+ModelWeights read_weights(const std::string& directory, const EncoderConfig& config, Head head);
 
 /// The files that can make up a tokenizer.
 constexpr std::array<const char*, 6> kTokenizerFiles{"tokenizer.json", "tokenizer_config.json",   "vocab.txt",

@@ -49,7 +49,7 @@ class SafetensorsFile {
 };
 
 /// A tensor to be written. Does not own its bytes.
-struct NamedTensor {
+struct TensorToWrite {
   std::string name;
   TensorView tensor;
 };
@@ -61,7 +61,7 @@ struct NamedTensor {
 ///
 /// throws StorageError; ShapeError when bytes do not fit dtype x shape, or a name is given
 ///        twice, is not UTF-8 or is "__metadata__"
-void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
+void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace bertft::weights

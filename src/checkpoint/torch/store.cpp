@@ -17,6 +17,7 @@
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
 #include "bertft/weights/safetensors.h"
+#include "checkpoint/leftovers.h"
 #include "checkpoint/manifest.h"
 
 namespace bertft::checkpoint {
@@ -37,7 +38,7 @@ std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
 }
 
 void write_tensors(const std::string& path, const std::vector<NamedTensor>& tensors) {
-  std::vector<weights::NamedTensor> views;
+  std::vector<weights::TensorToWrite> views;
   for (const auto& [name, tensor] : tensors) {
     const auto* data = static_cast<const std::byte*>(tensor.const_data_ptr());
     views.push_back({name, {weights::DType::kF32, tensor.sizes().vec(), {data, tensor.nbytes()}}});
@@ -56,59 +57,18 @@ std::string reason_of(const std::exception& error) {
   return of_files != nullptr ? of_files->code().message() : error.what();
 }
 
-fs::path trash_of(const fs::path& checkpoint) {
-  return checkpoint.parent_path() / (std::string(kTrashPrefix) + checkpoint.filename().string());
-}
-
-// Renamed first, so that a crash in the middle of deleting never leaves half a checkpoint
-// under a good name.
-void remove_checkpoint(const Found& checkpoint) {
-  const fs::path trash = trash_of(checkpoint.directory);
-  std::error_code error;
-  fs::remove_all(trash, error);
-  fs::rename(checkpoint.directory, trash, error);
-  if (!error) fs::remove_all(trash, error);
-  if (error) log::warn(fmt::format("could not remove {}: {}", checkpoint.directory, error.message()));
-}
-
-// Puts a complete checkpoint into its place; an older one of the same step is whole, under one
-// name or the other, until the new one is there.
-void put_in_place(const fs::path& temporary, const fs::path& target) {
-  const fs::path trash = trash_of(target);
-  fs::remove_all(trash);
-  const bool replaces = fs::exists(target);
-  if (replaces) fs::rename(target, trash);
-  std::error_code error;
-  fs::rename(temporary, target, error);
-  if (error) {
-    std::error_code ignored;
-    if (replaces) fs::rename(trash, target, ignored);
-    throw StorageError(fmt::format("{} cannot be given its name: {}", target.string(), error.message()));
-  }
-  sync_directory(target.parent_path().string());
-  std::error_code ignored;
-  fs::remove_all(trash, ignored);
-}
-
 void remove_older(const std::string& run_directory, std::int64_t step, const Retention& retention) {
   if (!retention.newest) return;
   std::int64_t kept = 0;
-  try {
-    for (const Found& found : list_checkpoints(run_directory)) {
-      // A later one is damaged, or training would have gone on from it.
-      if (found.step > step || !is_ours(found)) continue;
-      if (kept++ < *retention.newest || found.step == retention.best_step) continue;
-      remove_checkpoint(found);
+  for (const Found& found : list_checkpoints(run_directory)) {
+    // A later one is damaged, or training would have gone on from it.
+    if (found.step > step || !is_ours(found)) continue;
+    if (kept++ < *retention.newest || found.step == retention.best_step) continue;
+    try {
+      remove_checkpoint(found.directory);
+    } catch (const StorageError& e) {
+      log::warn(e.what());
     }
-  } catch (const std::exception& e) {
-    log::warn(fmt::format("older checkpoints in {} were not removed: {}", run_directory, reason_of(e)));
-  }
-}
-
-void remove_leftovers(const std::string& run_directory) {
-  for (const auto& entry : fs::directory_iterator(run_directory)) {
-    std::error_code ignored;
-    if (is_leftover(entry.path().filename().string())) fs::remove_all(entry.path(), ignored);
   }
 }
 

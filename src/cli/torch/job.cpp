@@ -17,15 +17,13 @@ std::string count_line(const data::Dataset& dataset, const data::Features& featu
   const auto answerable = std::count_if(dataset.questions.begin(), dataset.questions.end(),
                                         [](const data::Question& q) { return !q.answers.empty(); });
   std::string line =
-      fmt::format("{} questions ({} with answer) -> {} windows",
-                  with_thousands(static_cast<std::int64_t>(dataset.questions.size())), with_thousands(answerable),
-                  with_thousands(static_cast<std::int64_t>(features.windows.size())));
+      fmt::format("{} questions ({} with answer) -> {} windows", with_thousands(dataset.questions.size()),
+                  with_thousands(answerable), with_thousands(features.windows.size()));
   if (features.num_skipped_questions > 0) {
     line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
   }
   if (features.num_windows_left_out > 0) {
-    line += fmt::format("; {} more left out (max_train_samples)",
-                        with_thousands(static_cast<std::int64_t>(features.num_windows_left_out)));
+    line += fmt::format("; {} more left out (max_train_samples)", with_thousands(features.num_windows_left_out));
   }
   return line;
 }

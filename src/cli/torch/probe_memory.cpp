@@ -37,7 +37,7 @@ std::string probe_file(const Inputs& in) {
   return (fs::path(*in.options().train.output_dir) / "probe.json").string();
 }
 
-train::ProbeTask task_of(const Job& job, const weights::Checkpoint& weights, std::int64_t at_most) {
+train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, std::int64_t at_most) {
   const config::Options& o = job.options();
   return {.config = job.files.config,
           .weights = weights,
@@ -148,7 +148,7 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
 }
 
 // The micro-batch that fits, in features; 0: none does.
-std::int64_t find_micro_batch(const Job& job, const weights::Checkpoint& weights) {
+std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weights) {
   const train::ProbeTask task = task_of(job, weights, job.plan.largest_step());
   const Json key = key_of(job, task);
   std::optional<std::int64_t> found = train::reusable_probe(probe_file(job), task, key);
@@ -173,7 +173,7 @@ std::int64_t find_micro_batch(const Job& job, const weights::Checkpoint& weights
 
 }  // namespace
 
-void probe_memory(Job& job, const weights::Checkpoint& weights, bool for_parent) {
+void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_parent) {
   const auto find = [&] {
     const auto size_of_data = static_cast<std::int64_t>(job.train_features.windows.size());
     const auto print = [](const std::string& line) { std::cout << line << std::endl; };
@@ -192,7 +192,7 @@ void probe_memory(Job& job, const weights::Checkpoint& weights, bool for_parent)
             << "use: " << use_line(job, found) << "\nkept in " << probe_file(job) << std::endl;
 }
 
-std::optional<std::int64_t> find_token_budget(Job& job, const weights::Checkpoint& weights) {
+std::optional<std::int64_t> find_token_budget(Job& job, const weights::ModelWeights& weights) {
   const std::int64_t found = with_savers(job, [&] { return find_micro_batch(job, weights); });
   log::info("probe     " + use_line(job, found));
   if (found >= job.plan.largest_step()) return std::nullopt;

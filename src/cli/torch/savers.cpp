@@ -12,7 +12,7 @@ namespace {
 
 using memory::Saver;
 
-// Whether this one may be chosen for the user: what the configuration sets is settled.
+// Whether this one may be chosen for the user: an option that the configuration sets is not changed.
 bool may_take(const Job& job, const Saver& saver) {
   const config::Options& o = job.options();
   const bool is_settled =

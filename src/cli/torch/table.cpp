@@ -6,6 +6,7 @@
 
 #include "bertft/device/device.h"
 #include "bertft/util/error.h"
+#include "bertft/util/text.h"
 #include "cli/torch/answer.h"
 #include "cli/torch/shortage.h"
 #include "cli/torch/train.h"
@@ -27,14 +28,17 @@ auto with_own_errors(Work work, std::string_view when_lost = "") {
     const auto* error = dynamic_cast<const c10::Error*>(&e);
     if (error == nullptr) throw;
     const std::string text = error->what_without_backtrace();
-    if (dynamic_cast<const c10::AcceleratorError*>(error) == nullptr) throw Error(text);
-    throw DeviceError(fmt::format("the GPU failed: {}.\n{}The kernel's log may say more (dmesg, Xid).",
-                                  text.substr(0, text.find('\n')), when_lost));
+    // A library that meets the failure before LibTorch does says so in a text alone.
+    const bool is_of_device = dynamic_cast<const c10::AcceleratorError*>(error) != nullptr ||
+                              text.find("CUBLAS_STATUS_") != std::string::npos;
+    if (!is_of_device) throw Error(text);
+    throw DeviceError(
+        fmt::format("the GPU failed: {}.\n{}The kernel's log may say more (dmesg, Xid).", first_line(text), when_lost));
   }
 }
 
 int guarded_train(Inputs inputs, TrainMode mode) {
-  return with_own_errors([&] { return train(std::move(inputs), mode); },
+  return with_own_errors([&] { return carry_out(std::move(inputs), mode); },
                          "Checkpoints are whole: --resume auto goes on from the newest. ");
 }
 

@@ -36,7 +36,7 @@ void tell(const Rows& rows) {
 
 }  // namespace
 
-int train(Inputs inputs, TrainMode mode) {
+int carry_out(Inputs inputs, TrainMode mode) {
   Job job = make_job(std::move(inputs));
   const bool probes = mode == TrainMode::kProbe || mode == TrainMode::kProbeForParent;
   if (!probes) warn_of_full_disk(job);

@@ -4,7 +4,7 @@
 
 namespace bertft::cli {
 
-/// TorchHalf::train.
-int train(Inputs inputs, TrainMode mode);
+/// What a train command was told to do: TorchHalf::train.
+int carry_out(Inputs inputs, TrainMode mode);
 
 }  // namespace bertft::cli

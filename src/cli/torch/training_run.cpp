@@ -16,6 +16,7 @@
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
+#include "bertft/util/text.h"
 #include "cli/exit_codes.h"
 #include "cli/startup.h"
 #include "cli/torch/probe_memory.h"
@@ -66,7 +67,7 @@ std::string kept_config(config::Resolved resolved) {
 }
 
 // A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
-// Of a saver that was taken since, its own line has told.
+// Savers are left out: keep_savers() has told of them.
 void tell_changed_options(const config::Options& before, const Job& job) {
   std::string changed;
   for (const config::Difference& d : config::differences(before, job.options())) {
@@ -129,10 +130,10 @@ Start find_start(Job& job) {
   return start;
 }
 
-std::shared_ptr<const weights::Checkpoint> weights_of(const Start& start, const Inputs& in) {
+std::shared_ptr<const weights::ModelWeights> weights_of(const Start& start, const Inputs& in) {
   if (!start.checkpoint) return model_weights(in);
-  return std::make_shared<weights::Checkpoint>(
-      weights::read_checkpoint(start.checkpoint->directory, in.files.config, weights::Head::kRequired));
+  return std::make_shared<weights::ModelWeights>(
+      weights::read_weights(start.checkpoint->directory, in.files.config, weights::Head::kRequired));
 }
 
 Rows describe_from(const Start& start, const Job& job, const std::string& weights_line) {
@@ -184,11 +185,11 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
     validation.emplace(eval::Task{*job.validation_set, *job.validation_features, o.eval,
                                   o.eval.null_score_diff_threshold.value_or(0.0), job.with_negative});
   }
+  const std::vector<report::Observer*> observers = {console.get(), metrics.get(), &first_step};
   const report::RunStarted started{.rows = describe_from(start, job, weights_line),
                                    .total_steps = job.plan.total_steps,
                                    .first_step = start.state.step};
-  console->on(started);
-  metrics->on(started);
+  for (report::Observer* observer : observers) observer->on(started);
   const train::Setup setup{.options = o.train,
                            .optim = o.optim,
                            .plan = job.plan,
@@ -199,7 +200,7 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
                            .run_directory = run_directory,
                            .resumed_from = start.checkpoint ? start.checkpoint->directory : "",
                            .model_files = small_files(job),
-                           .observers = {console.get(), metrics.get(), &first_step}};
+                           .observers = observers};
   train::Trainer trainer(setup, std::move(start.state), start.moments);
   note_startup("run directory, optimizer");
   start.moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
@@ -228,7 +229,7 @@ bool is_finished(const Start& start, const Job& job) {
 }
 
 // The micro-batch and the savers that the run starts with.
-void settle_memory(Start& start, Job& job, const weights::Checkpoint& weights) {
+void settle_memory(Start& start, Job& job, const weights::ModelWeights& weights) {
   // A run that goes on keeps its micro-batches: others would round its sums otherwise.
   if (job.options().memory.probe_memory == memory::ProbeMemory::kAuto && !start.checkpoint) {
     start.state.micro_batch_tokens = find_token_budget(job, weights);
@@ -277,6 +278,15 @@ Continuation continuation_of(const train::TrainOptions& options, bool is_new, bo
   return {saved, has_begun && (saved || is_new) ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
 }
 
+// What a full disk leaves to do. Throws where a checkpoint is there to go on from.
+void explain_failed_save(const StorageError& error, const train::TrainOptions& options) {
+  std::vector<std::string> damaged;
+  const auto saved = checkpoint::newest_good(*options.output_dir, damaged);
+  if (!saved) return;
+  throw StorageError(fmt::format("{}\n{} is whole: mend that, then go on from it with --resume auto.", error.what(),
+                                 saved->directory));
+}
+
 }  // namespace
 
 Rows describe_start(Job& job) {
@@ -289,10 +299,17 @@ int run_training(Job& job) {
   Held held;
   while (true) {
     int exit_code = kOk;
-    const auto shortage = shortage_in([&] { exit_code = train_once(job, held); });
+    const auto shortage = shortage_in([&] {
+      try {
+        exit_code = train_once(job, held);
+      } catch (const StorageError& e) {
+        if (!is_new || held.has_begun) explain_failed_save(e, job.options().train);
+        throw;
+      }
+    });
     if (!shortage) return exit_code;
     const auto [saved, beginning] = continuation_of(job.options().train, is_new, held.has_begun);
-    if (!take_saver(job, shortage->substr(0, shortage->find('\n')))) {
+    if (!take_saver(job, std::string(first_line(*shortage)))) {
       throw OutOfMemoryError(explain_shortage(job, *shortage, beginning, saved));
     }
     if (beginning == Beginning::kNewestCheckpoint) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 
 #include "bertft/util/text.h"
 
@@ -55,9 +56,9 @@ c10::DataPtr CpuAllocator::allocate(std::size_t bytes) {
 }
 
 void* CpuAllocator::take(std::uint64_t needed, std::size_t asked) {
+  if (in_use_ + needed > limit_) refuse(asked);
   void* block = nullptr;
   if (needed < kLarge) {
-    if (in_use_ + needed > limit_) refuse(asked);
     while (in_use_ + cached_ + needed > limit_) release(free_blocks_.begin());
     block = std::aligned_alloc(kAlignment, needed);
     if (block == nullptr) refuse(asked);
@@ -78,7 +79,6 @@ void* CpuAllocator::take(std::uint64_t needed, std::size_t asked) {
 }
 
 void* CpuAllocator::map(std::uint64_t bytes, std::size_t asked) {
-  if (in_use_ + bytes > limit_) refuse(asked);
   // Blocks are kept as long as the process stays below 5/4 of the most that was in use: less
   // costs time in the kernel, which has to clear every page anew.
   most_kept_ = std::max(most_kept_, (in_use_ + bytes) / 4 * 5);
@@ -102,9 +102,13 @@ void CpuAllocator::give_back(void* block) {
   in_use_ -= bytes;
   if (bytes < kLarge) {
     std::free(block);
-  } else {
+    return;
+  }
+  try {
     free_blocks_.emplace(bytes, block);
     cached_ += bytes;
+  } catch (const std::bad_alloc&) {  // a deleter must not throw
+    munmap(block, bytes);
   }
 }
 

@@ -18,10 +18,12 @@ namespace {
 
 constexpr std::int32_t kCudaMemoryAllocation = 2;  // cudaErrorMemoryAllocation
 
-std::string first_line(const std::exception& error) {
+// Without LibTorch's advice on its own settings, which is not ours.
+std::string fact_of(const std::exception& error) {
   const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
   const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
-  return text.substr(0, text.find('\n'));
+  const std::string_view line = first_line(text);
+  return std::string(line.substr(0, line.find(" If reserved but unallocated memory")));
 }
 
 // On a CPU the thread's queue of autograd keeps what was ready when a backward pass was left, and
@@ -48,7 +50,7 @@ bool is_out_of_memory(const std::exception& error) {
 
 std::optional<Shortage> shortage_of(const std::exception& error) {
   if (!is_out_of_memory(error)) return std::nullopt;
-  return Shortage{first_line(error)};
+  return Shortage{fact_of(error)};
 }
 
 std::optional<Shortage> attempt(const device::Device& device, const std::function<void()>& work,

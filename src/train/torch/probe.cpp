@@ -32,10 +32,10 @@ struct DoesNotFit {
 
 // One window of exactly `length` tokens.
 data::Features full_window(const ProbeTask& task) {
-  constexpr std::int64_t kFrame = 4;  // [CLS], one token of question, two [SEP]
   data::Features features;
   const auto id = static_cast<std::uint32_t>(std::min<std::int64_t>(1, task.config.vocab_size - 1));
-  const auto num_context = static_cast<std::uint32_t>(task.length - kFrame);
+  const auto num_context =
+      static_cast<std::uint32_t>(task.length - data::kNumSpecialTokens - 1);  // one token of question
   data::Tokens& tokens = features.tokens;
   tokens.storage.emplace_back(num_context, tokenizer::Token{id, 0, 0});
   tokens.contexts = {tokens.storage[0]};
@@ -209,7 +209,7 @@ Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const
 std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   try {
-    const Json document = parse_json(read_file(path), path);
+    const Json document = read_json(path);
     if (!document.is_object() || integer_member(document, "format", path) != kFormat) return std::nullopt;
     if (!document.contains("key") || document["key"] != key) return std::nullopt;
     const auto usable = integer_member(document, "usable_bytes", path);

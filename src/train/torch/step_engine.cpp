@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/stack.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,19 +24,31 @@ StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learni
   while (true) {
     StepResult result;
     Place place;
-    const auto shortage = memory::attempt(
-        parts_.device,
-        [&] {
-          if (batches.micro_batches.empty() || batches.limit != limit_) cut(batches);
-          result = run_once(batches, step, learning_rate, place);
-        },
-        [&] { parts_.optimizer.zero_grad(); });
+    const auto shortage = try_once(batches, step, learning_rate, result, place);
     if (!shortage) {
       tries_of_one_.succeeded();
       return result;
     }
     if (reclaim_()) continue;
     shrink(*shortage, place, step);
+  }
+}
+
+std::optional<memory::Shortage> StepEngine::try_once(StepBatches& batches, std::int64_t step, double learning_rate,
+                                                     StepResult& result, Place& place) {
+  try {
+    return memory::attempt(
+        parts_.device,
+        [&] {
+          if (batches.micro_batches.empty() || batches.limit != limit_) cut(batches);
+          result = run_once(batches, step, learning_rate, place);
+        },
+        [&] { parts_.optimizer.zero_grad(); });
+  } catch (const c10::Error&) {
+    // Pinned memory that was copied from asks its device for an event when it is freed, in a destructor:
+    // of a device that is lost that ends the process without a word. So it is not freed.
+    static_cast<void>(new StepBatches(std::move(batches)));
+    throw;
   }
 }
 

@@ -31,7 +31,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kMaxSkippedInARow = 2;
 
 // To who has seen a run diverge.
-constexpr const char* kAdvice = "Lower learning_rate, or add warmup_steps. The last checkpoint is untouched.";
+constexpr const char* kAdvice = "Lower learning_rate, or add warmup_steps. Checkpoints saved before are untouched.";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -71,6 +71,12 @@ data::MicroBatchLimit limit_of(const TrainOptions& options, const RunState& stat
   return limit;
 }
 
+// What the weights of a step have answered.
+struct Answered {
+  std::int64_t step;
+  eval::Answers answers;
+};
+
 }  // namespace
 
 struct Trainer::Impl {
@@ -91,7 +97,7 @@ struct Trainer::Impl {
   void train_step();
   void note_shrunk(const Shrunk& shrunk);
   void keep_steps();
-  void tell_of_failed_save(const Error& error);
+  void tell_of_failed_save(const std::exception& error);
   bool finish_saving();
   void log_if_due();
   bool evaluation_is_due() const;
@@ -126,10 +132,9 @@ struct Trainer::Impl {
   checkpoint::Store store;
   std::int64_t warmup;
 
-  StepResult last;               // of the step just done
-  std::int64_t saved_step = -1;  // of the newest checkpoint of this process
-  std::optional<eval::Answers> newest_answers;
-  std::int64_t answers_step = -1;     // the step whose weights gave them
+  StepResult last;                    // of the step just done
+  std::int64_t saved_step = -1;       // of the newest checkpoint of this process
+  std::optional<Answered> newest;     // of this process
   std::int64_t trained_features = 0;  // by this process
   Clock::time_point start = Clock::now();
 };
@@ -172,7 +177,8 @@ Outcome Trainer::Impl::run() {
       evaluate_if_due();
       save_if_due();
     }
-  } catch (const std::exception& e) {  // what was tried again in vain, or lies outside of what is
+  } catch (const std::exception& e) {
+    // An OutOfMemoryError: tried again in vain; any other: from outside of what attempt() runs.
     if (dynamic_cast<const OutOfMemoryError*>(&e) != nullptr || memory::is_out_of_memory(e)) keep_steps();
     throw;
   }
@@ -202,7 +208,6 @@ void Trainer::Impl::train_step() {
   emit(report::StepFinished{.step = state.step,
                             .epoch = s.plan.epoch_after(state.step),
                             .num_features = last.num_features,
-                            .num_tokens = last.num_tokens,
                             .learning_rate = rate,
                             .loss = last.loss,
                             .grad_norm = last.grad_norm});
@@ -220,13 +225,13 @@ void Trainer::Impl::keep_steps() {
   try {
     if (state.step > 0) save();
     store.wait();
-  } catch (const Error& e) {  // the shortage is what the run ends with
+  } catch (const std::exception& e) {  // the shortage is what the run ends with
     tell_of_failed_save(e);
   }
 }
 
 // Training goes on and the next save is tried (RELIABILITY §4.2).
-void Trainer::Impl::tell_of_failed_save(const Error& error) {
+void Trainer::Impl::tell_of_failed_save(const std::exception& error) {
   saved_step = -1;
   emit(report::Notice{error.what()});
 }
@@ -278,9 +283,7 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
     state.eval_batch_tokens = limit;  // of an evaluation that ends in a shortage nothing is kept
     return answers;
   } catch (const DivergedError& e) {
-    const std::string_view what = e.what();
-    throw DivergedError(
-        fmt::format("{}\nThat was after step {}. {}", what.substr(0, what.find('\n')), state.step, kAdvice));
+    throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), state.step, kAdvice));
   }
 }
 
@@ -326,10 +329,10 @@ bool Trainer::Impl::evaluation_is_due() const {
 void Trainer::Impl::evaluate_if_due() {
   if (!evaluation_is_due()) return;
   const auto started = Clock::now();
-  newest_answers = predict();
-  if (!newest_answers) return;  // interrupted; the resumed run does it
-  answers_step = state.step;
-  note_evaluation(*newest_answers, seconds_since(started));
+  std::optional<eval::Answers> answers = predict();
+  if (!answers) return;  // interrupted; the resumed run does it
+  newest = {state.step, *std::move(answers)};
+  note_evaluation(newest->answers, seconds_since(started));
   saved_step = -1;  // a checkpoint of this step, if there is one, does not know of it
 }
 
@@ -402,16 +405,16 @@ Outcome Trainer::Impl::interrupted() {
 void Trainer::Impl::write_results(const std::string& outcome) {
   report::RunFinished finished = end_of_run(outcome);
   std::optional<eval::Metrics> metrics;
-  if (s.validation != nullptr) {
-    metrics = eval::score(*s.validation, newest_answers->predictions);
-    eval::write_prediction_files(s.run_directory + "/eval_", s.validation->dataset, newest_answers->predictions,
+  if (newest) {  // where there is validation
+    metrics = eval::score(*s.validation, newest->answers.predictions);
+    eval::write_prediction_files(s.run_directory + "/eval_", s.validation->dataset, newest->answers.predictions,
                                  s.validation->with_negative);
     add_rows(finished, *metrics);
   }
   finished.rows.emplace_back("model", s.run_directory + "  (loads with from_pretrained)");
   emit(finished);
   // Last, so that these files stand for all the others: has_results().
-  if (metrics) write_eval_results(s.run_directory, *metrics, newest_answers->loss, s.plan.epoch_after(state.step));
+  if (metrics) write_eval_results(s.run_directory, *metrics, newest->answers.loss, s.plan.epoch_after(state.step));
   write_train_results(s.run_directory, state, s.plan, finished.runtime_s, trained_features);
 }
 
@@ -444,12 +447,14 @@ std::int64_t Trainer::Impl::choose_final_step() {
 // False when a signal came in between.
 bool Trainer::Impl::answer_with_final_model(std::int64_t final_step) {
   if (final_step != state.step) {
-    s.model.load(weights::read_checkpoint(checkpoint::directory_of(s.run_directory, final_step), s.model.config(),
-                                          weights::Head::kRequired));
+    s.model.load(weights::read_weights(checkpoint::directory_of(s.run_directory, final_step), s.model.config(),
+                                       weights::Head::kRequired));
   }
-  if (s.validation == nullptr || answers_step == final_step) return true;
-  newest_answers = predict();
-  return newest_answers.has_value();
+  if (s.validation == nullptr || (newest && newest->step == final_step)) return true;
+  std::optional<eval::Answers> answers = predict();
+  if (!answers) return false;
+  newest = {final_step, *std::move(answers)};
+  return true;
 }
 
 void Trainer::Impl::add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const {

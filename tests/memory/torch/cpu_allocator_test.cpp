@@ -80,6 +80,14 @@ TEST_F(CpuAllocatorTest, TakesALimitBelowWhatIsInUse) {
   EXPECT_EQ(held.numel(), 4 << 20);
 }
 
+TEST_F(CpuAllocatorTest, HandsOutNothingThatWasGivenBackAboveALimitTakenSince) {
+  const at::Tensor held = megabytes(4);
+  at::Tensor given_back = megabytes(2);
+  allocator_.set_limit(kMib);
+  given_back.reset();  // kept for the next that asks
+  EXPECT_THROW(megabytes(2), c10::OutOfMemoryError);
+}
+
 TEST_F(CpuAllocatorTest, FailsWhereATestSaysSo) {
   int asked = 0;
   allocator_.set_fault([&] { return ++asked == 2; });

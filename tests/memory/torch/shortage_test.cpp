@@ -1,3 +1,5 @@
+#include "bertft/memory/shortage.h"
+
 #include <ATen/ATen.h>
 #include <c10/util/Exception.h>
 #include <gmock/gmock.h>
@@ -7,7 +9,6 @@
 #include <stdexcept>
 
 #include "bertft/memory/budget.h"
-#include "bertft/memory/shortage.h"
 #include "memory/shortage_text.h"
 #include "memory/torch/cpu_allocator.h"
 
@@ -82,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(
         "OOM trying to allocate workspace for cublaslt", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
         "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if ...",
         "!handles_.at(i) INTERNAL ASSERT FAILED at \"../c10/cuda/CUDACachingAllocator.cpp\":396",
-        "CUDA driver error: device not ready",
+        "CUDA driver error: device not ready", "CUDA driver error: out of memory",
         "[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory: you tried",
         "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.",
         "nonzero is not supported for tensors with more than INT_MAX elements", "std::bad_alloc"));

@@ -7,7 +7,7 @@
 
 #include <limits>
 
-#include "train/small_run.h"
+#include "train/torch/small_run.h"
 
 namespace bertft::train {
 namespace {

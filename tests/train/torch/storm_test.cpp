@@ -13,7 +13,7 @@
 #include "bertft/util/error.h"
 #include "checkpoint/temporary_directory.h"
 #include "memory/torch/cpu_allocator.h"
-#include "train/small_run.h"
+#include "train/torch/small_run.h"
 
 namespace bertft::train {
 namespace {

@@ -1,14 +1,17 @@
+#include "bertft/weights/model_directory.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/text.h"
-#include "bertft/weights/model_directory.h"
 #include "weights/dtype.h"
 #include "weights/tensor_names.h"
 #include "weights/weight_files.h"
@@ -38,12 +41,12 @@ class Faults {
 };
 
 // Sorts what the files hold into expected tensors and ignored names.
-void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, const Family& family,
+void place_tensors(ModelWeights& weights, const ExpectedTensors& expected, const Family& family,
                    const std::string& directory) {
   std::set<std::string_view> ours;
   for (const auto& [name, shape] : expected) ours.insert(name);
   Faults faults;
-  for (const SafetensorsFile& file : checkpoint.files) {
+  for (const SafetensorsFile& file : weights.files) {
     for (const auto& [name, tensor] : file.tensors()) {
       if (name.starts_with("module.")) {
         throw WeightsError(
@@ -53,43 +56,43 @@ void place_tensors(Checkpoint& checkpoint, const ExpectedTensors& expected, cons
       }
       const std::string canonical = canonical_name(name, family);
       if (ours.contains(canonical)) {
-        if (!checkpoint.tensors.emplace(canonical, tensor).second) {
+        if (!weights.tensors.emplace(canonical, tensor).second) {
           faults.add(fmt::format("two tensors stand for {}, '{}' one of them", canonical, printable(name)));
         }
       } else if (is_body(canonical, family)) {
         faults.add(fmt::format("'{}' is no part of the model that config.json describes", printable(name)));
       } else {
-        checkpoint.ignored.push_back(name);
+        weights.ignored.push_back(name);
       }
     }
   }
   faults.throw_if_any(directory, "config.json and the weights do not belong together: take both from one model.");
 }
 
-void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const EncoderConfig& config,
+void find_missing(ModelWeights& weights, const ExpectedTensors& expected, const EncoderConfig& config,
                   const std::string& directory, Head head) {
   const Family& family = family_of(config);
   const std::string head_prefix = family.tensors(config).head + ".";
   Faults faults;
   for (const auto& [name, shape] : expected) {
-    if (checkpoint.tensors.contains(name)) continue;
+    if (weights.tensors.contains(name)) continue;
     if (name.starts_with(head_prefix)) {
-      checkpoint.missing.push_back(name);
+      weights.missing.push_back(name);
     } else {
       faults.add(name + " is missing");
     }
   }
-  if (checkpoint.missing.size() == 1) faults.add(checkpoint.missing.front() + " is missing");
+  if (weights.missing.size() == 1) faults.add(weights.missing.front() + " is missing");
   const auto is_of_encoder = [&](const auto& named) { return named.first.starts_with(family.prefix()); };
-  if (std::ranges::none_of(checkpoint.tensors, is_of_encoder) && !checkpoint.ignored.empty()) {
+  if (std::ranges::none_of(weights.tensors, is_of_encoder) && !weights.ignored.empty()) {
     throw WeightsError(
         fmt::format("{}: no tensor has the name of a weight of {}; the first of {} is '{}'\n"
                     "Choose a checkpoint in Hugging Face's naming, of config.json's model_type ({}).",
-                    printable(directory), family.architecture(), checkpoint.ignored.size(),
-                    printable(checkpoint.ignored.front()), family.model_type));
+                    printable(directory), family.architecture(), weights.ignored.size(),
+                    printable(weights.ignored.front()), family.model_type));
   }
   faults.throw_if_any(directory, "The weights are incomplete or of another model than config.json: fetch both again.");
-  if (head == Head::kRequired && !checkpoint.missing.empty()) {
+  if (head == Head::kRequired && !weights.missing.empty()) {
     throw WeightsError(
         fmt::format("{}: a base model: it has no qa_outputs, so it cannot answer questions before training\n"
                     "Train it first, or give a directory that training has written.",
@@ -97,11 +100,11 @@ void find_missing(Checkpoint& checkpoint, const ExpectedTensors& expected, const
   }
 }
 
-void check_shapes(const Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory) {
+void check_shapes(const ModelWeights& weights, const ExpectedTensors& expected, const std::string& directory) {
   Faults faults;
   for (const auto& [name, shape] : expected) {
-    const auto found = checkpoint.tensors.find(name);
-    if (found == checkpoint.tensors.end()) continue;
+    const auto found = weights.tensors.find(name);
+    if (found == weights.tensors.end()) continue;
     const TensorView& tensor = found->second;
     if (tensor.shape != shape) {
       faults.add(fmt::format("{} is {}, expected {}", name, shape_text(tensor.shape), shape_text(shape)));
@@ -113,18 +116,18 @@ void check_shapes(const Checkpoint& checkpoint, const ExpectedTensors& expected,
                       "The shapes follow from config.json (and two outputs of the head): take both from one model.");
 }
 
-void check_finite(const Checkpoint& checkpoint, const ExpectedTensors& expected, const std::string& directory) {
+void check_finite(const ModelWeights& weights, const ExpectedTensors& expected, const std::string& directory) {
   Faults faults;
   for (const auto& [name, shape] : expected) {
-    const auto found = checkpoint.tensors.find(name);
-    if (found == checkpoint.tensors.end()) continue;
+    const auto found = weights.tensors.find(name);
+    if (found == weights.tensors.end()) continue;
     const std::int64_t count = count_non_finite(found->second);
     if (count > 0) {
       faults.add(fmt::format("{} has {} NaN or infinite of {} values", name, with_thousands(count),
                              with_thousands(found->second.num_elements())));
     }
   }
-  faults.throw_if_any(directory, "The training that made them diverged: take an earlier checkpoint.");
+  faults.throw_if_any(directory, "The training that made them diverged: take an earlier weights.");
 }
 
 // "bert.pooler.dense.weight" -> "bert.pooler.*", "cls.predictions.bias" -> "cls.*"
@@ -155,22 +158,31 @@ std::string ignored_text(const std::vector<std::string>& ignored) {
 
 }  // namespace
 
-std::string Checkpoint::summary() const {
+std::string ModelWeights::summary() const {
   std::string text = fmt::format("loaded {}/{} tensors", tensors.size(), tensors.size() + missing.size());
   if (!missing.empty()) text += "; qa_outputs.{weight,bias} newly initialised (expected for a base model)";
   if (!ignored.empty()) text += "; ignored: " + ignored_text(ignored);
   return text;
 }
 
-Checkpoint read_checkpoint(const std::string& directory, const EncoderConfig& config, Head head) {
+ModelWeights read_weights(const std::string& directory, const EncoderConfig& config, Head head) {
   const ExpectedTensors expected = expected_tensors(config);
-  Checkpoint checkpoint;
-  checkpoint.files = open_weight_files(directory);
-  place_tensors(checkpoint, expected, family_of(config), directory);
-  find_missing(checkpoint, expected, config, directory, head);
-  check_shapes(checkpoint, expected, directory);
-  check_finite(checkpoint, expected, directory);
-  return checkpoint;
+  ModelWeights weights;
+  weights.files = open_weight_files(directory);
+  place_tensors(weights, expected, family_of(config), directory);
+  find_missing(weights, expected, config, directory, head);
+  check_shapes(weights, expected, directory);
+  check_finite(weights, expected, directory);
+  return weights;
+}
+
+std::vector<std::string> tokenizer_files(const std::string& directory) {
+  std::vector<std::string> found;
+  for (const char* name : kTokenizerFiles) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(std::filesystem::path(directory) / name, ignored)) found.emplace_back(name);
+  }
+  return found;
 }
 
 }  // namespace bertft::weights

@@ -30,15 +30,15 @@ std::string replaced(std::string text, std::string_view from, std::string_view t
   return text;
 }
 
-TEST(Checkpoint, LoadsAQuestionAnsweringModelWhole) {
+TEST(ModelWeights, LoadsAQuestionAnsweringModelWhole) {
   const TinyModel model;
-  const Checkpoint checkpoint = model.save_and_read(Head::kRequired);
+  const ModelWeights checkpoint = model.save_and_read(Head::kRequired);
   EXPECT_EQ(checkpoint.tensors.size(), 5U + 2 * 16 + 2);
   EXPECT_THAT(checkpoint.missing, IsEmpty());
   EXPECT_EQ(checkpoint.summary(), "loaded 39/39 tensors");
 }
 
-TEST(Checkpoint, LoadsABaseModelAndSaysSoCalmly) {
+TEST(ModelWeights, LoadsABaseModelAndSaysSoCalmly) {
   TinyModel model;
   model.remove_head();
   model.tensors["bert.pooler.dense.weight"] = filled({4, 4}, 0);
@@ -47,14 +47,14 @@ TEST(Checkpoint, LoadsABaseModelAndSaysSoCalmly) {
   for (const char* name : {"bias", "decoder.weight", "transform.LayerNorm.beta"}) {
     model.tensors[std::string("cls.predictions.") + name] = filled({4}, 0);
   }
-  const Checkpoint checkpoint = model.save_and_read();
+  const ModelWeights checkpoint = model.save_and_read();
   EXPECT_THAT(checkpoint.missing, ElementsAre("qa_outputs.weight", "qa_outputs.bias"));
   EXPECT_EQ(checkpoint.summary(),
             "loaded 37/39 tensors; qa_outputs.{weight,bias} newly initialised (expected for a base model); "
             "ignored: cls.* (3), bert.pooler.* (2), bert.embeddings.position_ids");
 }
 
-TEST(Checkpoint, ReadsTheNamesOfTensorFlowsLayerNorm) {
+TEST(ModelWeights, ReadsTheNamesOfTensorFlowsLayerNorm) {
   TinyModel model;
   model.rename_all([](const std::string& name) {
     return replaced(replaced(name, "LayerNorm.weight", "LayerNorm.gamma"), "LayerNorm.bias", "LayerNorm.beta");
@@ -63,25 +63,25 @@ TEST(Checkpoint, ReadsTheNamesOfTensorFlowsLayerNorm) {
   EXPECT_EQ(model.save_and_read().summary(), "loaded 39/39 tensors");
 }
 
-TEST(Checkpoint, ReadsABertModelWithoutPrefix) {
+TEST(ModelWeights, ReadsABertModelWithoutPrefix) {
   TinyModel model;
   model.remove_head();
   model.rename_all([](const std::string& name) { return replaced(name, "bert.", ""); });
   model.tensors["pooler.dense.weight"] = filled({4, 4}, 0);
   model.tensors["embeddings.position_ids"] = filled({1, 8}, 0, DType::kI64);
-  const Checkpoint checkpoint = model.save_and_read();
+  const ModelWeights checkpoint = model.save_and_read();
   EXPECT_EQ(checkpoint.tensors.size(), 37U);
   EXPECT_THAT(checkpoint.ignored, ElementsAre("embeddings.position_ids", "pooler.dense.weight"));
 }
 
-TEST(Checkpoint, IgnoresOtherHeadsWhateverTheyHold) {
+TEST(ModelWeights, IgnoresOtherHeadsWhateverTheyHold) {
   TinyModel model;
   model.tensors["classifier.weight"] = filled({3, 4}, std::numeric_limits<float>::quiet_NaN());
   model.tensors["classifier.bias"] = filled({3}, 0, DType::kI32);
   EXPECT_EQ(model.save_and_read().summary(), "loaded 39/39 tensors; ignored: classifier.* (2)");
 }
 
-TEST(Checkpoint, AcceptsEveryFloatingPointDType) {
+TEST(ModelWeights, AcceptsEveryFloatingPointDType) {
   for (const DType dtype : {DType::kF64, DType::kF32, DType::kF16, DType::kBF16}) {
     TinyModel model;
     for (auto& [name, tensor] : model.tensors) tensor = filled(tensor.shape, 0, dtype);
@@ -89,50 +89,50 @@ TEST(Checkpoint, AcceptsEveryFloatingPointDType) {
   }
 }
 
-TEST(Checkpoint, StaysValidWhenMoved) {
+TEST(ModelWeights, StaysValidWhenMoved) {
   const TinyModel model;
-  Checkpoint first = model.save_and_read();
-  const Checkpoint second = std::move(first);
+  ModelWeights first = model.save_and_read();
+  const ModelWeights second = std::move(first);
   float value = 0;
   std::memcpy(&value, second.tensors.at("qa_outputs.bias").bytes.data(), sizeof value);
   EXPECT_EQ(value, 0.5F);
 }
 
-TEST(Checkpoint, OfABaseModelCannotAnswer) {
+TEST(ModelWeights, OfABaseModelCannotAnswer) {
   TinyModel model;
   model.remove_head();
   EXPECT_THAT(refusal_of(model, Head::kRequired),
               AllOf(HasSubstr("a base model"), HasSubstr("cannot answer questions before training")));
 }
 
-TEST(Checkpoint, NeedsBothHalvesOfTheHead) {
+TEST(ModelWeights, NeedsBothHalvesOfTheHead) {
   TinyModel model;
   model.tensors.erase("qa_outputs.bias");
   EXPECT_THAT(refusal_of(model), HasSubstr("qa_outputs.bias is missing"));
 }
 
-TEST(Checkpoint, RefusesAHeadOfAnotherWidth) {
+TEST(ModelWeights, RefusesAHeadOfAnotherWidth) {
   TinyModel model;
   model.tensors["qa_outputs.weight"] = filled({3, 4}, 0);
   model.tensors["qa_outputs.bias"] = filled({3}, 0);
   EXPECT_THAT(refusal_of(model), HasSubstr("qa_outputs.weight is [3, 4], expected [2, 4]"));
 }
 
-TEST(Checkpoint, ListsThreeMissingTensorsAndCountsTheRest) {
+TEST(ModelWeights, ListsThreeMissingTensorsAndCountsTheRest) {
   TinyModel model;
   model.rename_all([](std::string name) { return name.find("layer.1") != std::string::npos ? "" : name; });
   EXPECT_THAT(refusal_of(model), AllOf(HasSubstr("bert.encoder.layer.1.attention.self.query.weight is missing; "),
                                        HasSubstr("self.key.weight is missing; and 13 more\n")));
 }
 
-TEST(Checkpoint, RefusesLayersThatTheConfigurationDoesNotKnow) {
+TEST(ModelWeights, RefusesLayersThatTheConfigurationDoesNotKnow) {
   TinyModel model;
   model.tensors["bert.encoder.layer.2.output.dense.bias"] = filled({4}, 0);
   EXPECT_THAT(refusal_of(model), HasSubstr("'bert.encoder.layer.2.output.dense.bias' is no part of the model that "
                                            "config.json describes"));
 }
 
-TEST(Checkpoint, RefusesAVocabularyOfAnotherSizeThanTheConfigurations) {
+TEST(ModelWeights, RefusesAVocabularyOfAnotherSizeThanTheConfigurations) {
   TinyModel model;
   model.tensors["bert.embeddings.word_embeddings.weight"] = filled({12, 4}, 0);
   EXPECT_THAT(refusal_of(model),
@@ -140,25 +140,25 @@ TEST(Checkpoint, RefusesAVocabularyOfAnotherSizeThanTheConfigurations) {
                         "config.json"));
 }
 
-TEST(Checkpoint, RefusesDTypesThatAreNotFloatingPoint) {
+TEST(ModelWeights, RefusesDTypesThatAreNotFloatingPoint) {
   TinyModel model;
   model.tensors["qa_outputs.bias"] = filled({2}, 0, DType::kI32);
   EXPECT_THAT(refusal_of(model), HasSubstr("qa_outputs.bias is of dtype I32, expected F32, F16, BF16 or F64"));
 }
 
-TEST(Checkpoint, RefusesValuesThatAreNotFinite) {
+TEST(ModelWeights, RefusesValuesThatAreNotFinite) {
   TinyModel model;
   model.tensors["bert.embeddings.LayerNorm.bias"] = filled({4}, std::numeric_limits<float>::infinity());
   EXPECT_THAT(refusal_of(model), HasSubstr("bert.embeddings.LayerNorm.bias has 4 NaN or infinite of 4 values"));
 }
 
-TEST(Checkpoint, RefusesADataParallelWrappersNames) {
+TEST(ModelWeights, RefusesADataParallelWrappersNames) {
   TinyModel model;
   model.rename_all([](const std::string& name) { return "module." + name; });
   EXPECT_THAT(refusal_of(model), AllOf(HasSubstr("'module.bert."), HasSubstr("DataParallel")));
 }
 
-TEST(Checkpoint, RefusesAnotherModelsNames) {
+TEST(ModelWeights, RefusesAnotherModelsNames) {
   TinyModel model;
   model.rename_all([](const std::string& name) { return "roberta." + name; });
   EXPECT_THAT(
@@ -166,13 +166,13 @@ TEST(Checkpoint, RefusesAnotherModelsNames) {
       HasSubstr("no tensor has the name of a weight of BertForQuestionAnswering; the first of 39 is 'roberta."));
 }
 
-TEST(Checkpoint, RefusesTwoTensorsForOneName) {
+TEST(ModelWeights, RefusesTwoTensorsForOneName) {
   TinyModel model;
   model.tensors["bert.embeddings.LayerNorm.gamma"] = filled({4}, 0);
   EXPECT_THAT(refusal_of(model), HasSubstr("two tensors stand for bert.embeddings.LayerNorm.weight"));
 }
 
-TEST(Checkpoint, ReportsADamagedFileByItsRule) {
+TEST(ModelWeights, ReportsADamagedFileByItsRule) {
   const TinyModel model;
   model.directory.write("model.safetensors", safetensors("{}", "x"));
   EXPECT_THAT(message_of<WeightsError>([&] { model.read(); }), HasSubstr("rule: data-end"));
@@ -194,7 +194,7 @@ class ShardedModel : public TinyModel {
     index = R"({"metadata":{"total_size":1},"weight_map":{)" + map + "}}";
   }
 
-  Checkpoint read_with_index(std::string_view text) const {
+  ModelWeights read_with_index(std::string_view text) const {
     directory.write("model.safetensors.index.json", text);
     return read();
   }
@@ -207,7 +207,7 @@ class ShardedModel : public TinyModel {
 
 TEST(ShardedCheckpoint, IsLoadedWhole) {
   const ShardedModel model;
-  const Checkpoint checkpoint = model.read_with_index(model.index);
+  const ModelWeights checkpoint = model.read_with_index(model.index);
   EXPECT_EQ(checkpoint.files.size(), 2U);
   EXPECT_EQ(checkpoint.summary(), "loaded 39/39 tensors");
 }
@@ -278,7 +278,7 @@ TEST(RealCheckpoint, LoadsWithItsSummary) {
   const char* const directory = std::getenv("BERTFT_MINILM_DIR");
   if (directory == nullptr || *directory == '\0') GTEST_SKIP() << "BERTFT_MINILM_DIR is not set";
   const EncoderConfig config = read_encoder_config(directory);
-  const Checkpoint checkpoint = read_checkpoint(directory, config, Head::kMayBeMissing);
+  const ModelWeights checkpoint = read_weights(directory, config, Head::kMayBeMissing);
   EXPECT_EQ(checkpoint.summary(),
             "loaded 101/103 tensors; qa_outputs.{weight,bias} newly initialised (expected for a base model); "
             "ignored: pooler.* (2), embeddings.position_ids");

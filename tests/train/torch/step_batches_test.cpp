@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "train/small_run.h"
+#include "train/torch/small_run.h"
 
 namespace {
 

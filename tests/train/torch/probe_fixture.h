@@ -26,7 +26,7 @@ struct ProbeParts {
   }
 
   model::TinyModel bert;
-  weights::Checkpoint weights;
+  weights::ModelWeights weights;
   model::ModelOptions model_options;
   optim::OptimOptions optim_options;
   device::Device device;

@@ -15,7 +15,7 @@
 #include "bertft/memory/budget.h"
 #include "bertft/memory/search.h"
 #include "memory/torch/cpu_allocator.h"
-#include "train/small_run.h"
+#include "train/torch/small_run.h"
 #include "weights/family_configs.h"
 
 namespace bertft::train {
@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(
                     albert_base("AlbertRecomputed", 64, 2, false, true)),
     name_of);
 // Every combination, an hour of them, where they are asked for:
-// BERTFT_EVERY_SHAPE=1 build/tests/train_tests --gtest_filter='Every*'
+// BERTFT_EVERY_SHAPE=1 build/tests/train_torch_tests --gtest_filter='Every*'
 std::vector<Case> every_case() {
   std::vector<Case> cases;
   if (std::getenv("BERTFT_EVERY_SHAPE") == nullptr) return cases;

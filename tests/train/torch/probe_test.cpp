@@ -6,7 +6,7 @@
 #include "bertft/memory/budget.h"
 #include "checkpoint/temporary_directory.h"
 #include "memory/torch/cpu_allocator.h"
-#include "train/probe_fixture.h"
+#include "train/torch/probe_fixture.h"
 
 namespace bertft::train {
 namespace {

@@ -214,7 +214,13 @@ INSTANTIATE_TEST_SUITE_P(
         Damage{"ManifestThatLeadsOut",
                [](const std::string& d) { replace_in_manifest(d, "\"config.json\"", "\"../config.json\""); },
                "does not list files"},
-        Damage{"NewerFormat", [](const std::string& d) { replace_in_manifest(d, "\"version\": 1", "\"version\": 99"); },
+        Damage{"BytesThatAreText",
+               [](const std::string& d) { replace_in_manifest(d, "\"bytes\": ", "\"bytes\": \"\", \"b\": "); },
+               "does not list files"},
+        Damage{"VersionThatIsText",
+               [](const std::string& d) { replace_in_manifest(d, "\"version\": 2", "\"version\": \"2\""); },
+               "format version \"2\""},
+        Damage{"NewerFormat", [](const std::string& d) { replace_in_manifest(d, "\"version\": 2", "\"version\": 99"); },
                "99"}),
     [](const auto& damage) { return damage.param.name; });
 

@@ -1,0 +1,76 @@
+#include "bertft/train/run_state.h"
+
+#include <gtest/gtest.h>
+
+#include "bertft/checkpoint/checkpoints.h"
+#include "bertft/util/file.h"
+#include "checkpoint/temporary_directory.h"
+
+namespace bertft::train {
+namespace {
+
+// No field has its default.
+RunState some_state() {
+  return {.identity = {.data_sha256 = "ab12",
+                       .num_features = 41,
+                       .effective_batch = 12,
+                       .total_steps = 8,
+                       .seed = 7,
+                       .data_seed = 9},
+          .step = 5,
+          .applied_steps = 4,
+          .skipped_in_a_row = 1,
+          .steps_since_log = 2,
+          .loss_since_log = 3.25,
+          .loss_total = 10.5,
+          .best_metric = 61.5,
+          .best_step = 4,
+          .evaluations_without_gain = 2,
+          .best_threshold = -1.5,
+          .micro_batch_tokens = 512,
+          .eval_batch_tokens = 256,
+          .memory_savers = {"gradient_checkpointing"},
+          .log_history = {{{"loss", 2.5}, {"step", 4}}}};
+}
+
+class RunStateFile : public testing::Test {
+ protected:
+  RunStateFile() {
+    options_.per_device_train_batch_size = 4;
+    options_.gradient_accumulation_steps = 3;
+    options_.max_steps = 8;
+    write(some_state());
+  }
+
+  Json write(const RunState& state) {
+    const std::string path = directory_ / "trainer_state.json";
+    const std::string text = to_trainer_state_json(state, make_plan(41, options_), options_, "run");
+    write_file_atomically(path, text);
+    return parse_json(text, path);
+  }
+
+  TrainOptions options_;
+  const checkpoint::TemporaryDirectory directory_;
+};
+
+TEST_F(RunStateFile, IsReadAsItWasWritten) {
+  EXPECT_EQ(read_run_state(directory_.path()), some_state());
+  EXPECT_EQ(read_best_threshold(directory_.path()), some_state().best_threshold);
+}
+
+TEST_F(RunStateFile, SaysWhatTrainerSays) {
+  const Json document = write(some_state());
+  EXPECT_EQ(document["epoch"], 1.0 + 3.0 / 11);  // 41 features are 11 batches, a step 3 of them
+  EXPECT_EQ(document["num_train_epochs"], 2);
+  EXPECT_EQ(document["eval_steps"], 500);
+  EXPECT_EQ(document["best_model_checkpoint"], checkpoint::directory_of("run", 4));
+}
+
+TEST_F(RunStateFile, SaysHowOftenItIsEvaluated) {
+  options_.eval_strategy = IntervalStrategy::kSteps;
+  options_.logging_steps = 2;
+  EXPECT_EQ(write(some_state())["eval_steps"], 2);
+}
+
+}  // namespace
+}  // namespace bertft::train
