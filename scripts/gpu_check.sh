@@ -150,7 +150,7 @@ fi
 context_mib=768
 probe() {  # GIB LENGTH BF16 [PUBLISHED]
   local name="probe $1 GiB, length $2, bf16 $3"
-  [[ " ${bf16s[*]} " == *" $3 "* ]] || return
+  [[ " ${bf16s[*]} " == *" $3 "* ]] || return 0
   [ $(($1 * 1024)) -le "$card_mib" ] || { row "$name" "skipped: more than this card has"; return; }
   check "$name" ours bert-finetune --model-name-or-path "$base" --train-file "$train" --max-train-samples 3000 \
     --device cuda --bf16 "$3" --max-seq-length "$2" --doc-stride 0 --output-dir "$work/probe-$1-$2-$3" --probe-memory \

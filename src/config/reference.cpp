@@ -32,9 +32,10 @@ directory, wherever they were written; nothing expands `~` or `${NAME}` in a fil
 The option decides, not the look of the value: `eval_strategy: no` is the name *no*,
 `learning_rate: 3e-5` and `learning_rate: "3e-5"` are the same number, and `max_steps: 1e3` or
 `1000.0` is a whole one. Booleans are true/false, yes/no, on/off or 1/0. `null` or `~` leaves an
-option unset where that is one of its values; nothing at all behind the colon is an error. Refused, because YAML readers disagree
-about them: `1_000`, `017`, `.nan`, anchors and aliases (`&`, `*`), tags (`!`), duplicate keys,
-several documents in a file, files over 1 MiB. All errors are reported at once, each with its place.
+option unset where that is one of its values; nothing at all behind the colon is an error.
+Refused, because YAML readers disagree about them: `1_000`, `017`, `.nan`, anchors and aliases
+(`&`, `*`), tags (`!`), duplicate keys, several documents in a file, files over 1 MiB. All errors
+are reported at once, each with its place.
 )";
 
 std::string cell(std::string text) {
