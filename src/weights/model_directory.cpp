@@ -127,7 +127,7 @@ void check_finite(const ModelWeights& weights, const ExpectedTensors& expected, 
                              with_thousands(found->second.num_elements())));
     }
   }
-  faults.throw_if_any(directory, "The training that made them diverged: take an earlier weights.");
+  faults.throw_if_any(directory, "The training that made them diverged: take an earlier checkpoint.");
 }
 
 // "bert.pooler.dense.weight" -> "bert.pooler.*", "cls.predictions.bias" -> "cls.*"
