@@ -19,6 +19,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "bert-finetune checkpoint";
 
+constexpr const char* kWhereToLook =
+    "Checkpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.";
+
 [[noreturn]] void damaged(const std::string& directory, const std::string& what) {
   throw CheckpointError(fmt::format(
       "{} is damaged: {}.\nTake another checkpoint; --resume auto goes on from the newest good one.", directory, what));
@@ -98,15 +101,12 @@ bool is_ours(const Found& checkpoint) {
 void verify(const std::string& directory) {
   std::error_code error;
   if (!fs::is_directory(directory, error)) {
-    throw InputError(
-        fmt::format("{} is {}.\nCheckpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.",
-                    printable(directory), is_there(directory) ? "no directory" : "not there"));
+    throw InputError(fmt::format("{} is {}.\n{}", printable(directory),
+                                 is_there(directory) ? "no directory" : "not there", kWhereToLook));
   }
   if (!is_there(manifest_of(directory))) {
     throw CheckpointError(
-        fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n"
-                    "Checkpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.",
-                    directory));
+        fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n{}", directory, kWhereToLook));
   }
   const Json files = files_in(read_manifest(directory), directory);
   for (const char* needed : {"model.safetensors", kOptimizerName, "trainer_state.json"}) {

@@ -74,9 +74,8 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   warn_if_nothing_is_answered(dataset);
   const data::Features features =
       data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
-  // What the user says; else there have to be such questions, and a model that was trained to leave them unanswered.
-  const bool negative =
-      options.data.version_2_with_negative.value_or(dataset.has_unanswerable && trained.with_negative.value_or(true));
+  // Not of a model that was trained to answer everything.
+  const bool negative = with_negative(options.data, dataset) && trained.with_negative.value_or(true);
   const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
   const eval::Task task{dataset, features, options.eval, threshold, negative};
   const AnswerRun run = torch_half().answer(trained, task, [&] {

@@ -1,7 +1,6 @@
 #include "config/foreign_keys.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace bertft::config {
 namespace {
@@ -28,10 +27,10 @@ std::optional<std::string> translate_batch_wish(std::string_view text) {
 // Keys by the reason why they have no effect, or are refused.
 struct Group {
   std::string_view reason;
-  std::vector<std::string_view> keys;
+  std::vector<std::string_view> passed_over, refused = {};
 };
 
-const std::vector<Group> kPassedOver = {
+const std::vector<Group> kGroups = {
     {"one device is used",
      {"accelerator_config",
       "average_tokens_across_devices",
@@ -52,7 +51,8 @@ const std::vector<Group> kPassedOver = {
       "mp_parameters",
       "parallelism_config",
       "save_on_each_node",
-      "split_batches"}},
+      "split_batches"},
+     {"deepspeed", "fsdp"}},
     {"logits never pile up", {"batch_eval_metrics", "eval_do_concat_batches"}},
     {"there is one evaluation loop", {"use_legacy_prediction_loop"}},
     {"no cache is kept", {"cache_dir", "overwrite_cache"}},
@@ -78,7 +78,7 @@ const std::vector<Group> kPassedOver = {
     {"features are counted", {"include_num_input_tokens_seen"}},
     {"features a second are always shown", {"include_tokens_per_second"}},
     {"the labels are the answer's start and end", {"label_names"}},
-    {"the program has its own kernels", {"liger_kernel_config"}},
+    {"the program has its own kernels", {"liger_kernel_config"}, {"use_liger_kernel"}},
     {"-q and -v decide what is shown", {"log_level"}},
     {"logs and metrics go to output_dir", {"logging_dir"}},
     {"logging_steps alone decides", {"logging_first_step"}},
@@ -94,36 +94,33 @@ const std::vector<Group> kPassedOver = {
     {"weights are always safetensors", {"save_safetensors"}},
     {"peak memory is always measured", {"skip_memory_metrics"}},
     {"nothing is downloaded", {"token"}},
-    {"the program is native code already", {"torch_compile_backend", "torch_compile_mode"}},
+    {"the program is native code already",
+     {"torch_compile_backend", "torch_compile_mode"},
+     {"jit_mode_eval", "torch_compile", "torchdynamo", "use_ipex"}},
     {"memory is planned", {"torch_empty_cache_steps"}},
-    {"the devices are cuda and cpu", {"tpu_metrics_debug", "tpu_num_cores"}},
+    {"the devices are cuda and cpu", {"tpu_metrics_debug", "tpu_num_cores"}, {"use_mps_device"}},
     {"code of a model directory is never run", {"trust_remote_code"}},
     {"an encoder keeps no keys and values", {"use_cache"}},
     {"there is one tokenizer, equal to the fast one", {"use_fast_tokenizer"}},
-};
-
-const std::vector<Group> kRefused = {
-    {"the optimizer is AdamW", {"adafactor"}},
-    {"evaluation computes as bf16 says", {"bf16_full_eval"}},
-    {"name the files: train_file, validation_file", {"dataset_config_name"}},
-    {"name the files: train_file, validation_file (scripts/fetch_squad.sh gets SQuAD 2.0)", {"dataset_name"}},
-    {"one device is used", {"deepspeed", "fsdp"}},
-    {"evaluation begins with the first eval_steps", {"eval_delay"}},
-    {"float16 is not built yet; leave it out, or set bf16: true on a GPU from Ampere on", {"fp16", "fp16_full_eval"}},
-    {"a resumed run always continues at its place in the data", {"ignore_data_skip"}},
-    {"the program is native code already", {"jit_mode_eval", "torch_compile", "torchdynamo", "use_ipex"}},
-    {"the loss is plain cross-entropy", {"label_smoothing_factor"}},
-    {"schedules have no parameters besides warmup_steps", {"lr_scheduler_kwargs"}},
-    {"predict goes by max_eval_samples", {"max_predict_samples"}},
-    {"questions are never cut, as in run_qa", {"max_query_length"}},
-    {"no noise is added to embeddings", {"neftune_noise_alpha"}},
-    {"the optimizer is AdamW with the adam_* options", {"optim_args"}},
-    {"the optimizer is AdamW, of all modules", {"optim_target_modules"}},
-    {"an evaluation always scores its answers", {"prediction_loss_only"}},
-    {"nothing is uploaded; push output_dir yourself", {"push_to_hub"}},
-    {"a checkpoint always holds what resuming needs", {"save_only_model"}},
-    {"the program has its own kernels", {"use_liger_kernel"}},
-    {"the devices are cuda and cpu", {"use_mps_device"}},
+    {"the optimizer is AdamW", {}, {"adafactor"}},
+    {"evaluation computes as bf16 says", {}, {"bf16_full_eval"}},
+    {"name the files: train_file, validation_file", {}, {"dataset_config_name"}},
+    {"name the files: train_file, validation_file (scripts/fetch_squad.sh gets SQuAD 2.0)", {}, {"dataset_name"}},
+    {"evaluation begins with the first eval_steps", {}, {"eval_delay"}},
+    {"float16 is not built yet; leave it out, or set bf16: true on a GPU from Ampere on",
+     {},
+     {"fp16", "fp16_full_eval"}},
+    {"a resumed run always continues at its place in the data", {}, {"ignore_data_skip"}},
+    {"the loss is plain cross-entropy", {}, {"label_smoothing_factor"}},
+    {"schedules have no parameters besides warmup_steps", {}, {"lr_scheduler_kwargs"}},
+    {"predict goes by max_eval_samples", {}, {"max_predict_samples"}},
+    {"questions are never cut, as in run_qa", {}, {"max_query_length"}},
+    {"no noise is added to embeddings", {}, {"neftune_noise_alpha"}},
+    {"the optimizer is AdamW with the adam_* options", {}, {"optim_args"}},
+    {"the optimizer is AdamW, of all modules", {}, {"optim_target_modules"}},
+    {"an evaluation always scores its answers", {}, {"prediction_loss_only"}},
+    {"nothing is uploaded; push output_dir yourself", {}, {"push_to_hub"}},
+    {"a checkpoint always holds what resuming needs", {}, {"save_only_model"}},
 };
 
 // Refused too, but for some values.
@@ -158,11 +155,9 @@ const std::vector<TranslatedKey>& translated_keys() {
 const std::vector<ForeignKey>& foreign_keys() {
   static const std::vector<ForeignKey> keys = [] {
     std::vector<ForeignKey> all = kRefusedInPart;
-    for (const auto& [groups, answer] :
-         {std::pair(&kPassedOver, ForeignKey::Answer::kPassOver), std::pair(&kRefused, ForeignKey::Answer::kRefuse)}) {
-      for (const Group& group : *groups) {
-        for (const std::string_view key : group.keys) all.push_back({key, answer, group.reason});
-      }
+    for (const auto& [reason, passed_over, refused] : kGroups) {
+      for (const std::string_view key : passed_over) all.push_back({key, ForeignKey::Answer::kPassOver, reason});
+      for (const std::string_view key : refused) all.push_back({key, ForeignKey::Answer::kRefuse, reason});
     }
     std::ranges::sort(all, {}, &ForeignKey::key);
     return all;

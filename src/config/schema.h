@@ -92,8 +92,9 @@ class FieldCollector {
   template <class T>
   static Value value_of(const T& member) {
     if constexpr (std::is_enum_v<T>) {
-      if (name_of(member).empty()) throw std::logic_error("an enum value without a name in option_names()");
-      return std::string(name_of(member));
+      const std::string_view name = name_of(member);
+      if (name.empty()) throw std::logic_error("an enum value without a name in option_names()");
+      return std::string(name);
     } else {
       return member;
     }

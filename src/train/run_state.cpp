@@ -130,9 +130,9 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
 }
 
 std::optional<double> read_best_threshold(const std::string& model_directory) {
-  const auto path = std::filesystem::path(model_directory) / kFileName;
+  const std::string path = (std::filesystem::path(model_directory) / kFileName).string();
   if (!is_there(path)) return std::nullopt;
-  return number_member(own_part(read_state_file(path.string()), path.string()), "best_threshold", path.string());
+  return number_member(own_part(read_state_file(path), path), "best_threshold", path);
 }
 
 }  // namespace bertft::train

@@ -29,10 +29,9 @@ using Index = std::map<std::string, std::vector<std::string>>;
 
 Index read_index(const std::string& path) {
   const std::string name = printable(path);
-  const std::string text = read_file(path, kMaxIndexBytes);
   Json json;
   try {
-    json = parse_json(text, name);
+    json = read_json(path, {.max_bytes = kMaxIndexBytes});
   } catch (const DataError& error) {
     throw WeightsError(error.what());
   }

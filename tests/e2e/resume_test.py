@@ -19,7 +19,7 @@ def without_epochs(value):
     if isinstance(value, list):
         return [without_epochs(one) for one in value]
     if isinstance(value, dict):
-        return {key: without_epochs(one) for key, one in value.items() if key not in ("epoch", "eval_epoch")}
+        return {key: without_epochs(one) for key, one in value.items() if key != "epoch"}
     return value
 
 

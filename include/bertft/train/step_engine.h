@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -84,8 +83,7 @@ class StepEngine {
   };
 
   void cut(StepBatches& batches) const;
-  std::optional<memory::Shortage> try_once(StepBatches& batches, std::int64_t step, double learning_rate,
-                                           StepResult& result, Place& place);
+  StepResult run_until_it_fits(StepBatches& batches, std::int64_t step, double learning_rate);
   StepResult run_once(const StepBatches& batches, std::int64_t step, double learning_rate, Place& place);
   void shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step);
 

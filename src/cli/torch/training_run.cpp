@@ -264,7 +264,7 @@ int train_once(Job& job, Held& held) {
   return outcome.kind == train::Outcome::Kind::kInterrupted ? code_of_signal(outcome.signal) : kOk;
 }
 
-// How a run that ran out of memory can go on.
+// How a run that ran out of memory, or of disk, can go on.
 struct Continuation {
   std::optional<std::string> saved;  // its newest checkpoint
   Beginning beginning;
@@ -276,15 +276,6 @@ Continuation continuation_of(const train::TrainOptions& options, bool is_new, bo
   const auto found = checkpoint::newest_good(*options.output_dir, damaged);
   const auto saved = found ? std::optional(found->directory) : std::nullopt;
   return {saved, has_begun && (saved || is_new) ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
-}
-
-// What a full disk leaves to do. Throws where a checkpoint is there to go on from.
-void explain_failed_save(const StorageError& error, const train::TrainOptions& options) {
-  std::vector<std::string> damaged;
-  const auto saved = checkpoint::newest_good(*options.output_dir, damaged);
-  if (!saved) return;
-  throw StorageError(fmt::format("{}\n{} is whole: mend that, then go on from it with --resume auto.", error.what(),
-                                 saved->directory));
 }
 
 }  // namespace
@@ -303,8 +294,10 @@ int run_training(Job& job) {
       try {
         exit_code = train_once(job, held);
       } catch (const StorageError& e) {
-        if (!is_new || held.has_begun) explain_failed_save(e, job.options().train);
-        throw;
+        const auto saved = continuation_of(job.options().train, is_new, held.has_begun).saved;
+        if (!saved) throw;
+        throw StorageError(
+            fmt::format("{}\n{} is whole: mend that, then go on from it with --resume auto.", e.what(), *saved));
       }
     });
     if (!shortage) return exit_code;

@@ -21,34 +21,33 @@ void StepEngine::cut(StepBatches& batches) const {
 }
 
 StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learning_rate) {
-  while (true) {
-    StepResult result;
-    Place place;
-    const auto shortage = try_once(batches, step, learning_rate, result, place);
-    if (!shortage) {
-      tries_of_one_.succeeded();
-      return result;
-    }
-    if (reclaim_()) continue;
-    shrink(*shortage, place, step);
+  try {
+    return run_until_it_fits(batches, step, learning_rate);
+  } catch (const c10::Error&) {
+    // Pinned memory that was copied from asks its device for an event when it is freed, in a destructor:
+    // of a device that is lost that ends the process without a word. So it is not freed.
+    static_cast<void>(new StepBatches(std::move(batches)));
+    throw;
   }
 }
 
-std::optional<memory::Shortage> StepEngine::try_once(StepBatches& batches, std::int64_t step, double learning_rate,
-                                                     StepResult& result, Place& place) {
-  try {
-    return memory::attempt(
+StepResult StepEngine::run_until_it_fits(StepBatches& batches, std::int64_t step, double learning_rate) {
+  while (true) {
+    StepResult result;
+    Place place;
+    const auto shortage = memory::attempt(
         parts_.device,
         [&] {
           if (batches.micro_batches.empty() || batches.limit != limit_) cut(batches);
           result = run_once(batches, step, learning_rate, place);
         },
         [&] { parts_.optimizer.zero_grad(); });
-  } catch (const c10::Error&) {
-    // Pinned memory that was copied from asks its device for an event when it is freed, in a destructor:
-    // of a device that is lost that ends the process without a word. So it is not freed.
-    static_cast<void>(new StepBatches(std::move(batches)));
-    throw;
+    if (!shortage) {
+      tries_of_one_.succeeded();
+      return result;
+    }
+    if (reclaim_()) continue;
+    shrink(*shortage, place, step);
   }
 }
 

@@ -105,7 +105,7 @@ struct Trainer::Impl {
   void save_if_due();
   void save();
   void refuse_weights_that_are_not_finite() const;
-  std::optional<eval::Answers> predict();
+  bool answer(std::int64_t of_step);
   void note_evaluation(const eval::Answers& answers, double runtime_s);
   Outcome finish(Outcome::Kind kind);
   Outcome interrupted();
@@ -266,8 +266,8 @@ void Trainer::Impl::log_if_due() {
   emit(event);
 }
 
-// None when a signal came in between.
-std::optional<eval::Answers> Trainer::Impl::predict() {
+// Of the model as it is, the weights of `of_step`. False when a signal came in between.
+bool Trainer::Impl::answer(std::int64_t of_step) {
   eval::Hooks hooks;
   hooks.progress = [this](std::int64_t done, std::int64_t total) { emit(report::EvaluationProgress{done, total}); };
   hooks.stop = [] { return SignalGuard::received() != 0; };
@@ -281,7 +281,9 @@ std::optional<eval::Answers> Trainer::Impl::predict() {
   try {
     std::optional<eval::Answers> answers = eval::predict(s.model, s.device, *s.validation, hooks);
     state.eval_batch_tokens = limit;  // of an evaluation that ends in a shortage nothing is kept
-    return answers;
+    if (!answers) return false;
+    newest = {of_step, *std::move(answers)};
+    return true;
   } catch (const DivergedError& e) {
     throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), state.step, kAdvice));
   }
@@ -329,9 +331,7 @@ bool Trainer::Impl::evaluation_is_due() const {
 void Trainer::Impl::evaluate_if_due() {
   if (!evaluation_is_due()) return;
   const auto started = Clock::now();
-  std::optional<eval::Answers> answers = predict();
-  if (!answers) return;  // interrupted; the resumed run does it
-  newest = {state.step, *std::move(answers)};
+  if (!answer(state.step)) return;  // interrupted; the resumed run does it
   note_evaluation(newest->answers, seconds_since(started));
   saved_step = -1;  // a checkpoint of this step, if there is one, does not know of it
 }
@@ -451,10 +451,7 @@ bool Trainer::Impl::answer_with_final_model(std::int64_t final_step) {
                                        weights::Head::kRequired));
   }
   if (s.validation == nullptr || (newest && newest->step == final_step)) return true;
-  std::optional<eval::Answers> answers = predict();
-  if (!answers) return false;
-  newest = {final_step, *std::move(answers)};
-  return true;
+  return answer(final_step);
 }
 
 void Trainer::Impl::add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const {
