@@ -22,7 +22,7 @@ pack() {
   local data programs
   data=$(real_data)
   ninja -C build bert-finetune gpu_tests step_bench
-  programs="build/bert-finetune build/libbert-finetune-torch.so build/tests/gpu_tests build/scripts/bench/step_bench"
+  programs="build/bert-finetune build/libbert-finetune-torch.so build/libbert-finetune-cuda.so build/tests/gpu_tests build/scripts/bench/step_bench"
   rm -rf $visit && mkdir -p $visit/libs $visit/model $visit/data/squad $visit/data/vocab
   # shellcheck disable=SC2086  # words
   cp -L $programs $visit
@@ -90,7 +90,7 @@ else
   check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
   check "build of the benchmark" ninja -C build step_bench
   mkdir -p "$bin"
-  ln -sf "$PWD"/build/{bert-finetune,libbert-finetune-torch.so,tests/gpu_tests,scripts/bench/step_bench} "$bin"
+  ln -sf "$PWD"/build/{bert-finetune,libbert-finetune-torch.so,libbert-finetune-cuda.so,tests/gpu_tests,scripts/bench/step_bench} "$bin"
 fi
 quickstart=(ours bert-finetune --config configs/quickstart.yaml --model-name-or-path "$model" --device cuda)
 check "program starts" ours bert-finetune --build-info || exit 1  # nothing further could pass

@@ -165,6 +165,7 @@ int run_command(std::vector<std::string> args) {
   app.add_flag_callback(
       "--build-info",
       [] {
+        begin_to_open_torch_half(device::DeviceChoice::kCuda);
         std::cout << build_info(torch_half().library_versions()) << std::endl;
         throw CLI::Success();
       },

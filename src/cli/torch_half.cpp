@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <future>
 #include <string>
 #include <string_view>
 
@@ -13,15 +14,22 @@
 namespace bertft::cli {
 namespace {
 
-constexpr const char* kLibrary = "libbert-finetune-torch.so";
+using device::DeviceChoice;
+
 constexpr const char* kTable = "bertft_torch_half";
 
-// By its whole path: a search would begin in LD_LIBRARY_PATH, where another build's may stand.
-std::string path_of_library() {
-  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / kLibrary).string();
+// Whether CUDA's libraries may be of use, which take half as long again to load, and 240 MB.
+bool needs_cuda(DeviceChoice device) {
+  if (device != DeviceChoice::kAuto) return device == DeviceChoice::kCuda;
+  return dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr;  // the driver's
 }
 
-[[noreturn]] void fail_to_open(std::string_view reason) {
+// By its whole path: a search would begin in LD_LIBRARY_PATH, where another build's may stand.
+std::string path_of(const char* library) {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / library).string();
+}
+
+[[noreturn]] void fail_to_open(const char* library, std::string_view reason) {
   const auto says = [&](std::string_view text) { return reason.find(text) != std::string_view::npos; };
   if (says("cannot allocate memory") || says("Cannot allocate memory") || says("failed to map segment")) {
     throw OutOfMemoryError(fmt::format("out of memory while LibTorch was loaded: {}.", reason));
@@ -29,23 +37,34 @@ std::string path_of_library() {
   throw InputError(
       fmt::format("the part of this program that uses LibTorch cannot be opened:\n{}\n"
                   "{} belongs beside the program; scripts/build.sh makes both.",
-                  reason, kLibrary));
+                  reason, library));
 }
 
-const TorchHalf& open_library() {
+const TorchHalf* open_library(DeviceChoice device) {
+  const char* name = needs_cuda(device) ? "libbert-finetune-cuda.so" : "libbert-finetune-torch.so";
   // Never closed: LibTorch's threads may run to the end.
-  void* library = dlopen(path_of_library().c_str(), RTLD_LAZY | RTLD_LOCAL);
+  void* library = dlopen(path_of(name).c_str(), RTLD_LAZY | RTLD_LOCAL);
   const void* table = library == nullptr ? nullptr : dlsym(library, kTable);
-  if (table == nullptr) fail_to_open(dlerror());
-  note_startup("LibTorch");
-  return *static_cast<const TorchHalf*>(table);
+  if (table == nullptr) fail_to_open(name, dlerror());
+  return static_cast<const TorchHalf*>(table);
+}
+
+// Nobody waits for it when a command ends before it needs LibTorch: the program's end takes the thread along.
+std::shared_future<const TorchHalf*>& opened() {
+  static std::shared_future<const TorchHalf*> future;
+  return future;
 }
 
 }  // namespace
 
+void begin_to_open_torch_half(DeviceChoice device) {
+  opened() = std::async(std::launch::async, open_library, device);
+}
+
 const TorchHalf& torch_half() {
-  static const TorchHalf& half = open_library();
-  return half;
+  const TorchHalf* half = opened().get();
+  note_startup("LibTorch");
+  return *half;
 }
 
 }  // namespace bertft::cli

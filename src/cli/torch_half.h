@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "bertft/device/options.h"
 #include "bertft/eval/task.h"
 #include "cli/inputs.h"
 #include "cli/trained_model.h"
@@ -21,7 +22,7 @@ struct AnswerRun {
 
 /// What needs LibTorch. Loading that takes longer than all that the other commands do, so these
 /// functions live in a library of their own beside the program (src/cli/torch), which has the rest
-/// from the program. The program has to know no exceptions of LibTorch's.
+/// from the program; in two, one of which has CUDA too. The program has to know no exceptions of LibTorch's.
 struct TorchHalf {
   std::string (*library_versions)();
 
@@ -35,7 +36,10 @@ struct TorchHalf {
   AnswerRun (*answer)(const TrainedModel& model, const eval::Task& task, const std::function<void()>& when_ready);
 };
 
-/// Opens the library when it is called for the first time. throws InputError when it cannot
+/// Begins to open the library that the device needs, while the command goes on. Once in a process.
+void begin_to_open_torch_half(device::DeviceChoice device);
+
+/// The library, once it is open. throws InputError when it cannot be, OutOfMemoryError
 const TorchHalf& torch_half();
 
 }  // namespace bertft::cli

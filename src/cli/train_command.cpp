@@ -96,6 +96,7 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   if (resolved.options.train.overwrite && resolved.options.train.resume_from_checkpoint) {
     log::warn("overwrite is not used: resuming goes on with the run that it would remove");
   }
+  begin_to_open_torch_half(resolved.options.device.device);
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
   if (flags.mode() == TrainMode::kTrain) signals.emplace();
   Inputs inputs = read_inputs(std::move(resolved));

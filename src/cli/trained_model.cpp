@@ -2,11 +2,14 @@
 
 #include <utility>
 
+#include "cli/torch_half.h"
+
 namespace bertft::cli {
 
 TrainedModel load_trained_model(config::Sources sources, const std::string& given) {
   const std::string directory = resolve_model_directory(given);
   auto [resolved, with_negative] = resolve_for_model(std::move(sources), directory);
+  begin_to_open_torch_half(resolved.options.device.device);
   // Names in the stored options lead to the base model; this one brings its own files.
   resolved.options.model.config_name.reset();
   resolved.options.model.tokenizer_name.reset();

@@ -15,6 +15,7 @@ struct TrainedModel {
   weights::ModelWeights weights;
 };
 
+/// Opening the part of the program that uses LibTorch begins meanwhile.
 /// `given`: a run directory, a checkpoint or a Hugging Face QA model.
 /// throws what its parts throw; WeightsError when the model has no question-answering head
 TrainedModel load_trained_model(config::Sources sources, const std::string& given);

@@ -3,17 +3,11 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/cuda/CUDAContextLight.h>
-#include <c10/cuda/CUDACachingAllocator.h>
-#include <c10/cuda/CUDAFunctions.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/resource.h>
 #include <torch/version.h>
 
-#include <algorithm>
-#include <array>
-
+#include "bertft/device/cuda.h"
 #include "bertft/util/error.h"
 
 namespace bertft::device {
@@ -22,8 +16,12 @@ namespace {
 constexpr int kOldest = 75;  // compute capability, ten times: Turing, the first that CUDA 13 builds for
 constexpr int kAmpere = 80;
 
+bool has_cuda() {
+  return cuda::device_count != nullptr;
+}
+
 bool gpu_available() {
-  return c10::cuda::device_count() > 0;
+  return has_cuda() && cuda::device_count() > 0;
 }
 
 Device select_cpu(const DeviceOptions& options) {
@@ -34,35 +32,28 @@ Device select_cpu(const DeviceOptions& options) {
   return device;
 }
 
-std::array<unsigned char, 16> uuid_of(const cudaDeviceProp& properties) {
-  std::array<unsigned char, 16> bytes{};
-  std::copy(std::begin(properties.uuid.bytes), std::end(properties.uuid.bytes), bytes.begin());
-  return bytes;
-}
-
 Device select_gpu(const DeviceOptions& options) {
   Device device;
   device.torch_device = c10::Device(c10::kCUDA, 0);
   at::globalContext().lazyInitDevice(c10::kCUDA);  // the allocator takes no limit before
-  const auto* properties = at::cuda::getDeviceProperties(0);
-  const int capability = 10 * properties->major + properties->minor;
-  if (capability < kOldest) {
-    throw DeviceError(fmt::format("{} is sm_{}; this program needs Turing (sm_{}) or newer. Set device: cpu.",
-                                  properties->name, capability, kOldest));
+  const cuda::Gpu gpu = cuda::properties();
+  if (gpu.capability < kOldest) {
+    throw DeviceError(fmt::format("{} is sm_{}; this program needs Turing (sm_{}) or newer. Set device: cpu.", gpu.name,
+                                  gpu.capability, kOldest));
   }
-  device.bf16 = options.bf16.value_or(capability >= kAmpere);
-  if (device.bf16 && capability < kAmpere) {
+  device.bf16 = options.bf16.value_or(gpu.capability >= kAmpere);
+  if (device.bf16 && gpu.capability < kAmpere) {
     throw DeviceError(fmt::format("bf16 needs a GPU from Ampere on (sm_{}); {} is sm_{}. Set bf16: false.", kAmpere,
-                                  properties->name, capability));
+                                  gpu.name, gpu.capability));
   }
   at::globalContext().setAllowTF32CuBLAS(options.tf32);
   if (options.full_determinism) {
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setDeterministicFillUninitializedMemory(false);  // all of it is written before it is read
   }
-  device.identity = fmt::format("{} {:02x}", properties->name, fmt::join(uuid_of(*properties), ""));
-  const double gib = static_cast<double>(properties->totalGlobalMem) / (1 << 30);
-  device.description = fmt::format("GPU 0 {}, {:.1f} GiB, {}", properties->name, gib,
+  device.identity = fmt::format("{} {}", gpu.name, gpu.uuid);
+  const double gib = static_cast<double>(gpu.memory_bytes) / (1 << 30);
+  device.description = fmt::format("GPU 0 {}, {:.1f} GiB, {}", gpu.name, gib,
                                    device.bf16 ? "bf16" : (options.tf32 ? "fp32 with TF32" : "fp32"));
   return device;
 }
@@ -87,24 +78,21 @@ Device select_device(const DeviceOptions& options) {
 }
 
 void synchronize(const Device& device) {
-  if (device.is_cuda()) c10::cuda::device_synchronize();
+  if (device.is_cuda()) cuda::synchronize();
 }
 
 std::uint64_t peak_memory_bytes(const Device& device) {
-  if (device.is_cuda()) {
-    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.torch_device.index());
-    return static_cast<std::uint64_t>(stats.reserved_bytes[0].peak);
-  }
+  if (device.is_cuda()) return cuda::use().peak_reserved;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts KiB
 }
 
 std::string library_versions() {
-  const auto& context = at::globalContext();
-  return fmt::format("LibTorch {}\nCUDA runtime {}, cuDNN {}\n{}", TORCH_VERSION,
-                     context.versionRuntimeCuDNN() > 0 ? context.versionCUDART() : 0, context.versionRuntimeCuDNN(),
-                     at::show_config());
+  const std::string of_cuda = has_cuda() ? fmt::format("CUDA runtime {}, cuDNN {}", at::Context::versionCUDART(),
+                                                       at::Context::versionRuntimeCuDNN())
+                                         : "without CUDA";
+  return fmt::format("LibTorch {}\n{}\n{}", TORCH_VERSION, of_cuda, at::show_config());
 }
 
 }  // namespace bertft::device

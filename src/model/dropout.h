@@ -31,8 +31,9 @@ at::Tensor dropout_add(const at::Tensor& x, const at::Tensor& residual, const Dr
 at::Tensor dropout_add_cpu(const at::Tensor& x, const at::Tensor& residual, at::ScalarType out_type,
                            const DropoutSite& site, const DeviceBatch& batch);
 
-/// Its twin on the current CUDA stream; H must be a multiple of kColumnsPerDraw.
-at::Tensor dropout_add_cuda(const at::Tensor& x, const at::Tensor& residual, at::ScalarType out_type,
+/// Its twin on the current CUDA stream; H must be a multiple of kColumnsPerDraw. Null without CUDA, as in
+/// bertft/device/cuda.h.
+[[gnu::weak]] at::Tensor dropout_add_cuda(const at::Tensor& x, const at::Tensor& residual, at::ScalarType out_type,
                             const DropoutSite& site, const DeviceBatch& batch);
 
 /// Multipliers of one row: 0 where dropped, rate.scale where kept. `out` holds n floats.

@@ -1,5 +1,6 @@
 """Help, versions, and what a mistyped command line is answered with."""
 
+import ctypes
 import itertools
 import os
 import pathlib
@@ -55,7 +56,8 @@ class Help(EndToEndTest):
 class LibTorchsHalf(EndToEndTest):
     """What needs LibTorch is a library beside the program."""
 
-    LIBRARY = "libbert-finetune-torch.so"
+    LIBRARIES = {"torch": "libbert-finetune-torch.so", "cuda": "libbert-finetune-cuda.so"}
+    LIBRARY = LIBRARIES["cuda"]  # --build-info tells of both
 
     def copied(self, *files):
         folder = self.cwd / "elsewhere"
@@ -75,11 +77,27 @@ class LibTorchsHalf(EndToEndTest):
     def test_is_missed_only_by_what_needs_it(self):
         program = self.copied("bert-finetune")
         self.assertEqual(self.run_program("data", "check", self.train_file, executable=program).code, 0)
-        for args in (["--build-info"], self.training()):
+        for args, library in ((["--build-info"], "cuda"), (self.training("--device", "cpu"), "torch"),
+                              (self.training("--device", "cuda"), "cuda")):
             with self.subTest(args):
                 result = self.run_program(*args, executable=program)
-                self.assert_refused(result, 66, self.LIBRARY, "belongs beside the program")
+                self.assert_refused(result, 66, self.LIBRARIES[library], "belongs beside the program")
         self.assertEqual(names(self.cwd), ["elsewhere"])
+
+    def test_loads_nothing_of_cuda_for_a_cpu(self):
+        def loaded(*args):
+            result = self.run_program(*args, env={"LD_DEBUG": "files"})
+            return set(re.findall(r"calling init: \S*/lib([a-z_0-9-]+)\.so", result.err))
+
+        dry_run = self.training("--dry-run")
+        self.assertIn("torch_cpu", loaded(*dry_run, "--device", "cpu"))
+        self.assertNotIn("torch_cuda", loaded(*dry_run, "--device", "cpu"))
+        self.assertIn("torch_cuda", loaded(*dry_run, "--device", "cuda"))
+        try:
+            has_driver = bool(ctypes.CDLL("libcuda.so.1"))
+        except OSError:
+            has_driver = False
+        self.assertEqual("torch_cuda" in loaded(*dry_run, "--device", "auto"), has_driver)
 
     def test_needs_more_memory_than_there_may_be(self):
         limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))

@@ -49,6 +49,10 @@ class Gpu : public testing::Test {
   device::Device device_;
 };
 
+TEST_F(Gpu, IsTakenWhereNoDeviceIsNamed) {
+  EXPECT_TRUE(device::select_device({}).is_cuda());
+}
+
 TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
   const std::vector<std::int32_t> lengths = {4, 60, 3};
   const model::DropoutSite site{device::dropout_rate(0.3), 5};

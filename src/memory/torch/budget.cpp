@@ -1,25 +1,21 @@
 #include "bertft/memory/budget.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/cuda/CUDAContextLight.h>
-#include <c10/cuda/CUDACachingAllocator.h>
 
 #include <algorithm>
 
+#include "bertft/device/cuda.h"
 #include "memory/machine.h"
 #include "memory/torch/cpu_allocator.h"
 
 namespace bertft::memory {
-namespace {
 
-namespace cuda = c10::cuda::CUDACachingAllocator;
-
-}  // namespace
+namespace cuda = device::cuda;
 
 Capacity capacity_of(const device::Device& device) {
   if (!device.is_cuda()) return machine_capacity();
-  const auto [free, total] = cuda::get()->getMemoryInfo(device.torch_device.index());
-  return {total, free};
+  const cuda::Capacity capacity = cuda::capacity();
+  return {capacity.total, capacity.free};
 }
 
 void apply(const Budget& budget, const device::Device& device) {
@@ -28,7 +24,7 @@ void apply(const Budget& budget, const device::Device& device) {
     return;
   }
   const auto total = static_cast<double>(capacity_of(device).total);
-  cuda::setMemoryFraction(std::min(1.0, static_cast<double>(budget.limit) / total), device.torch_device.index());
+  cuda::limit_memory(std::min(1.0, static_cast<double>(budget.limit) / total));
 }
 
 Budget limit_memory(const MemoryOptions& options, const device::Device& device) {
@@ -39,10 +35,8 @@ Budget limit_memory(const MemoryOptions& options, const device::Device& device) 
 
 Use use_of(const device::Device& device) {
   if (!device.is_cuda()) return {CpuAllocator::instance().in_use(), CpuAllocator::instance().peak(), 0};
-  const auto stats = cuda::getDeviceStats(device.torch_device.index());
-  return {static_cast<std::uint64_t>(stats.allocated_bytes[0].current),
-          static_cast<std::uint64_t>(stats.reserved_bytes[0].peak),
-          static_cast<std::uint64_t>(stats.num_alloc_retries)};
+  const cuda::Use use = cuda::use();
+  return {use.allocated, use.peak_reserved, use.num_retries};
 }
 
 StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
@@ -57,7 +51,7 @@ StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOpt
 
 void reset_peak(const device::Device& device) {
   if (device.is_cuda()) {
-    cuda::resetPeakStats(device.torch_device.index());
+    cuda::reset_peak();
   } else {
     CpuAllocator::instance().reset_peak();
   }
@@ -65,8 +59,7 @@ void reset_peak(const device::Device& device) {
 
 void release_cached(const device::Device& device) {
   if (device.is_cuda()) {
-    at::cuda::clearCublasWorkspaces();  // tens of MiB a thread, which come back with the next product
-    cuda::emptyCache();
+    cuda::release_cached();
   } else {
     CpuAllocator::instance().release_cached();
   }
