@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <unordered_set>
 #include <utility>
@@ -217,6 +218,12 @@ class PythonPrinter {
         return append_python_string(out_, value.get_ref<const std::string&>());
       case Json::value_t::number_float:
         out_ += python_float(value.get<double>());
+        return;
+      case Json::value_t::number_integer:  // dump() asks for the locale at every number
+        fmt::format_to(std::back_inserter(out_), "{}", value.get<std::int64_t>());
+        return;
+      case Json::value_t::number_unsigned:
+        fmt::format_to(std::back_inserter(out_), "{}", value.get<std::uint64_t>());
         return;
       default:
         out_ += value.dump();

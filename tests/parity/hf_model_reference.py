@@ -163,7 +163,7 @@ def main(argv=None):
         options.add_argument("--seed", type=int, default=42)
         options.add_argument("--threads", type=int, default=1)
     options.add_argument("--steps", type=int, default=20)
-    options.add_argument("--batch", type=int, default=8)
+    options.add_argument("--batch", type=int, default=4)
     options.add_argument("--lr", type=float, default=5e-5)
     options = modes.add_parser("tiny")
     options.set_defaults(run=tiny, threads=1)

@@ -34,7 +34,7 @@ namespace {
 
 using namespace bertft;
 
-constexpr std::int64_t kSeed = 42, kBatch = 8, kSteps = 20;
+constexpr std::int64_t kSeed = 42, kBatch = 4, kSteps = 20;
 constexpr double kLearningRate = 5e-5;
 constexpr double kLogitBound = 2e-5, kLossBound = 1e-5, kWeightBound = 1e-5, kZeroGradientBound = 1e-6;
 
