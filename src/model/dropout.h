@@ -34,7 +34,7 @@ at::Tensor dropout_add_cpu(const at::Tensor& x, const at::Tensor& residual, at::
 /// Its twin on the current CUDA stream; H must be a multiple of kColumnsPerDraw. Null without CUDA, as in
 /// bertft/device/cuda.h.
 [[gnu::weak]] at::Tensor dropout_add_cuda(const at::Tensor& x, const at::Tensor& residual, at::ScalarType out_type,
-                            const DropoutSite& site, const DeviceBatch& batch);
+                                          const DropoutSite& site, const DeviceBatch& batch);
 
 /// Multipliers of one row: 0 where dropped, rate.scale where kept. `out` holds n floats.
 void dropout_multipliers(std::uint64_t sequence_key, std::uint64_t row, std::int64_t n, const device::DropoutRate& rate,

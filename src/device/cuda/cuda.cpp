@@ -51,7 +51,8 @@ void limit_memory(double fraction) {
 Use use() {
   const auto stats = allocator::getDeviceStats(kGpu);
   return {static_cast<std::uint64_t>(stats.allocated_bytes[0].current),
-          static_cast<std::uint64_t>(stats.reserved_bytes[0].peak), static_cast<std::uint64_t>(stats.num_alloc_retries)};
+          static_cast<std::uint64_t>(stats.reserved_bytes[0].peak),
+          static_cast<std::uint64_t>(stats.num_alloc_retries)};
 }
 
 void reset_peak() {
