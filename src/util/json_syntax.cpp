@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <initializer_list>
 
 #include "bertft/util/byte_order_mark.h"
@@ -17,6 +18,14 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return text.starts_with(word); });
 }
 
+// A header of at least two columns, the first of them a word.
+bool begins_like_csv(std::string_view text) {
+  const std::string_view header = first_line(text);
+  return header.find_first_of(",\t") != std::string_view::npos &&
+         header.find_first_of("{[:") == std::string_view::npos &&
+         std::isalpha(static_cast<unsigned char>(header.front())) != 0;
+}
+
 // Of the token at or around the place where reading ended.
 std::string_view hint_of_token(std::string_view text, std::size_t offset) {
   const std::string_view here = text.substr(offset);
@@ -30,6 +39,9 @@ std::string_view hint_of_token(std::string_view text, std::size_t offset) {
   }
   if (either({"NaN", "Infinity", "-Infinity"})) return "JSON has no NaN or infinity.";
   if (either({"/", "#"})) return "JSON has no comments.";
+  if (offset == 0 && begins_like_csv(text)) {
+    return "This looks like CSV: write JSON lines, as Dataset.to_json(FILE) does.";
+  }
   const std::size_t before = offset == 0 ? std::string_view::npos : text.find_last_not_of(kBlank, offset - 1);
   const char previous = before == std::string_view::npos ? '\0' : text[before];
   if (starts_with_any(here, {"]", "}"})) {

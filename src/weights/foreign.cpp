@@ -52,6 +52,7 @@ std::string_view advice_on(ForeignFile::Kind kind) {
   switch (kind) {
     case ForeignFile::Kind::kWebPage:
     case ForeignFile::Kind::kUtf16:
+    case ForeignFile::Kind::kTable:
       return kDownloadAgain;
     case ForeignFile::Kind::kLfsPointer:
       return "Fetch the content, in the repository it came from: git lfs install && git lfs pull";

@@ -209,6 +209,7 @@ INSTANTIATE_TEST_SUITE_P(
         Malformed{document(R"("\ud800")", ""), "1:" + std::to_string(kContextColumn + 7), "surrogate"},
         Malformed{document("\"\xC3\x28\"", ""), "1:" + std::to_string(kContextColumn + 2), "ill-formed UTF-8"},
         Malformed{"\"" + std::string(100'000, 'x'), "1:100002", "missing closing quote"},
+        Malformed{"id,question,context\n1,q,c\n", "1:1", "looks like CSV"}, Malformed{"PAR1\x15\x04", "1:1", "Parquet"},
         Malformed{"<!DOCTYPE html>", "1:1", "web page"},
         Malformed{"version https://git-lfs.github.com/spec/v1", "1:1", "LFS"},
         Malformed{"\x1f\x8b\x08garbage", "1:1", "gzip"}, Malformed{"PK\x03\x04", "1:1", "zip"},

@@ -31,6 +31,8 @@ TEST(ForeignFile, IsRecognisedByItsFirstBytes) {
       {std::string(257, 'x') + "ustar\0"s, Kind::kArchive, "tar"},
       {"\xFF\xFE{\0"s, Kind::kUtf16, "UTF-16"},
       {"\xFE\xFF\0{"s, Kind::kUtf16, "UTF-16"},
+      {"PAR1\x15\4", Kind::kTable, "Parquet"},
+      {"ARROW1\0\0"s, Kind::kTable, "Arrow"},
   };
   for (const auto& [bytes, kind, what] : files) {
     const auto found = recognise_foreign_file(bytes);
@@ -43,7 +45,7 @@ TEST(ForeignFile, IsRecognisedByItsFirstBytes) {
 TEST(ForeignFile, IsNotSeenInFilesOfOurOwnKinds) {
   const std::string mustard = std::string(256, 'x') + "mustard\n";
   for (const std::string& bytes :
-       {""s, mustard, "BZhang\n"s, "{\"data\": []}"s, "<pad>\n<unk>\n"s, "[PAD]\n"s, "P"s, "version: 2"s}) {
+       {""s, mustard, "BZhang\n"s, "{\"data\": []}"s, "<pad>\n<unk>\n"s, "[PAD]\n"s, "P"s, "PAR"s, "version: 2"s}) {
     EXPECT_FALSE(recognise_foreign_file(bytes)) << bytes;
   }
 }

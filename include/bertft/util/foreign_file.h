@@ -7,7 +7,7 @@ namespace bertft {
 
 /// What often stands in the place of a file that was meant, whatever its kind.
 struct ForeignFile {
-  enum class Kind { kWebPage, kLfsPointer, kArchive, kUtf16 };
+  enum class Kind { kWebPage, kLfsPointer, kArchive, kUtf16, kTable };
   Kind kind;
   std::string_view what;    // "a gzip archive"
   std::string_view advice;  // "unpack it first"
