@@ -15,19 +15,17 @@ set -uo pipefail
 here=$PWD
 cd "$(dirname "$0")/.."
 visit=build/gpu-visit
+programs=(build/bert-finetune build/libbert-finetune-{torch,cuda}.so build/tests/gpu_tests build/scripts/bench/step_bench)
 real_data() { (cd "$here" && cd "${BERTFT_DATA_DIR:?set it to the folder of the real data}" && pwd); }
 
 pack() {
   set -e
-  local data programs
+  local data
   data=$(real_data)
   ninja -C build bert-finetune gpu_tests step_bench
-  programs="build/bert-finetune build/libbert-finetune-torch.so build/libbert-finetune-cuda.so build/tests/gpu_tests build/scripts/bench/step_bench"
   rm -rf $visit && mkdir -p $visit/libs $visit/model $visit/data/squad $visit/data/vocab
-  # shellcheck disable=SC2086  # words
-  cp -L $programs $visit
-  # shellcheck disable=SC2086
-  ldd $programs | grep -oE '/[^ ]*/lib(fmt|spdlog|yaml-cpp|utf8proc|sentencepiece|protobuf-lite|crypto|gtest|gmock|benchmark)[^ ]*' |
+  cp -L "${programs[@]}" $visit
+  ldd "${programs[@]}" | grep -oE '/[^ ]*/lib(fmt|spdlog|yaml-cpp|utf8proc|sentencepiece|protobuf-lite|crypto|gtest|gmock|benchmark)[^ ]*' |
     sort -u | xargs cp -L -t $visit/libs
   cp "$data/squad/squad-v2.0-train-10k.json" $visit/data/squad
   cp "$data/vocab/bert-base-uncased-vocab.txt" $visit/data/vocab
@@ -90,7 +88,7 @@ else
   check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
   check "build of the benchmark" ninja -C build step_bench
   mkdir -p "$bin"
-  ln -sf "$PWD"/build/{bert-finetune,libbert-finetune-torch.so,libbert-finetune-cuda.so,tests/gpu_tests,scripts/bench/step_bench} "$bin"
+  ln -sf "${programs[@]/#/$PWD/}" "$bin"
 fi
 quickstart=(ours bert-finetune --config configs/quickstart.yaml --model-name-or-path "$model" --device cuda)
 check "program starts" ours bert-finetune --build-info || exit 1  # nothing further could pass

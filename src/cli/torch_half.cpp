@@ -18,7 +18,7 @@ using device::DeviceChoice;
 
 constexpr const char* kTable = "bertft_torch_half";
 
-// Whether CUDA's libraries may be of use, which take half as long again to load, and 240 MB.
+// Whether CUDA's libraries, which take time and memory to load, may be of use.
 bool needs_cuda(DeviceChoice device) {
   if (device != DeviceChoice::kAuto) return device == DeviceChoice::kCuda;
   return dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr;  // the driver's
@@ -50,19 +50,16 @@ const TorchHalf* open_library(DeviceChoice device) {
 }
 
 // Nobody waits for it when a command ends before it needs LibTorch: the program's end takes the thread along.
-std::shared_future<const TorchHalf*>& opened() {
-  static std::shared_future<const TorchHalf*> future;
-  return future;
-}
+std::shared_future<const TorchHalf*> opened;
 
 }  // namespace
 
 void begin_to_open_torch_half(DeviceChoice device) {
-  opened() = std::async(std::launch::async, open_library, device);
+  opened = std::async(std::launch::async, open_library, device);
 }
 
 const TorchHalf& torch_half() {
-  const TorchHalf* half = opened().get();
+  const TorchHalf* half = opened.get();
   note_startup("LibTorch");
   return *half;
 }

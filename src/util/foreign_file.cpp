@@ -14,7 +14,6 @@ using Kind = ForeignFile::Kind;
 
 constexpr std::string_view kUnpack = "unpack it first";
 constexpr std::string_view kSave = "save it as UTF-8";
-constexpr std::string_view kWriteRows = "write JSON lines, as Dataset.to_json(FILE) does";
 
 struct Magic {
   std::string_view bytes;
@@ -30,8 +29,8 @@ constexpr std::array kMagics{
     Magic{"7z\xBC\xAF\x27\x1C"sv, {Kind::kArchive, "a 7z archive", kUnpack}},
     Magic{"\xFF\xFE"sv, {Kind::kUtf16, "UTF-16 text", kSave}},
     Magic{"\xFE\xFF"sv, {Kind::kUtf16, "UTF-16 text", kSave}},
-    Magic{"PAR1"sv, {Kind::kTable, "a Parquet table", kWriteRows}},
-    Magic{"ARROW1"sv, {Kind::kTable, "an Arrow table", kWriteRows}},
+    Magic{"PAR1"sv, {Kind::kTable, "a Parquet table", kTableAdvice}},
+    Magic{"ARROW1"sv, {Kind::kTable, "an Arrow table", kTableAdvice}},
 };
 constexpr std::size_t kTarMagicOffset = 257;
 

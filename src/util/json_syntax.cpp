@@ -27,7 +27,7 @@ bool begins_like_csv(std::string_view text) {
 }
 
 // Of the token at or around the place where reading ended.
-std::string_view hint_of_token(std::string_view text, std::size_t offset) {
+std::string hint_of_token(std::string_view text, std::size_t offset) {
   const std::string_view here = text.substr(offset);
   const std::string_view token =
       offset == 0 ? here : text.substr(text.find_last_of(" \t\r\n,:[{", offset - 1) + 1);  // npos + 1 is 0
@@ -40,7 +40,7 @@ std::string_view hint_of_token(std::string_view text, std::size_t offset) {
   if (either({"NaN", "Infinity", "-Infinity"})) return "JSON has no NaN or infinity.";
   if (either({"/", "#"})) return "JSON has no comments.";
   if (offset == 0 && begins_like_csv(text)) {
-    return "This looks like CSV: write JSON lines, as Dataset.to_json(FILE) does.";
+    return fmt::format("This looks like CSV: {}.", kTableAdvice);
   }
   const std::size_t before = offset == 0 ? std::string_view::npos : text.find_last_not_of(kBlank, offset - 1);
   const char previous = before == std::string_view::npos ? '\0' : text[before];
@@ -78,7 +78,7 @@ std::string syntax_hint(std::string_view text, std::size_t offset) {
   const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   if (text.find_first_not_of(kBlank, begin) == std::string_view::npos) return "The file is empty.";
   if (text.find_first_not_of(kBlank, offset) == std::string_view::npos) return "It ends too early; was it cut off?";
-  return std::string(hint_of_token(text, offset));
+  return hint_of_token(text, offset);
 }
 
 }  // namespace bertft

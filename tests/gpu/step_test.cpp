@@ -3,10 +3,10 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/cuda/CUDAContextLight.h>
-#include <c10/cuda/CUDAFunctions.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bertft/device/cuda.h"
 #include "bertft/memory/budget.h"
 #include "model/attention.h"
 #include "model/dropout.h"
@@ -23,7 +23,7 @@ constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
 class Gpu : public testing::Test {
  protected:
   void SetUp() override {
-    if (c10::cuda::device_count() == 0) GTEST_SKIP() << "no GPU";
+    if (device::cuda::device_count() == 0) GTEST_SKIP() << "no GPU";
     device_ = select(false);
   }
   void TearDown() override {

@@ -43,7 +43,7 @@ def compared(family, work):
     with features.open("w", encoding="utf-8") as out:
         subprocess.run([PROGRAM, "data", "features", squad, "--model", model, "--training"], stdout=out, check=True)
     for mode, count in (("logits", NUM_LOGITS), ("train", NUM_TRAIN)):
-        reference(mode, "--model", model, "--features", features, "--count", count, "--threads", 1, "--out", work / mode)
+        reference(mode, "--model", model, "--features", features, "--count", count, "--out", work / mode)
     done = subprocess.run([HELPER, model, squad, work / "logits.safetensors", work / "train.safetensors", str(NUM_TRAIN)])
     return done.returncode == 0
 

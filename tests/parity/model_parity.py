@@ -22,7 +22,7 @@ with features.open("w", encoding="utf-8") as out:
     subprocess.run([PROGRAM, "data", "features", squad, "--model", MODEL_DIR, "--training"], stdout=out, check=True)
 
 for mode, count in (("logits", NUM_LOGITS), ("train", NUM_TRAIN)):
-    hf_model_reference.main([mode, "--model", MODEL_DIR, "--features", str(features), "--count", str(count), "--threads",
-                             "1", "--out", str(work / mode)])
+    hf_model_reference.main([mode, "--model", MODEL_DIR, "--features", str(features), "--count", str(count), "--out",
+                             str(work / mode)])
 sys.exit(subprocess.run([HELPER, MODEL_DIR, squad, work / "logits.safetensors", work / "train.safetensors",
                          str(NUM_TRAIN)]).returncode)

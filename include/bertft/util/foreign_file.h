@@ -13,6 +13,9 @@ struct ForeignFile {
   std::string_view advice;  // "unpack it first"
 };
 
+/// What to do with a table that holds data.
+inline constexpr std::string_view kTableAdvice = "write JSON lines, as Dataset.to_json(FILE) does";
+
 /// Recognises it by its first bytes; none when they say nothing.
 std::optional<ForeignFile> recognise_foreign_file(std::string_view bytes);
 

@@ -1,6 +1,5 @@
 // The planner's bytes beside those that real steps take.
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -104,12 +103,7 @@ Measured measure(const Case& c) {
 
 // With two threads: what each of them holds is part of the plan.
 class OfEachShape : public testing::TestWithParam<Case> {
- protected:
-  OfEachShape() { at::set_num_threads(2); }
-  ~OfEachShape() override { at::set_num_threads(threads_before_); }
-
- private:
-  const int threads_before_ = at::get_num_threads();
+  const Threads threads_{2};
 };
 
 class MemoryPlan : public OfEachShape {};

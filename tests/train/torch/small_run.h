@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <numeric>
 #include <string>
@@ -39,6 +40,18 @@ constexpr weights::BertSize kSizeForWords{
 inline model::TinyModel bert_for_words() {
   return model::TinyModel(kSizeForWords);
 }
+
+// So many threads, while it lives.
+class Threads {
+ public:
+  explicit Threads(int count) { at::set_num_threads(count); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  const int before_ = at::get_num_threads();
+};
 
 // A model with its optimizer at the beginning of a run.
 class TrainedModel {

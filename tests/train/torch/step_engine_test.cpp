@@ -43,13 +43,11 @@ TEST(StepEngine, DoesTheSameStepInBf16WithOneThreadAndTwo) {
   const data::Features features = seven_windows();
   device::Device bf16;
   bf16.bf16 = true;
-  const int threads_before = at::get_num_threads();
-  const auto step_with = [&](int threads) {
-    at::set_num_threads(threads);
+  const auto step_with = [&](int count) {
+    const Threads threads(count);
     return TrainedModel(bert_for_words(), bf16).step(features, {});
   };
   const StepResult one = step_with(1), two = step_with(2);
-  at::set_num_threads(threads_before);
   EXPECT_NEAR(one.loss, two.loss, 1e-6 * one.loss);
   EXPECT_NEAR(one.grad_norm, two.grad_norm, 1e-4 * one.grad_norm);
 }

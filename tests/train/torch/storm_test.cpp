@@ -162,8 +162,9 @@ TEST_F(Storm, OfAThousandFailuresLosesNoStepAndNoSample) {
   int failures = 0;
   std::int64_t step = 0;
   StepResult expected;
+  constexpr std::int64_t kCompared = 20;
   for (; failures < 1000; ++step) {
-    if (step < 20) expected = TrainedModel::run(calm_engine, features_, step);
+    if (step < kCompared) expected = TrainedModel::run(calm_engine, features_, step);
     // Up to two attempts fail, each at a random place; single features would not stand a third.
     int left = 2;
     std::int64_t wait = 1 + static_cast<std::int64_t>(random() % 1000);
@@ -178,7 +179,7 @@ TEST_F(Storm, OfAThousandFailuresLosesNoStepAndNoSample) {
     allocator_.set_fault({});
     ASSERT_EQ(result.num_features, expected.num_features);
     ASSERT_EQ(result.num_tokens, expected.num_tokens);
-    if (step < 20) {
+    if (step < kCompared) {
       ASSERT_NEAR(result.loss, expected.loss, 1e-6 * expected.loss) << step;
     }
   }
