@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <torch/version.h>
 
 #include "bertft/device/cuda.h"
@@ -79,13 +78,6 @@ Device select_device(const DeviceOptions& options) {
 
 void synchronize(const Device& device) {
   if (device.is_cuda()) cuda::synchronize();
-}
-
-std::uint64_t peak_memory_bytes(const Device& device) {
-  if (device.is_cuda()) return cuda::use().peak_reserved;
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts KiB
 }
 
 std::string library_versions() {

@@ -41,15 +41,6 @@ TEST(Device, CudaWithoutAGpuIsAnErrorThatNamesTheWayOut) {
   }
 }
 
-TEST(Device, CountsThePeakMemoryOfTheProcess) {
-  const Device device = select_device(options_for(DeviceChoice::kCpu));
-  const std::uint64_t before = peak_memory_bytes(device);
-  constexpr std::size_t kBytes = std::size_t{512} << 20;
-  const std::vector<char> block(kBytes, 1);
-  EXPECT_GE(peak_memory_bytes(device), before);
-  EXPECT_GE(peak_memory_bytes(device), kBytes);
-}
-
 TEST(Device, NamesTheLibraryVersions) {
   EXPECT_THAT(library_versions(), StartsWith("LibTorch 2."));
 }

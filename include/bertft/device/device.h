@@ -26,10 +26,6 @@ Device select_device(const DeviceOptions& options);
 /// Waits until the device has finished everything it was given.
 void synchronize(const Device& device);
 
-/// Most memory in use at once so far: the allocator's peak on CUDA, the process's peak
-/// resident set on the CPU.
-std::uint64_t peak_memory_bytes(const Device& device);
-
 /// LibTorch, CUDA, cuDNN and BLAS versions, one a line, for --build-info.
 std::string library_versions();
 

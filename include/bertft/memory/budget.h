@@ -28,6 +28,10 @@ struct Use {
 Use use_of(const device::Device& device);
 void reset_peak(const device::Device& device);
 
+/// Most memory in use at once, for people: on a GPU the peak of use_of(), on the CPU the process's peak
+/// resident set.
+std::uint64_t peak_memory_bytes(const device::Device& device);
+
 /// A step of a model on a device, at `length` tokens a feature, as the planner takes it.
 StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
                      const device::Device& device, std::int64_t length);

@@ -27,7 +27,7 @@ AnswerRun load_and_answer(const TrainedModel& trained, const device::Device& dev
   eval::Answers answers = std::move(*eval::predict(model, device, task, hooks));
   log::set_status_line("");
   return {std::move(answers), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-          device::peak_memory_bytes(device)};
+          memory::peak_memory_bytes(device)};
 }
 
 }  // namespace

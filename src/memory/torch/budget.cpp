@@ -1,21 +1,18 @@
 #include "bertft/memory/budget.h"
 
 #include <ATen/Parallel.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
-#include "bertft/device/cuda.h"
 #include "memory/machine.h"
 #include "memory/torch/cpu_allocator.h"
+#include "memory/torch/cuda.h"
 
 namespace bertft::memory {
 
-namespace cuda = device::cuda;
-
 Capacity capacity_of(const device::Device& device) {
-  if (!device.is_cuda()) return machine_capacity();
-  const cuda::Capacity capacity = cuda::capacity();
-  return {capacity.total, capacity.free};
+  return device.is_cuda() ? cuda::capacity() : machine_capacity();
 }
 
 void apply(const Budget& budget, const device::Device& device) {
@@ -24,7 +21,7 @@ void apply(const Budget& budget, const device::Device& device) {
     return;
   }
   const auto total = static_cast<double>(capacity_of(device).total);
-  cuda::limit_memory(std::min(1.0, static_cast<double>(budget.limit) / total));
+  cuda::limit(std::min(1.0, static_cast<double>(budget.limit) / total));
 }
 
 Budget limit_memory(const MemoryOptions& options, const device::Device& device) {
@@ -34,9 +31,8 @@ Budget limit_memory(const MemoryOptions& options, const device::Device& device) 
 }
 
 Use use_of(const device::Device& device) {
-  if (!device.is_cuda()) return {CpuAllocator::instance().in_use(), CpuAllocator::instance().peak(), 0};
-  const cuda::Use use = cuda::use();
-  return {use.allocated, use.peak_reserved, use.num_retries};
+  if (device.is_cuda()) return cuda::use();
+  return {CpuAllocator::instance().in_use(), CpuAllocator::instance().peak(), 0};
 }
 
 StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
@@ -55,6 +51,13 @@ void reset_peak(const device::Device& device) {
   } else {
     CpuAllocator::instance().reset_peak();
   }
+}
+
+std::uint64_t peak_memory_bytes(const device::Device& device) {
+  if (device.is_cuda()) return cuda::use().peak;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts KiB
 }
 
 void release_cached(const device::Device& device) {

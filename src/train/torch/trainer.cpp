@@ -13,6 +13,7 @@
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/eval/prediction_files.h"
 #include "bertft/eval/predictor.h"
+#include "bertft/memory/budget.h"
 #include "bertft/memory/shortage.h"
 #include "bertft/optim/schedule.h"
 #include "bertft/train/signals.h"
@@ -255,7 +256,7 @@ void Trainer::Impl::log_if_due() {
                              .loss = state.loss_since_log / static_cast<double>(state.steps_since_log),
                              .grad_norm = last.grad_norm,
                              .learning_rate = learning_rate(state.step - 1),
-                             .peak_memory_bytes = device::peak_memory_bytes(s.device)};
+                             .peak_memory_bytes = memory::peak_memory_bytes(s.device)};
   state.log_history.push_back({{"epoch", event.epoch},
                                {"grad_norm", finite_or_null(event.grad_norm)},
                                {"learning_rate", event.learning_rate},
@@ -423,7 +424,7 @@ report::RunFinished Trainer::Impl::end_of_run(const std::string& outcome) const 
           .step = state.step,
           .runtime_s = seconds_since(start),
           .num_features = trained_features,
-          .peak_memory_bytes = device::peak_memory_bytes(s.device),
+          .peak_memory_bytes = memory::peak_memory_bytes(s.device),
           .rows = {}};
 }
 
