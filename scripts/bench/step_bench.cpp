@@ -142,7 +142,7 @@ Json figures(const Arguments& a, const device::Device& device, const std::vector
           {"features_per_s", static_cast<double>(num_features) / seconds},
           {"tokens_per_s", static_cast<double>(num_tokens) / seconds},
           {"user_s_per_step", user / static_cast<double>(steps.size())},
-          {"peak_memory_mib", static_cast<double>(device::peak_memory_bytes(device)) / (1 << 20)},
+          {"peak_memory_mib", static_cast<double>(memory::peak_memory_bytes(device)) / (1 << 20)},
           {"first_loss", steps.front().loss},
           {"last_loss", steps.back().loss}};
 }
