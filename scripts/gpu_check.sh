@@ -16,6 +16,8 @@ here=$PWD
 cd "$(dirname "$0")/.."
 visit=build/gpu-visit
 programs=(build/bert-finetune build/libbert-finetune-{torch,cuda}.so build/tests/gpu_tests build/scripts/bench/step_bench)
+# What was packed is of these sources, and what is run with it must be.
+fingerprint() { find CMakeLists.txt configs include scripts src tests third_party -type f ! -name '*.pyc' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16; }
 real_data() { (cd "$here" && cd "${BERTFT_DATA_DIR:?set it to the folder of the real data}" && pwd); }
 
 pack() {
@@ -38,6 +40,7 @@ save_file({name: w.half() for name, w in weights.items() if w.is_floating_point(
 for name in "config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt":
     shutil.copy(source / name, target / name)
 END
+  { fingerprint; git describe --always --dirty; } > $visit/source
   tar czf $visit.tgz $visit
   ls -l $visit.tgz
 }
@@ -77,6 +80,8 @@ bf16s=(true false) bf16_flags=(--bf16 "")
 [ "${capability%.*}" -ge 8 ] || { bf16s=(false) bf16_flags=(""); row "bf16" "skipped: this GPU is older than Ampere"; }
 bin=$PWD/$visit
 if [ "${1:-}" = --packed ]; then
+  [ "$(head -n 1 $visit/source)" = "$(fingerprint)" ] || { echo "packed from other sources: --pack again" >&2; exit 70; }
+  row "commit" "$(tail -n 1 $visit/source)"
   model=$visit/model data=$PWD/$visit/data
   packages=$("$python" -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent.parent)') || exit 69
   # What was set before stays: it may be where the driver is.
@@ -86,7 +91,6 @@ else
   data=$(real_data) || exit 66
   check "set-up" scripts/setup.sh --tests
   check "build" env BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_DATA_DIR="$data"
-  check "build of the benchmark" ninja -C build step_bench
   mkdir -p "$bin"
   ln -sf "${programs[@]/#/$PWD/}" "$bin"
 fi
@@ -96,10 +100,16 @@ check "device is found" "${quickstart[@]}" --dry-run --output-dir "$work/dry" ||
 tell "device" 'device .*'
 tell "memory" 'memory .*'
 
-if wanted tests; then
-  check "tests on the GPU" ours gpu_tests
+tests() {  # NAME FILTER: in a process of its own, since an error of the device ends all that follow
+  check "$1" ours gpu_tests --gtest_filter="$2"
   tell "passed" '\[  PASSED  \] .*'
+  grep -E 'Failure$|^ *(Actual|Which is): |exceeds' "$work/last" | cut -c1-160 | sed 's/^/    /'
   grep -oE '^\[  (FAILED|SKIPPED) +\] [A-Z][^ (]*' "$work/last" | sort -u | sed 's/^/    /'
+}
+if wanted tests; then
+  kernels='*GpuAttention*:Gpu.Is*Named:Gpu.Draws*'
+  tests "tests of the kernels" "$kernels"
+  tests "tests of steps and memory" "-$kernels"
 fi
 if wanted runs; then
   for precision in "${bf16s[@]}"; do

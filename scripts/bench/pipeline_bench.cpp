@@ -22,8 +22,8 @@
 
 #include "bertft/data/batch.h"
 #include "bertft/data/features.h"
+#include "bertft/eval/answers.h"
 #include "bertft/eval/decode.h"
-#include "bertft/eval/task.h"
 #include "bertft/tokenizer/tokenizer.h"
 
 namespace {
@@ -148,6 +148,7 @@ void decode_and_score(benchmark::State& state, const Loaded& loaded) {
     }
   }
   const eval::EvalOptions options;
+  const eval::Task task{loaded.dataset, features, options, 0.0, true};
   for (auto _ : state) {
     std::vector<eval::Prediction> predictions;
     for (std::size_t first = 0; first < features.windows.size();) {
@@ -158,10 +159,10 @@ void decode_and_score(benchmark::State& state, const Loaded& loaded) {
         logits.push_back({start[last], end[last]});
       }
       const std::span windows(features.windows.data() + first, last - first);
-      predictions.push_back(eval::decode_question(loaded.dataset, features, windows, logits, options, 0.0, true));
+      predictions.push_back(eval::decode_question(task, windows, logits));
       first = last;
     }
-    benchmark::DoNotOptimize(eval::score({loaded.dataset, features, options, 0.0, true}, predictions));
+    benchmark::DoNotOptimize(eval::score(task, predictions));
   }
 }
 

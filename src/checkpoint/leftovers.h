@@ -5,7 +5,7 @@
 
 namespace bertft::checkpoint {
 
-// Names of what is not there for a reader: a process that is killed leaves no half of anything under a good name.
+// Names that readers ignore, so that a killed process leaves nothing half-written under a valid one.
 constexpr std::string_view kTemporaryPrefix = ".tmp-";  // of what is being written
 constexpr std::string_view kTrashPrefix = ".trash-";    // of a checkpoint that is being removed or replaced
 

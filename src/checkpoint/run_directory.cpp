@@ -46,10 +46,6 @@ constexpr std::array<std::string_view, 14> kRunFiles = {"model.safetensors",
                                                         "README.md",
                                                         kStoredConfig};
 
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
 // The nearest folder that is there, from `path` upwards.
 fs::path existing_ancestor(fs::path path) {
   std::error_code ignored;
@@ -63,7 +59,7 @@ void check_writable(const fs::path& folder, const std::string& wanted) {
   const int fd = mkstemp(probe.data());
   if (fd < 0) {
     throw OutputError(fmt::format("output_dir {} cannot be written: {}.\nChoose another with --output-dir DIR.", wanted,
-                                  reason(errno)));
+                                  system_reason(errno)));
   }
   close(fd);
   unlink(probe.c_str());
@@ -89,48 +85,57 @@ bool holds_run_of_ours(const fs::path& folder) {
   return fs::exists(folder / kLockName) || fs::exists(folder / kStoredConfig) || holds_checkpoint_of_ours(folder);
 }
 
-}  // namespace
+[[noreturn]] void fail_to_make(const std::string& path, const std::string& why,
+                               std::string_view advice = "Choose another with --output-dir DIR.") {
+  throw OutputError(fmt::format("output_dir {} cannot be made: {}.\n{}", printable(path), why, advice));
+}
 
-void check_run_directory(const std::string& path, Existing existing) {
+// Of a path at which nothing stands.
+void check_place(const fs::path& wanted) {
   std::error_code error;
-  const fs::path wanted(path);
-  if (!fs::exists(wanted, error)) {
-    if (error) {  // a name too long, a loop of links, a folder that may not be entered
-      throw OutputError(fmt::format("output_dir {} cannot be made: {}.\nChoose another with --output-dir DIR.",
-                                    printable(path), error.message()));
-    }
-    const fs::path ancestor = existing_ancestor(fs::absolute(wanted));
-    if (!fs::is_directory(ancestor, error)) {
-      throw OutputError(
-          fmt::format("output_dir {} cannot be made: {} is a file.\nChoose another with --output-dir DIR.", path,
-                      ancestor.string()));
-    }
-    for (fs::path part = wanted; !part.empty() && part != part.root_path(); part = part.parent_path()) {
-      if (!fs::is_symlink(part, error) || fs::exists(part, error)) continue;
-      throw OutputError(
-          fmt::format("output_dir {} cannot be made: {} is a link to {}, which is not there.\n"
-                      "Make that directory, or choose another with --output-dir DIR.",
-                      path, part.string(), fs::read_symlink(part, error).string()));
-    }
-    check_writable(ancestor, path);
-    return;
+  const std::string path = wanted.string();
+  const fs::path ancestor = existing_ancestor(fs::absolute(wanted));
+  if (!fs::is_directory(ancestor, error)) fail_to_make(path, ancestor.string() + " is a file");
+  for (fs::path part = wanted; !part.empty() && part != part.root_path(); part = part.parent_path()) {
+    if (!fs::is_symlink(part, error) || fs::exists(part, error)) continue;
+    fail_to_make(
+        path,
+        fmt::format("{} is a link to {}, which is not there", part.string(), fs::read_symlink(part, error).string()),
+        "Make that directory, or choose another with --output-dir DIR.");
   }
+  check_writable(ancestor, path);
+}
+
+// Of a path at which something stands.
+void check_existing(const fs::path& wanted, Existing existing) {
+  std::error_code error;
+  const std::string path = wanted.string();
   if (!fs::is_directory(wanted, error)) {
     throw OutputError(
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
-  if (is_empty_but_for_probe(wanted)) return check_writable(wanted, path);
-  if (!holds_run_of_ours(wanted)) {
-    throw OutputError(fmt::format(
-        "output_dir {} is not empty and holds no run of this program.\nChoose another with --output-dir DIR.", path));
-  }
-  if (existing == Existing::kRefuse) {
-    throw OutputError(fmt::format(
-        "output_dir {} exists and is not empty.\n"
-        "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
-        path));
+  if (!is_empty_but_for_probe(wanted)) {
+    if (!holds_run_of_ours(wanted)) {
+      throw OutputError(fmt::format(
+          "output_dir {} is not empty and holds no run of this program.\nChoose another with --output-dir DIR.", path));
+    }
+    if (existing == Existing::kRefuse) {
+      throw OutputError(fmt::format(
+          "output_dir {} exists and is not empty.\n"
+          "Go on with its run by --resume auto, replace it by --overwrite, or choose another with --output-dir DIR.",
+          path));
+    }
   }
   check_writable(wanted, path);
+}
+
+}  // namespace
+
+void check_run_directory(const std::string& path, Existing existing) {
+  std::error_code error;
+  if (fs::exists(path, error)) return check_existing(path, existing);
+  if (error) fail_to_make(path, error.message());  // a name too long, a loop of links, a folder that may not be entered
+  check_place(path);
 }
 
 std::optional<std::uint64_t> free_bytes(const std::string& path) {
@@ -151,7 +156,7 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   if (error) throw OutputError(fmt::format("output_dir {} cannot be made: {}.", path_, error.message()));
   const std::string lock = (fs::path(path_) / kLockName).string();
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, reason(errno)));
+  if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));
   if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
       close(lock_fd_);
@@ -159,7 +164,7 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
           "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path_));
     }
     // Some network file systems know no locks.
-    log::warn(fmt::format("{} cannot be locked ({}): start no second run there", path_, reason(errno)));
+    log::warn(fmt::format("{} cannot be locked ({}): start no second run there", path_, system_reason(errno)));
   }
 }
 

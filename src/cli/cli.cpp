@@ -11,6 +11,8 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -35,6 +37,7 @@ const std::vector<std::string_view> kCommands = {"train", "eval", "predict", "da
 constexpr const char* kExamples = R"(Examples:
   bert-finetune --config configs/squad.yaml
   bert-finetune --config squad.yaml --set learning_rate=5e-5 --resume auto
+  bert-finetune --config squad.yaml --plan-memory  (--probe-memory, --dry-run)
   bert-finetune eval runs/squad2 --data data/dev-v2.0.json --json
   bert-finetune predict runs/squad2 --question "When ...?" --context-file a.txt
 
@@ -42,10 +45,20 @@ constexpr const char* kExamples = R"(Examples:
 Any command: -q shows warnings and results, -qq results only, -v details too.
 )";
 
+// Without what an option needs or excludes, which is not listed yet where CLI11 would name it.
+class HelpFormatter : public CLI::Formatter {
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string type = option->get_type_size() == 0 ? "" : option->get_type_name();
+    return (type.empty() ? "" : " " + type) + (option->get_required() ? " (required)" : "");
+  }
+};
+
 // A file that is given alone: run_qa.py takes its arguments from one, eval and predict have data to name.
-std::string hint_at_flag(const std::string& word, bool takes_data) {
+std::string hint_at_flag(const std::string& word, std::string_view command) {
   const bool is_yaml = word.ends_with(".yaml") || word.ends_with(".yml");
   if (!is_yaml && !word.ends_with(".json") && !word.ends_with(".jsonl")) return ".";
+  const bool takes_data = command == "eval" || command == "predict";
+  if (!is_yaml && !takes_data && command != "train") return ".";
   return fmt::format("; did you mean '{} {}'?", takes_data && !is_yaml ? "--data" : "--config", printable(word));
 }
 
@@ -59,7 +72,7 @@ std::vector<std::string> with_command(std::vector<std::string> args) {
     const auto meant = nearest(args[0], kCommands);
     throw UsageError(fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
                                  printable(args[0]),
-                                 meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(args[0], false)));
+                                 meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(args[0], "train")));
   }
   return args;
 }
@@ -97,23 +110,49 @@ std::pair<const CLI::App*, std::string> innermost(const CLI::App& app) {
   return {command, name};
 }
 
+// What stands in a command's help for a flag that is known from elsewhere, from run_qa.py above all.
+std::optional<std::string> other_name(const CLI::App& command, std::string flag) {
+  static const std::vector<std::pair<std::string_view, std::string>> kNames = {
+      {"--batch-size", "--per-device-eval-batch-size"},
+      {"--context", "--context-file"},
+      {"--model", "RUN_DIR"},
+      {"--model-name-or-path", "RUN_DIR"},
+      {"--output-dir", "--save-predictions"},
+      {"--output-dir", "--save-to"},
+  };
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  for (const auto& [name, here] : kNames) {
+    if (flag == name && command.get_option_no_throw(here) != nullptr) return here;
+  }
+  std::string key = flag.substr(std::min<std::size_t>(2, flag.size()));
+  std::replace(key.begin(), key.end(), '-', '_');
+  const auto meant = config::key_meant_by(key);
+  if (!meant || command.get_option_no_throw(config::flag_of(*meant)) == nullptr) return std::nullopt;
+  return config::flag_of(*meant);
+}
+
 // "unknown flag '--learing-rate'; did you mean '--learning-rate'?"
-std::string describe_unexpected(const CLI::App& command, std::vector<std::string> unexpected) {
-  std::reverse(unexpected.begin(), unexpected.end());  // CLI11 keeps them last first
-  const auto flag = std::find_if(unexpected.begin(), unexpected.end(),
-                                 [](const std::string& argument) { return argument.starts_with("-"); });
-  if (flag == unexpected.end()) {
-    const std::string& word = unexpected.front();
-    return fmt::format("unexpected argument '{}'{}", printable(word),
-                       hint_at_flag(word, command.get_option_no_throw("--data") != nullptr));
+std::string describe_unknown_flag(const CLI::App& command, const std::string& flag) {
+  const std::string name = flag.substr(0, flag.find('='));
+  std::optional<std::string> meant = other_name(command, name);
+  if (!meant) {
+    std::vector<std::string> flags;
+    for (const CLI::Option* option : command.get_options()) {
+      for (const std::string& known : option->get_lnames()) flags.push_back("--" + known);
+    }
+    meant = nearest(name, {flags.begin(), flags.end()});
   }
-  std::vector<std::string> flags;
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  return fmt::format("unknown flag '{}'{}", printable(flag), meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
+}
+
+// Of the arguments without a place those that are meant as flags, a line each; "-3" and "-.5" are values.
+std::string describe_unknown_flags(const CLI::App& command, const std::vector<std::string>& unexpected) {
+  std::vector<std::string> lines;
+  for (const std::string& argument : unexpected) {
+    const bool is_number = argument.find_first_of("0123456789.") == 1;
+    if (argument.starts_with("-") && !is_number) lines.push_back(describe_unknown_flag(command, argument));
   }
-  const auto meant = nearest(flag->substr(0, flag->find('=')), {flags.begin(), flags.end()});
-  return fmt::format("unknown flag '{}'{}", printable(*flag),
-                     meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
+  return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
 std::vector<std::string> names_of_commands(const CLI::App& command) {
@@ -134,18 +173,25 @@ std::string describe_missing_command(const CLI::App& command, const std::vector<
                      fmt::join(names, ", "));
 }
 
-int parse_error(const CLI::App& app, const CLI::ParseError& error) {
+// `last` is the last argument of the command line.
+int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::string& last) {
   const auto [command, name] = innermost(app);
   const std::vector<std::string> commands = names_of_commands(*command);
+  const std::vector<std::string> unexpected = app.remaining(true);
   std::string fact = error.what();
+  std::string help = name + " --help";
   if (!commands.empty()) {
     fact = describe_missing_command(*command, commands);
-  } else if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
-             (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !app.remaining(true).empty())) {
-    fact = describe_unexpected(*command, app.remaining(true));
+  } else if (const std::string flags = describe_unknown_flags(*command, unexpected); !flags.empty()) {
+    fact = flags;
+    help += " and bert-finetune --help all";
+  } else if (!unexpected.empty()) {  // which is why something else is missing
+    const std::string& word = unexpected.front();
+    fact = fmt::format("unexpected argument '{}'{}", printable(word), hint_at_flag(word, command->get_name()));
+  } else if (fact.starts_with(":")) {  // CLI11 does not name hidden options
+    fact = fmt::format("{} needs a value.", printable(last));
   }
-  if (fact.starts_with(":")) fact = "a flag at the end has no value.";  // CLI11 does not name hidden options
-  log::error(fmt::format("error: {}\nSee {} --help.", fact, name));
+  log::error(fmt::format("error: {}\nSee {}.", fact, help));
   return kUsage;
 }
 
@@ -160,6 +206,7 @@ int unwritten_result() {
 int run_command(std::vector<std::string> args) {
   int exit_code = kOk;
   CLI::App app("Fine-tunes BERT-type encoders for extractive question answering (SQuAD 2.0).", "bert-finetune");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(0, 1);
   app.set_version_flag("--version", version_line());
   app.add_flag_callback(
@@ -182,12 +229,13 @@ int run_command(std::vector<std::string> args) {
     std::cout << config::help_for_options() << std::flush;
     return kOk;
   }
+  const std::string last = args.back();
   std::reverse(args.begin(), args.end());  // CLI11 takes them last first
   try {
     app.parse(std::move(args));
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    return parse_error(app, e);
+    return parse_error(app, e, last);
   }
   return exit_code;
 }

@@ -7,9 +7,9 @@
 #include <optional>
 #include <utility>
 
+#include "bertft/eval/answers.h"
 #include "bertft/eval/metric.h"
 #include "bertft/eval/prediction_files.h"
-#include "bertft/eval/task.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
@@ -43,14 +43,26 @@ void print_metrics(const eval::Metrics& metrics, bool json) {
   std::cout << std::flush;
 }
 
+std::string data_file(const EvalFlags& flags, const config::Resolved& resolved) {
+  if (!flags.data.empty()) {
+    const std::string& origin = resolved.origins.at("validation_file");
+    if (origin.starts_with("--")) throw UsageError(fmt::format("--data and {} both name data; give one.", origin));
+    return flags.data;
+  }
+  if (const auto& file = resolved.options.data.validation_file) return *file;
+  throw UsageError(
+      "eval needs data with gold answers: --data FILE.\n"
+      "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");
+}
+
 // Only scores a file: the official script's job.
 int score_file(const CLI::App& command, const EvalFlags& flags) {
-  const config::Options options = resolve_and_tell(sources_of(command)).options;
+  const config::Resolved resolved = resolve_and_tell(sources_of(command));
   if (!std::isfinite(flags.na_prob_threshold.value_or(0)))
     throw UsageError("--na-prob-thresh is no number that odds could pass.");
-  data::Dataset dataset = data::read_dataset(flags.data);
-  warn_if_nothing_is_answered(dataset);
-  dataset.keep_first(options.data.max_eval_samples);
+  data::Dataset dataset = data::read_dataset(data_file(flags, resolved));
+  dataset.keep_first(resolved.options.data.max_eval_samples);
+  warn_of_missing_answers(dataset);
   eval::Scoring scoring;
   if (!flags.null_odds.empty()) scoring.null_odds = eval::read_null_odds(flags.null_odds);
   if (flags.allow_missing) scoring.missing = eval::MissingPredictions::kExclude;
@@ -70,8 +82,9 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
-  auto [dataset, tokens] = data::read_and_tokenize(flags.data, *trained.files.tokenizer, options.data.max_eval_samples);
-  warn_if_nothing_is_answered(dataset);
+  auto [dataset, tokens] = data::read_and_tokenize(data_file(flags, trained.resolved), *trained.files.tokenizer,
+                                                   options.data.max_eval_samples);
+  warn_of_missing_answers(dataset);
   const data::Features features =
       data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
   // Not of a model that was trained to answer everything.
@@ -81,10 +94,10 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const AnswerRun run = torch_half().answer(trained, task, [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });
-  log::info(fmt::format("evaluated {} windows in {:.1f} s, {:.1f} features/s, loss {:.4f}, peak memory {:.2f} GiB",
-                        features.windows.size(), run.seconds,
+  log::info(fmt::format("evaluated {} windows of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}",
+                        features.windows.size(), printable(dataset.name), run.seconds,
                         static_cast<double>(features.windows.size()) / run.seconds, run.answers.loss,
-                        static_cast<double>(run.peak_memory_bytes) / (1 << 30)));
+                        memory_text(run.peak_memory_bytes)));
   print_metrics(eval::score(task, run.answers.predictions), flags.json);  // first: a full disk must not take them along
   if (!flags.save_to.empty()) {
     eval::write_prediction_files(flags.save_to + "/", dataset, run.answers.predictions, task.with_negative);
@@ -107,9 +120,8 @@ void add_eval_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("eval", "score a trained model, or a predictions file");
   auto flags = std::make_shared<EvalFlags>();
   CLI::Option* model =
-      command->add_option("run_dir", flags->model, "run directory, checkpoint or Hugging Face QA model")
-          ->type_name("RUN_DIR");
-  command->add_option("--data", flags->data, "SQuAD file with gold answers")->type_name("FILE")->required();
+      command->add_option("RUN_DIR", flags->model, "run directory, checkpoint or Hugging Face QA model")->type_name("");
+  command->add_option("--data", flags->data, "SQuAD file with gold answers; unset: the run's own")->type_name("FILE");
   command->add_flag("--json", flags->json, "one JSON object with the official keys on stdout");
   CLI::Option* save =
       command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")
@@ -118,13 +130,15 @@ void add_eval_command(CLI::App& app, int& exit_code) {
                             ->type_name("FILE")
                             ->excludes(model)
                             ->excludes(save);
-  CLI::Option* odds = command->add_option("--null-odds", flags->null_odds, "null odds, for the best thresholds")
-                          ->type_name("FILE")
-                          ->needs(scored);
+  CLI::Option* odds =
+      command->add_option("--null-odds", flags->null_odds, "with --predictions: null odds, for best thresholds")
+          ->type_name("FILE")
+          ->needs(scored);
   command
       ->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer (1)")
       ->needs(odds);
-  command->add_flag("--allow-missing", flags->allow_missing, "leave questions without a prediction out")->needs(scored);
+  command->add_flag("--allow-missing", flags->allow_missing, "with --predictions: skip questions without one")
+      ->needs(scored);
   add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});
   command->callback([command, flags, &exit_code] { exit_code = evaluate(*command, *flags); });
 }

@@ -17,7 +17,7 @@ Inputs read_inputs(config::Resolved resolved) {
   note_startup("tokenizer");
   auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);
-  warn_if_nothing_is_answered(in.train_set);
+  warn_of_missing_answers(in.train_set);
   note_startup("training file");
   in.train_features =
       data::make_features(in.train_set, std::move(train.tokens), options.data, data::Purpose::kTraining);
@@ -28,7 +28,7 @@ Inputs read_inputs(config::Resolved resolved) {
     auto validation =
         data::read_and_tokenize(*options.data.validation_file, *in.files.tokenizer, options.data.max_eval_samples);
     in.validation_set = std::move(validation.dataset);
-    warn_if_nothing_is_answered(*in.validation_set);
+    warn_of_missing_answers(*in.validation_set);
     in.validation_features =
         data::make_features(*in.validation_set, std::move(validation.tokens), options.data, data::Purpose::kEvaluation);
     in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);

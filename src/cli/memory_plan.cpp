@@ -23,8 +23,8 @@ void print_memory_plan(config::Resolved resolved, bool json) {
   const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
   const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
                                 .length = options.data.max_seq_length,
-                                .bf16 = false,
-                                .gradient_checkpointing = false,
+                                .bf16 = options.device.bf16.value_or(is_cuda),
+                                .gradient_checkpointing = options.model.gradient_checkpointing.value_or(false),
                                 .is_cuda = is_cuda,
                                 .num_threads = std::max(1U, std::thread::hardware_concurrency())};
   check_length(options.data, shape.encoder.max_position_embeddings);
@@ -37,8 +37,11 @@ void print_memory_plan(config::Resolved resolved, bool json) {
     }
     usable = memory::planned_usable(options.memory);
   }
-  const memory::PlanReport report = memory::make_plan_report(
-      shape, {train::effective_batch(options.train), options.eval.per_device_eval_batch_size}, usable);
+  const std::int64_t effective = train::effective_batch(options.train);
+  const memory::PlanBatches batches{.effective = effective,
+                                    .micro = train::micro_batch(options.train, effective, options.data.max_seq_length),
+                                    .eval = options.eval.per_device_eval_batch_size};
+  const memory::PlanReport report = memory::make_plan_report(shape, batches, usable);
   std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
 }
 

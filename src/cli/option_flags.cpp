@@ -66,7 +66,7 @@ std::string footer(const std::vector<std::string>& groups) {
     return std::find(groups.begin(), groups.end(), option.group) != groups.end();
   });
   if (has_all) return "Every option of the configuration is a flag too: bert-finetune --help all";
-  return fmt::format("Flags too are the options of these groups of bert-finetune --help all:\n  {}",
+  return fmt::format("Also flags: the options of these groups of bert-finetune --help all:\n  {}",
                      fmt::join(groups, ", "));
 }
 
@@ -109,11 +109,16 @@ std::set<std::string> flags_of(std::string_view key) {
   return flags;
 }
 
-std::vector<std::string> join_switch_values(const std::vector<std::string>& args) {
+std::set<std::string> switch_flags() {
   std::set<std::string> switches;
   for (const config::OptionInfo& option : config::list_options()) {
     for (const std::string& key : option.switches) switches.merge(spellings(key));
   }
+  return switches;
+}
+
+std::vector<std::string> join_switch_values(const std::vector<std::string>& args) {
+  const std::set<std::string> switches = switch_flags();
   std::vector<std::string> joined;
   for (const std::string& arg : args) {
     if (!joined.empty() && switches.contains(joined.back()) && config::is_boolean_word(arg)) {

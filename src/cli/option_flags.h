@@ -16,6 +16,9 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
 /// Every flag that sets the option: "--resume", "--resume-from-checkpoint", ...
 std::set<std::string> flags_of(std::string_view key);
 
+/// The flags that mean true when they stand alone.
+std::set<std::string> switch_flags();
+
 /// run_qa's form `--bf16 False` as the `--bf16=False` that a flag without a value needs.
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args);
 

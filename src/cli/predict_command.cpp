@@ -3,6 +3,7 @@
 #include <functional>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "bertft/eval/prediction_files.h"
@@ -39,7 +40,9 @@ data::Dataset single_question(const PredictFlags& flags) {
           fmt::format("{} is not UTF-8 (byte {}). Convert it, for example with iconv.", printable(what), *bad));
     }
   }
-  if (dataset.contexts[0].find_first_not_of(" \t\r\n") == std::string::npos) {
+  const auto is_blank = [](std::string_view text) { return text.find_first_not_of(" \t\r\n") == text.npos; };
+  if (is_blank(flags.question)) throw UsageError("--question is empty.");
+  if (is_blank(dataset.contexts[0])) {
     throw DataError(fmt::format("{} is empty: there is nothing to find an answer in.", printable(flags.context_file)));
   }
   dataset.name = flags.context_file;
@@ -77,14 +80,14 @@ void print_answer(const eval::Prediction& prediction, bool negative, bool json) 
 }
 
 int predict(const CLI::App& command, const PredictFlags& flags) {
-  const bool one = !flags.question.empty() || !flags.context_file.empty();
+  const std::optional<data::Dataset> one =
+      flags.context_file.empty() ? std::nullopt : std::optional(single_question(flags));
   const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
   if (one) {
-    const data::Dataset dataset = single_question(flags);
     const bool negative = trained.with_negative.value_or(true);
-    data::Tokens tokens = data::tokenize(dataset, *trained.files.tokenizer);
-    print_answer(answer_all(trained, dataset, std::move(tokens), negative, [] {})[0], negative, flags.json);
+    data::Tokens tokens = data::tokenize(*one, *trained.files.tokenizer);
+    print_answer(answer_all(trained, *one, std::move(tokens), negative, [] {})[0], negative, flags.json);
     return kOk;
   }
   const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
@@ -94,12 +97,13 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
         "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
   auto [dataset, tokens] = data::read_and_tokenize(file, *trained.files.tokenizer, options.max_eval_samples);
-  // Gold answers must not decide where the model's training is known.
+  // What the model was trained for decides; gold answers only where that is unknown.
   const bool negative = trained.with_negative.value_or(dataset.has_unanswerable);
   const std::vector<eval::Prediction> predictions =
       answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(flags.save_to); });
   eval::write_prediction_files(flags.save_to + "/", dataset, predictions, negative);
-  log::info(fmt::format("wrote {}/predictions.json, {} answers", flags.save_to, predictions.size()));
+  log::info(fmt::format("wrote {} answers to {}: predictions.json, nbest_predictions.json{}", predictions.size(),
+                        flags.save_to, negative ? ", null_odds.json" : ""));
   return kOk;
 }
 
@@ -108,19 +112,22 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
 void add_predict_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("predict", "answer a question, or every question of a file");
   auto flags = std::make_shared<PredictFlags>();
-  command->add_option("run_dir", flags->model, "run directory, checkpoint or Hugging Face QA model")
-      ->type_name("RUN_DIR")
+  command->add_option("RUN_DIR", flags->model, "run directory, checkpoint or Hugging Face QA model")
+      ->type_name("")
       ->required();
-  CLI::Option* question = command->add_option("--question", flags->question, "the question")->type_name("TEXT");
+  CLI::Option* question =
+      command->add_option("--question", flags->question, "one question; the answer is printed")->type_name("TEXT");
   CLI::Option* context =
-      command->add_option("--context-file", flags->context_file, "text file that holds the answer")->type_name("FILE");
+      command->add_option("--context-file", flags->context_file, "with --question: text in which the answer stands")
+          ->type_name("FILE");
   question->needs(context);
   context->needs(question);
-  command->add_option("--data", flags->data, "SQuAD file; answers go to predictions.json")
+  command->add_option("--data", flags->data, "SQuAD file, all of whose questions are answered")
       ->type_name("FILE")
       ->excludes(question);
-  command->add_option("--save-to", flags->save_to, "directory of predictions.json")
-      ->capture_default_str()
+  command
+      ->add_option("--save-to", flags->save_to,
+                   fmt::format("with --data: directory of predictions.json ({})", flags->save_to))
       ->type_name("DIR")
       ->excludes(question);
   command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON")->needs(question);

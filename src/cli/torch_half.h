@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bertft/device/options.h"
-#include "bertft/eval/task.h"
+#include "bertft/eval/answers.h"
 #include "cli/inputs.h"
 #include "cli/trained_model.h"
 
@@ -21,8 +21,9 @@ struct AnswerRun {
 };
 
 /// What needs LibTorch. Loading that takes longer than all that the other commands do, so these
-/// functions live in a library of their own beside the program (src/cli/torch), which has the rest
-/// from the program; in two, one of which has CUDA too. The program has to know no exceptions of LibTorch's.
+/// functions live in a library of their own beside the program (src/cli/torch), which takes
+/// everything else from the program; it is built twice, with and without CUDA. The program has to know no
+/// exceptions of LibTorch's.
 struct TorchHalf {
   std::string (*library_versions)();
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -7,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/config/config.h"
@@ -28,7 +30,7 @@ namespace fs = std::filesystem;
 
 struct TrainFlags {
   bool dry_run = false, dump_config = false, plan_memory = false, probe_memory = false, json = false;
-  bool probe_for_parent = false;
+  std::optional<pid_t> probe_for_parent;
 
   TrainMode mode() const {
     if (dry_run) return TrainMode::kDryRun;
@@ -37,7 +39,7 @@ struct TrainFlags {
   }
 };
 
-// These start one process per GPU; N copies training into one directory help nobody.
+// torchrun and srun start one process per GPU; N copies training into one directory help nobody.
 void refuse_several_processes() {
   for (const char* name : {"WORLD_SIZE", "SLURM_STEP_NUM_TASKS"}) {
     const char* value = std::getenv(name);
@@ -47,6 +49,15 @@ void refuse_several_processes() {
                       "Start it once: drop torchrun, or use srun -n1.",
                       printable(value), name));
     }
+  }
+}
+
+void refuse_another_job(const config::Sources& sources) {
+  if (const auto other = config::command_asked_for(sources.command_line)) {
+    throw UsageError(
+        fmt::format("--do_{0} without --do_train asks for no training.\n"
+                    "That is another command here: bert-finetune {0} MODEL_DIR --data FILE",
+                    *other));
   }
 }
 
@@ -72,15 +83,18 @@ void refuse_to_replace_inputs(const config::Options& options) {
   refuse("validation_file", options.data.validation_file, true);
 }
 
-// For a process whose result only its parent waits for: it is killed when the parent is.
-void end_with_parent() {
+// For a process whose result only its parent waits for: it is killed with it, also when the parent is gone already.
+void end_with_parent(pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) raise(SIGKILL);
 }
 
 int run_train_command(const CLI::App& command, const TrainFlags& flags) {
-  if (flags.mode() == TrainMode::kProbeForParent) end_with_parent();
+  if (flags.probe_for_parent) end_with_parent(*flags.probe_for_parent);
   refuse_several_processes();
-  config::Resolved resolved = resolve_and_tell(sources_of(command));
+  const config::Sources sources = sources_of(command);
+  refuse_another_job(sources);
+  config::Resolved resolved = resolve_and_tell(sources);
   if (flags.dump_config) {
     std::cout << config::to_yaml(resolved);
     return kOk;
@@ -126,7 +140,7 @@ void add_train_command(CLI::App& app, int& exit_code) {
           ->excludes(dump)
           ->excludes(plan);
   command->add_flag("--json", flags->json, "with --plan-memory: one JSON object")->needs(plan);
-  command->add_flag("--probe-for-parent", flags->probe_for_parent)
+  command->add_option("--probe-for-parent", flags->probe_for_parent)
       ->needs(probe)
       ->group("");  // see torch/probe_memory.cpp
   command->callback([command, flags, &exit_code] { exit_code = run_train_command(*command, *flags); });

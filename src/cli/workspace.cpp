@@ -155,10 +155,17 @@ void make_result_directory(const std::string& path) {
     throw OutputError(fmt::format("{}: results cannot be written there: {}.", printable(path), error.message()));
 }
 
-void warn_if_nothing_is_answered(const data::Dataset& dataset) {
-  const auto has_answers = [](const data::Question& question) { return !question.answers.empty(); };
-  if (std::any_of(dataset.questions.begin(), dataset.questions.end(), has_answers)) return;
-  log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
+void warn_of_missing_answers(const data::Dataset& dataset) {
+  if (dataset.num_answerable() == 0) {
+    log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
+    return;
+  }
+  const auto unmarked = std::ranges::count_if(dataset.questions, [](const data::Question& question) {
+    return question.answers.empty() && !question.is_impossible;
+  });
+  if (unmarked == 0) return;
+  log::warn(fmt::format("{}: {} without answers that are not marked is_impossible: \"no answer\" counts as right there",
+                        dataset.name, unmarked == 1 ? "a question" : fmt::format("{} questions", unmarked)));
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {

@@ -51,8 +51,9 @@ double threshold_for(const eval::EvalOptions& options, const std::string& model_
 /// Makes a directory for results, before the work that leads to them. throws OutputError
 void make_result_directory(const std::string& path);
 
-/// A file whose answers are kept secret looks like one of questions that have none.
-void warn_if_nothing_is_answered(const data::Dataset& dataset);
+/// A file whose answers are kept secret, or whose member `answers` is misspelt, looks like one of questions
+/// that have none.
+void warn_of_missing_answers(const data::Dataset& dataset);
 
 /// Whether SQuAD 2.0 rules apply: as the option says, else as the data shows.
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset);

@@ -1,6 +1,9 @@
 #include "config/foreign_keys.h"
 
 #include <algorithm>
+#include <map>
+
+#include "bertft/config/config.h"
 
 namespace bertft::config {
 namespace {
@@ -130,10 +133,7 @@ const std::vector<ForeignKey> kRefusedInPart = {
      ForeignKey::Answer::kRefuse,
      "models are read from local directories; fetch that revision into one",
      {"main"}},
-    {"optim",
-     ForeignKey::Answer::kRefuse,
-     "the optimizer is that of adamw_torch and adamw_torch_fused",
-     {"adamw_torch", "adamw_torch_fused"}},
+    {"optim", ForeignKey::Answer::kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused"}},
     {"train_sampling_strategy",
      ForeignKey::Answer::kRefuse,
      "the order of the data is always random",
@@ -163,6 +163,35 @@ const std::vector<ForeignKey>& foreign_keys() {
     return all;
   }();
   return keys;
+}
+
+std::optional<std::string_view> key_meant_by(std::string_view word) {
+  static const std::map<std::string_view, std::string_view> keys = {
+      {"batch", "per_device_train_batch_size"},
+      {"data", "train_file"},
+      {"epochs", "num_train_epochs"},
+      {"lr", "learning_rate"},
+      {"model", "model_name_or_path"},
+      {"n_best", "n_best_size"},
+      {"num_epochs", "num_train_epochs"},
+      {"scheduler", "lr_scheduler_type"},
+      {"threshold", "null_score_diff_threshold"},
+      {"warmup", "warmup_steps"},
+  };
+  const auto found = keys.find(word);
+  return found == keys.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<std::string_view> command_asked_for(const std::vector<Override>& command_line) {
+  const auto asks = [&](std::string_view key) {
+    return std::ranges::any_of(command_line, [&](const Override& given) {
+      return given.key == key && !asks_for_nothing(Scalar{given.value, Scalar::Form::kPlain});
+    });
+  };
+  if (asks("do_train")) return std::nullopt;
+  if (asks("do_eval")) return "eval";
+  if (asks("do_predict")) return "predict";
+  return std::nullopt;
 }
 
 bool asks_for_nothing(const Scalar& value) {

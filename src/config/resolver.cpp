@@ -1,6 +1,7 @@
 #include "config/resolver.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -131,17 +132,29 @@ class Resolver {
       if (asks_for_nothing(a.value)) return;
       note(a.key_at, fmt::format("'{}' has no effect: {}", a.key, foreign.reason));
     } else if (!asks_for_nothing(foreign, a.value)) {
-      problems_.add(a.key_at, fmt::format("'{}' is not supported", a.key), fmt::format(": {}", foreign.reason));
+      const std::string accepted =
+          foreign.harmless.empty() ? "" : fmt::format("; accepted: {}", fmt::join(foreign.harmless, ", "));
+      problems_.add(a.key_at, fmt::format("'{}' is not supported: {}{}", a.key, foreign.reason, accepted));
     }
   }
 
   void refuse_unknown(const Assignment& a) {
-    const std::optional<std::string_view> meant = likely_meant(a.key);
+    const std::string_view joined = a.key_at.is_in_file() ? key_joined_to_value(a.key) : "";
+    const std::optional<std::string_view> meant = joined.empty() ? likely_meant(a.key) : std::nullopt;
     problems_.add(a.key_at, fmt::format("unknown key '{}'", printable(a.key)),
                   meant                                ? fmt::format("; did you mean '{}'?", *meant)
                   : a.value.form == Scalar::Form::kMap ? "; keys are not nested, they all stand in the first column"
+                  : !joined.empty()                    ? "; write 'key: value', with a space behind the ':'"
                                                        : "; 'bert-finetune --help all' lists all keys");
     if (meant) doubtful_.emplace(key_of(*meant));
+    if (!joined.empty()) doubtful_.emplace(key_of(joined));
+  }
+
+  // "seed" of "seed:3" or "seed=3" where "seed: 3" was meant.
+  std::string_view key_joined_to_value(std::string_view text) const {
+    const std::size_t end = text.find_first_of(":=");
+    if (end == std::string_view::npos || !spellings_.contains(text.substr(0, end))) return "";
+    return text.substr(0, end);
   }
 
   std::optional<std::string_view> likely_meant(std::string_view key) const {
@@ -150,7 +163,8 @@ class Resolver {
     std::vector<std::string_view> names;
     for (const auto& [name, field] : spellings_) names.push_back(name);
     for (const TranslatedKey& old : translated_keys()) names.push_back(old.key);
-    return nearest(word, names);
+    const std::optional<std::string_view> synonym = key_meant_by(word);
+    return synonym ? synonym : nearest(word, names);
   }
 
   std::string_view key_of(std::string_view spelling) const {
@@ -172,6 +186,12 @@ class Resolver {
     const bool null_changes_nothing = field.option.null_changes_nothing || (target.is_idle && !field.is_optional);
     if (null_changes_nothing && is_null(target.value)) return;
     if (target.is_old) note_old_name(a, field.key, target.value.text);
+    if (field.option.is_path && target.value.text.starts_with("~/")) {
+      problems_.add(a.value_at, fmt::format("{}: '~' is not expanded, got '{}'", a.key, printable(target.value.text)),
+                    "; write the path out");
+      doubtful_.emplace(field.key);
+      return;
+    }
     if (const std::optional<Value> value = read_value(field, target.value)) {
       field.set(*value);
       resolved_.origins[std::string(field.key)] = a.key_at.text();

@@ -178,6 +178,7 @@ std::string complaint(std::string_view expected, const Scalar& scalar) {
 
 std::string complaint(const Field& field, const Scalar& scalar) {
   std::string text = complaint(expected(field), scalar);
+  if (scalar.text == "None" && field.is_optional) return text + "; YAML's word is null";
   if (field.kind == Kind::kInteger || field.kind == Kind::kNumber) return text + number_hint(scalar.text);
   if (field.kind == Kind::kName) {
     if (const auto name = nearest(to_lower_ascii(scalar.text), field.names))

@@ -200,10 +200,9 @@ DataCheck check_data(const Dataset& dataset) {
   check.num_articles = dataset.num_articles;
   check.num_paragraphs = dataset.contexts.size();
   check.num_questions = dataset.questions.size();
-  for (const Question& question : dataset.questions) {
-    ++(question.answers.empty() ? check.num_unanswerable : check.num_answerable);
-    check.num_answers += question.answers.size();
-  }
+  check.num_answerable = dataset.num_answerable();
+  check.num_unanswerable = check.num_questions - check.num_answerable;
+  for (const Question& question : dataset.questions) check.num_answers += question.answers.size();
   check.findings = dataset.findings;
   return check;
 }

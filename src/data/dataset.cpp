@@ -112,8 +112,7 @@ Dataset read(std::string_view text, std::string_view name, TextTokenizing* token
     parse(source, begin, text.size(), sax);
   }
   if (dataset.questions.empty()) throw DataError(fmt::format("{}: no questions in it.", printable(name)));
-  dataset.has_unanswerable = std::any_of(dataset.questions.begin(), dataset.questions.end(),
-                                         [](const Question& question) { return question.answers.empty(); });
+  dataset.has_unanswerable = dataset.num_answerable() < dataset.questions.size();
   auto ids = std::async([&] { refuse_duplicate_ids(dataset.questions, name); });
   examine(dataset);
   ids.get();
@@ -122,6 +121,11 @@ Dataset read(std::string_view text, std::string_view name, TextTokenizing* token
 }
 
 }  // namespace
+
+std::size_t Dataset::num_answerable() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(questions, [](const Question& question) { return !question.answers.empty(); }));
+}
 
 void Dataset::keep_first(std::optional<std::int64_t> max_questions) {
   if (max_questions && *max_questions < std::ssize(questions)) {

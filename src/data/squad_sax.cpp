@@ -295,7 +295,7 @@ void SquadSax::finish(const Frame& frame) {
 void SquadSax::finish_element(const Frame& frame) {
   const bool is_article = frame.seen & bit(Node::kParagraphs);
   if (!is_article && !(frame.seen & bit(Node::kContext))) {
-    fail(fmt::format("neither an article (no 'paragraphs') nor a row (no 'context').\n{}", kAcceptedForms));
+    fail(fmt::format("neither an article (no 'paragraphs') nor a row (no 'context')\n{}", kAcceptedForms));
   }
   if (is_article && frame.seen & bit(Node::kContext)) fail("both 'paragraphs' and 'context'; expected one of them");
   const Dataset::Form form = is_article  ? Dataset::Form::kNested
@@ -362,9 +362,10 @@ void SquadSax::fail(std::string_view what) const {
   std::string message = printable(name_) + ": ";
   if (line_ > 0) message += fmt::format("line {}: ", line_);
   if (const std::string where = path(); !where.empty()) message += where + ": ";
-  message += what;
+  const std::string_view fact = first_line(what);
+  message += fact;
   if (!question_.id.empty()) message += fmt::format(" (question '{}')", printable(question_.id, 60));
-  throw DataError(message);
+  throw DataError(message.append(what.substr(fact.size())));
 }
 
 void SquadSax::fail_type(std::string_view found) const {

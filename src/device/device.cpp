@@ -3,8 +3,11 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <c10/core/AllocatorConfig.h>
 #include <fmt/format.h>
 #include <torch/version.h>
+
+#include <cstdlib>
 
 #include "bertft/device/cuda.h"
 #include "bertft/util/error.h"
@@ -31,7 +34,15 @@ Device select_cpu(const DeviceOptions& options) {
   return device;
 }
 
+// Packed batches have another number of tokens each; segments of a fixed size would be left with holes that
+// no later tensor fits. The user's own settings stand. Must come before the first allocation.
+void let_segments_grow() {
+  if (std::getenv("PYTORCH_CUDA_ALLOC_CONF") != nullptr || std::getenv("PYTORCH_ALLOC_CONF") != nullptr) return;
+  c10::CachingAllocator::setAllocatorSettings("expandable_segments:True");
+}
+
 Device select_gpu(const DeviceOptions& options) {
+  let_segments_grow();
   Device device;
   device.torch_device = c10::Device(c10::kCUDA, 0);
   at::globalContext().lazyInitDevice(c10::kCUDA);  // the allocator takes no limit before

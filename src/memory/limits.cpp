@@ -64,4 +64,10 @@ Budget make_budget(const MemoryOptions& options, const Capacity& capacity) {
   return budget;
 }
 
+std::string budget_text(const Budget& budget) {
+  const std::uint64_t reserve = budget.limit - budget.usable;
+  return fmt::format("{} to be used ({}{})", memory_text(budget.usable), budget.source,
+                     reserve == 0 ? "" : fmt::format(", less memory_reserve {}", memory_text(reserve)));
+}
+
 }  // namespace bertft::memory

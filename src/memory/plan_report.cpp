@@ -57,8 +57,10 @@ std::string rows_text(const PlanReport& plan) {
                         checkpointing_name(row.gradient_checkpointing), row.num_features,
                         memory_text(row.bytes.activations), memory_text(row.bytes.workspace),
                         memory_text(row.bytes.total()));
-    text += row.fits ? (*row.fits ? "  yes\n" : "  no\n") : "\n";
+    if (row.fits) text += *row.fits ? "  yes" : "  no";
+    text += row.is_configured ? "  <\n" : "\n";
   }
+  if (std::ranges::any_of(plan.rows, &PlanReport::Row::is_configured)) text += "< as configured\n";
   if (plan.usable_bytes) {
     text += fmt::format("\"fits\" is within {}, the limit less its reserve{}\n", memory_text(*plan.usable_bytes),
                         plan.rows.front().bytes.context > 0 ? "; CUDA's context is outside a limit" : "");
@@ -118,11 +120,14 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   std::vector<std::int64_t> sizes;
   for (std::int64_t n = 1; n < batches.effective; n *= 2) sizes.push_back(n);
   sizes.push_back(batches.effective);
+  const auto place = std::ranges::lower_bound(sizes, batches.micro);
+  if (*place != batches.micro) sizes.insert(place, batches.micro);
   for_each_variant([&](bool bf16, bool checkpointing) {
     const StepShape varied = variant(shape, bf16, checkpointing);
     for (const std::int64_t n : sizes) {
       PlanReport::Row row{bf16, checkpointing, n, plan_step(varied, n), std::nullopt};
       if (usable_bytes) row.fits = row.bytes.tensors() <= *usable_bytes;
+      row.is_configured = bf16 == shape.bf16 && checkpointing == shape.gradient_checkpointing && n == batches.micro;
       report.rows.push_back(row);
     }
     StepShape on_card = varied;
@@ -163,7 +168,8 @@ Json PlanReport::to_json() const {
                                      {"gradient_checkpointing", row.gradient_checkpointing},
                                      {"features", row.num_features},
                                      {"bytes", bytes_json(row.bytes)},
-                                     {"fits", or_null(row.fits)}});
+                                     {"fits", or_null(row.fits)},
+                                     {"configured", row.is_configured}});
   }
   for (const Card& card : cards) {
     json["cards"].push_back({{"gib", card.gigabytes},

@@ -7,7 +7,7 @@
 namespace bertft::memory {
 namespace {
 
-constexpr std::int64_t kFloat = 4, kHalf = 2;
+constexpr std::int64_t kFloatBytes = 4, kHalfBytes = 2;
 
 // Estimates of MEMORY §2.8 until a GPU has been asked: CUDA's context and libraries, two
 // cuBLAS workspaces (forward and backward thread), and the rounding of the caching allocator.
@@ -31,7 +31,7 @@ struct Sizes {
         f(shape.encoder.intermediate_size),
         e(shape.encoder.embedding_size),
         heads(shape.encoder.num_attention_heads),
-        wide(shape.bf16 ? kHalf : kFloat) {
+        wide(shape.bf16 ? kHalfBytes : kFloatBytes) {
     const weights::EncoderTensors tensors = weights::encoder_tensors(shape.encoder);
     for (const auto& [name, dims] : weights::expected_tensors(shape.encoder)) parameters += num_elements(dims);
     layers = static_cast<std::int64_t>(tensors.order.size());
@@ -57,16 +57,23 @@ struct Sizes {
 // copy of its input instead, and both sums stay fp32. Besides: log-sum-exp, means, deviations.
 // Where attention takes sequences one by one (fp32 on CUDA, with dropout) the mixed values are there twice.
 std::int64_t layer_bytes_per_token(const Sizes& s, bool one_by_one) {
-  const std::int64_t small = kFloat * s.heads + 4 * kFloat;
-  if (s.wide == kFloat) return kFloat * ((one_by_one ? 9 : 8) * s.h + 2 * s.f) + small;
-  return kHalf * (3 * s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloat * 2 * s.h + small;
+  const std::int64_t small = kFloatBytes * s.heads + 4 * kFloatBytes;
+  if (s.wide == kFloatBytes) return kFloatBytes * ((one_by_one ? 9 : 8) * s.h + 2 * s.f) + small;
+  return kHalfBytes * (3 * s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloatBytes * 2 * s.h + small;
 }
 
 // Of a token outside the layers: ids and places, the embeddings' sum, what a projection takes, the
 // last hidden state, the logits and what the loss keeps of them.
 std::int64_t outer_bytes_per_token(const Sizes& s) {
   constexpr std::int64_t kBatch = 4 * 4, kLoss = 96;
-  return kBatch + kLoss + kFloat * s.e + s.wide * s.projected + kFloat * s.h;
+  return kBatch + kLoss + kFloatBytes * s.e + s.wide * s.projected + kFloatBytes * s.h;
+}
+
+// FlashAttention-2 sums the queries' gradients in fp32, heads padded to 32 columns, sequences by a block of 128.
+std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num_features) {
+  if (!shape.is_cuda || !shape.bf16) return 0;
+  const std::int64_t head = (s.h / s.heads + 31) / 32 * 32;
+  return kFloatBytes * s.heads * head * num_features * (shape.length + 128);
 }
 
 }  // namespace
@@ -77,32 +84,33 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   const bool one_by_one = shape.is_cuda && !shape.bf16 && shape.encoder.dropout.attention_probs > 0;
   const std::int64_t layer = layer_bytes_per_token(s, one_by_one);
   // A recomputed layer keeps its input only, and in the backward pass one layer is whole.
-  const std::int64_t kept = shape.gradient_checkpointing ? s.layers * kFloat * s.h + layer : s.layers * layer;
+  const std::int64_t kept = shape.gradient_checkpointing ? s.layers * kFloatBytes * s.h + layer : s.layers * layer;
   // bf16 copies of the linear layers' weights live as long as the layer they belong to.
-  const std::int64_t casts = shape.bf16 ? kHalf * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
+  const std::int64_t casts = shape.bf16 ? kHalfBytes * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
 
   // The fullest moment is one of four. At the last layer's inner product, backwards: the
   // gradient of the inner layer and of the weight, with all activations still there. At the same
   // place one layer earlier: that layer's activations are gone, what shared weights sum up is there. At
   // the last attention: its own gradients and scores, with the layer's second half gone. At the
   // embeddings: a gradient of the whole table beside the sum of the earlier micro-batches.
-  const std::int64_t copied = shape.bf16 && !shape.is_cuda ? kHalf * std::min(s.f, kCopiedColumns) : 0;
-  const std::int64_t inner = (s.wide * s.f + copied) * tokens + (s.wide + (shape.bf16 ? kFloat : 0)) * s.h * s.f;
-  const std::int64_t scores = shape.is_cuda ? 0 : 3 * shape.num_threads * kFloat * shape.length * shape.length;
+  const std::int64_t copied = shape.bf16 && !shape.is_cuda ? kHalfBytes * std::min(s.f, kCopiedColumns) : 0;
+  const std::int64_t inner = (s.wide * s.f + copied) * tokens + (s.wide + (shape.bf16 ? kFloatBytes : 0)) * s.h * s.f;
+  const std::int64_t scores = shape.is_cuda ? 0 : 3 * shape.num_threads * kFloatBytes * shape.length * shape.length;
   const std::int64_t second_half =
-      (shape.bf16 ? kHalf * (s.h + 2 * s.f) + kFloat * s.h : kFloat * (2 * s.h + 2 * s.f)) * tokens;
+      (shape.bf16 ? kHalfBytes * (s.h + 2 * s.f) + kFloatBytes * s.h : kFloatBytes * (2 * s.h + 2 * s.f)) * tokens;
   // The gradients of weights that layers share are summed beside the earlier ones until the first
   // layer has added its own; recomputed layers add theirs at once.
-  const std::int64_t sums = shape.gradient_checkpointing ? 0 : kFloat * s.shared;
+  const std::int64_t sums = shape.gradient_checkpointing ? 0 : kFloatBytes * s.shared;
   const std::int64_t next_inner = inner + sums - layer * tokens;
-  const std::int64_t attention =
-      (kFloat * s.h + 4 * s.wide * s.h) * tokens + scores + sums - std::min(second_half, kept * tokens);
+  const std::int64_t attention = (kFloatBytes * s.h + 4 * s.wide * s.h) * tokens + scores +
+                                 flash_sums(shape, s, num_features) + sums - std::min(second_half, kept * tokens);
   const std::int64_t activations = tokens * (kept + outer_bytes_per_token(s)) + casts;
-  const std::int64_t table = kFloat * shape.encoder.vocab_size * s.e + 2 * kFloat * s.e * tokens - activations;
+  const std::int64_t table =
+      kFloatBytes * shape.encoder.vocab_size * s.e + 2 * kFloatBytes * s.e * tokens - activations;
 
   StepBytes bytes;
-  bytes.weights = bytes.gradients = static_cast<std::uint64_t>(kFloat * s.parameters);
-  bytes.optimizer = static_cast<std::uint64_t>(2 * kFloat * s.parameters);
+  bytes.weights = bytes.gradients = static_cast<std::uint64_t>(kFloatBytes * s.parameters);
+  bytes.optimizer = static_cast<std::uint64_t>(2 * kFloatBytes * s.parameters);
   bytes.activations = static_cast<std::uint64_t>(activations);
   bytes.workspace = static_cast<std::uint64_t>(std::max({inner, next_inner, attention, table, std::int64_t{0}}));
   if (shape.is_cuda) {
@@ -119,12 +127,13 @@ StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
   // The fullest moment is one of two. At a layer's inner product: the layer's input, the first
   // norm before and after, the inner layer before and after its activation; under autocast one
   // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores.
-  const std::int64_t narrow = shape.bf16 ? kHalf : 0;
+  const std::int64_t narrow = shape.bf16 ? kHalfBytes : 0;
   const std::int64_t inner =
-      tokens * (kFloat * s.h + (s.wide + kFloat) * s.h + narrow * s.h + 2 * s.wide * s.f) + narrow * s.h * s.f;
-  const std::int64_t row = kFloat * (shape.length + (shape.bf16 ? 3 * s.h / s.heads : 0));
+      tokens * (kFloatBytes * s.h + (s.wide + kFloatBytes) * s.h + narrow * s.h + 2 * s.wide * s.f) +
+      narrow * s.h * s.f;
+  const std::int64_t row = kFloatBytes * (shape.length + (shape.bf16 ? 3 * s.h / s.heads : 0));
   const std::int64_t scores = shape.is_cuda ? 0 : shape.num_threads * shape.length * row;
-  const std::int64_t attention = tokens * (kFloat + 4 * s.wide + narrow) * s.h + scores;
+  const std::int64_t attention = tokens * (kFloatBytes + 4 * s.wide + narrow) * s.h + scores;
   StepBytes bytes = plan_step(shape, num_features);
   bytes.activations = 0;
   bytes.workspace = static_cast<std::uint64_t>(std::max(inner, attention)) + (shape.is_cuda ? kCublasWorkspaces : 0);

@@ -37,7 +37,7 @@ class Search {
   explicit Search(const SearchTask& task) : task_(task), too_large_(task.at_most + 1) {}
 
   SearchResult run() {
-    for (std::optional<std::int64_t> size = first(); size; size = next()) attempt(*size);
+    for (std::optional<std::int64_t> size = first(); size; size = next()) try_size(*size);
     return std::move(result_);
   }
 
@@ -48,7 +48,7 @@ class Search {
     return predict(task_, task_.at_most) <= room ? task_.at_most : 1;
   }
 
-  void attempt(std::int64_t size) {
+  void try_size(std::int64_t size) {
     Trial trial = try_once(size);
     // A shortage where twice the size should fit is another process's, or chance: asked again.
     if (!trial.fits && task_.predict(2 * size) < task_.usable_bytes) trial = try_once(size);
@@ -65,7 +65,7 @@ class Search {
   }
 
   Trial try_once(std::int64_t size) {
-    const Trial trial = task_.attempt(size);
+    const Trial trial = task_.run_trial(size);
     if (trial.fits && trial.steps_done == 0) throw std::logic_error("a trial without a step proves nothing");
     result_.trials.push_back(trial);
     return trial;

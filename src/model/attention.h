@@ -9,13 +9,23 @@
 
 namespace bertft::model {
 
+/// Queries, keys and values of A heads of size D, or their gradients: [T, A * D] float32, or
+/// bfloat16 under autocast.
+struct Qkv {
+  at::Tensor q, k, v;
+};
+
+struct AttentionParams {
+  std::int64_t num_heads;
+  DropoutSite site;  // of the probabilities
+  DeviceBatch batch;
+};
+
 /// Softmax attention inside each sequence of a packed batch (Vaswani et al. 2017, §3.2.1),
 /// dropout on the probabilities.
 ///
-/// q, k, v  [T, A * D] float32, or bfloat16 under autocast
 /// returns  [T, A * D] of q's type
-at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t num_heads,
-                     const DropoutSite& site, const DeviceBatch& batch);
+at::Tensor attention(const Qkv& in, AttentionParams params);
 
 /// The CPU's kernel: never holds more than one head of one sequence per thread, and redraws
 /// masks and probabilities in the backward pass (as FlashAttention does; Dao et al. 2022).
@@ -23,19 +33,12 @@ struct AttentionForward {
   at::Tensor out;       // [T, A * D] of q's type
   at::Tensor log_sums;  // [A, T] float32, log of the softmax denominators
 };
-AttentionForward attention_forward_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                       std::int64_t num_heads, const DropoutSite& site, const DeviceBatch& batch);
-
-struct AttentionGrads {
-  at::Tensor q, k, v;  // [T, A * D] of the inputs' type
-};
-AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
-                                      const at::Tensor& v, const AttentionForward& forward, std::int64_t num_heads,
-                                      const DropoutSite& site, const DeviceBatch& batch);
+AttentionForward attention_forward_cpu(const Qkv& in, const AttentionParams& params);
+Qkv attention_backward_cpu(const at::Tensor& grad_out, const Qkv& in, const AttentionForward& forward,
+                           const AttentionParams& params);
 
 /// CUDA: variable-length flash attention for half types, which need sm_80, else the
 /// memory-efficient kernel; differentiable by ATen's own formulas. Not yet run on a GPU.
-at::Tensor attention_cuda(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, std::int64_t num_heads,
-                          const DropoutSite& site, const DeviceBatch& batch);
+at::Tensor attention_cuda(const Qkv& in, const AttentionParams& params);
 
 }  // namespace bertft::model

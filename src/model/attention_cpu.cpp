@@ -34,9 +34,9 @@ Head head_of(std::int64_t item, std::int64_t head_size, const DeviceBatch& batch
 // Calls work(head, square) for every head, where square(0), square(1), ... are the thread's
 // `num_squares` fp32 scratch matrices [l, l].
 template <class Work>
-void for_each_head(std::int64_t num_heads, std::int64_t head_size, std::int64_t num_squares, const DeviceBatch& batch,
-                   const Work& work) {
-  const std::int64_t items = batch.num_sequences() * num_heads;
+void for_each_head(const AttentionParams& params, std::int64_t width, std::int64_t num_squares, const Work& work) {
+  const DeviceBatch& batch = params.batch;
+  const std::int64_t items = batch.num_sequences() * params.num_heads;
   const std::int64_t area = batch.max_length * batch.max_length;
   const std::int64_t grain = (items + at::get_num_threads() - 1) / at::get_num_threads();
   at::parallel_for(0, items, grain, [&](std::int64_t first, std::int64_t last) {
@@ -46,7 +46,7 @@ void for_each_head(std::int64_t num_heads, std::int64_t head_size, std::int64_t 
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const at::Tensor scratch = at::empty({num_squares, area}, at::kFloat);
     for (std::int64_t item = first; item < last; ++item) {
-      const Head head = head_of(item, head_size, batch);
+      const Head head = head_of(item, width / params.num_heads, batch);
       const auto square = [&](std::int64_t which) {
         return scratch.select(0, which).narrow(0, 0, head.length * head.length).view({head.length, head.length});
       };
@@ -96,12 +96,12 @@ void softmax_grad_row(const float* probabilities, float* grad, std::int64_t n, f
   for (std::int64_t i = 0; i < n; ++i) grad[i] = probabilities[i] * (grad[i] - delta) * scale;
 }
 
-std::uint64_t sequence_key(const DropoutSite& site, const DeviceBatch& batch, const Head& head) {
-  return device::fold(site.key, static_cast<std::uint64_t>(batch.first_in_batch + head.sequence));
-}
-
-std::uint64_t draw_row(const Head& head, std::int64_t query) {
-  return static_cast<std::uint64_t>(head.head * head.length + query);
+// The multipliers of one query's probabilities.
+void draw_row(const AttentionParams& params, const Head& head, std::int64_t query, std::vector<float>& multipliers) {
+  const std::uint64_t sequence_key =
+      device::fold(params.site.key, static_cast<std::uint64_t>(params.batch.first_in_batch + head.sequence));
+  dropout_multipliers(sequence_key, static_cast<std::uint64_t>(head.head * head.length + query), head.length,
+                      params.site.rate, multipliers.data());
 }
 
 float score_scale(const Head& head) {
@@ -110,22 +110,21 @@ float score_scale(const Head& head) {
 
 }  // namespace
 
-AttentionForward attention_forward_cpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                       std::int64_t num_heads, const DropoutSite& site, const DeviceBatch& batch) {
-  AttentionForward result{at::empty_like(q), at::empty({num_heads, q.size(0)}, at::kFloat)};
+AttentionForward attention_forward_cpu(const Qkv& in, const AttentionParams& params) {
+  AttentionForward result{at::empty_like(in.q), at::empty({params.num_heads, in.q.size(0)}, at::kFloat)};
   const auto work = [&](const Head& head, const auto& square) {
     const std::int64_t l = head.length;
     at::Tensor scores = square(0);
-    at::mm_out(scores, head.as_float(q), head.as_float(k).t());
-    float* log_sums = result.log_sums.mutable_data_ptr<float>() + head.head * q.size(0) + head.begin;
+    at::mm_out(scores, head.as_float(in.q), head.as_float(in.k).t());
+    float* log_sums = result.log_sums.mutable_data_ptr<float>() + head.head * in.q.size(0) + head.begin;
     std::vector<float> multipliers(static_cast<std::size_t>(l));
     for (std::int64_t i = 0; i < l; ++i) {
       float* row = scores.mutable_data_ptr<float>() + i * l;
       const float shift = score_scale(head) * row_max(row, l);
       const float sum = exp_row(row, l, score_scale(head), shift);
       log_sums[i] = shift + std::log(sum);
-      if (site.active()) {
-        dropout_multipliers(sequence_key(site, batch, head), draw_row(head, i), l, site.rate, multipliers.data());
+      if (params.site.active()) {
+        draw_row(params, head, i, multipliers);
         mask_row(row, multipliers.data(), l, 1.0F / sum, row);
       } else {
         scale_row(row, l, 1.0F / sum);
@@ -133,35 +132,34 @@ AttentionForward attention_forward_cpu(const at::Tensor& q, const at::Tensor& k,
     }
     at::Tensor out = head.of(result.out);
     if (out.scalar_type() == at::kFloat) {
-      at::mm_out(out, scores, head.of(v));
+      at::mm_out(out, scores, head.of(in.v));
     } else {
-      out.copy_(at::mm(scores, head.as_float(v)));
+      out.copy_(at::mm(scores, head.as_float(in.v)));
     }
   };
-  for_each_head(num_heads, q.size(1) / num_heads, /*num_squares=*/1, batch, work);
+  for_each_head(params, in.q.size(1), /*num_squares=*/1, work);
   return result;
 }
 
-AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tensor& q, const at::Tensor& k,
-                                      const at::Tensor& v, const AttentionForward& forward, std::int64_t num_heads,
-                                      const DropoutSite& site, const DeviceBatch& batch) {
-  AttentionGrads grads{at::empty_like(q), at::empty_like(k), at::empty_like(v)};
+Qkv attention_backward_cpu(const at::Tensor& grad_out, const Qkv& in, const AttentionForward& forward,
+                           const AttentionParams& params) {
+  Qkv grads{at::empty_like(in.q), at::empty_like(in.k), at::empty_like(in.v)};
   const auto work = [&](const Head& head, const auto& square) {
     const std::int64_t l = head.length;
     at::Tensor probabilities = square(0), grad_scores = square(1), dropped = square(2);
-    const at::Tensor q_head = head.as_float(q), k_head = head.as_float(k);
+    const at::Tensor q_head = head.as_float(in.q), k_head = head.as_float(in.k);
     const at::Tensor grad_head = head.as_float(grad_out).contiguous();
     const at::Tensor out_head = head.as_float(forward.out).contiguous();
     at::mm_out(probabilities, q_head, k_head.t());
-    at::mm_out(grad_scores, grad_head, head.as_float(v).t());  // of the dropped probabilities, so far
-    const float* log_sums = forward.log_sums.const_data_ptr<float>() + head.head * q.size(0) + head.begin;
+    at::mm_out(grad_scores, grad_head, head.as_float(in.v).t());  // of the dropped probabilities, so far
+    const float* log_sums = forward.log_sums.const_data_ptr<float>() + head.head * in.q.size(0) + head.begin;
     std::vector<float> multipliers(static_cast<std::size_t>(l), 1.0F);
     for (std::int64_t i = 0; i < l; ++i) {
       float* p = probabilities.mutable_data_ptr<float>() + i * l;
       float* g = grad_scores.mutable_data_ptr<float>() + i * l;
       exp_row(p, l, score_scale(head), log_sums[i]);
-      if (site.active()) {
-        dropout_multipliers(sequence_key(site, batch, head), draw_row(head, i), l, site.rate, multipliers.data());
+      if (params.site.active()) {
+        draw_row(params, head, i, multipliers);
       }
       mask_row(p, multipliers.data(), l, 1.0F, dropped.mutable_data_ptr<float>() + i * l);
       mask_row(g, multipliers.data(), l, 1.0F, g);
@@ -174,7 +172,7 @@ AttentionGrads attention_backward_cpu(const at::Tensor& grad_out, const at::Tens
     head.of(grads.q).copy_(at::mm(grad_scores, k_head));
     head.of(grads.k).copy_(at::mm(grad_scores.t(), q_head));
   };
-  for_each_head(num_heads, q.size(1) / num_heads, /*num_squares=*/3, batch, work);
+  for_each_head(params, in.q.size(1), /*num_squares=*/3, work);
   return grads;
 }
 

@@ -11,13 +11,15 @@
 namespace bertft::model {
 namespace {
 
-constexpr std::int64_t kBlock = 512;  // columns drawn at a time; a multiple of 4
+constexpr std::int64_t kPerDraw = device::kColumnsPerDraw;
+constexpr std::int64_t kBlock = 512;  // columns drawn at a time
+static_assert(kBlock % kPerDraw == 0);
 
 BERTFT_CPU_CLONES
 void draw_block(std::uint64_t sequence_key, std::uint64_t row, std::uint64_t first_quad, std::int64_t num_quads,
                 std::uint64_t* out) {
   for (std::int64_t i = 0; i < num_quads; ++i) {
-    out[i] = device::draw4(sequence_key, row, (first_quad + static_cast<std::uint64_t>(i)) * 4);
+    out[i] = device::draw4(sequence_key, row, (first_quad + static_cast<std::uint64_t>(i)) * kPerDraw);
   }
 }
 
@@ -62,11 +64,12 @@ void dropout_rows(const at::Tensor& x, const at::Tensor& residual, const Dropout
 
 void dropout_multipliers(std::uint64_t sequence_key, std::uint64_t row, std::int64_t n, const device::DropoutRate& rate,
                          float* out) {
-  std::array<std::uint64_t, kBlock / 4> words;
+  std::array<std::uint64_t, kBlock / kPerDraw> words;
   std::array<std::uint16_t, kBlock> draws;
   for (std::int64_t first = 0; first < n; first += kBlock) {
     const std::int64_t count = std::min(kBlock, n - first);
-    draw_block(sequence_key, row, static_cast<std::uint64_t>(first / 4), (count + 3) / 4, words.data());
+    draw_block(sequence_key, row, static_cast<std::uint64_t>(first / kPerDraw), (count + kPerDraw - 1) / kPerDraw,
+               words.data());
     std::memcpy(draws.data(), words.data(), sizeof(draws));  // little endian: lane 0 is the low half-word
     threshold_block(draws.data(), count, rate.threshold, rate.scale, out + first);
   }

@@ -76,10 +76,10 @@ Module placed(torch::nn::Module& root, const std::string& name, Module module) {
 
 }  // namespace
 
-DropoutSite ForwardContext::dropout_site(double probability, std::int64_t layer, std::uint64_t site) const {
+DropoutSite ForwardContext::dropout_site(double probability, std::int64_t layer_idx, std::uint64_t site) const {
   if (!dropout) return {};
   std::uint64_t key = device::fold(device::mix(dropout->seed), dropout->step);
-  key = device::fold(key, static_cast<std::uint64_t>(layer + 1));
+  key = device::fold(key, static_cast<std::uint64_t>(layer_idx + 1));
   return {device::dropout_rate(probability), device::fold(key, site)};
 }
 
@@ -138,18 +138,19 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
-at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t place, const ForwardContext& context) const {
+at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_idx,
+                                 const ForwardContext& context) const {
   const Autocast autocast(context.device);
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
-      attention(query_->forward(hidden), key_->forward(hidden), value_->forward(hidden), num_heads_,
-                context.dropout_site(dropout_.attention_probs, place, kAttentionSite), batch);
+      attention({query_->forward(hidden), key_->forward(hidden), value_->forward(hidden)},
+                {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, kAttentionSite), batch});
   const at::Tensor attended = attention_norm_->forward(
       dropout_add(attention_output_->forward(mixed), hidden,
-                  context.dropout_site(dropout_.attention_output, place, kAttentionOutputSite), batch));
+                  context.dropout_site(dropout_.attention_output, layer_idx, kAttentionOutputSite), batch));
   const at::Tensor inner = activate(intermediate_->forward(attended), activation_);
-  return output_norm_->forward(
-      dropout_add(output_->forward(inner), attended, context.dropout_site(dropout_.output, place, kOutputSite), batch));
+  return output_norm_->forward(dropout_add(output_->forward(inner), attended,
+                                           context.dropout_site(dropout_.output, layer_idx, kOutputSite), batch));
 }
 
 QaNetImpl::QaNetImpl(const weights::EncoderConfig& config, const weights::EncoderTensors& names,
@@ -165,18 +166,18 @@ QaNetImpl::QaNetImpl(const weights::EncoderConfig& config, const weights::Encode
 
 at::Tensor QaNetImpl::forward(const ForwardContext& context) const {
   at::Tensor hidden = embeddings_.forward(context);
-  const auto num_places = static_cast<std::int64_t>(order_.size());
-  for (std::int64_t place = 0; place < num_places; ++place) {
-    const EncoderLayer& layer = layers_[order_[static_cast<std::size_t>(place)]];
+  const auto num_layers = static_cast<std::int64_t>(order_.size());
+  for (std::int64_t i = 0; i < num_layers; ++i) {
+    const EncoderLayer& layer = layers_[order_[static_cast<std::size_t>(i)]];
     if (gradient_checkpointing_ && at::GradMode::is_enabled()) {
-      const auto block = [layer, place, context](const at::Tensor& x) { return layer.forward(x, place, context); };
+      const auto block = [layer, i, context](const at::Tensor& x) { return layer.forward(x, i, context); };
       hidden = recomputed(block, hidden);
     } else {
-      hidden = layer.forward(hidden, place, context);
+      hidden = layer.forward(hidden, i, context);
     }
   }
   const Autocast autocast(context.device);
-  hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_places, kHeadSite), context.batch);
+  hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_layers, kHeadSite), context.batch);
   return head_->forward(hidden).to(at::kFloat);
 }
 

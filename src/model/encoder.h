@@ -20,9 +20,9 @@ struct ForwardContext {
   device::Device device;
   std::optional<DropoutSeed> dropout;
 
-  /// The site `site` of layer `layer`; inactive without dropout. Layer -1 is the embedding, one
-  /// beyond the last the head.
-  DropoutSite dropout_site(double probability, std::int64_t layer, std::uint64_t site) const;
+  /// The site `site` of a layer; inactive without dropout. Layer -1 is the embedding, one beyond the
+  /// last the head.
+  DropoutSite dropout_site(double probability, std::int64_t layer_idx, std::uint64_t site) const;
 };
 
 // Parts of the network. Each registers its parameters in `root` under the family's names; they
@@ -74,8 +74,8 @@ class Embeddings {
 class EncoderLayer {
  public:
   EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig& config, const weights::LayerTensors& names);
-  /// `place` counts the layers as they run, for the masks of dropout.
-  at::Tensor forward(const at::Tensor& hidden, std::int64_t place, const ForwardContext& context) const;
+  /// `layer_idx` counts the layers as they run, for the masks of dropout.
+  at::Tensor forward(const at::Tensor& hidden, std::int64_t layer_idx, const ForwardContext& context) const;
 
  private:
   std::int64_t num_heads_;

@@ -12,8 +12,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// What oneDNN asks of an x86 before it takes products of bfloat16, but for AVX-NE-CONVERT without AVX-512, which
-// compilers of today cannot ask for. Of other processors nothing is known here: they take ATen's way.
+// What oneDNN requires of an x86 for products of bfloat16; AVX-NE-CONVERT without AVX-512 would do too, which
+// today's compilers cannot ask for. Other processors are untested and use ATen's products.
 bool has_fast_bf16() {
 #if defined(__x86_64__)
   static const bool has =

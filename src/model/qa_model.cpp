@@ -36,7 +36,7 @@ void fill(const std::string& name, at::Tensor parameter, const weights::TensorVi
   parameter.copy_(raw);
 }
 
-// What the kernels on a GPU do not take; no published model is among it.
+// Shapes that the kernels on a GPU do not take; no published model has one.
 void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::Device& device) {
   constexpr std::int64_t kLargestHead = 256;  // of FlashAttention-2
   const auto refuse = [](const std::string& what) {

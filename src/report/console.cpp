@@ -42,6 +42,7 @@ class Console final : public Observer {
 
   void on(const RunStarted& event) override {
     total_steps_ = event.total_steps;
+    eval_interval_ = event.eval_interval;
     step_ = event.first_step;
     started_s_ = last_event_s_ = clock_();
     throughput_.resume(started_s_);
@@ -96,6 +97,7 @@ class Console final : public Observer {
       line += fmt::format("   (answerable f1 {}, no-answer {})", answerable, no_answer);
     }
     if (event.is_best) line += "   best so far";
+    evaluation_s_ = event.runtime_s;
     say({line});
     end_pause();
   }
@@ -111,10 +113,9 @@ class Console final : public Observer {
     screen_.set_status_line("");
     const double per_s = event.runtime_s > 0 ? static_cast<double>(event.num_features) / event.runtime_s : 0;
     const std::string peak = event.peak_memory_bytes > 0 ? memory_text(event.peak_memory_bytes) : "memory not measured";
-    std::vector<std::pair<std::string, std::string>> rows = {
-        {event.outcome,
-         fmt::format("step {}/{}, {}, {} features/s, peak {}", with_thousands(event.step), with_thousands(total_steps_),
-                     duration_text(event.runtime_s), rate_text(per_s), peak)}};
+    Rows rows = {{event.outcome,
+                  fmt::format("step {}/{}, {}, {} features/s, peak {}", with_thousands(event.step),
+                              with_thousands(total_steps_), duration_text(event.runtime_s), rate_text(per_s), peak)}};
     rows.insert(rows.end(), event.rows.begin(), event.rows.end());
     for (const std::string& line : two_columns(rows)) screen_.result(line);
   }
@@ -150,7 +151,13 @@ class Console final : public Observer {
   std::optional<double> seconds_left() const {
     const std::optional<double> per_step = throughput_.seconds_per_step();
     if (!per_step) return std::nullopt;
-    return *per_step * static_cast<double>(std::max<std::int64_t>(total_steps_ - step_, 0));
+    return *per_step * static_cast<double>(std::max<std::int64_t>(total_steps_ - step_, 0)) +
+           evaluation_s_ * static_cast<double>(evaluations_left());
+  }
+
+  std::int64_t evaluations_left() const {
+    if (!eval_interval_ || step_ >= total_steps_) return 0;
+    return total_steps_ / *eval_interval_ - step_ / *eval_interval_ + (total_steps_ % *eval_interval_ == 0 ? 0 : 1);
   }
 
   std::string progress_line(std::string_view loss_name, std::optional<double> loss) const {
@@ -206,6 +213,8 @@ class Console final : public Observer {
   Clock clock_;
   Throughput throughput_;
   std::int64_t total_steps_ = 0, step_ = 0;
+  std::optional<std::int64_t> eval_interval_;
+  double evaluation_s_ = 0;  // of the last one
   double epoch_ = 0, learning_rate_ = 0;
   std::optional<double> loss_, grad_norm_;
   std::uint64_t peak_memory_bytes_ = 0;

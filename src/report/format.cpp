@@ -36,7 +36,7 @@ std::string rate_text(double per_second) {
   return fmt::format("{:.{}f}", per_second, per_second < 10 ? 1 : 0);
 }
 
-std::vector<std::string> two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
+std::vector<std::string> two_columns(const Rows& rows) {
   std::size_t width = 9;
   for (const auto& [name, text] : rows) width = std::max(width, count_code_points(name) + 2);
   std::vector<std::string> lines;

@@ -2,8 +2,9 @@
 
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "bertft/report/events.h"
 
 namespace bertft::report {
 
@@ -18,7 +19,7 @@ std::string rate_text(double per_second);
 
 /// Rows of "name  text" as lines with the texts under one another; further lines of a text are
 /// indented to its first.
-std::vector<std::string> two_columns(const std::vector<std::pair<std::string, std::string>>& rows);
+std::vector<std::string> two_columns(const Rows& rows);
 
 /// A bar of `width` cells in eighths of a block.
 std::string block_bar(double fraction, int width);

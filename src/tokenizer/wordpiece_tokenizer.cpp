@@ -154,8 +154,8 @@ class WordPieceTokenizer::Encoding {
     return at == end || byte_class(at) == ByteClass::kSpace || byte_class(at) == ByteClass::kPunctuation;
   }
 
-  // The text from a place on, with enough bytes behind it. An array in place of a condition, since
-  // each text has an end and the processor would guess wrong there.
+  // The text from a place on, with enough bytes behind it. An array look-up instead of a branch, which
+  // would be mispredicted at the end of each text.
   const char* padded_text(std::size_t at) const {
     const bool is_near_end = at + kReadBytes > text_.size();
     return reinterpret_cast<const char*>(places_of_zero_[is_near_end] + at);

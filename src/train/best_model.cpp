@@ -35,8 +35,7 @@ bool is_better(const Json& metrics, const TrainOptions& options, const std::opti
 }
 
 bool is_gain(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
-  const double by = improvement(metrics, options, best);
-  return by > 0 && by > options.early_stopping_threshold;
+  return improvement(metrics, options, best) > options.early_stopping_threshold;
 }
 
 }  // namespace bertft::train

@@ -79,11 +79,30 @@ std::int64_t Plan::num_epochs() const {
   return ceil_div(total_steps, steps_per_epoch);
 }
 
+std::int64_t micro_batch(const TrainOptions& options, std::int64_t at_most, std::int64_t length,
+                         const std::optional<std::int64_t>& token_budget) {
+  const std::int64_t by_features = std::min(at_most, options.micro_batch_features.value_or(at_most));
+  const auto tokens = token_budget ? token_budget : options.micro_batch_tokens;
+  return tokens ? std::clamp<std::int64_t>(*tokens / length, 1, by_features) : by_features;
+}
+
+std::optional<std::int64_t> interval_of(IntervalStrategy strategy, std::int64_t steps, const Plan& plan) {
+  switch (strategy) {
+    case IntervalStrategy::kNo:
+      return std::nullopt;
+    case IntervalStrategy::kSteps:
+      return steps;
+    case IntervalStrategy::kEpoch:
+      break;
+  }
+  return plan.steps_per_epoch;
+}
+
 std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates) {
   if (options.save_strategy == IntervalStrategy::kNo) return 1;  // the last step always is saved
-  const auto before_last = [&](IntervalStrategy strategy, std::int64_t interval) -> std::int64_t {
-    if (strategy == IntervalStrategy::kNo) return 0;
-    return (plan.total_steps - 1) / (strategy == IntervalStrategy::kSteps ? interval : plan.steps_per_epoch);
+  const auto before_last = [&](IntervalStrategy strategy, std::int64_t steps) -> std::int64_t {
+    const auto interval = interval_of(strategy, steps, plan);
+    return interval ? (plan.total_steps - 1) / *interval : 0;
   };
   const std::int64_t best = evaluates ? before_last(options.eval_strategy, plan.eval_steps) : 0;
   const std::int64_t saved = 1 + before_last(options.save_strategy, plan.save_steps) + best;

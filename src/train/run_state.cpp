@@ -20,11 +20,11 @@ Json read_state_file(const std::string& path) {
 }
 
 // What is ours stands where Trainer lets a callback keep its state: TrainerState takes no keys of others.
-Json own_part(const Json& document, const std::string& path) {
+// Nothing in a file of Trainer's own.
+std::optional<Json> own_part(const Json& document) {
   const Json callbacks = document.is_object() ? document.value("stateful_callbacks", Json()) : Json();
   const Json own = callbacks.is_object() ? callbacks.value(kOwnKey, Json()) : Json();
-  if (own.is_object()) return own;
-  throw CheckpointError(fmt::format("{} was not written by bert-finetune: it has no \"{}\".", path, kOwnKey));
+  return own.is_object() ? std::optional(own) : std::nullopt;
 }
 
 std::int64_t required_integer(const Json& object, const char* key, const std::string& path) {
@@ -84,7 +84,11 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
 RunState read_run_state(const std::string& checkpoint_directory) {
   const std::string path = (std::filesystem::path(checkpoint_directory) / kFileName).string();
   const Json document = read_state_file(path);
-  const Json own = own_part(document, path);
+  const std::optional<Json> found = own_part(document);
+  if (!found) {
+    throw CheckpointError(fmt::format("{} was not written by bert-finetune: it has no \"{}\".", path, kOwnKey));
+  }
+  const Json& own = *found;
   RunState state;
   state.step = required_integer(document, "global_step", path);
   state.identity.total_steps = required_integer(document, "max_steps", path);
@@ -132,7 +136,8 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
 std::optional<double> read_best_threshold(const std::string& model_directory) {
   const std::string path = (std::filesystem::path(model_directory) / kFileName).string();
   if (!is_there(path)) return std::nullopt;
-  return number_member(own_part(read_state_file(path), path), "best_threshold", path);
+  const std::optional<Json> own = own_part(read_state_file(path));
+  return own ? number_member(*own, "best_threshold", path) : std::nullopt;
 }
 
 }  // namespace bertft::train

@@ -27,17 +27,13 @@ namespace {
 
 constexpr std::size_t kPathBytesInMessages = 4096;
 
-// The system's words for errno, without strerror's shared buffer.
-std::string reason(int error) {
-  return std::generic_category().message(error);
-}
-
 [[noreturn]] void fail_input(const std::string& path, const std::string& what) {
   throw InputError(fmt::format("cannot read '{}': {}", printable(path, kPathBytesInMessages), what));
 }
 
 [[noreturn]] void fail_storage(const char* action, const std::string& path, int error) {
-  throw StorageError(fmt::format("cannot {} '{}': {}", action, printable(path, kPathBytesInMessages), reason(error)));
+  throw StorageError(
+      fmt::format("cannot {} '{}': {}", action, printable(path, kPathBytesInMessages), system_reason(error)));
 }
 
 int open_retrying(const char* path, int flags, mode_t mode = 0) {
@@ -67,7 +63,7 @@ class Descriptor {
 std::string why_not_opened(const std::string& path, int error) {
   std::error_code none;
   const std::filesystem::path target = std::filesystem::read_symlink(path, none);
-  if (error != ENOENT || none) return reason(error);
+  if (error != ENOENT || none) return system_reason(error);
   return fmt::format("it is a link to '{}', which is not there", printable(target.string()));
 }
 
@@ -78,7 +74,7 @@ int open_for_reading(const std::string& path, struct stat& status, int flags = 0
   if (::fstat(fd, &status) != 0 || S_ISDIR(status.st_mode)) {
     const int error = S_ISDIR(status.st_mode) ? EISDIR : errno;
     ::close(fd);
-    fail_input(path, reason(error));
+    fail_input(path, system_reason(error));
   }
   return fd;
 }
@@ -182,7 +178,7 @@ std::string read_file(const std::string& path, std::uint64_t max_bytes) {
     if (size == content.size()) content.resize(size + kPieceBytes);
     const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_input(path, reason(errno));
+    if (got < 0) fail_input(path, system_reason(errno));
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
     if (size > max_bytes) fail_too_large();
@@ -196,7 +192,7 @@ MappedFile::MappedFile(const std::string& path) {
   const Descriptor file(open_regular_file(path, status));
   if (status.st_size == 0) return;
   void* mapping = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (mapping == MAP_FAILED) fail_input(path, reason(errno));
+  if (mapping == MAP_FAILED) fail_input(path, system_reason(errno));
   data_ = static_cast<const std::byte*>(mapping);
   size_ = static_cast<std::size_t>(status.st_size);
 }
@@ -314,7 +310,7 @@ std::string sha256_of_file(const std::string& path) {
   while (true) {
     const ssize_t got = ::read(file.get(), piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_input(path, reason(errno));
+    if (got < 0) fail_input(path, system_reason(errno));
     if (got == 0) return hash.hex();
     hash.add(piece.data(), static_cast<std::size_t>(got));
   }

@@ -52,8 +52,9 @@ void check_directory(const std::string& directory) {
   }
   if (fault.empty()) return;
   throw InputError(
-      fmt::format("{}: {}; a model directory with config.json and model.safetensors is expected\n"
-                  "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
+      fmt::format("{0}: {1}; a model directory with config.json and model.safetensors is expected\n"
+                  "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir {0}\n"
+                  "(what Python has downloaded stands in ~/.cache/huggingface/hub/models--OWNER--MODEL/snapshots)",
                   printable(directory), fault));
 }
 

@@ -12,7 +12,8 @@ using namespace std::string_view_literals;
 constexpr std::string_view kConvertTorch =
     "Pickles can run code, so they are not opened. Convert it once, if you trust it: python -c \"import sys, torch; "
     "from safetensors.torch import save_file; save_file({k: v.contiguous().clone() for k, v in "
-    "torch.load(sys.argv[1], 'cpu', weights_only=True).items()}, 'model.safetensors', {'format': 'pt'})\" FILE";
+    "torch.load(sys.argv[1], 'cpu', weights_only=True).items()}, sys.argv[2], {'format': 'pt'})\" FILE "
+    "MODEL_DIR/model.safetensors";
 constexpr std::string_view kConvertTensorFlow =
     "Take the model's safetensors version, or convert it once with transformers 4 and TensorFlow: python -c \"from "
     "transformers import AutoModel; AutoModel.from_pretrained('DIR', from_tf=True).save_pretrained('NEW_DIR')\"";

@@ -6,10 +6,12 @@
 #include <filesystem>
 
 #include "bertft/util/error.h"
-#include "checkpoint/temporary_directory.h"
+#include "temporary_directory.h"
 
 namespace bertft::checkpoint {
 namespace {
+
+namespace fs = std::filesystem;
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -54,13 +56,13 @@ TEST_F(RunDirectoryTest, BelongsToOneRunAtATime) {
 }
 
 TEST_F(RunDirectoryTest, IsRefusedWhenItHoldsSomething) {
-  write(parent_ / "notes.txt", "mine");
+  parent_.write("notes.txt", "mine");
   EXPECT_THAT([&] { RunDirectory(parent_.path(), Existing::kRefuse); },
               ThrowsMessage<OutputError>(HasSubstr("not empty")));
 }
 
 TEST_F(RunDirectoryTest, IsNeitherContinuedNorOverwrittenWhenItIsSomebodyElses) {
-  write(parent_ / "README.md", "mine");
+  parent_.write("README.md", "mine");
   fs::create_directory(parent_ / "checkpoint-5");  // another trainer's: it has no manifest
   for (const Existing existing : {Existing::kContinue, Existing::kOverwrite}) {
     EXPECT_THAT([&] { RunDirectory(parent_.path(), existing); },
@@ -73,20 +75,20 @@ TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
   fs::create_directory(parent_ / "checkpoint-5");
   for (const char* name :
        {"checkpoint-5/manifest.json", "model.safetensors", "metrics.jsonl", "vocab.txt", "spiece.model", "notes.txt"}) {
-    write(parent_ / name, "x");
+    parent_.write(name, "x");
   }
   RunDirectory run(parent_.path(), Existing::kOverwrite);
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors")) << "gone before there is anything in its place";
   run.remove_replaced_run();
   EXPECT_THAT(parent_.names(), ElementsAre("notes.txt", "run.lock"));
-  write(parent_ / "model.safetensors", "of the new run");
+  parent_.write("model.safetensors", "of the new run");
   run.remove_replaced_run();
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
 }
 
 TEST_F(RunDirectoryTest, KeepsTheRunThatItContinues) {
-  write(parent_ / "run.lock", "");
-  write(parent_ / "model.safetensors", "x");
+  parent_.write("run.lock", "");
+  parent_.write("model.safetensors", "x");
   RunDirectory run(parent_.path(), Existing::kContinue);
   run.remove_replaced_run();
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
@@ -94,13 +96,13 @@ TEST_F(RunDirectoryTest, KeepsTheRunThatItContinues) {
 
 TEST_F(RunDirectoryTest, OverwritesNothingWhileAnotherRunUsesIt) {
   const RunDirectory first(parent_.path(), Existing::kRefuse);
-  write(parent_ / "metrics.jsonl", "x");
+  parent_.write("metrics.jsonl", "x");
   EXPECT_THROW(RunDirectory(parent_.path(), Existing::kOverwrite), OutputError);
   EXPECT_TRUE(fs::exists(parent_ / "metrics.jsonl"));
 }
 
 TEST_F(RunDirectoryTest, CannotBeOrLieUnderAFile) {
-  write(parent_ / "file", "x");
+  parent_.write("file", "x");
   EXPECT_THAT([&] { check_run_directory(parent_ / "file", Existing::kOverwrite); },
               ThrowsMessage<OutputError>(HasSubstr("is a file")));
   EXPECT_THAT([&] { check_run_directory(parent_ / "file/run", Existing::kRefuse); },

@@ -7,6 +7,7 @@
 #include "bertft/config/config.h"
 #include "bertft/util/error.h"
 #include "config/resolver.h"
+#include "message_of.h"
 
 namespace bertft::config {
 
@@ -18,21 +19,11 @@ inline Resolved resolve_set(const std::string& key, const std::string& value) {
   return resolve_texts({}, {}, {{key, value, "--set, argument 1"}});
 }
 
-/// The whole text of the ConfigError, or "accepted".
-template <class Action>
-std::string refusal(Action action) {
-  try {
-    action();
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 inline std::string refusal_of_yaml(std::string_view yaml) {
-  return refusal([&] { resolve_yaml(yaml); });
+  return message_of<ConfigError>([&] { resolve_yaml(yaml); });
 }
 inline std::string refusal_of_set(const std::string& key, const std::string& value) {
-  return refusal([&] { resolve_set(key, value); });
+  return message_of<ConfigError>([&] { resolve_set(key, value); });
 }
 
 }  // namespace bertft::config

@@ -5,13 +5,14 @@
 #include <string>
 
 #include "config/helpers.h"
+#include "message_of.h"
 
 namespace bertft::config {
 namespace {
 
 TEST(Relations, MicroBatchesAreCutByFeaturesOrByTokens) {
   EXPECT_EQ(
-      refusal([] {
+      message_of<ConfigError>([] {
         resolve_texts({{"a.yaml", "micro_batch_features: 4\n"}}, {},
                       {{"micro_batch_tokens", "4096", "--set, argument 1"}});
       }),
@@ -89,12 +90,12 @@ TEST(Relations, EarlyStoppingNeedsTheBestModel) {
 }
 
 TEST(Relations, TrainingNamesAllThatIsMissing) {
-  EXPECT_EQ(refusal([] { require_for_training(resolve_yaml("train_file: t.json")); }),
+  EXPECT_EQ(message_of<ConfigError>([] { require_for_training(resolve_yaml("train_file: t.json")); }),
             "training needs model_name_or_path, output_dir, not set so far\n       add 'model_name_or_path: ...', "
             "'output_dir: ...' to the file given with --config, or --model-name-or-path DIR --output-dir DIR");
-  EXPECT_EQ(
-      refusal([] { require_for_training(resolve_yaml("model_name_or_path: m\ntrain_file: t.json\noutput_dir: o")); }),
-      "accepted");
+  EXPECT_EQ(message_of<ConfigError>(
+                [] { require_for_training(resolve_yaml("model_name_or_path: m\ntrain_file: t.json\noutput_dir: o")); }),
+            "accepted");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "bertft/config/config.h"
 #include "config/foreign_keys.h"
 #include "config/helpers.h"
+#include "message_of.h"
 
 namespace bertft::config {
 namespace {
@@ -47,7 +48,7 @@ TEST(Resolve, NestedSectionsAreExplained) {
 }
 
 TEST(Resolve, AllErrorsAreToldAtOnceInTheOrderOfTheirPlaces) {
-  const std::string text = refusal([] {
+  const std::string text = message_of<ConfigError>([] {
     resolve_texts({{"a.yaml", "seed: x\nlearing_rate: 1\nseed: 2\n"}, {"b.yaml", "tf32: 3\n"}},
                   {{"sed", "1", "BERT_FINETUNE_SED"}},
                   {{"bf16", "x", "--bf16"}, {"doc_stride", "400", "--doc-stride"}});
@@ -130,7 +131,7 @@ TEST(Resolve, OldAndNewNameInOneSourceAreRefused) {
   EXPECT_EQ(refusal_of_yaml("use_cpu: true\nno_cuda: true\n"),
             "a.yaml:2:1: error: 'no_cuda' and 'use_cpu' (line 1) set the same option; keep one, best as device");
   EXPECT_EQ(
-      refusal([] {
+      message_of<ConfigError>([] {
         resolve_texts({}, {},
                       {{"batch_size", "1", "--set, argument 1"}, {"train_batch_size", "1", "--set, argument 2"}});
       }),
@@ -179,8 +180,8 @@ TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
       "a.yaml:1:1: error: 'lr_scheduler_kwargs' is not supported: schedules have no parameters besides warmup_steps");
   EXPECT_EQ(refusal_of_yaml("fsdp: [full_shard]"), "a.yaml:1:1: error: 'fsdp' is not supported: one device is used");
   EXPECT_EQ(refusal_of_set("fp16", "true"),
-            "'fp16' is not supported  (--set, argument 1): float16 is not built yet; leave it out, or set bf16: true "
-            "on a GPU from Ampere on");
+            "'fp16' is not supported: float16 is not built yet; leave it out, or set bf16: true "
+            "on a GPU from Ampere on  (--set, argument 1)");
   EXPECT_THAT(refusal_of_yaml("kernels: fused"), AllOf(HasSubstr("not supported: "), HasSubstr("built yet")));
 }
 
@@ -214,6 +215,36 @@ TEST(Resolve, HuggingFacesWaysToSayTheSameAreUnderstood) {
   EXPECT_FALSE(resolve_yaml("resume_from_checkpoint: false").options.train.resume_from_checkpoint);
 }
 
+TEST(Resolve, WordsThatPeopleUseAreAnsweredWithTheKey) {
+  for (const auto& [word, key] :
+       {std::pair("lr", "learning_rate"), {"epochs", "num_train_epochs"}, {"model", "model_name_or_path"}}) {
+    EXPECT_THAT(refusal_of_set(word, "1"), HasSubstr(fmt::format("did you mean '{}'?", key)));
+  }
+}
+
+TEST(Resolve, AKeyWithItsValueStuckToItIsToldApart) {
+  EXPECT_THAT(refusal_of_yaml("data_seed: 3\nseed:3"), HasSubstr("write 'key: value', with a space behind the ':'"));
+  EXPECT_THAT(refusal_of_yaml("{seed=3: 4}"), HasSubstr("write 'key: value'"));
+  EXPECT_THAT(refusal_of_yaml("doc_stride: 500\nmax_seq_length:1000"), testing::Not(HasSubstr("errors")));
+  EXPECT_THAT(refusal_of_set("seed:3", "4"), testing::Not(HasSubstr("space")));
+}
+
+TEST(Resolve, NoneAndTildeAreRefusedWithAHint) {
+  EXPECT_EQ(refusal_of_set("max_steps", "None"),
+            "max_steps: expected a positive integer or null, got 'None'; YAML's word is null  (--set, argument 1)");
+  EXPECT_THAT(refusal_of_set("seed", "None"), testing::Not(HasSubstr("null"))) << "which is no seed either";
+  EXPECT_THAT(refusal_of_yaml("output_dir: ~/runs"),
+              HasSubstr("'~' is not expanded, got '~/runs'; write the path out"));
+}
+
+TEST(CommandAskedFor, IsAnotherOneWhereRunQaWouldNotTrain) {
+  const auto asked = [](std::vector<Override> line) { return command_asked_for(line); };
+  EXPECT_EQ(asked({{"do_eval", "true", ""}}), "eval");
+  EXPECT_EQ(asked({{"do_train", "False", ""}, {"do_predict", "true", ""}}), "predict");
+  EXPECT_EQ(asked({{"do_train", "true", ""}, {"do_eval", "true", ""}}), std::nullopt);
+  EXPECT_EQ(asked({{"do_eval", "False", ""}, {"seed", "3", ""}}), std::nullopt);
+}
+
 TEST(Resolve, TheEnvironmentIsReadByItsPrefix) {
   setenv("BERT_FINETUNE_MAX_SEQ_LENGTH", "256", 1);
   setenv("BERT_FINETUNE_LEARING_RATE", "1=2", 1);
@@ -225,7 +256,7 @@ TEST(Resolve, TheEnvironmentIsReadByItsPrefix) {
   EXPECT_EQ(overrides[0].value, "1=2");
   EXPECT_EQ(overrides[0].origin, "BERT_FINETUNE_LEARING_RATE");
   EXPECT_EQ(overrides[1].key, "max_seq_length");
-  EXPECT_EQ(refusal([&] { resolve_texts({}, overrides, {}); }),
+  EXPECT_EQ(message_of<ConfigError>([&] { resolve_texts({}, overrides, {}); }),
             "unknown key 'learing_rate'  (BERT_FINETUNE_LEARING_RATE); did you mean 'learning_rate'?");
 }
 

@@ -8,6 +8,7 @@
 
 #include "bertft/util/file.h"
 #include "config/helpers.h"
+#include "real_data.h"
 
 namespace bertft::config {
 namespace {
@@ -15,9 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(YamlTestSuite, EveryCaseIsReadOrRefused) {
-  const char* data = std::getenv("BERTFT_DATA_DIR");
-  if (!data || !*data) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
-  const fs::path archive = fs::path(data) / "corpora/yaml-test-suite/data-branch.tar.xz";
+  const auto data = data_directory();
+  if (!data) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+  const fs::path archive = *data / "corpora/yaml-test-suite/data-branch.tar.xz";
   const fs::path folder = fs::path(BERTFT_BUILD_DIR) / "yaml-test-suite";
   fs::create_directories(folder);
   const std::string unpack = "tar -xJf '" + archive.string() + "' -C '" + folder.string() + "'";

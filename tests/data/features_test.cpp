@@ -7,6 +7,7 @@
 #include "bertft/util/error.h"
 #include "data/squad_text.h"
 #include "data/word_tokenizer.h"
+#include "message_of.h"
 
 namespace bertft::data {
 namespace {
@@ -32,13 +33,8 @@ Features features(const Dataset& dataset, const DataOptions& options, Purpose pu
   return make_features(dataset, WordTokenizer(), options, purpose);
 }
 
-std::string error_of(const Dataset& dataset, const DataOptions& options) {
-  try {
-    features(dataset, options);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "no error";
+std::string refusal(const Dataset& dataset, const DataOptions& options) {
+  return message_of<DataError>([&] { features(dataset, options); });
 }
 
 std::vector<std::pair<std::uint32_t, std::uint32_t>> slices(const Features& features) {
@@ -124,22 +120,22 @@ TEST(Features, RefuseAnOverlapThatNoWindowCanHave) {
 }
 
 TEST(Features, NameTheQuestionThatLeavesNoRoom) {
-  EXPECT_EQ(error_of(ten_words("[]", "1 2 3 4 5"), options(8, 2)),
+  EXPECT_EQ(refusal(ten_words("[]", "1 2 3 4 5"), options(8, 2)),
             "data.json: question 'q1': the question's 5 tokens leave no room for its context at max_seq_length 8.\n"
             "Shorten the question, raise max_seq_length or lower doc_stride.");
 }
 
 TEST(Features, NameTheQuestionThatLeavesNoMoreThanTheOverlap) {
   EXPECT_THAT(
-      error_of(ten_words("[]", "1 2 3 4 5"), options(12, 4)),
+      refusal(ten_words("[]", "1 2 3 4 5"), options(12, 4)),
       HasSubstr("question 'q1': the question's 5 tokens leave room for 4 of context, not more than doc_stride 4"));
-  EXPECT_EQ(error_of(ten_words("[]", "1 2 3 4 5"), options(13, 4)), "no error");
+  EXPECT_EQ(refusal(ten_words("[]", "1 2 3 4 5"), options(13, 4)), "accepted");
 }
 
 TEST(Features, RefuseALongQuestionOnAnEmptyContextOnlyWhenItDoesNotFit) {
   const Dataset dataset = read(document(R"("")", R"({"id":"a","question":"1 2 3 4 5","answers":[]})"));
-  EXPECT_EQ(error_of(dataset, options(8, 4)), "no error");
-  EXPECT_THAT(error_of(dataset, options(7, 2)), HasSubstr("leave no room"));
+  EXPECT_EQ(refusal(dataset, options(8, 4)), "accepted");
+  EXPECT_THAT(refusal(dataset, options(7, 2)), HasSubstr("leave no room"));
 }
 
 const char* const kTwoQuestions = R"({"id":"bad","question":"x","answers":[{"text":"2","answer_start":0}]},)"
@@ -163,7 +159,7 @@ TEST(Features, KeepMisalignedQuestionsAsRunQaDoesWhenAsked) {
 TEST(Features, StopAtAMisalignedAnswerWhenAsked) {
   DataOptions strict = options(32, 2);
   strict.on_misaligned = OnMisaligned::kError;
-  EXPECT_THAT(error_of(read(document(R"("0 1 2")", kTwoQuestions)), strict),
+  EXPECT_THAT(refusal(read(document(R"("0 1 2")", kTwoQuestions)), strict),
               HasSubstr("question 'bad': its answer '2' is not at answer_start 0."));
 }
 
@@ -175,7 +171,7 @@ TEST(Features, KeepMisalignedQuestionsForEvaluationWithoutALabel) {
 }
 
 TEST(Features, RefuseADataSetOfWhichNothingIsLeft) {
-  EXPECT_THAT(error_of(ten_words(R"([{"text":"x","answer_start":0}])"), options(32, 2)),
+  EXPECT_THAT(refusal(ten_words(R"([{"text":"x","answer_start":0}])"), options(32, 2)),
               HasSubstr("data.json: no usable question: 1 of 1"));
 }
 

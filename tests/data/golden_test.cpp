@@ -13,6 +13,8 @@
 #include "bertft/data/features.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
+#include "real_data.h"
+#include "temporary_directory.h"
 
 namespace bertft::data {
 namespace {
@@ -24,22 +26,18 @@ constexpr std::int32_t kMaxSeqLength = 384;
 class Golden : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* directory = std::getenv("BERTFT_DATA_DIR");
-    if (directory == nullptr || *directory == '\0') GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
-    data_ = directory;
+    if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+    data_ = *data_directory();
   }
 
   std::string squad(const std::string& name) const { return data_ / "squad" / name; }
 
   /// The uncased tokenizer, from a model directory made for the test.
   std::unique_ptr<tokenizer::Tokenizer> uncased() const {
-    const fs::path directory = fs::path(::testing::TempDir()) / ("bertft-data-" + std::to_string(::getpid()));
-    fs::create_directories(directory);
-    write_file_atomically(directory / "vocab.txt", read_file(data_ / "vocab" / "bert-base-uncased-vocab.txt"));
-    write_file_atomically(directory / "tokenizer_config.json", R"({"do_lower_case": true})");
-    auto tokenizer = tokenizer::load_tokenizer(directory);
-    fs::remove_all(directory);
-    return tokenizer;
+    const TemporaryDirectory model;
+    model.write("vocab.txt", read_file(data_ / "vocab" / "bert-base-uncased-vocab.txt"));
+    model.write("tokenizer_config.json", R"({"do_lower_case": true})");
+    return tokenizer::load_tokenizer(model.path());
   }
 
   fs::path data_;
@@ -117,8 +115,7 @@ TEST_F(Golden, FeaturesOfTheDevSetEqualRunQa) {
 }
 
 TEST_F(Golden, FeaturesOfTheWholeTrainSetEqualRunQa) {
-  const char* unpacked = std::getenv("BERTFT_UNPACKED_DIR");
-  const fs::path file = fs::path(unpacked == nullptr ? "" : unpacked) / "squad-v2.0-train-rebuilt.json";
+  const fs::path file = folder_of("BERTFT_UNPACKED_DIR").value_or("") / "squad-v2.0-train-rebuilt.json";
   if (!fs::exists(file)) GTEST_SKIP() << "no squad-v2.0-train-rebuilt.json in BERTFT_UNPACKED_DIR";
   const auto tokenizer = uncased();
   Features features = as_run_qa(read_and_tokenize(file, *tokenizer));

@@ -5,6 +5,7 @@
 
 #include "bertft/data/dataset.h"
 #include "bertft/util/error.h"
+#include "message_of.h"
 
 namespace bertft::data {
 
@@ -12,14 +13,8 @@ inline Dataset read(std::string_view text) {
   return read_dataset_from(text, "data.json");
 }
 
-/// The message with which `text` is refused; "accepted" when it is not.
 inline std::string refusal(std::string_view text) {
-  try {
-    read(text);
-  } catch (const DataError& error) {
-    return error.what();
-  }
-  return "accepted";
+  return message_of<DataError>([&] { read(text); });
 }
 
 /// A SQuAD document of one article and one paragraph with these questions.

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "checkpoint/temporary_directory.h"
 #include "data/squad_text.h"
 #include "data/white_space.h"
 #include "data/word_tokenizer.h"
+#include "temporary_directory.h"
 
 namespace bertft::data {
 namespace {
@@ -13,11 +13,11 @@ namespace {
 // A SQuAD file for as long as it lives.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(const std::string& text) { checkpoint::write(path(), text); }
+  explicit TemporaryFile(const std::string& text) { directory_.write("data.json", text); }
   std::string path() const { return directory_ / "data.json"; }
 
  private:
-  checkpoint::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
 };
 
 std::vector<tokenizer::Token> encoded(std::string_view text) {

@@ -10,6 +10,7 @@
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "data/squad_text.h"
+#include "real_data.h"
 
 namespace bertft::data {
 namespace {
@@ -19,9 +20,8 @@ namespace fs = std::filesystem;
 class WildFiles : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* directory = std::getenv("BERTFT_DATA_DIR");
-    if (directory == nullptr || *directory == '\0') GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
-    corpora_ = fs::path(directory) / "corpora";
+    if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+    corpora_ = *data_directory() / "corpora";
   }
 
   std::vector<fs::path> json_test_suite() const {

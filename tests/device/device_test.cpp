@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "bertft/util/error.h"
+#include "message_of.h"
 
 namespace bertft::device {
 namespace {
@@ -33,12 +34,8 @@ TEST(Device, AutoTakesTheCpuInAProgramWithoutCuda) {
 }
 
 TEST(Device, CudaWithoutAGpuIsAnErrorThatNamesTheWayOut) {
-  try {
-    select_device(options_for(DeviceChoice::kCuda));
-    FAIL() << "nothing was thrown";
-  } catch (const DeviceError& e) {
-    EXPECT_THAT(e.what(), HasSubstr("device: cpu"));
-  }
+  EXPECT_THAT(message_of<DeviceError>([] { select_device(options_for(DeviceChoice::kCuda)); }),
+              HasSubstr("device: cpu"));
 }
 
 TEST(Device, NamesTheLibraryVersions) {

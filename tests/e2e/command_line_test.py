@@ -152,13 +152,28 @@ class Mistakes(EndToEndTest):
 
     def test_an_unknown_flag_is_answered_with_the_nearest(self):
         self.refused(["--learing-rate", "3e-5"], "unknown flag '--learing-rate'; did you mean '--learning-rate'?",
-                     "See bert-finetune train --help.")
+                     "See bert-finetune train --help and bert-finetune --help all.")
         self.refused(["eval", "x", "--data", "y", "--jsom"], "'--jsom'; did you mean '--json'?", "bert-finetune eval --help")
 
     def test_a_flag_like_no_other_is_named(self):
         self.refused(["--no-such-flag"], "unknown flag '--no-such-flag'.")
-
         self.refused(["-output-dir", "x"], "unknown flag '-output-dir'; did you mean '--output-dir'?")
+
+    def test_all_unknown_flags_are_named(self):
+        self.refused(["--foo", "1", "--bar", "-.5"], "error: unknown flag '--foo'.\nunknown flag '--bar'.\nSee ")
+
+    def test_flags_known_from_elsewhere_are_answered_with_ours(self):
+        for args, ours in ((["--lr", "3e-5"], "--learning-rate"), (["--data", "x.json"], "--train-file"),
+                           (["eval", "--model_name_or_path", "r", "--validation_file", "f"], "RUN_DIR"),
+                           (["eval", "r", "--data", "f", "--output_dir", "x"], "--save-predictions"),
+                           (["predict", "r", "--question", "q", "--context", "text"], "--context-file"),
+                           (["predict", "r", "--data", "f", "--output_dir", "x"], "--save-to")):
+            with self.subTest(args):
+                self.refused(args, f"did you mean '{ours}'?")
+
+    def test_a_run_qa_command_that_asks_for_no_training_is_sent_to_the_right_one(self):
+        self.refused(self.training("--do_eval"), "--do_eval without --do_train", "bert-finetune eval MODEL_DIR --data FILE")
+        self.refused(self.training("--do_train", "False", "--do_predict"), "bert-finetune predict MODEL_DIR --data FILE")
 
     def test_an_unknown_command_of_a_command_is_answered_with_the_nearest(self):
         self.refused(["data", "chek", "x.json"], "unknown command 'data chek'; did you mean 'check'? Commands: check, features.")
@@ -169,9 +184,9 @@ class Mistakes(EndToEndTest):
 
     def test_missing_values_and_arguments(self):
         for args, text in ((["--config"], "--config"), (["--set"], "--set"), (["data"], "a command is missing after 'data'"),
-                           (["data", "check"], "file is required"), (["data", "features", "x.json"], "--model is required"),
-                           (["--learning-rate"], "has no value"), (["--output-dir", "--dry-run"], "--output-dir needs a value"),
-                           (["eval", "run"], "--data is required"), (["predict"], "run_dir is required")):
+                           (["data", "check"], "FILE is required"), (["data", "features", "x.json"], "--model is required"),
+                           (["--learning-rate"], "--learning-rate needs a value."), (["--output-dir", "--dry-run"], "--output-dir needs a value"),
+                           (["predict"], "RUN_DIR is required")):
             with self.subTest(args):
                 self.refused(args, text)
 

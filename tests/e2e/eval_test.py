@@ -55,6 +55,16 @@ class Model(EvalTest):
     def test_works_on_a_bare_hugging_face_directory(self):
         self.assertEqual(self.scores(self.bare_model(), *self.WINDOWS), self.scores(self.run_directory))
 
+    def test_of_a_run_takes_its_own_data_where_none_are_named(self):
+        result = self.run_program("eval", self.run_directory, "--json")
+        self.assertEqual(self.printed_json(result), self.scores(self.run_directory))
+        self.assertIn(f"windows of {self.dev_file}", result.err)
+        bare = self.bare_model()
+        named = self.run_program("eval", bare, *self.WINDOWS, "--validation_file", self.dev_file, "--json")
+        self.assertEqual(self.printed_json(named), self.scores(self.run_directory))
+        self.refused(2, "--data and --validation-file both name data", args=[bare, *self.WINDOWS, "--validation-file", "other.json"])
+        self.assert_refused(self.run_program("eval", bare, *self.WINDOWS), 2, "eval needs data with gold answers: --data FILE")
+
     def test_takes_the_best_checkpoint_of_an_unfinished_run_and_says_so(self):
         unfinished = shutil.copytree(self.run_directory, self.cwd / "run")
         (unfinished / "model.safetensors").unlink()
@@ -102,6 +112,9 @@ class Model(EvalTest):
     def test_without_a_tuned_threshold_cannot_be_automatic(self):
         self.refused(78, "null_score_diff_threshold is auto",
                      args=[self.bare_model(), *self.WINDOWS, "--null-score-diff-threshold", "auto"])
+        harness.write_json(self.cwd / "bare/trainer_state.json", {"global_step": 5, "stateful_callbacks": {}})  # Trainer's
+        self.refused(78, "null_score_diff_threshold is auto",
+                     args=["bare", *self.WINDOWS, "--null-score-diff-threshold", "auto"])
 
     def test_of_answerable_questions_alone_needs_no_threshold(self):
         data = harness.squad(4, seed=22)
@@ -218,6 +231,15 @@ class Predictions(EvalTest):
             result = self.run_program("eval", *args, "--data", blind, "--json")
             self.assertEqual(self.printed_json(result)["NoAns_total"], 20)
             self.assertIn('blind.json: no question has an answer: "no answer" counts as right', result.err)
+
+    def test_of_questions_that_lack_answers_without_a_mark_are_scored_with_a_warning(self):
+        data = json.loads(self.dev_file.read_text())
+        for qa in list(questions_of(data))[:3]:
+            qa["answer"] = qa.pop("answers")
+            del qa["is_impossible"]
+        result = self.run_program("eval", "--predictions", self.saved() / "predictions.json", "--data",
+                                  harness.write_json(self.cwd / "typo.json", data))
+        self.assertIn("typo.json: 3 questions without answers that are not marked is_impossible", result.err)
 
     def test_in_a_malformed_file(self):
         for content, text in (("[1]", "found array"), ('{"q22-0-0": 3}', "question 'q22-0-0' is of type number"),

@@ -27,7 +27,7 @@ class OutputDirectory(EndToEndTest):
     def test_that_is_a_link_to_nowhere(self):
         (self.cwd / "link").symlink_to("nowhere")
         for output in ("link", "link/", "link/deeper"):
-            self.refused(73, "link is a link to nowhere, which is not there", output=output)
+            self.refused(73, "link is a link to nowhere, which is not there", "Make that directory", output=output)
 
     def test_of_somebody_else_is_not_even_touched(self):
         (self.cwd / "run").mkdir()

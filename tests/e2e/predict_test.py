@@ -67,6 +67,7 @@ class OneQuestion(PredictTest):
         base = ["predict", self.run_directory, "--question", "Who?"]
         self.assert_refused(self.run_program(*base), 2, "--question requires --context-file")
         self.assert_refused(self.run_program(*base, "--context-file", "none.txt"), 66, "none.txt")
+        self.assert_refused(self.ask(TEXT, question=" "), 2, "--question is empty")
         self.assert_refused(self.run_program("predict", self.run_directory), 2, "--question with --context-file, or --data FILE")
 
 
@@ -80,14 +81,14 @@ class File(PredictTest):
     def test_gives_the_three_prediction_files(self):
         result = self.run_program("predict", self.run_directory, "--data", self.dev_file, "--save-to", "out")
         self.assertEqual((result.code, result.out), (0, ""), result)
-        self.assertIn("wrote out/predictions.json, 20 answers", result.err)
+        self.assertIn("wrote 20 answers to out: predictions.json, nbest_predictions.json, null_odds.json", result.err)
         for name in ("predictions.json", "nbest_predictions.json", "null_odds.json"):
             self.assertEqual((self.cwd / "out" / name).read_bytes(), (self.run_directory / f"eval_{name}").read_bytes(), name)
 
     def test_answers_the_first_questions_alone_where_told(self):
         result = self.run_program("predict", self.run_directory, "--data", self.dev_file, "--save-to", "out",
                                   "--max-eval-samples", 3)
-        self.assertIn("wrote out/predictions.json, 3 answers", result.err)
+        self.assertIn("wrote 3 answers to out: predictions.json, nbest_predictions.json", result.err)
         self.assertEqual(len(json.loads((self.cwd / "out/predictions.json").read_text())), 3)
 
     def test_needs_no_answers(self):

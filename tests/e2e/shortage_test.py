@@ -31,10 +31,13 @@ class ShortageTest(MemoryTest):
         return tried
 
     def assert_command(self, result, arguments, *beginning):
-        """A shell takes it for `arguments`, enough memory and, last, `beginning`."""
+        """A shell takes it for `arguments` with enough memory in place of theirs and, last, `beginning`."""
         words = self.in_shell(r"printf '%s\0' " + self.command_of(result)).out.split("\0")[1:-1]
-        self.assertRegex(words.pop(len(arguments) + 1), r"^memory_limit=\d+MiB$")
-        self.assertEqual(words, [*map(str, arguments), "--set", *beginning])
+        kept = list(map(str, arguments))
+        limit = kept.index("--memory-limit")
+        del kept[limit:limit + 2]
+        self.assertRegex(words.pop(len(kept) + 1), r"^memory_limit=\d+MiB$")
+        self.assertEqual(words, [*kept, "--set", *beginning])
 
     def assert_saved(self, result, checkpoint):
         self.assertRegex(result.err, rf"(?m)^saved: .*/{checkpoint}$")

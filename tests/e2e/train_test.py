@@ -100,8 +100,10 @@ class Training(EndToEndTest):
         for line, text in zip(lines, expected):
             self.assertIn(f" info {text}", line)
         self.assertIn("qa_outputs.{weight,bias} newly initialised", lines[3])
-        self.assertIn(" info done     step 4/4", lines[-4])
-        self.assertRegex(lines[-3], r" info result   exact [\d.]+  f1 [\d.]+ ")
+        self.assertIn(" info done     step 4/4", lines[-5])
+        self.assertRegex(lines[-4], r" info result   exact [\d.]+  f1 [\d.]+ ")
+        self.assertRegex(lines[-3], r" info best     .* for f1 is kept in the checkpoint$")
+        self.assertIn("--null-score-diff-threshold auto", lines[-2])
         self.assertRegex(lines[-1], r" info model    /.*/run  \(loads with from_pretrained\)$")
 
     def test_depends_on_the_seed_alone(self):

@@ -5,6 +5,8 @@
 #include <cstdlib>
 
 #include "bertft/util/error.h"
+#include "message_of.h"
+#include "real_data.h"
 
 namespace bertft::eval {
 namespace {
@@ -25,16 +27,6 @@ data::Dataset dataset(std::vector<data::Question> questions) {
   data::Dataset d;
   d.questions = std::move(questions);
   return d;
-}
-
-template <class Function>
-std::string data_error_of(Function function) {
-  try {
-    function();
-  } catch (const DataError& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
 }
 
 QuestionScore score(std::string gold, std::string_view prediction) {
@@ -163,7 +155,7 @@ TEST(Evaluate, IgnoresPredictionsAndOddsOfOtherQuestions) {
 TEST(Evaluate, NamesTheFirstThreeQuestionsWithoutAPrediction) {
   std::vector<data::Question> questions;
   for (const char* id : {"p", "q", "r", "s", "t", "u"}) questions.push_back(question(id, {"x"}));
-  const std::string message = data_error_of([&] { evaluate(dataset(questions), {{"p", "x"}}); });
+  const std::string message = message_of<DataError>([&] { evaluate(dataset(questions), {{"p", "x"}}); });
   EXPECT_THAT(message, AllOf(HasSubstr("5 of 6 questions"), HasSubstr("'q', 'r', 's' and 2 more"),
                              HasSubstr("--allow-missing"), Not(HasSubstr("'t'"))));
 }
@@ -181,21 +173,20 @@ TEST(Evaluate, RefusesPredictionsOfAnotherDataSet) {
   const auto score = [] {
     evaluate(dataset({question("q", {"x"})}), {{"other", "x"}}, {.missing = MissingPredictions::kExclude});
   };
-  EXPECT_THAT(data_error_of(score), HasSubstr("belong to this data set?"));
+  EXPECT_THAT(message_of<DataError>(score), HasSubstr("belong to this data set?"));
 }
 
 TEST(Evaluate, NamesAQuestionWithoutNullOdds) {
   const auto data = dataset({question("a", {"x"}), question("b", {"x"})});
   const auto score = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, {.null_odds = NullOdds{{"a", 0.5}}}); };
-  EXPECT_THAT(data_error_of(score), AllOf(HasSubstr("'b'"), HasSubstr("null_odds.json")));
+  EXPECT_THAT(message_of<DataError>(score), AllOf(HasSubstr("'b'"), HasSubstr("null_odds.json")));
   const auto score_without_any = [&] { evaluate(data, {{"a", "x"}, {"b", "x"}}, {.null_odds = NullOdds{}}); };
-  EXPECT_THAT(data_error_of(score_without_any), AllOf(HasSubstr("'a'"), HasSubstr("2 such questions")));
+  EXPECT_THAT(message_of<DataError>(score_without_any), AllOf(HasSubstr("'a'"), HasSubstr("2 such questions")));
 }
 
 TEST(Evaluate, ScoresTheOfficialDevSetPerfectlyOnItsOwnAnswers) {
-  const char* folder = std::getenv("BERTFT_DATA_DIR");
-  if (folder == nullptr || *folder == '\0') GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
-  const data::Dataset data = data::read_dataset(std::string(folder) + "/squad/squad-v2.0-dev.json");
+  if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+  const data::Dataset data = data::read_dataset(*data_directory() / "squad/squad-v2.0-dev.json");
   Predictions predictions;
   for (const data::Question& q : data.questions) predictions[q.id] = q.answers.empty() ? "" : q.answers[0].text;
   const Metrics metrics = evaluate(data, predictions);

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "bertft/util/error.h"
+#include "fuzz/require.h"
 #include "weights/dtype.h"
 #include "weights/foreign.h"
 #include "weights/safetensors_check.h"
@@ -18,10 +18,6 @@
 namespace {
 
 using namespace bertft;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void check(std::span<const std::byte> bytes) {
   weights::TensorTable table;

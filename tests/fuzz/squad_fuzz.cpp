@@ -1,21 +1,18 @@
 // libFuzzer target: any bytes are either refused with an Error or make a consistent data set.
 
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "bertft/data/check.h"
 #include "bertft/data/dataset.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "fuzz/require.h"
 
 namespace {
 
+using bertft::require;
 using bertft::data::Dataset;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 void require_consistent(const Dataset& dataset) {
   require(!dataset.questions.empty());

@@ -1,18 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 #include <vector>
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/text.h"
+#include "fuzz/require.h"
 
 namespace bertft::tokenizer {
-
-inline void require(bool holds) {
-  if (!holds) std::abort();
-}
 
 /// Tokens are in order, lie within `text` and have ids of the vocabulary.
 inline void check_tokens(const Tokenizer& tokenizer, std::string_view text, const std::vector<Token>& tokens) {

@@ -15,6 +15,7 @@
 
 namespace {
 
+using bertft::require;
 using namespace bertft::tokenizer;
 
 // Short words, parts of words and single characters, so that any few bytes make tokens.

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/cuda/CUDAContextLight.h>
+#include <c10/core/AllocatorConfig.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -53,6 +54,10 @@ TEST_F(Gpu, IsTakenWhereNoDeviceIsNamed) {
   EXPECT_TRUE(device::select_device({}).is_cuda());
 }
 
+TEST_F(Gpu, HasSegmentsThatGrow) {
+  EXPECT_TRUE(c10::CachingAllocator::AcceleratorAllocatorConfig::use_expandable_segments());
+}
+
 TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
   const std::vector<std::int32_t> lengths = {4, 60, 3};
   const model::DropoutSite site{device::dropout_rate(0.3), 5};
@@ -68,32 +73,32 @@ TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
 class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarType> {
  protected:
   static constexpr std::int64_t kHeads = 3, kHeadSize = 26;  // the kernels take multiples of 8
-  struct Grads {
-    at::Tensor out, q, k, v;
+  struct Result {
+    at::Tensor out;
+    model::Qkv grads;
   };
 
   // Of the sequences from `first` on, with dropout.
-  Grads attend(std::size_t first) const {
+  Result attend(std::size_t first) const {
     const std::vector<std::int32_t> rest(lengths_.begin() + static_cast<std::ptrdiff_t>(first), lengths_.end());
     const auto batch = model::to_device(model::packed_batch(rest, static_cast<std::uint32_t>(first)), cuda_);
-    return attend(batch, [&](const auto& q, const auto& k, const auto& v) { return attention(q, k, v, batch); });
+    return attend(batch, [&](const model::Qkv& leaves) { return attention(leaves, batch); });
   }
 
   template <class Attention>
-  Grads attend(const model::DeviceBatch& batch, const Attention& work) const {
+  Result attend(const model::DeviceBatch& batch, const Attention& work) const {
     const auto rows = [&](const at::Tensor& x) {
       return last_rows(x, batch.num_tokens()).to(batch.cu_seqlens.device());
     };
     const auto leaf = [&](const at::Tensor& x) { return rows(x).clone().requires_grad_(true); };
-    const at::Tensor q = leaf(q_), k = leaf(k_), v = leaf(v_);
-    const at::Tensor out = work(q, k, v);
+    const model::Qkv leaves{leaf(in_.q), leaf(in_.k), leaf(in_.v)};
+    const at::Tensor out = work(leaves);
     out.backward(rows(grad_));
-    return {out.detach(), q.grad(), k.grad(), v.grad()};
+    return {out.detach(), {leaves.q.grad(), leaves.k.grad(), leaves.v.grad()}};
   }
 
-  at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const model::DeviceBatch& batch,
-                       double dropout = 0.3) const {
-    return model::attention_cuda(q, k, v, kHeads, {device::dropout_rate(dropout), 5}, batch);
+  static at::Tensor attention(const model::Qkv& in, const model::DeviceBatch& batch, double dropout = 0.3) {
+    return model::attention_cuda(in, {kHeads, {device::dropout_rate(dropout), 5}, batch});
   }
   static at::Tensor last_rows(const at::Tensor& x, std::int64_t n) { return x.narrow(0, x.size(0) - n, n); }
   at::Tensor random() const { return at::randn({100, kHeads * kHeadSize}).to(cuda_, GetParam()); }
@@ -104,36 +109,35 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
     if (IsSkipped()) return;
     if (is_half() && !has_bf16()) GTEST_SKIP() << "no bf16";
     at::manual_seed(1);
-    for (at::Tensor* x : {&q_, &k_, &v_, &grad_}) *x = random();
+    for (at::Tensor* x : {&in_.q, &in_.k, &in_.v, &grad_}) *x = random();
   }
 
   const c10::Device cuda_{c10::kCUDA, 0};
   const std::vector<std::int32_t> lengths_ = {5, 60, 33, 2};
-  at::Tensor q_, k_, v_, grad_;
+  model::Qkv in_;
+  at::Tensor grad_;
 };
 
 TEST_P(GpuAttention, EqualsTheCpusWithoutDropout) {
   const auto batch = model::to_device(model::packed_batch(lengths_), cuda_), on_cpu = model::batch_of(lengths_);
-  const Grads gpu =
-      attend(batch, [&](const auto& q, const auto& k, const auto& v) { return attention(q, k, v, batch, 0); });
-  const Grads cpu = attend(on_cpu, [&](const auto& q, const auto& k, const auto& v) {
-    return model::attention(q, k, v, kHeads, {}, on_cpu);
-  });
+  const Result gpu = attend(batch, [&](const model::Qkv& leaves) { return attention(leaves, batch, 0); });
+  const Result cpu =
+      attend(on_cpu, [&](const model::Qkv& leaves) { return model::attention(leaves, {kHeads, {}, on_cpu}); });
   const double bound = is_half() ? 0.06 : 1e-4;
-  for (const auto& [a, b] :
-       {std::pair(gpu.out, cpu.out), std::pair(gpu.q, cpu.q), std::pair(gpu.k, cpu.k), std::pair(gpu.v, cpu.v)}) {
+  for (const auto& [a, b] : {std::pair(gpu.out, cpu.out), std::pair(gpu.grads.q, cpu.grads.q),
+                             std::pair(gpu.grads.k, cpu.grads.k), std::pair(gpu.grads.v, cpu.grads.v)}) {
     EXPECT_LT((a.cpu() - b).abs().max().item<double>(), bound);
   }
 }
 
 TEST_P(GpuAttention, GivesASequenceTheSameInAnyMicroBatch) {
-  const Grads whole = attend(0);
+  const Result whole = attend(0);
   for (const std::size_t first : {1U, 2U, 3U}) {
-    const Grads part = attend(first);
+    const Result part = attend(first);
     const std::int64_t n = part.out.size(0);
     const double bound = is_half() ? 1e-2 : 1e-5;
-    for (const auto& [all, some] : {std::pair(whole.out, part.out), std::pair(whole.q, part.q),
-                                    std::pair(whole.k, part.k), std::pair(whole.v, part.v)}) {
+    for (const auto& [all, some] : {std::pair(whole.out, part.out), std::pair(whole.grads.q, part.grads.q),
+                                    std::pair(whole.grads.k, part.grads.k), std::pair(whole.grads.v, part.grads.v)}) {
       EXPECT_LT((last_rows(all, n) - some).abs().max().item<double>(), bound) << first;
     }
   }
@@ -141,30 +145,31 @@ TEST_P(GpuAttention, GivesASequenceTheSameInAnyMicroBatch) {
 
 // Masks of the backward pass that were not those of the forward pass would show here: the output is linear in v.
 TEST_P(GpuAttention, HasTheMasksOfTheForwardPassInTheBackwardPass) {
-  const Grads grads = attend(0);
+  const model::Qkv grads = attend(0).grads;
   const auto batch = model::to_device(model::packed_batch(lengths_), cuda_);
   const at::NoGradGuard no_grad;
   const double expected = (grads.v * grads.v).sum(at::kDouble).item<double>();
-  const double through_output = (attention(q_, k_, grads.v, batch) * grad_).sum(at::kDouble).item<double>();
+  const double through_output = (attention({in_.q, in_.k, grads.v}, batch) * grad_).sum(at::kDouble).item<double>();
   EXPECT_NEAR(through_output, expected, 0.02 * expected);
 }
 
 TEST_P(GpuAttention, HasTheGradientsOfItsOutput) {
   if (is_half()) GTEST_SKIP() << "differences of bf16 outputs are all rounding";
-  const Grads grads = attend(0);
+  const model::Qkv grads = attend(0).grads;
   const auto batch = model::to_device(model::packed_batch(lengths_), cuda_);
   const at::NoGradGuard no_grad;
-  for (const int which : {0, 1, 2}) {
-    const at::Tensor& grad = which == 0 ? grads.q : which == 1 ? grads.k : grads.v;
+  for (const auto& part :
+       {std::pair("q", &model::Qkv::q), std::pair("k", &model::Qkv::k), std::pair("v", &model::Qkv::v)}) {
+    const auto which = part.second;
     const at::Tensor direction = random();
     const auto moved = [&](double by) {
-      std::array<at::Tensor, 3> x = {q_, k_, v_};
-      x[static_cast<std::size_t>(which)] = x[static_cast<std::size_t>(which)] + by * direction;
-      return (attention(x[0], x[1], x[2], batch) * grad_).sum(at::kDouble).item<double>();
+      model::Qkv in = in_;
+      in.*which = in.*which + by * direction;
+      return (attention(in, batch) * grad_).sum(at::kDouble).item<double>();
     };
     constexpr double kStep = 1e-2;
-    const double expected = (grad * direction).sum(at::kDouble).item<double>();
-    EXPECT_NEAR((moved(kStep) - moved(-kStep)) / (2 * kStep), expected, 0.02 * std::abs(expected) + 0.02) << which;
+    const double expected = (grads.*which * direction).sum(at::kDouble).item<double>();
+    EXPECT_NEAR((moved(kStep) - moved(-kStep)) / (2 * kStep), expected, 0.02 * std::abs(expected) + 0.02) << part.first;
   }
 }
 
@@ -244,7 +249,7 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
 
 TEST_F(Gpu, IsProbedAndLeftAsItWas) {
   ProbeParts parts(bert_for_words());
-  parts.device = device_;
+  parts.device = select({});  // in bf16 attention takes all sequences at once
   const std::uint64_t in_use = memory::use_of(device_).now;
   // So much that the allocator's segments of 20 MiB do not decide.
   ProbeTask task = parts.task(in_use + 2048 * kMib, /*at_most=*/1'000'000);
@@ -252,7 +257,7 @@ TEST_F(Gpu, IsProbedAndLeftAsItWas) {
   const memory::SearchResult result = probe(task, [](const memory::Trial&) {});
   EXPECT_GT(result.num_features, 0);
   EXPECT_LT(result.num_features, 1'000'000);
-  EXPECT_LE(result.trials.size(), 5U);
+  EXPECT_LE(result.trials.size(), 8U) << "five, and a few more where the allocator's holes decide";
   EXPECT_EQ(memory::use_of(device_).now, in_use);
 }
 

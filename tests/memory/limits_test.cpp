@@ -64,6 +64,12 @@ TEST(Budget, TakesAReserveOfAnySizeBelowTheLimit) {
   EXPECT_THROW(make_budget({.memory_limit = "100MiB", .memory_reserve = {}}, capacity), ConfigError);
 }
 
+TEST(BudgetText, SaysWhatTheReserveTakes) {
+  EXPECT_EQ(budget_text({.limit = kGib, .usable = 768 * kMib, .source = "memory_limit 1GiB"}),
+            "768 MiB to be used (memory_limit 1GiB, less memory_reserve 256 MiB)");
+  EXPECT_EQ(budget_text({.limit = kGib, .usable = kGib, .source = "free memory"}), "1.0 GiB to be used (free memory)");
+}
+
 // A /proc and a /sys/fs/cgroup of our own.
 class MachineCapacity : public testing::Test {
  protected:

@@ -62,6 +62,20 @@ TEST(PlanReport, SaysWhatFitsAndEndsWellWhenNothingDoes) {
   EXPECT_EQ(report.to_json()["micro_batches"][0]["fits"], false);
 }
 
+TEST(PlanReport, MarksTheConfiguredRow) {
+  for (const std::int64_t micro : {4, 3, 12}) {
+    const PlanReport report =
+        make_plan_report(base(/*bf16=*/true), {.effective = 12, .micro = micro, .eval = 8}, std::nullopt);
+    std::int64_t num_marked = 0;
+    for (const PlanReport::Row& row : report.rows) {
+      EXPECT_EQ(row.is_configured, row.bf16 && !row.gradient_checkpointing && row.num_features == micro);
+      num_marked += row.is_configured;
+    }
+    EXPECT_EQ(num_marked, 1);
+    EXPECT_THAT(report.to_text(), testing::HasSubstr("< as configured"));
+  }
+}
+
 TEST(PlanReport, FitsIntoEightyColumns) {
   StepShape large = base();
   large.encoder.hidden_size = 1024;

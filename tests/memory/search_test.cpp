@@ -53,7 +53,7 @@ struct FakeDevice {
                                    return static_cast<std::uint64_t>(
                                        std::max(flat, predicted_fixed + predicted_slope * static_cast<double>(n)));
                                  },
-                             .attempt = [this](std::int64_t n) { return attempt(n); },
+                             .run_trial = [this](std::int64_t n) { return attempt(n); },
                              .peak_rounding = static_cast<std::uint64_t>(peak_step)});
   }
 };
@@ -149,7 +149,7 @@ TEST(Search, StepsDownWhereMoreIsTakenThanMeasuredBytesSay) {
       find_micro_batch({.at_most = 1000,
                         .usable_bytes = 2000,
                         .predict = [&](std::int64_t n) { return static_cast<std::uint64_t>(device.bytes(n)); },
-                        .attempt =
+                        .run_trial =
                             [&](std::int64_t n) {
                               Trial trial = device.attempt(n);
                               if (n > 80) trial.fits = false;
@@ -170,7 +170,7 @@ struct CycleDevice {
     return find_micro_batch({.at_most = at_most,
                              .usable_bytes = static_cast<std::uint64_t>(limit),
                              .predict = [](std::int64_t n) { return static_cast<std::uint64_t>(step(n)); },
-                             .attempt = [this](std::int64_t n) { return attempt(n); }});
+                             .run_trial = [this](std::int64_t n) { return attempt(n); }});
   }
 
   Trial attempt(std::int64_t n) const {
@@ -215,7 +215,7 @@ TEST(Search, LetsOtherErrorsThrough) {
   const SearchTask task{.at_most = 8,
                         .usable_bytes = 100,
                         .predict = [](std::int64_t) { return std::uint64_t{1}; },
-                        .attempt = [](std::int64_t) -> Trial { throw std::runtime_error("another error"); }};
+                        .run_trial = [](std::int64_t) -> Trial { throw std::runtime_error("another error"); }};
   EXPECT_THROW(find_micro_batch(task), std::runtime_error);
 }
 
@@ -224,7 +224,7 @@ TEST(Search, TakesATrialWithoutAStepForAnError) {
       .at_most = 8,
       .usable_bytes = 100,
       .predict = [](std::int64_t) { return std::uint64_t{1}; },
-      .attempt = [](std::int64_t n) { return Trial{.num_features = n, .fits = true, .phase = "done"}; }};
+      .run_trial = [](std::int64_t n) { return Trial{.num_features = n, .fits = true, .phase = "done"}; }};
   EXPECT_THROW(find_micro_batch(task), std::logic_error);
 }
 

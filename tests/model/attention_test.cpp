@@ -32,8 +32,8 @@ at::Tensor multipliers(const DropoutSite& site, const DeviceBatch& batch, std::i
 }
 
 // The definition: softmax(Q K^T / sqrt(D)) * mask V, one head of one sequence at a time, for autograd to differentiate.
-at::Tensor slow_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const DropoutSite& site,
-                          const DeviceBatch& batch) {
+at::Tensor slow_attention(const Qkv& in, const DropoutSite& site, const DeviceBatch& batch) {
+  const auto& [q, k, v] = in;
   const std::int64_t size = q.size(1) / kHeads;
   std::vector<at::Tensor> rows;
   for (std::int64_t s = 0; s < batch.num_sequences(); ++s) {
@@ -64,22 +64,21 @@ struct Inputs {
 };
 
 struct Result {
-  at::Tensor out, grad_q, grad_k, grad_v;
+  at::Tensor out;
+  Qkv grads;
 };
 
 template <class Attend>
 Result run(const Inputs& in, at::ScalarType type, const Attend& attend) {
   const auto leaf = [&](const at::Tensor& x) { return x.to(type, false, /*copy=*/true).requires_grad_(true); };
-  const at::Tensor q = leaf(in.q), k = leaf(in.k), v = leaf(in.v);
-  const at::Tensor out = attend(q, k, v);
+  const Qkv leaves{leaf(in.q), leaf(in.k), leaf(in.v)};
+  const at::Tensor out = attend(leaves);
   out.backward(in.grad_out.to(type));
-  return {out.detach(), q.grad(), k.grad(), v.grad()};
+  return {out.detach(), {leaves.q.grad(), leaves.k.grad(), leaves.v.grad()}};
 }
 
 Result run_ours(const Inputs& in, at::ScalarType type, const DropoutSite& site, const DeviceBatch& batch) {
-  return run(in, type, [&](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-    return attention(q, k, v, kHeads, site, batch);
-  });
+  return run(in, type, [&](const Qkv& leaves) { return attention(leaves, {kHeads, site, batch}); });
 }
 
 double difference(const at::Tensor& a, const at::Tensor& b) {
@@ -96,16 +95,14 @@ class Attention : public testing::TestWithParam<std::tuple<std::int64_t, double>
     const DropoutSite site{device::dropout_rate(probability), 77};
     Inputs in(batch.num_tokens(), kHeads * size);
     in.round_to(type);  // what remains is the error of the computation
-    const Result slow = run(in, at::kDouble, [&](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-      return slow_attention(q, k, v, site, batch);
-    });
+    const Result slow = run(in, at::kDouble, [&](const Qkv& leaves) { return slow_attention(leaves, site, batch); });
     const Result ours = run_ours(in, type, site, batch);
     EXPECT_EQ(ours.out.scalar_type(), type);
-    EXPECT_EQ(ours.grad_k.scalar_type(), type);
+    EXPECT_EQ(ours.grads.k.scalar_type(), type);
     EXPECT_LT(difference(ours.out, slow.out), bound);
-    EXPECT_LT(difference(ours.grad_q, slow.grad_q), bound);
-    EXPECT_LT(difference(ours.grad_k, slow.grad_k), bound);
-    EXPECT_LT(difference(ours.grad_v, slow.grad_v), bound);
+    EXPECT_LT(difference(ours.grads.q, slow.grads.q), bound);
+    EXPECT_LT(difference(ours.grads.k, slow.grads.k), bound);
+    EXPECT_LT(difference(ours.grads.v, slow.grads.v), bound);
   }
 };
 
@@ -131,7 +128,7 @@ TEST(AttentionKernel, GivesASequenceTheSameBitsInAnyMicroBatch) {
   for (at::Tensor* x : {&rest.q, &rest.k, &rest.v, &rest.grad_out}) *x = x->narrow(0, 9, 35);
   const Result all = run_ours(in, at::kFloat, site, whole), part = run_ours(rest, at::kFloat, site, tail);
   EXPECT_TRUE(at::equal(all.out.narrow(0, 9, 35), part.out));
-  EXPECT_TRUE(at::equal(all.grad_q.narrow(0, 9, 35), part.grad_q));
+  EXPECT_TRUE(at::equal(all.grads.q.narrow(0, 9, 35), part.grads.q));
 }
 
 TEST(AttentionKernel, TakesAGradientThatIsNotContiguous) {
@@ -140,7 +137,7 @@ TEST(AttentionKernel, TakesAGradientThatIsNotContiguous) {
   Inputs transposed = in;
   transposed.grad_out = in.grad_out.t().contiguous().t();
   EXPECT_TRUE(
-      at::equal(run_ours(in, at::kFloat, {}, batch).grad_v, run_ours(transposed, at::kFloat, {}, batch).grad_v));
+      at::equal(run_ours(in, at::kFloat, {}, batch).grads.v, run_ours(transposed, at::kFloat, {}, batch).grads.v));
 }
 
 // The kernel's file is compiled with -ffast-math; a diverged run must show all the same.
@@ -151,7 +148,7 @@ TEST(AttentionKernel, LetsNaNThrough) {
     in.q[row][0] = std::numeric_limits<double>::quiet_NaN();
     const Result result = run_ours(in, at::kFloat, {}, batch);
     EXPECT_TRUE(at::isnan(result.out[row][0]).item<bool>());
-    EXPECT_TRUE(at::isnan(result.grad_k[0][0]).item<bool>());
+    EXPECT_TRUE(at::isnan(result.grads.k[0][0]).item<bool>());
     EXPECT_FALSE(at::isnan(result.out.narrow(0, 6, 3)).any().item<bool>());
   }
 }
@@ -162,7 +159,7 @@ TEST(AttentionKernel, KeepsScoresOfAnySizeFinite) {
   in.q *= 1e4;
   const Result result = run_ours(in, at::kFloat, {}, batch);
   EXPECT_TRUE(at::isfinite(result.out).all().item<bool>());
-  EXPECT_TRUE(at::isfinite(result.grad_k).all().item<bool>());
+  EXPECT_TRUE(at::isfinite(result.grads.k).all().item<bool>());
 }
 
 }  // namespace

@@ -214,8 +214,9 @@ class ModelDirectories(Case):
         self.assertEqual(refused.returncode, 1)
         self.assertIn("no model.safetensors, but pytorch_model.bin", refused.stderr)
         advice = refused.stderr[refused.stderr.index("python -c"):].strip()
-        command = advice.replace("python", sys.executable, 1).replace("FILE", "pytorch_model.bin")
-        subprocess.run(command, shell=True, check=True, cwd=self.folder / "base")
+        base = str(self.folder / "base")
+        command = advice.replace("python", sys.executable, 1).replace("FILE", base + "/pytorch_model.bin").replace("MODEL_DIR", base)
+        subprocess.run(command, shell=True, check=True, cwd=self.folder)
         self.assert_read_as_transformers_does(self.folder / "base")
 
     def test_half_precision_bases_become_float32_models(self):

@@ -109,6 +109,16 @@ TEST_F(ConsoleTest, NeverFillsTheLastColumnHoweverNarrowTheTerminal) {
   EXPECT_EQ(status_, "step  4,000/8,236  48%  loss 1.102  64 features/s  peak 7.5 GiB  left 35:18");
 }
 
+TEST_F(ConsoleTest, CountsTheEvaluationsToComeAmongTheTimeLeft) {
+  start(true, {.rows = {}, .total_steps = 100, .eval_interval = 30});
+  train_to(30);
+  console_->on(log_due());
+  EXPECT_THAT(status_, testing::EndsWith("left 0:35")) << "as long as none has been timed";
+  console_->on(Evaluated{.step = 30, .runtime_s = 10});
+  console_->on(log_due());
+  EXPECT_THAT(status_, testing::EndsWith("left 1:05")) << "70 steps, and after 60, 90 and 100 an evaluation";
+}
+
 TEST_F(ConsoleTest, DrawsABarOnlyWhereBlocksAreShown) {
   shows_blocks_ = true;
   start(true, {.rows = {}, .total_steps = 80});

@@ -11,20 +11,15 @@
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
+#include "temporary_directory.h"
 
 namespace bertft::report {
 namespace {
 
 class MetricsFileTest : public testing::Test {
  protected:
-  MetricsFileTest() {
-    std::string pattern = testing::TempDir() + "bertft-metrics-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~MetricsFileTest() override { std::filesystem::remove_all(directory_); }
-
   std::unique_ptr<Observer> open(std::optional<std::int64_t> resumed_step = {}) {
-    return make_metrics_file(directory_, resumed_step, [this] { return now_s_; });
+    return make_metrics_file(directory_.path(), resumed_step, [this] { return now_s_; });
   }
 
   // A step of 0.5 s with 32 features and its log line.
@@ -35,11 +30,11 @@ class MetricsFileTest : public testing::Test {
         .step = step, .epoch = 0.25, .loss = 1.5, .grad_norm = 2, .learning_rate = 3e-5, .peak_memory_bytes = 1000});
   }
 
-  std::string path() const { return directory_ + "/metrics.jsonl"; }
+  std::string path() const { return directory_ / "metrics.jsonl"; }
   std::string content() const { return read_file(path()); }
 
   double now_s_ = 1000;
-  std::string directory_;
+  TemporaryDirectory directory_;
 };
 
 TEST_F(MetricsFileTest, WritesOneObjectALineWithTimingApart) {
@@ -164,7 +159,7 @@ TEST_F(MetricsFileTest, CanResumeWithoutAnEarlierFile) {
 }
 
 TEST_F(MetricsFileTest, RefusesADirectoryThatIsNotThere) {
-  EXPECT_THROW(make_metrics_file(directory_ + "/none", 0, [] { return 0.0; }), StorageError);
+  EXPECT_THROW(make_metrics_file(directory_ / "none", 0, [] { return 0.0; }), StorageError);
 }
 
 }  // namespace

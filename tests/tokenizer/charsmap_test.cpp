@@ -9,6 +9,7 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "message_of.h"
 #include "tokenizer/spiece_fixtures.h"
 
 namespace bertft::tokenizer {
@@ -38,12 +39,7 @@ std::string applied(const Charsmap& map, const std::string& text) {
 }
 
 void expect_refusal(const std::string& blob, const std::string& message) {
-  try {
-    Charsmap(blob, "spiece.model");
-    FAIL() << "was accepted";
-  } catch (const DataError& e) {
-    EXPECT_THAT(e.what(), HasSubstr(message));
-  }
+  EXPECT_THAT(message_of<DataError>([&] { Charsmap(blob, "spiece.model"); }), HasSubstr(message));
 }
 
 std::string little_endian(std::uint32_t n) {

@@ -11,6 +11,8 @@
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/json.h"
+#include "real_data.h"
+#include "temporary_directory.h"
 #include "tokenizer/tokenizer_fixtures.h"
 
 namespace bertft::tokenizer {
@@ -30,14 +32,14 @@ class TokenizerGolden : public ::testing::Test {
     if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is unset: no golden files";
   }
 
-  std::string path(const std::string& file) const { return *data_directory() + "/tokenizer/" + file; }
+  std::string path(const std::string& file) const { return data_directory()->string() + "/tokenizer/" + file; }
 
   std::unique_ptr<Tokenizer> load(const std::string& vocabulary, bool lower_case) const {
-    TemporaryModel model;
-    std::filesystem::copy_file(*data_directory() + "/vocab/bert-base-" + vocabulary + "-vocab.txt",
-                               model.path("vocab.txt"));
+    TemporaryDirectory model;
+    std::filesystem::copy_file(data_directory()->string() + "/vocab/bert-base-" + vocabulary + "-vocab.txt",
+                               model / "vocab.txt");
     model.write("tokenizer_config.json", lower_case ? R"({"do_lower_case": true})" : R"({"do_lower_case": false})");
-    return load_tokenizer(model.directory());
+    return load_tokenizer(model.path());
   }
 
   void expect_edge_cases(const Tokenizer& tokenizer, const std::string& vocabulary) const {

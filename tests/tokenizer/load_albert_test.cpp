@@ -10,6 +10,7 @@
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
+#include "temporary_directory.h"
 #include "tokenizer/spiece_fixtures.h"
 #include "tokenizer/tokenizer_fixtures.h"
 
@@ -32,25 +33,25 @@ std::vector<UnigramPiece> without(const std::string& text) {
 }
 
 TEST(LoadAlbert, ReadsASpieceModel) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("spiece.model", spiece_model(small_pieces(), small_charsmap()));
-  const auto tokenizer = load_tokenizer(model.directory());
+  const auto tokenizer = load_tokenizer(model.path());
   EXPECT_THAT(ids_of(*tokenizer, "Hello [MASK] 9,"), ElementsAre(14, 15, 4, 5, 12, 11));
   EXPECT_EQ(tokenizer->vocabulary_size(), 21U);
 }
 
 TEST(LoadAlbert, ReadsATokenizerJsonWithItsScores) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer.json", unigram_json(small_pieces()).dump());
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "Hello 9,"), ElementsAre(14, 15, 5, 13));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "Hello 9,"), ElementsAre(14, 15, 5, 13));
 }
 
 TEST(LoadAlbert, ReadsTheCharsmapOfATokenizerJson) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   Json json = unigram_json(small_pieces());
   json["normalizer"] = {{"type", "Precompiled"}, {"precompiled_charsmap", "CAAAAAAEAAABAAAA"}};
   model.write("tokenizer.json", json.dump());
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "a"), ElementsAre(8));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "a"), ElementsAre(8));
   json["normalizer"]["precompiled_charsmap"] = "not base64";
   model.write("tokenizer.json", json.dump());
   expect_refusal<DataError>(model, "'precompiled_charsmap' is not base64");
@@ -60,14 +61,14 @@ TEST(LoadAlbert, ReadsTheCharsmapOfATokenizerJson) {
 }
 
 TEST(LoadAlbert, PrefersTokenizerJson) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer.json", unigram_json(small_pieces()).dump());
   model.write("spiece.model", spiece_model(small_pieces()));
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "9,"), ElementsAre(5, 13));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "9,"), ElementsAre(5, 13));
 }
 
 TEST(LoadAlbert, RefusesFilesThatContradictEachOther) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer.json", unigram_json(small_pieces()).dump());
   model.write("spiece.model", spiece_model(without("ab")));
   expect_refusal<DataError>(model, "tokenizer.json and spiece.model differ from piece 9 on (21 and 20 pieces)");
@@ -75,20 +76,20 @@ TEST(LoadAlbert, RefusesFilesThatContradictEachOther) {
 
 TEST(LoadAlbert, NamesEachMissingSpecialToken) {
   for (const std::string token : {"<pad>", "<unk>", "[CLS]", "[SEP]"}) {
-    TemporaryModel model;
+    TemporaryDirectory model;
     model.write("spiece.model", spiece_model(without(token)));
     expect_refusal<DataError>(model, "spiece.model: the vocabulary has no '" + token + "'; ALBERT needs it");
   }
 }
 
 TEST(LoadAlbert, DoesWithoutMask) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("spiece.model", spiece_model(without("[MASK]")));
-  EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 20U);
+  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 20U);
 }
 
 TEST(LoadAlbert, RefusesAnUnknownTokenAtAnotherPlace) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   std::vector<UnigramPiece> pieces = small_pieces();
   std::swap(pieces[0], pieces[1]);
   model.write("spiece.model", spiece_model(pieces));
@@ -96,14 +97,14 @@ TEST(LoadAlbert, RefusesAnUnknownTokenAtAnotherPlace) {
 }
 
 TEST(LoadAlbert, RefusesAnotherSentencepieceModel) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("spiece.model", spiece_model(small_pieces(), {}, spiece::kBpe));
   expect_refusal<ConfigError>(model, "spiece.model: a sentencepiece model of type BPE");
 }
 
 TEST(LoadAlbert, RefusesADirectoryInThePlaceOfTheModel) {
-  TemporaryModel model;
-  std::filesystem::create_directory(model.path("spiece.model"));
+  TemporaryDirectory model;
+  std::filesystem::create_directory(model / "spiece.model");
   expect_refusal<InputError>(model, "spiece.model");
 }
 
@@ -120,7 +121,7 @@ TEST(LoadAlbert, NamesTheClassAndTheFileThatAskForAMissingOne) {
        "vocab.txt is missing; config.json names DistilBertTokenizerFast, which needs it"},
   };
   for (const auto& [present, asking, tokenizer_class, refusal] : cases) {
-    TemporaryModel model;
+    TemporaryDirectory model;
     model.write(present, present == std::string("vocab.txt") ? vocabulary : spiece);
     model.write(asking, nlohmann::json{{"tokenizer_class", tokenizer_class}}.dump());
     expect_refusal<InputError>(model, refusal);
@@ -128,7 +129,7 @@ TEST(LoadAlbert, NamesTheClassAndTheFileThatAskForAMissingOne) {
 }
 
 TEST(LoadAlbert, RefusesBertsClassForAUnigram) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
   model.write("spiece.model", spiece_model(small_pieces()));
   model.write("tokenizer.json", unigram_json(small_pieces()).dump());
@@ -136,18 +137,18 @@ TEST(LoadAlbert, RefusesBertsClassForAUnigram) {
 }
 
 TEST(LoadAlbert, IsPreferredToAVocabTxtWhereTheModelIsAlbert) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n");
   model.write("spiece.model", spiece_model(small_pieces()));
-  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("WordPiece"));
+  EXPECT_THAT(load_tokenizer(model.path())->description(), HasSubstr("WordPiece"));
   model.write("config.json", R"({"model_type": "albert"})");
-  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("Unigram"));
-  std::filesystem::remove(model.path("spiece.model"));
-  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("WordPiece"));
+  EXPECT_THAT(load_tokenizer(model.path())->description(), HasSubstr("Unigram"));
+  std::filesystem::remove(model / "spiece.model");
+  EXPECT_THAT(load_tokenizer(model.path())->description(), HasSubstr("WordPiece"));
 }
 
 TEST(LoadAlbert, RefusesASpieceModelAloneWhereTheModelIsAnother) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("config.json", R"({"model_type": "distilbert"})");
   model.write("spiece.model", spiece_model(small_pieces()));
   expect_refusal<ConfigError>(model,
@@ -155,17 +156,17 @@ TEST(LoadAlbert, RefusesASpieceModelAloneWhereTheModelIsAnother) {
 }
 
 TEST(LoadAlbert, SaysWhereItsFilesDisagree) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("spiece.model", spiece_model(small_pieces(), small_charsmap()));
   Json json = unigram_json(small_pieces());
   json["model"]["vocab"][8][1] = -7.5;
   model.write("tokenizer.json", json.dump());
-  EXPECT_THAT(load_tokenizer(model.directory())->description(),
+  EXPECT_THAT(load_tokenizer(model.path())->description(),
               ::testing::AllOf(HasSubstr("spiece.model has others"), HasSubstr("spiece.model says otherwise")));
 }
 
 TEST(LoadAlbert, RefusesItsClassForAWordPiece) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer_config.json", R"({"tokenizer_class": "AlbertTokenizerFast"})");
   model.write("tokenizer.json", R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}})");
   expect_refusal<ConfigError>(model, "the tokenizer model is 'WordPiece'; AlbertTokenizer has a Unigram model");
@@ -173,7 +174,7 @@ TEST(LoadAlbert, RefusesItsClassForAWordPiece) {
 
 TEST(LoadAlbert, RefusesEntriesThatAreNoPieces) {
   for (const char* entry : {"\"a\"", "[\"a\"]", "[1, 2]", "[\"a\", \"b\"]", "[\"a\", -1, 0]", "null"}) {
-    TemporaryModel model;
+    TemporaryDirectory model;
     model.write("tokenizer.json",
                 std::string(R"({"model": {"type": "Unigram", "vocab": [["<pad>", 0], )") + entry + "]}}");
     expect_refusal<DataError>(model, "entry 1 of 'vocab' is not a piece with its score");
@@ -181,7 +182,7 @@ TEST(LoadAlbert, RefusesEntriesThatAreNoPieces) {
 }
 
 TEST(LoadAlbert, RefusesAnotherTemplate) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   Json json = unigram_json(small_pieces());
   json["post_processor"] = {{"type", "RobertaProcessing"}};
   model.write("tokenizer.json", json.dump());
@@ -189,35 +190,35 @@ TEST(LoadAlbert, RefusesAnotherTemplate) {
 }
 
 TEST(LoadAlbert, RefusesWordsWithoutASpaceBefore) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("spiece.model", spiece_model(small_pieces()));
   model.write("tokenizer_config.json", R"({"add_prefix_space": false})");
   expect_refusal<ConfigError>(model, "add_prefix_space is false, which is not supported");
 }
 
 TEST(LoadAlbert, RefusesMorePiecesThanTheModelHas) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("spiece.model", spiece_model(small_pieces()));
   model.write("config.json", R"({"model_type": "albert", "vocab_size": 20})");
   expect_refusal<DataError>(model, "the tokenizer has 21 pieces, config.json says vocab_size 20");
 }
 
 TEST(LoadAlbert, KeepsSymbolsWholeThatTheFileDeclares) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   Json json = unigram_json(small_pieces());
   json["added_tokens"] = Json::parse(R"([{"id": 10, "content": "\"", "special": false, "normalized": false}])");
   model.write("tokenizer.json", json.dump());
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "a\"a"), ElementsAre(8, 10, 8));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "a\"a"), ElementsAre(8, 10, 8));
 }
 
 TEST(LoadAlbert, LetsMaskTakeTheSpacesBeforeItWhenTheFileSaysSo) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("spiece.model", spiece_model(small_pieces()));
   model.write("tokenizer_config.json",
               R"({"mask_token": {"content": "[MASK]", "lstrip": true, "special": true, "normalized": false},
                   "added_tokens_decoder": {"4": {"content": "[MASK]", "lstrip": true, "special": true}}})");
   std::vector<Token> tokens;
-  load_tokenizer(model.directory())->encode("a  [MASK]", tokens);
+  load_tokenizer(model.path())->encode("a  [MASK]", tokens);
   EXPECT_EQ(tokens.at(1), (Token{4, 1, 9}));
 }
 

@@ -8,6 +8,7 @@
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/error.h"
+#include "temporary_directory.h"
 #include "tokenizer/tokenizer_fixtures.h"
 
 namespace bertft::tokenizer {
@@ -22,9 +23,9 @@ constexpr const char* kWordPiece =
         {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "hello": 4}}})";
 
 TEST(LoadTokenizer, ReadsAVocabTxt) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
-  const auto tokenizer = load_tokenizer(model.directory());
+  const auto tokenizer = load_tokenizer(model.path());
   EXPECT_THAT(ids_of(*tokenizer, "Hello xx [MASK]"), ElementsAre(5, 6, 7, 4));
   EXPECT_EQ(tokenizer->special_ids().pad, 0U);
   EXPECT_EQ(tokenizer->special_ids().unk, 1U);
@@ -33,18 +34,18 @@ TEST(LoadTokenizer, ReadsAVocabTxt) {
 }
 
 TEST(LoadTokenizer, SaysThatLowerCaseIsADefault) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
-  EXPECT_THAT(load_tokenizer(model.directory())->description(), HasSubstr("lower case; by default"));
+  EXPECT_THAT(load_tokenizer(model.path())->description(), HasSubstr("lower case; by default"));
 }
 
 TEST(LoadTokenizer, SaysWhereTransformersGivesNoTokenTypes) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("config.json", R"({"vocab_size": 8, "type_vocab_size": 2})");
   const auto says_so = [&](const char* tokenizer_config) {
     model.write("tokenizer_config.json", tokenizer_config);
-    return load_tokenizer(model.directory())->description().find("token types 0 and 1") != std::string::npos;
+    return load_tokenizer(model.path())->description().find("token types 0 and 1") != std::string::npos;
   };
   EXPECT_FALSE(says_so(R"({"do_lower_case": true})"));
   EXPECT_FALSE(says_so(R"({"tokenizer_class": "BertTokenizer"})"));
@@ -56,53 +57,53 @@ TEST(LoadTokenizer, SaysWhereTransformersGivesNoTokenTypes) {
 }
 
 TEST(LoadTokenizer, KeepsNamedTokensOfOtherKindsWhole) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[new]\nnew\n[\n]\n");
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "[new]"), ElementsAre(7, 6, 8));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[new]"), ElementsAre(7, 6, 8));
   model.write("tokenizer_config.json", R"({"eos_token": "[new]"})");
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "[new]"), ElementsAre(5));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[new]"), ElementsAre(5));
 }
 
 TEST(LoadTokenizer, TakesLineNumbersForIdsWithCrLf) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\nx\r\n");
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "x"), ElementsAre(4));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "x"), ElementsAre(4));
 }
 
 TEST(LoadTokenizer, SplitsLinesAtLineFeedsOnly) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n\u2028\na\u2028b\nx\n");
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "x"), ElementsAre(6));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "x"), ElementsAre(6));
 }
 
 TEST(LoadTokenizer, CountsBlankLines) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n\n[CLS]\n[SEP]\nx\n");
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "x"), ElementsAre(5));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "x"), ElementsAre(5));
 }
 
 TEST(LoadTokenizer, GivesADuplicateTheLastLineAndSaysSo) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nx\ny\nx\n");
-  const auto tokenizer = load_tokenizer(model.directory());
+  const auto tokenizer = load_tokenizer(model.path());
   EXPECT_THAT(ids_of(*tokenizer, "x y"), ElementsAre(6, 5));
   EXPECT_THAT(tokenizer->description(), HasSubstr("1 of them duplicates"));
 }
 
 TEST(LoadTokenizer, ReadsALastLineWithoutLineFeed) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nx");
-  EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 5U);
+  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 5U);
 }
 
 TEST(LoadTokenizer, RefusesAByteOrderMark) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", std::string("\xEF\xBB\xBF") + kVocabulary);
   expect_refusal<DataError>(model, "vocab.txt:1:1: error: the file begins with a byte-order mark");
 }
 
 TEST(LoadTokenizer, NamesWhatStandsInThePlaceOfAVocabulary) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 231508\n");
   expect_refusal<DataError>(model, "vocab.txt: a Git LFS pointer, not the file itself; fetch");
   model.write("vocab.txt", "<!DOCTYPE html>\n<html>\n");
@@ -110,26 +111,26 @@ TEST(LoadTokenizer, NamesWhatStandsInThePlaceOfAVocabulary) {
 }
 
 TEST(LoadTokenizer, RefusesInvalidUtf8WithItsPlace) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\nab\xFF\n");
   expect_refusal<DataError>(model, "vocab.txt:2:3: error: not valid UTF-8");
 }
 
 TEST(LoadTokenizer, RefusesAnOverlongLine) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n" + std::string(100'000, 'a'));
   expect_refusal<DataError>(model, "vocab.txt:2:1: error: a piece of 100000 bytes");
 }
 
 TEST(LoadTokenizer, RefusesAnEmptyVocabulary) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "\n\n");
   expect_refusal<DataError>(model, "holds no pieces");
 }
 
 TEST(LoadTokenizer, NamesEachMissingSpecialToken) {
   for (const std::string token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}) {
-    TemporaryModel model;
+    TemporaryDirectory model;
     std::string vocabulary = kVocabulary;
     model.write("vocab.txt", vocabulary.replace(vocabulary.find(token), token.size(), "other"));
     expect_refusal<DataError>(model, "the vocabulary has no '" + token + "'");
@@ -137,34 +138,34 @@ TEST(LoadTokenizer, NamesEachMissingSpecialToken) {
 }
 
 TEST(LoadTokenizer, DoesWithoutMask) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nmask\n");
-  EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "[MASK]"), ElementsAre(1, 4, 1));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[MASK]"), ElementsAre(1, 4, 1));
 }
 
 TEST(LoadTokenizer, RefusesMorePiecesThanTheModelHas) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("config.json", R"({"model_type": "bert", "vocab_size": 7})");
   expect_refusal<DataError>(model, "the tokenizer has 8 pieces, config.json says vocab_size 7");
 }
 
 TEST(LoadTokenizer, AcceptsAPaddedVocabularySize) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("config.json", R"({"model_type": "bert", "vocab_size": 16})");
-  EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 8U);
+  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 8U);
 }
 
 TEST(LoadTokenizer, CountsNoBlankLinesAtTheEndOfAVocabulary) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", std::string(kVocabulary) + "\n\n");
   model.write("config.json", R"({"model_type": "bert", "vocab_size": 8})");
-  EXPECT_EQ(load_tokenizer(model.directory())->vocabulary_size(), 8U);
+  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 8U);
 }
 
 TEST(LoadTokenizer, RefusesADirectoryWithoutTokenizer) {
-  const TemporaryModel model;
+  const TemporaryDirectory model;
   expect_refusal<InputError>(model, "holds neither tokenizer.json nor vocab.txt nor spiece.model");
 }
 
@@ -173,7 +174,7 @@ TEST(LoadTokenizer, RefusesADirectoryThatIsNotThere) {
 }
 
 TEST(LoadTokenizer, RefusesAnotherModelTypeByName) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer.json", R"({"model": {"type": "BPE", "vocab": {}}})");
   expect_refusal<ConfigError>(model, "the tokenizer model is 'BPE'; supported are WordPiece");
 }
@@ -181,73 +182,73 @@ TEST(LoadTokenizer, RefusesAnotherModelTypeByName) {
 TEST(LoadTokenizer, TakesElectraAndDistilBertForBert) {
   for (const std::string family : {"Electra", "DistilBert", "MobileBert"}) {
     for (const std::string suffix : {"Tokenizer", "TokenizerFast"}) {
-      TemporaryModel model;
+      TemporaryDirectory model;
       model.write("vocab.txt", kVocabulary);
       model.write("tokenizer_config.json", R"({"tokenizer_class": ")" + family + suffix + "\"}");
-      EXPECT_THAT(ids_of(*load_tokenizer(model.directory()), "Hello xx [MASK]"), ElementsAre(5, 6, 7, 4));
+      EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "Hello xx [MASK]"), ElementsAre(5, 6, 7, 4));
     }
   }
 }
 
 TEST(LoadTokenizer, RefusesATokenizerJsonWithoutModel) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer.json", R"({"hello": 1})");
   expect_refusal<DataError>(model, "expected an object 'model'");
 }
 
 TEST(LoadTokenizer, RefusesAnotherTokenizerClassByName) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json", R"({"tokenizer_class": "BertJapaneseTokenizer"})");
   expect_refusal<ConfigError>(model, "tokenizer_class 'BertJapaneseTokenizer' is not supported");
 }
 
 TEST(LoadTokenizer, PrefersTokenizerJsonAndSaysThatVocabTxtDiffers) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer.json", kWordPiece);
-  const auto tokenizer = load_tokenizer(model.directory());
+  const auto tokenizer = load_tokenizer(model.path());
   EXPECT_THAT(ids_of(*tokenizer, "hello"), ElementsAre(4));
   EXPECT_THAT(tokenizer->description(), HasSubstr("vocab.txt differs from tokenizer.json, which counts"));
 }
 
 TEST(LoadTokenizer, RefusesAnIdThatIsUsedTwice) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer.json", R"({"model": {"type": "WordPiece", "vocab": {"[PAD]": 0, "[UNK]": 0}}})");
   expect_refusal<DataError>(model, "the piece '[UNK]' has an id that another piece has too");
 }
 
 TEST(LoadTokenizer, RefusesIdsThatAreNoIntegers) {
   for (const char* id : {"-1", "1.5", "\"1\"", "null", "4294967296"}) {
-    TemporaryModel model;
+    TemporaryDirectory model;
     model.write("tokenizer.json", std::string(R"({"model": {"type": "WordPiece", "vocab": {"a": )") + id + "}}}");
     expect_refusal<DataError>(model, "the piece 'a' has no usable id");
   }
 }
 
 TEST(LoadTokenizer, RefusesAnAddedTokenWhoseIdContradictsTheVocabulary) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("added_tokens.json", R"({"[MASK]": 9})");
   expect_refusal<DataError>(model, "'[MASK]' is declared with id 9, but has id 4 in the vocabulary");
 }
 
 TEST(LoadTokenizer, RefusesAGapBeforeAnAddedToken) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json", R"({"added_tokens_decoder": {"9": {"content": "[NEW]", "special": true}}})");
   expect_refusal<DataError>(model, "the added token '[NEW]' has id 9; the next free one is 8");
 }
 
 TEST(LoadTokenizer, RefusesAnAddedTokenMatchedInNormalizedText) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("added_tokens.json", R"({"new": 8})");
   expect_refusal<ConfigError>(model, "the added token 'new' has \"normalized\": true");
 }
 
 TEST(LoadTokenizer, RefusesAnAddedTokenThatMustBeASingleWord) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json",
               R"({"added_tokens_decoder": {"4": {"content": "[MASK]", "special": true, "single_word": true}}})");
@@ -255,18 +256,18 @@ TEST(LoadTokenizer, RefusesAnAddedTokenThatMustBeASingleWord) {
 }
 
 TEST(LoadTokenizer, KeepsAnAddedTokenBeyondTheVocabularyWhole) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json",
               R"({"added_tokens_decoder": {"8": {"content": "<table>", "special": true, "lstrip": true}}})");
-  const auto tokenizer = load_tokenizer(model.directory());
+  const auto tokenizer = load_tokenizer(model.path());
   EXPECT_THAT(ids_of(*tokenizer, "hello <table>x"), ElementsAre(5, 8, 6));
   EXPECT_EQ(tokenizer->vocabulary_size(), 9U);
   EXPECT_EQ(tokenizer->piece(8), "<table>");
 }
 
 TEST(LoadTokenizer, RefusesSplitSpecialTokens) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json", R"({"split_special_tokens": true})");
   expect_refusal<ConfigError>(model, "split_special_tokens is not supported");
@@ -274,39 +275,39 @@ TEST(LoadTokenizer, RefusesSplitSpecialTokens) {
 
 TEST(LoadTokenizer, RefusesWindowsThatAreCutOrPaddedFromTheLeft) {
   for (const std::string key : {"truncation_side", "padding_side"}) {
-    TemporaryModel model;
+    TemporaryDirectory model;
     model.write("vocab.txt", kVocabulary);
     model.write("tokenizer_config.json", R"({")" + key + R"(": "right"})");
-    EXPECT_NO_THROW(load_tokenizer(model.directory()));
+    EXPECT_NO_THROW(load_tokenizer(model.path()));
     model.write("tokenizer_config.json", R"({")" + key + R"(": "left"})");
     expect_refusal<ConfigError>(model, key + " is supported as \"right\" alone");
   }
 }
 
 TEST(LoadTokenizer, KnowsTheOldNameOfTheLongestWindow) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer_config.json", R"({"max_len": 16})");
-  EXPECT_EQ(model_max_length(model.directory()), 16);
+  EXPECT_EQ(model_max_length(model.path()), 16);
   model.write("tokenizer_config.json", R"({"max_len": 16, "model_max_length": 32})");
-  EXPECT_EQ(model_max_length(model.directory()), 32);
+  EXPECT_EQ(model_max_length(model.path()), 32);
 }
 
 TEST(LoadTokenizer, RefusesAFastTokenizerWithAnotherNormalizer) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("tokenizer.json", kWordPiece);
   model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
   expect_refusal<ConfigError>(model, "the normalizer is 'none'");
 }
 
 TEST(LoadTokenizer, RefusesAFastTokenizerWithoutItsFile) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
   expect_refusal<InputError>(model, "tokenizer.json is missing");
 }
 
 TEST(LoadTokenizer, RefusesAConfigThatIsNoObject) {
-  TemporaryModel model;
+  TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("tokenizer_config.json", "[]");
   expect_refusal<DataError>(model, "expected a JSON object");

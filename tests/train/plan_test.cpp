@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
 #include "bertft/util/error.h"
 
 namespace bertft::train {
@@ -61,6 +65,24 @@ TEST(Plan, KnowsHowManyCheckpointsThereAreAtMost) {
   EXPECT_EQ(most(), 30) << "there are no more steps";
 }
 
+TEST(Plan, CutsMicroBatchesByFeaturesAndByTokens) {
+  TrainOptions o = options(8, 2, 1);
+  EXPECT_EQ(micro_batch(o, 16, 384), 16);
+  o.micro_batch_features = 6;
+  EXPECT_EQ(micro_batch(o, 16, 384), 6);
+  o.micro_batch_tokens = 4 * 384 + 1;
+  EXPECT_EQ(micro_batch(o, 16, 384), 4);
+  EXPECT_EQ(micro_batch(o, 16, 384, 2 * 384), 2) << "a budget in force";
+  EXPECT_EQ(micro_batch(o, 16, 384, 100), 1) << "never less than a feature";
+}
+
+TEST(Plan, KnowsTheIntervalOfAStrategy) {
+  const Plan plan = make_plan(100, options(8, 1, 2));
+  EXPECT_EQ(interval_of(IntervalStrategy::kNo, 5, plan), std::nullopt);
+  EXPECT_EQ(interval_of(IntervalStrategy::kSteps, 5, plan), 5);
+  EXPECT_EQ(interval_of(IntervalStrategy::kEpoch, 5, plan), plan.steps_per_epoch);
+}
+
 TEST(Plan, HasNoStepLargerThanTheData) {
   EXPECT_EQ(make_plan(100, options(8, 2, 1)).largest_step(), 16);
   EXPECT_EQ(make_plan(10, options(8, 2, 1)).largest_step(), 10);
@@ -97,7 +119,9 @@ TEST(DataOrder, VisitsEachFeatureOnceAnEpochInAnotherOrderEachTime) {
   EXPECT_NE(epochs[0], epochs[1]);
   for (auto& epoch : epochs) {
     std::sort(epoch.begin(), epoch.end());
-    for (std::uint32_t i = 0; i < 20; ++i) EXPECT_EQ(epoch[i], i);
+    std::vector<std::uint32_t> all(20);
+    std::iota(all.begin(), all.end(), 0U);
+    EXPECT_EQ(epoch, all);
   }
 }
 

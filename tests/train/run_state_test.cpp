@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/util/error.h"
 #include "bertft/util/file.h"
-#include "checkpoint/temporary_directory.h"
+#include "temporary_directory.h"
 
 namespace bertft::train {
 namespace {
@@ -50,12 +51,18 @@ class RunStateFile : public testing::Test {
   }
 
   TrainOptions options_;
-  const checkpoint::TemporaryDirectory directory_;
+  const TemporaryDirectory directory_;
 };
 
 TEST_F(RunStateFile, IsReadAsItWasWritten) {
   EXPECT_EQ(read_run_state(directory_.path()), some_state());
   EXPECT_EQ(read_best_threshold(directory_.path()), some_state().best_threshold);
+}
+
+TEST_F(RunStateFile, OfTrainersOwnHasNoThresholdAndIsNoRunOfOurs) {
+  directory_.write("trainer_state.json", R"({"global_step": 5, "stateful_callbacks": {"EarlyStopping": {}}})");
+  EXPECT_EQ(read_best_threshold(directory_.path()), std::nullopt);
+  EXPECT_THROW(read_run_state(directory_.path()), CheckpointError);
 }
 
 TEST_F(RunStateFile, SaysWhatTrainerSays) {

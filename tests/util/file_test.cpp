@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "bertft/util/error.h"
+#include "message_of.h"
+#include "temporary_directory.h"
 
 namespace bertft {
 namespace {
@@ -25,32 +27,11 @@ using testing::HasSubstr;
 
 class Files : public testing::Test {
  protected:
-  Files() {
-    std::string pattern = testing::TempDir() + "bertft-file-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~Files() override { fs::remove_all(directory_); }
-
-  std::string in(const std::string& name) const { return directory_ + "/" + name; }
+  std::string in(const std::string& name) const { return directory_ / name; }
   void put(const std::string& name, std::string_view bytes) const { AppendFile(in(name)).append(bytes); }
-  std::vector<std::string> names() const {
-    std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(directory_)) found.push_back(entry.path().filename());
-    return found;
-  }
 
-  std::string directory_;
+  TemporaryDirectory directory_;
 };
-
-template <class ExpectedError, class Action>
-std::string message_of(Action&& action) {
-  try {
-    action();
-  } catch (const ExpectedError& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 
 // What `action` says as its exit status in a child process, for process-wide settings.
 int exit_status_of(auto&& action) {
@@ -80,8 +61,8 @@ TEST_F(Files, AreReadFromPipesToo) {
 TEST_F(Files, ThatCannotBeReadAreNamedWithTheReason) {
   EXPECT_THAT(message_of<InputError>([&] { read_file(in("none")); }),
               AllOf(HasSubstr("cannot read '" + in("none") + "'"), HasSubstr("No such file")));
-  EXPECT_THAT(message_of<InputError>([&] { read_file(directory_); }), HasSubstr("Is a directory"));
-  EXPECT_THAT(message_of<InputError>([&] { MappedFile mapped(directory_); }), HasSubstr("Is a directory"));
+  EXPECT_THAT(message_of<InputError>([&] { read_file(directory_.path()); }), HasSubstr("Is a directory"));
+  EXPECT_THAT(message_of<InputError>([&] { MappedFile mapped(directory_.path()); }), HasSubstr("Is a directory"));
   EXPECT_THAT(message_of<InputError>([&] { read_file(std::string("a\0b", 3)); }), HasSubstr("a\\x00b"));
   EXPECT_THROW(sha256_of_file(in("none")), InputError);
 }
@@ -141,7 +122,7 @@ TEST_F(Files, WithoutCloseVanish) {
   {
     FileWriter(in("f")).write("half");
   }
-  EXPECT_THAT(names(), testing::IsEmpty());
+  EXPECT_THAT(directory_.names(), testing::IsEmpty());
 }
 
 TEST_F(Files, AreNeverCreatedOverAnythingElse) {
@@ -166,13 +147,13 @@ TEST_F(Files, AreReplacedWithoutLeftovers) {
   write_file_atomically(in("f"), "one");
   write_file_atomically(in("f"), "two");
   EXPECT_EQ(read_file(in("f")), "two");
-  EXPECT_THAT(names(), testing::ElementsAre("f"));
+  EXPECT_THAT(directory_.names(), testing::ElementsAre("f"));
 }
 
 TEST_F(Files, KeepTheOldContentWhenReplacingFails) {
   fs::create_directory(in("d"));
   EXPECT_THAT(message_of<StorageError>([&] { write_file_atomically(in("d"), "x"); }), HasSubstr("Is a directory"));
-  EXPECT_THAT(names(), testing::ElementsAre("d"));
+  EXPECT_THAT(directory_.names(), testing::ElementsAre("d"));
   EXPECT_THROW(write_file_atomically(in("missing/f"), "x"), StorageError);
 }
 
@@ -184,7 +165,7 @@ TEST_F(Files, CanBeReplacedFromManyThreads) {
   for (std::thread& thread : threads) thread.join();
   const std::string content = read_file(in("f"));
   EXPECT_EQ(content, std::string(1000, content.front()));
-  EXPECT_THAT(names(), testing::ElementsAre("f"));
+  EXPECT_THAT(directory_.names(), testing::ElementsAre("f"));
 }
 
 TEST_F(Files, OnAFullDiskFailWithTheSystemsReason) {
@@ -213,7 +194,7 @@ TEST_F(Files, BeyondTheFileSizeLimitLeaveNothingHalf) {
   put("f", "old");
   EXPECT_TRUE(is_too_much_for(1000, [&] { write_file_atomically(in("f"), std::string(5000, 'x')); }));
   EXPECT_EQ(read_file(in("f")), "old");
-  EXPECT_THAT(names(), testing::ElementsAre("f"));
+  EXPECT_THAT(directory_.names(), testing::ElementsAre("f"));
 }
 
 TEST_F(Files, GrowByAppending) {

@@ -14,6 +14,8 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "message_of.h"
+#include "real_data.h"
 
 namespace bertft {
 namespace {
@@ -21,14 +23,8 @@ namespace {
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// The refusal's text, or "accepted".
 std::string refusal(std::string_view text, const JsonLimits& limits = {}) {
-  try {
-    parse_json(text, "f.json", limits);
-  } catch (const DataError& e) {
-    return e.what();
-  }
-  return "accepted";
+  return message_of<DataError>([&] { parse_json(text, "f.json", limits); });
 }
 
 TEST(ParseJson, KeepsTheOrderOfMembers) {
@@ -131,13 +127,12 @@ TEST(LineAndColumn, CountsFromOne) {
 
 // The suite's verdicts (y_ accept, n_ refuse) hold but for what this program refuses on top.
 TEST(JsonTestSuite, VerdictsHoldButForDuplicateKeys) {
-  const char* data = std::getenv("BERTFT_DATA_DIR");
-  if (data == nullptr || *data == '\0') GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+  if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
   const std::set<std::string> refused_by_our_rules = {"y_object_duplicated_key.json",
                                                       "y_object_duplicated_key_and_value.json"};
   int num_files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(data) + "/corpora/JSONTestSuite/test_parsing")) {
+       std::filesystem::directory_iterator(*data_directory() / "corpora/JSONTestSuite/test_parsing")) {
     const std::string file = entry.path().filename();
     const std::string verdict = refusal(read_file(entry.path()));
     ++num_files;
@@ -182,19 +177,14 @@ TEST(Members, IntegersAreNeverConvertedSilently) {
 
 TEST(Members, RefusalsNameFileKeyAndValue) {
   const Json object = parse_json(R"({"k": "a\nb", "a": [1], "x": 2.0})", "f");
-  const auto message = [&](auto&& read) {
-    try {
-      read();
-    } catch (const DataError& e) {
-      return std::string(e.what());
-    }
-    return std::string();
-  };
-  EXPECT_EQ(message([&] { integer_member(object, "k", "c.json"); }),
+  EXPECT_EQ(message_of<DataError>([&] { integer_member(object, "k", "c.json"); }),
             "c.json: 'k' is the string 'a\\nb'; expected an integer");
-  EXPECT_EQ(message([&] { integer_member(object, "x", "c.json"); }), "c.json: 'x' is 2.0; expected an integer");
-  EXPECT_EQ(message([&] { bool_member(object, "a", "c.json"); }), "c.json: 'a' is an array; expected true or false");
-  EXPECT_EQ(message([&] { bool_member(Json::array(), "a", "c.json"); }), "c.json: expected an object with the key 'a'");
+  EXPECT_EQ(message_of<DataError>([&] { integer_member(object, "x", "c.json"); }),
+            "c.json: 'x' is 2.0; expected an integer");
+  EXPECT_EQ(message_of<DataError>([&] { bool_member(object, "a", "c.json"); }),
+            "c.json: 'a' is an array; expected true or false");
+  EXPECT_EQ(message_of<DataError>([&] { bool_member(Json::array(), "a", "c.json"); }),
+            "c.json: expected an object with the key 'a'");
 }
 
 // Literal expectations below were printed by CPython 3.11's json.dumps.

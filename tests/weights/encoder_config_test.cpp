@@ -7,8 +7,12 @@
 #include <filesystem>
 
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "bertft/weights/model_directory.h"
+#include "message_of.h"
+#include "real_data.h"
+#include "temporary_directory.h"
 #include "weights/bytes.h"
 
 namespace bertft::weights {
@@ -30,10 +34,8 @@ EncoderConfig read_with(std::string_view member) {
 }
 
 TEST(EncoderConfigReader, ReadsBertBase) {
-  const char* const data_dir = std::getenv("BERTFT_DATA_DIR");
-  if (data_dir == nullptr || *data_dir == '\0') GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
-  const EncoderConfig config =
-      read(content_of((std::filesystem::path(data_dir) / "config/bert-base-uncased-config.json").string()));
+  if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+  const EncoderConfig config = read(read_file(*data_directory() / "config/bert-base-uncased-config.json"));
   EXPECT_EQ(config.model_type, "bert");
   EXPECT_EQ(config.vocab_size, 30522);
   EXPECT_EQ(config.num_hidden_layers, 12);
@@ -158,14 +160,13 @@ TEST(EncoderConfigReader, TellsAMissingDirectoryFromAMissingFile) {
 }
 
 TEST(EncoderConfigReader, AnswersEveryFileOfTheJsonTestSuiteWithOneClearError) {
-  const char* const data_dir = std::getenv("BERTFT_DATA_DIR");
-  if (data_dir == nullptr || *data_dir == '\0') GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+  if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
   const TemporaryDirectory directory;
   int num_files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(data_dir) / "corpora/JSONTestSuite/test_parsing")) {
+       std::filesystem::directory_iterator(*data_directory() / "corpora/JSONTestSuite/test_parsing")) {
     const std::string name = entry.path().filename().string();
-    directory.write("config.json", content_of(entry.path().string()));
+    directory.write("config.json", read_file(entry.path()));
     const auto work = [&] { read_encoder_config(directory.path()); };
     // Valid JSON objects are no BERT either, but that is the configuration's fault.
     const std::string message = name.starts_with("n_") ? message_of<DataError>(work) : message_of<Error>(work);

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "bertft/util/error.h"
+#include "message_of.h"
+#include "temporary_directory.h"
 #include "weights/model_fixture.h"
 
 namespace bertft::weights {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bertft/util/error.h"
+#include "message_of.h"
 #include "weights/bytes.h"
 #include "weights/safetensors_check.h"
 

@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "bertft/util/error.h"
+#include "message_of.h"
+#include "real_data.h"
 #include "weights/bytes.h"
 #include "weights/model_fixture.h"
 
@@ -275,8 +277,8 @@ TEST(DirectoryWithoutSafetensors, IsAnInputErrorWhenItHoldsNoWeightsAtAll) {
 }
 
 TEST(RealCheckpoint, LoadsWithItsSummary) {
-  const char* const directory = std::getenv("BERTFT_MINILM_DIR");
-  if (directory == nullptr || *directory == '\0') GTEST_SKIP() << "BERTFT_MINILM_DIR is not set";
+  if (!folder_of("BERTFT_MINILM_DIR")) GTEST_SKIP() << "BERTFT_MINILM_DIR is not set";
+  const std::string directory = *folder_of("BERTFT_MINILM_DIR");
   const EncoderConfig config = read_encoder_config(directory);
   const ModelWeights checkpoint = read_weights(directory, config, Head::kMayBeMissing);
   EXPECT_EQ(checkpoint.summary(),

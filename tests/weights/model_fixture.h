@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bertft/weights/model_directory.h"
+#include "temporary_directory.h"
 #include "weights/bytes.h"
 
 namespace bertft::weights {

@@ -11,6 +11,9 @@
 #include <limits>
 
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "message_of.h"
+#include "real_data.h"
 #include "weights/bytes.h"
 #include "weights/dtype.h"
 
@@ -115,6 +118,7 @@ TEST(SafetensorsCheck, RefusesDeepNestingWithoutRecursion) {
 TEST(SafetensorsCheck, EscapesAndCutsNamesInMessages) {
   const std::string name = "\\u001b[31m" + std::string(1'000, 'n');
   const std::string message = message_of<WeightsError>([&] { Checked(safetensors("{\"" + name + "\":1}")); });
+  EXPECT_THAT(message, testing::HasSubstr("rule"));
   EXPECT_EQ(message.find('\x1b'), std::string::npos);
   EXPECT_LT(message.size(), 700U);
 }
@@ -150,13 +154,12 @@ TEST(SafetensorsCheck, RefusesEveryTruncation) {
 }
 
 TEST(SafetensorsCheck, RefusesInvalidJsonOfTheTestSuiteAsHeader) {
-  const char* const data_dir = std::getenv("BERTFT_DATA_DIR");
-  if (data_dir == nullptr || *data_dir == '\0') GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
+  if (!data_directory()) GTEST_SKIP() << "BERTFT_DATA_DIR is not set";
   int num_files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(data_dir) / "corpora/JSONTestSuite/test_parsing")) {
+       std::filesystem::directory_iterator(*data_directory() / "corpora/JSONTestSuite/test_parsing")) {
     if (!entry.path().filename().string().starts_with("n_")) continue;
-    EXPECT_THROW(Checked(safetensors(content_of(entry.path().string()))), WeightsError) << entry.path();
+    EXPECT_THROW(Checked(safetensors(read_file(entry.path()))), WeightsError) << entry.path();
     ++num_files;
   }
   EXPECT_EQ(num_files, 188);

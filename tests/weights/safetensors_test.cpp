@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "message_of.h"
+#include "temporary_directory.h"
 #include "weights/bytes.h"
 
 namespace bertft::weights {
@@ -108,7 +111,7 @@ TEST(WriteSafetensors, EqualsTheReferenceWriterByteForByte) {
       R"("c":{"dtype":"BF16","shape":[1,2],"data_offsets":[8,12]},"d":{"dtype":"F16","shape":[1],"data_offsets":[12,14]},)"
       "\"a\\\"\\\\\\u0001\x7f\xE2\x80\xA8\xC3\xA9\\n/\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[14,15]}}";
   const std::string padding((8 - header.size() % 8) % 8, ' ');
-  EXPECT_EQ(content_of(directory / "x"), safetensors(header + padding, "12345678abcdef\1"));
+  EXPECT_EQ(read_file(directory / "x"), safetensors(header + padding, "12345678abcdef\1"));
 }
 
 TEST(WriteSafetensors, AddsMetadataAndKeepsTheCallersFormat) {
@@ -124,12 +127,12 @@ TEST(WriteSafetensors, CanReplaceTheFileItsBytesAreMappedFrom) {
   const TemporaryDirectory directory;
   const std::string path = directory / "model.safetensors", data(100'000, 'x');
   write_safetensors(path, {named("a", DType::kU8, {100'000}, data)});
-  const std::string before = content_of(path);
+  const std::string before = read_file(path);
   const SafetensorsFile file(path);
   write_safetensors(directory / "new", {{"a", file.tensors().at("a")}});
   std::filesystem::rename(directory / "new", path);
   EXPECT_EQ(text_of(file.tensors().at("a")), data);
-  EXPECT_EQ(content_of(path), before);
+  EXPECT_EQ(read_file(path), before);
 }
 
 TEST(WriteSafetensors, RefusesWhatCannotBeReadBack) {

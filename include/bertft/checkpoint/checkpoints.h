@@ -23,12 +23,12 @@ std::vector<Found> list_checkpoints(const std::string& run_directory);
 /// throws InputError when there is no such directory, CheckpointError naming what is wrong
 void verify(const std::string& directory);
 
-/// The same for who takes the model alone: without the optimizer's file, which may be missing. Says
-/// nothing of directories that are no checkpoints of this program. throws CheckpointError
+/// The same for callers that need only the model: the optimizer's file may be missing. Says nothing of
+/// directories that are no checkpoints of this program. throws CheckpointError
 void verify_model(const std::string& directory);
 
-/// Gives a checkpoint its name back that a process was replacing when it was killed. Only for
-/// who holds the run directory: another process may be replacing it now.
+/// Gives a checkpoint its name back that a process was replacing when it was killed. Only while
+/// the run directory is held: another process may be replacing it now.
 void restore_replaced(const std::string& run_directory);
 
 /// The first of `candidates` at which `check` does not throw an Error; each that was passed over is added

@@ -121,6 +121,14 @@ bool is_boolean_word(std::string_view word);
 /// an Override they are answered with the reason, so the command line takes them as hidden flags.
 std::vector<std::string> list_foreign_keys();
 
+/// The key for which people write another word: "lr" -> "learning_rate".
+std::optional<std::string_view> key_meant_by(std::string_view word);
+
+/// run_qa's --do_eval or --do_predict without --do_train: the command that does it here, "eval" or
+/// "predict". Of the command line alone: TrainingArguments, written out, say do_train: false of
+/// runs that train.
+std::optional<std::string_view> command_asked_for(const std::vector<Override>& command_line);
+
 /// "max_seq_length" -> "--max-seq-length".
 std::string flag_of(std::string_view key);
 

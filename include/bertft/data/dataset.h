@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ struct Dataset {
   std::string sha256;             // of the file's bytes
   bool has_unanswerable = false;  // some question of the file has no answer: SQuAD 2.0 rules apply
 
+  std::size_t num_answerable() const;
   /// Leaves out all questions but the first so many.
   void keep_first(std::optional<std::int64_t> max_questions);
 };

@@ -5,20 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "bertft/data/dataset.h"
 #include "bertft/data/features.h"
-#include "bertft/eval/options.h"
+#include "bertft/eval/task.h"
 
 namespace bertft::eval {
-
-/// What is evaluated, and how. References must outlive the call.
-struct Task {
-  const data::Dataset& dataset;
-  const data::Features& features;  // made for kEvaluation
-  const EvalOptions& options;
-  double null_score_diff_threshold;
-  bool with_negative;  // SQuAD 2.0 rules: the null answer competes, the threshold applies
-};
 
 /// One candidate answer. Offsets count code points of the context; 0, 0 is "no answer".
 struct Candidate {

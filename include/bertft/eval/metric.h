@@ -55,8 +55,8 @@ struct Metrics {
 struct Scoring {
   /// Given, the best thresholds are searched.
   std::optional<NullOdds> null_odds = {};
-  /// Taken by the search in place of predictions that are empty, since a threshold has emptied them:
-  /// without, as in the script, it cannot find a higher one than that.
+  /// Stand in, during the search alone, for predictions that a threshold has emptied. Without them, as in
+  /// the script, no threshold above that one can be found.
   Predictions best_answers = {};
   MissingPredictions missing = MissingPredictions::kError;
   /// The script's -t: odds above it turn a prediction into "no answer" for the overall and group scores

@@ -9,7 +9,7 @@
 
 #include "bertft/data/batch.h"
 #include "bertft/device/device.h"
-#include "bertft/eval/task.h"
+#include "bertft/eval/answers.h"
 #include "bertft/model/qa_model.h"
 
 namespace bertft::eval {

@@ -34,6 +34,9 @@ std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uin
 /// throws ConfigError as parse_amount, and when the reserve leaves nothing
 Budget make_budget(const MemoryOptions& options, const Capacity& capacity);
 
+/// "756 MiB to be used (memory_limit 1GiB, less memory_reserve 256 MiB)".
+std::string budget_text(const Budget& budget);
+
 /// What a plan may use of `memory_limit`, which is set, without a device: 0 when the reserve takes it all.
 /// throws ConfigError as parse_amount
 std::uint64_t planned_usable(const MemoryOptions& options);

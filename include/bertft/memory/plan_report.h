@@ -17,7 +17,8 @@ struct PlanReport {
     bool bf16, gradient_checkpointing;
     std::int64_t num_features;  // of a micro-batch
     StepBytes bytes;
-    std::optional<bool> fits;  // within the limit, where there is one
+    std::optional<bool> fits;    // within the limit, where there is one
+    bool is_configured = false;  // what the options ask for
   };
   struct Card {
     std::int64_t gigabytes;  // GiB of the whole card
@@ -43,14 +44,14 @@ struct PlanReport {
   Json to_json() const;
 };
 
-/// The features of a step and of an evaluation batch.
+/// The features of a step, of its micro-batches as configured, and of an evaluation batch.
 struct PlanBatches {
-  std::int64_t effective = 1, eval = 1;
+  std::int64_t effective = 1, micro = 1, eval = 1;
 };
 
 /// Micro-batches 1, 2, 4, ... up to the effective batch, the largest one of cards from 8 to
-/// 141 GiB, and what each saver saves. `shape` gives model and length; precision and checkpointing
-/// are varied.
+/// 141 GiB, and what each saver saves. Precision and checkpointing are varied; those of `shape` are the
+/// configured ones.
 PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
                             std::optional<std::uint64_t> usable_bytes);
 

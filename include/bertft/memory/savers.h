@@ -35,7 +35,7 @@ std::uint64_t saved_bytes(const StepShape& shape, const Saver& saver, std::int64
 bool helps_one_feature(const StepShape& shape, const Saver& saver);
 
 /// Those of `savers`, taken one after another, with which one feature is expected to fit into `bytes`;
-/// none of them when all together are not enough.
+/// nothing when all together are not enough.
 std::optional<std::vector<Saver>> savers_needed(StepShape shape, std::uint64_t bytes, const std::vector<Saver>& savers);
 
 }  // namespace bertft::memory

@@ -21,7 +21,7 @@ struct SearchTask {
   std::int64_t at_most = 1;  // features
   std::uint64_t usable_bytes = 0;
   std::function<std::uint64_t(std::int64_t)> predict;  // bytes of a size, not falling
-  std::function<Trial(std::int64_t)> attempt;          // runs it
+  std::function<Trial(std::int64_t)> run_trial;        // of a size, on the device
   std::uint64_t peak_rounding = 0;                     // a measured peak may be so much too high
 };
 
@@ -30,9 +30,9 @@ struct SearchResult {
   std::vector<Trial> trials;      // in the order in which they were made
 };
 
-/// The bytes of a size as sizes that were tried let expect them: the prediction, moved through the
-/// largest of them and stretched by what the last two have shown, provided that they differ in
-/// the part that grows with the size. `fitting` is sorted by size and not empty.
+/// The bytes expected of a size: the prediction, moved so that it meets the largest size tried and
+/// stretched by what the last two have shown, provided that they differ in the part that grows
+/// with the size. `fitting`: what was tried, sorted by size and not empty.
 double calibrated_bytes(const SearchTask& task, const std::vector<Trial>& fitting, std::int64_t size);
 
 /// Finds the largest size that fits: two small trials correct the prediction, a third at the

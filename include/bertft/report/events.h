@@ -1,19 +1,27 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bertft/util/json.h"
 
 namespace bertft::report {
 
-/// The start of a run, as rows of "name  text": data, model, plan, device, output.
+/// A line for people: "model     runs/squad2".
+struct Row {
+  std::string name, text;
+};
+using Rows = std::vector<Row>;
+
+/// The start of a run: data, model, plan, device, output.
 struct RunStarted {
-  std::vector<std::pair<std::string, std::string>> rows = {};
+  Rows rows = {};
   std::int64_t total_steps = 0;
   std::int64_t first_step = 0;  // steps already done by an earlier process
+  std::optional<std::int64_t> eval_interval =
+      {};  // steps between evaluations; the last step always has one; unset: none
 };
 
 /// One optimizer step. `loss` is the mean over the step's effective batch.
@@ -64,7 +72,7 @@ struct RunFinished {
   double runtime_s = 0;
   std::int64_t num_features = 0;  // trained on by this process
   std::uint64_t peak_memory_bytes = 0;
-  std::vector<std::pair<std::string, std::string>> rows = {};  // final rows: metrics, model, what to try next
+  Rows rows = {};  // final rows: metrics, model, what to try next
 };
 
 /// Receives the events of a run; the loop calls all of its observers in order (STYLE §2).

@@ -24,8 +24,8 @@ inline std::vector<OptionName<BestMetric>> option_names(BestMetric) {
           {BestMetric::kLoss, "loss"}};
 }
 
-/// The run: its batches, its length, when it evaluates and saves. Names and defaults are
-/// TrainingArguments' (PARITY P4). The effective batch, per_device_train_batch_size x
+/// The run: its batches, its length, when it evaluates and saves. Names and, but for
+/// save_total_limit, defaults are TrainingArguments' (PARITY P4). The effective batch, per_device_train_batch_size x
 /// gradient_accumulation_steps, is the contract; micro_batch_* only cut it for the device.
 struct TrainOptions {
   std::optional<std::string> output_dir;
@@ -66,8 +66,8 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("num_train_epochs", o.num_train_epochs, {.help = "passes over the training data", .unit = "epochs", .above = 0});
   v.field("max_steps", o.max_steps, {.help = "optimizer steps in all; overrides num_train_epochs", .unit = "steps", .at_least = 1, .read_as_unset = -1});
   v.field("dataloader_drop_last", o.dataloader_drop_last, {.help = "leave out the last, shorter batch of an epoch"});
-  v.field("seed", o.seed, {.help = "of the new head, dropout, and the order of the data", .at_least = 0});
-  v.field("data_seed", o.data_seed, {.help = "of the order of the data alone; unset: seed", .at_least = 0});
+  v.field("seed", o.seed, {.help = "seeds the new head, dropout and the order of the data", .at_least = 0});
+  v.field("data_seed", o.data_seed, {.help = "seeds the order of the data alone; unset: seed", .at_least = 0});
   v.field("logging_steps", o.logging_steps, {.help = "steps between log lines; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
   v.field("eval_strategy", o.eval_strategy, {.help = "when to evaluate besides the last step, which always is where there is validation_file", .aliases = {"evaluation_strategy"}, .is_free_to_change = true});
   v.field("eval_steps", o.eval_steps, {.help = "steps between evaluations; below 1: share of all steps; unset: logging_steps", .unit = "steps", .above = 0, .is_free_to_change = true});

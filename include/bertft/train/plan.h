@@ -35,9 +35,18 @@ struct Plan {
 /// throws ConfigError when that is beyond any data set
 std::int64_t effective_batch(const TrainOptions& options);
 
+/// Features of a micro-batch, each of `length` tokens: at most `at_most`, and as the options cut it, or
+/// `token_budget` in place of their tokens.
+std::int64_t micro_batch(const TrainOptions& options, std::int64_t at_most, std::int64_t length,
+                         const std::optional<std::int64_t>& token_budget = {});
+
 /// throws ConfigError for a batch or a number of steps beyond any run, DataError when no full batch can be made
 /// (dataloader_drop_last and too few features)
 Plan make_plan(std::int64_t num_features, const TrainOptions& options);
+
+/// Steps from one point of a strategy to the next, `steps` being the interval of IntervalStrategy::kSteps;
+/// nothing where there are none.
+std::optional<std::int64_t> interval_of(IntervalStrategy strategy, std::int64_t steps, const Plan& plan);
 
 /// The most checkpoints that a run can have on disk at one time, with the one being written. `evaluates`:
 /// each evaluation may bring a best one besides.

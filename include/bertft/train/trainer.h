@@ -8,7 +8,7 @@
 #include "bertft/checkpoint/store.h"
 #include "bertft/data/features.h"
 #include "bertft/device/device.h"
-#include "bertft/eval/task.h"
+#include "bertft/eval/answers.h"
 #include "bertft/model/qa_model.h"
 #include "bertft/optim/adamw.h"
 #include "bertft/optim/options.h"

@@ -19,7 +19,7 @@ class CodePointIndex {
  private:
   static constexpr std::size_t kBlock = 64;  // bytes
   std::string_view text_;
-  std::vector<std::uint64_t> chars_before_;  // code points that begin before each block; empty where all are bytes
+  std::vector<std::uint64_t> chars_before_;  // code points that begin before each block; empty for ASCII
 };
 
 }  // namespace bertft

@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace bertft {
 
@@ -61,5 +62,10 @@ class OutOfMemoryError : public Error {
 class DivergedError : public Error {
   using Error::Error;
 };
+
+/// The system's words for an errno, without strerror's shared buffer.
+inline std::string system_reason(int error) {
+  return std::generic_category().message(error);
+}
 
 }  // namespace bertft

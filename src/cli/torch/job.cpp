@@ -14,11 +14,9 @@ namespace bertft::cli {
 namespace {
 
 std::string count_line(const data::Dataset& dataset, const data::Features& features) {
-  const auto answerable = std::count_if(dataset.questions.begin(), dataset.questions.end(),
-                                        [](const data::Question& q) { return !q.answers.empty(); });
   std::string line =
       fmt::format("{} questions ({} with answer) -> {} windows", with_thousands(dataset.questions.size()),
-                  with_thousands(answerable), with_thousands(features.windows.size()));
+                  with_thousands(dataset.num_answerable()), with_thousands(features.windows.size()));
   if (features.num_skipped_questions > 0) {
     line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
   }
@@ -38,7 +36,7 @@ void warn_of_long_warmup(const Job& job) {
                         with_thousands(warmup_of(job)), with_thousands(job.plan.total_steps)));
 }
 
-// It is a wish for eval and predict: here nothing is tuned yet.
+// `auto` is for eval and predict; while training nothing is tuned yet.
 void tell_threshold(const Job& job) {
   if (job.options().eval.null_score_diff_threshold || !job.validation_set || !job.with_negative) return;
   log::info(
@@ -62,30 +60,29 @@ memory::StepShape step_shape(const Job& job) {
   return memory::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length);
 }
 
-Rows describe(const Job& job, const std::string& weights_line, const std::optional<std::int64_t>& micro_batch_tokens) {
+report::Rows describe(const Job& job, const std::string& weights_line,
+                      const std::optional<std::int64_t>& micro_batch_tokens) {
   const config::Options& o = job.options();
-  Rows rows;
-  rows.emplace_back("train", count_line(job.train_set, job.train_features));
-  if (job.validation_set) rows.emplace_back("validate", count_line(*job.validation_set, *job.validation_features));
-  rows.emplace_back(
-      "windows", fmt::format("{} tokens at most, overlap {} (Google's doc_stride is a step); {}", o.data.max_seq_length,
-                             o.data.doc_stride, job.files.tokenizer->description()));
-  rows.emplace_back("model", fmt::format("{}; {}", job.files.directory, weights_line));
-  rows.emplace_back("plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
-                                        with_thousands(job.plan.total_steps), job.plan.effective_batch,
-                                        o.optim.learning_rate, warmup_of(job), o.train.seed));
-  rows.emplace_back("device", job.device.description);
-  const std::int64_t largest = job.plan.largest_step();
-  std::int64_t micro_batch = std::min(largest, o.train.micro_batch_features.value_or(largest));
-  if (const auto tokens = micro_batch_tokens ? micro_batch_tokens : o.train.micro_batch_tokens) {
-    micro_batch = std::clamp<std::int64_t>(*tokens / o.data.max_seq_length, 1, micro_batch);
-  }
-  rows.emplace_back(
-      "memory",
-      fmt::format("{} for tensors ({}); {} at once take{} about {} at most", memory_text(job.budget.limit),
-                  job.budget.source, micro_batch == 1 ? "1 feature" : fmt::format("{} features", micro_batch),
-                  micro_batch == 1 ? "s" : "", memory_text(memory::plan_step(step_shape(job), micro_batch).tensors())));
-  rows.emplace_back("output", *o.train.output_dir);
+  report::Rows rows;
+  rows.push_back({"train", count_line(job.train_set, job.train_features)});
+  if (job.validation_set) rows.push_back({"validate", count_line(*job.validation_set, *job.validation_features)});
+  rows.push_back({"windows", fmt::format("{} tokens at most, overlap {}; {}", o.data.max_seq_length, o.data.doc_stride,
+                                         job.files.tokenizer->description())});
+  rows.push_back({"model", fmt::format("{}; {}", job.files.directory, weights_line)});
+  rows.push_back({"plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
+                                      with_thousands(job.plan.total_steps), job.plan.effective_batch,
+                                      o.optim.learning_rate, warmup_of(job), o.train.seed)});
+  rows.push_back({"device", job.device.description});
+  const std::int64_t micro_batch =
+      train::micro_batch(o.train, job.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);
+  const std::uint64_t planned = memory::plan_step(step_shape(job), micro_batch).tensors();
+  rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.budget),
+                                        micro_batch == 1 ? "1 feature" : fmt::format("{} features", micro_batch),
+                                        micro_batch == 1 ? "s" : "", memory_text(planned),
+                                        planned <= job.budget.usable ? ""
+                                        : micro_batch == 1           ? ": may not fit"
+                                                                     : ": may be cut smaller")});
+  rows.push_back({"output", *o.train.output_dir});
   return rows;
 }
 

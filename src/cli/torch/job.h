@@ -4,12 +4,12 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bertft/device/device.h"
 #include "bertft/memory/budget.h"
 #include "bertft/memory/planner.h"
+#include "bertft/report/events.h"
 #include "cli/inputs.h"
 
 namespace bertft::cli {
@@ -30,11 +30,9 @@ Job make_job(Inputs inputs);
 /// A training step of this run at the longest sequences there can be.
 memory::StepShape step_shape(const Job& job);
 
-/// "name  text" lines for people.
-using Rows = std::vector<std::pair<std::string, std::string>>;
-
 /// What a run would do, before it does it. `micro_batch_tokens`: the token budget that a probe or a
 /// checkpoint has left; that of the options holds without.
-Rows describe(const Job& job, const std::string& weights_line, const std::optional<std::int64_t>& micro_batch_tokens);
+report::Rows describe(const Job& job, const std::string& weights_line,
+                      const std::optional<std::int64_t>& micro_batch_tokens);
 
 }  // namespace bertft::cli

@@ -36,21 +36,19 @@ std::string before_equals(const std::string& word) {
   return word.substr(0, word.find('='));
 }
 
-// The words without those that say how the run begins, as flags or as --set.
-std::vector<std::string> without_beginning(const std::vector<std::string>& words) {
-  const std::set<std::string> overwrite = flags_of("overwrite"), resume = flags_of("resume_from_checkpoint");
-  const auto sets_beginning = [&](const std::string& setting) {
-    const std::string flag = "--" + before_equals(setting);
-    return overwrite.contains(flag) || resume.contains(flag);
-  };
+// The words without those that set one of `keys`, as flags or as --set.
+std::vector<std::string> without(const std::vector<std::string>& words, const std::vector<std::string>& keys) {
+  std::set<std::string> flags;
+  for (const std::string& key : keys) flags.merge(flags_of(key));
+  const std::set<std::string> switches = switch_flags();
   std::vector<std::string> rest;
   for (auto word = words.begin(); word != words.end(); ++word) {
     const std::string flag = before_equals(*word);
-    const bool has_value_behind = flag == *word && word + 1 != words.end();
+    const bool has_value_behind = flag == *word && !switches.contains(flag) && word + 1 != words.end();
     const std::string value = has_value_behind ? *(word + 1) : word->substr(std::min(flag.size() + 1, word->size()));
-    if (resume.contains(flag) || (flag == "--set" && sets_beginning(value))) {
+    if (flags.contains(flag) || (flag == "--set" && flags.contains("--" + before_equals(value)))) {
       if (has_value_behind) ++word;
-    } else if (!overwrite.contains(flag)) {
+    } else {
       rest.push_back(*word);
     }
   }
@@ -71,8 +69,12 @@ std::vector<std::string> own_arguments() {
 }
 
 std::string command_to_go_on(const std::vector<std::string>& settings, Beginning beginning) {
-  std::vector<std::string> words = join_switch_values(own_arguments());
-  if (beginning == Beginning::kNewestCheckpoint) words = without_beginning(words);
+  std::vector<std::string> replaced;
+  for (const std::string& setting : settings) replaced.push_back(before_equals(setting));
+  if (beginning == Beginning::kNewestCheckpoint) {
+    replaced.insert(replaced.end(), {"overwrite", "resume_from_checkpoint"});
+  }
+  std::vector<std::string> words = without(join_switch_values(own_arguments()), replaced);
   for (const std::string& setting : settings) words.insert(words.end(), {"--set", setting});
   if (beginning == Beginning::kNewestCheckpoint) words.insert(words.end(), {"--resume", "auto"});
   std::string line;

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <limits>
@@ -125,8 +124,8 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
     arguments.insert(arguments.end(), {"--set", "resume_from_checkpoint=auto"});
   }
   arguments.insert(arguments.end(),
-                   {"--probe-memory", "--probe-for-parent", "--probe-up-to", std::to_string(task.at_most), "--set",
-                    "memory_savers=off", "--set",
+                   {"--probe-memory", "--probe-for-parent", std::to_string(getpid()), "--probe-up-to",
+                    std::to_string(task.at_most), "--set", "memory_savers=off", "--set",
                     fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
                     "--set", fmt::format("bf16={}", task.device.bf16)});
   std::vector<char*> argv;
@@ -135,7 +134,7 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
   std::signal(SIGCHLD, SIG_DFL);  // ignored, as some launchers leave it, how the child ended would be lost
   pid_t child = 0;
   const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
-  if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", std::strerror(error)));
+  if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", system_reason(error)));
   int status = 0;
   pid_t ended = 0;
   while ((ended = waitpid(child, &status, WNOHANG)) == 0) {
@@ -143,7 +142,7 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   train::SignalGuard::stop_if_received();
-  if (ended != child) throw Error(fmt::format("how the probe ended is not known: {}.", std::strerror(errno)));
+  if (ended != child) throw Error(fmt::format("how the probe ended is not known: {}.", system_reason(errno)));
   check_end_of_child(status);
 }
 

@@ -73,20 +73,19 @@ std::vector<Remedy> remedies(const Situation& s, const std::vector<Saver>& saver
 }
 
 // The fewest settings that are expected to be enough; none when there are none.
-std::vector<std::string> sufficient_settings(const Situation& s, bool may_save) {
+std::vector<std::string> sufficient_settings(const Situation& s, const std::vector<Saver>& savers) {
   if (const auto limit = sufficient_limit(s)) return {"memory_limit=" + *limit};
-  if (!may_save) return {};
   const auto room = static_cast<std::uint64_t>(static_cast<double>(s.budget.usable) / memory::kEstimateError);
   std::vector<std::string> settings;
-  for (const Saver& saver : memory::savers_needed(s.shape, room, advisable_savers(s)).value_or(std::vector<Saver>{})) {
+  for (const Saver& saver : memory::savers_needed(s.shape, room, savers).value_or(std::vector<Saver>{})) {
     settings.push_back(saver.key + "=" + saver.value);
   }
   return settings;
 }
 
 std::string has_line(const Situation& s) {
-  return fmt::format("has:   {} to be used ({}); {}: {}, {} free\n", memory_text(s.budget.usable), s.budget.source,
-                     s.device.description, memory_text(s.capacity.total), memory_text(s.capacity.free));
+  return fmt::format("has:   {}; {}: {}, {} free\n", budget_text(s.budget), s.device.description,
+                     memory_text(s.capacity.total), memory_text(s.capacity.free));
 }
 
 std::string fix_lines(const std::vector<Remedy>& remedies) {
@@ -142,8 +141,8 @@ std::string explain_shortage(const Job& job, const std::string& fact, Beginning 
       "       AdamW {}, activations {}, workspace {}\n",
       memory_text(s.needed), shape.length, memory_text(needs.weights), memory_text(needs.gradients),
       memory_text(needs.optimizer), memory_text(needs.activations), memory_text(needs.workspace));
-  text += fix_lines(remedies(s, advisable_savers(s)));
-  text += try_line(sufficient_settings(s, /*may_save=*/true), beginning);
+  const std::vector<Saver> savers = advisable_savers(s);
+  text += fix_lines(remedies(s, savers)) + try_line(sufficient_settings(s, savers), beginning);
   if (saved) text += "\nsaved: " + *saved;
   return text;
 }
@@ -163,8 +162,7 @@ std::string explain_shortage(const config::Options& options, const weights::Enco
   std::string text = fact + "\n" + has_line(s);
   text += fmt::format("needs: about {} for one window of {} tokens: weights {}, workspace {}\n", memory_text(s.needed),
                       shape.length, memory_text(needs.weights), memory_text(needs.workspace));
-  text += fix_lines(remedies(s, {}));
-  return text + try_line(sufficient_settings(s, /*may_save=*/false), Beginning::kAsTold);
+  return text + fix_lines(remedies(s, {})) + try_line(sufficient_settings(s, {}), Beginning::kAsTold);
 }
 
 }  // namespace bertft::cli

@@ -30,7 +30,7 @@ void warn_of_full_disk(const Job& job) {
                   directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
 }
 
-void tell(const Rows& rows) {
+void tell(const report::Rows& rows) {
   for (const auto& [name, text] : rows) log::info(fmt::format("{:<10}{}", name, text));
 }
 
@@ -38,17 +38,22 @@ void tell(const Rows& rows) {
 
 int carry_out(Inputs inputs, TrainMode mode) {
   Job job = make_job(std::move(inputs));
-  const bool probes = mode == TrainMode::kProbe || mode == TrainMode::kProbeForParent;
-  if (!probes) warn_of_full_disk(job);
-  if (mode == TrainMode::kTrain) return run_training(job);
-  if (probes) {
-    const auto weights = model_weights(job);
-    tell(describe(job, weights->summary(), std::nullopt));
-    probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
-  } else {
-    tell(describe_start(job));
-    log::info("dry run: nothing was written");
+  switch (mode) {
+    case TrainMode::kTrain:
+      warn_of_full_disk(job);
+      return run_training(job);
+    case TrainMode::kDryRun:
+      warn_of_full_disk(job);
+      tell(describe_start(job));
+      log::info("dry run: nothing was written");
+      return kOk;
+    case TrainMode::kProbe:
+    case TrainMode::kProbeForParent:
+      break;
   }
+  const auto weights = model_weights(job);
+  tell(describe(job, weights->summary(), std::nullopt));
+  probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
   return kOk;
 }
 

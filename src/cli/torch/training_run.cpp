@@ -136,12 +136,12 @@ std::shared_ptr<const weights::ModelWeights> weights_of(const Start& start, cons
       weights::read_weights(start.checkpoint->directory, in.files.config, weights::Head::kRequired));
 }
 
-Rows describe_from(const Start& start, const Job& job, const std::string& weights_line) {
-  Rows rows = describe(job, weights_line, start.state.micro_batch_tokens);
-  if (start.checkpoint) {
-    rows.emplace_back("resume", fmt::format("{}: step {} of {}", start.checkpoint->directory, start.state.step,
-                                            job.plan.total_steps));
-  }
+report::Rows describe_from(const Start& start, const Job& job, const std::string& weights_line) {
+  if (!start.checkpoint) return describe(job, weights_line, start.state.micro_batch_tokens);
+  const std::string& directory = start.checkpoint->directory;
+  report::Rows rows = describe(job, fmt::format("{}: {}", fs::path(directory).filename().string(), weights_line),
+                               start.state.micro_batch_tokens);
+  rows.push_back({"resume", fmt::format("{}: step {} of {}", directory, start.state.step, job.plan.total_steps)});
   return rows;
 }
 
@@ -185,10 +185,16 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
     validation.emplace(eval::Task{*job.validation_set, *job.validation_features, o.eval,
                                   o.eval.null_score_diff_threshold.value_or(0.0), job.with_negative});
   }
+  std::optional<std::int64_t> eval_interval;
+  if (validation) {
+    eval_interval =
+        train::interval_of(o.train.eval_strategy, job.plan.eval_steps, job.plan).value_or(job.plan.total_steps);
+  }
   const std::vector<report::Observer*> observers = {console.get(), metrics.get(), &first_step};
   const report::RunStarted started{.rows = describe_from(start, job, weights_line),
                                    .total_steps = job.plan.total_steps,
-                                   .first_step = start.state.step};
+                                   .first_step = start.state.step,
+                                   .eval_interval = eval_interval};
   for (report::Observer* observer : observers) observer->on(started);
   const train::Setup setup{.options = o.train,
                            .optim = o.optim,
@@ -210,7 +216,8 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
 // Output_dir through all attempts of a run: locked from the first look at its checkpoints, or from when the
 // inputs are accepted, to the end.
 struct Held {
-  std::optional<checkpoint::RunDirectory> directory;
+  bool is_new;  // not told to go on from a checkpoint
+  std::optional<checkpoint::RunDirectory> directory = {};
   bool has_begun = false;  // what lies there is this run's
 };
 
@@ -270,38 +277,38 @@ struct Continuation {
   Beginning beginning;
 };
 
-Continuation continuation_of(const train::TrainOptions& options, bool is_new, bool has_begun) {
-  if (is_new && !has_begun) return {std::nullopt, Beginning::kAsTold};
+Continuation continuation_of(const train::TrainOptions& options, const Held& held) {
+  if (held.is_new && !held.has_begun) return {std::nullopt, Beginning::kAsTold};
   std::vector<std::string> damaged;
   const auto found = checkpoint::newest_good(*options.output_dir, damaged);
   const auto saved = found ? std::optional(found->directory) : std::nullopt;
-  return {saved, has_begun && (saved || is_new) ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
+  const bool can_go_on = held.has_begun && (saved || held.is_new);
+  return {saved, can_go_on ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
 }
 
 }  // namespace
 
-Rows describe_start(Job& job) {
+report::Rows describe_start(Job& job) {
   const Start start = find_start(job);  // first, since it may turn savers on
   return describe_from(start, job, weights_of(start, job)->summary());
 }
 
 int run_training(Job& job) {
-  const bool is_new = !job.options().train.resume_from_checkpoint;
-  Held held;
+  Held held{.is_new = !job.options().train.resume_from_checkpoint};
   while (true) {
     int exit_code = kOk;
     const auto shortage = shortage_in([&] {
       try {
         exit_code = train_once(job, held);
       } catch (const StorageError& e) {
-        const auto saved = continuation_of(job.options().train, is_new, held.has_begun).saved;
+        const auto saved = continuation_of(job.options().train, held).saved;
         if (!saved) throw;
         throw StorageError(
             fmt::format("{}\n{} is whole: mend that, then go on from it with --resume auto.", e.what(), *saved));
       }
     });
     if (!shortage) return exit_code;
-    const auto [saved, beginning] = continuation_of(job.options().train, is_new, held.has_begun);
+    const auto [saved, beginning] = continuation_of(job.options().train, held);
     if (!take_saver(job, std::string(first_line(*shortage)))) {
       throw OutOfMemoryError(explain_shortage(job, *shortage, beginning, saved));
     }

@@ -6,7 +6,7 @@ namespace bertft::cli {
 
 /// What run_training would do, and from where; checks that a run which is to go on can.
 /// throws what reading the checkpoint throws; CheckpointError when it is of another run
-Rows describe_start(Job& job);
+report::Rows describe_start(Job& job);
 
 /// Trains: from the model's directory or a checkpoint to the files in output_dir. Where memory does
 /// not suffice it takes the savers that memory_savers allows and goes on from what was saved.

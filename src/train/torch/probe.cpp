@@ -151,7 +151,7 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
     result = memory::find_micro_batch({.at_most = task.at_most,
                                        .usable_bytes = task.budget.usable,
                                        .predict = [&](std::int64_t n) { return memory::plan_step(shape, n).tensors(); },
-                                       .attempt =
+                                       .run_trial =
                                            [&](std::int64_t n) {
                                              SignalGuard::stop_if_received();
                                              const memory::Trial trial = trials->run(n);

@@ -31,23 +31,15 @@ using Clock = std::chrono::steady_clock;
 // More than this many steps in a row whose loss or gradients are not finite end the run.
 constexpr int kMaxSkippedInARow = 2;
 
-// To who has seen a run diverge.
+// Shown when a run diverges.
 constexpr const char* kAdvice = "Lower learning_rate, or add warmup_steps. Checkpoints saved before are untouched.";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-bool due(IntervalStrategy strategy, std::int64_t step, std::int64_t interval, std::int64_t steps_per_epoch) {
-  switch (strategy) {
-    case IntervalStrategy::kNo:
-      return false;
-    case IntervalStrategy::kSteps:
-      return step % interval == 0;
-    case IntervalStrategy::kEpoch:
-      return step % steps_per_epoch == 0;
-  }
-  return false;
+bool is_due(std::int64_t step, const std::optional<std::int64_t>& interval) {
+  return interval && step % *interval == 0;
 }
 
 // JSON has no NaN: a checkpoint that held one could not be read again.
@@ -179,7 +171,7 @@ Outcome Trainer::Impl::run() {
       save_if_due();
     }
   } catch (const std::exception& e) {
-    // An OutOfMemoryError: tried again in vain; any other: from outside of what attempt() runs.
+    // OutOfMemoryError: all retries failed. Any other shortage was thrown outside attempt().
     if (dynamic_cast<const OutOfMemoryError*>(&e) != nullptr || memory::is_out_of_memory(e)) keep_steps();
     throw;
   }
@@ -286,7 +278,7 @@ bool Trainer::Impl::answer(std::int64_t of_step) {
     newest = {of_step, *std::move(answers)};
     return true;
   } catch (const DivergedError& e) {
-    throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), state.step, kAdvice));
+    throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), of_step, kAdvice));
   }
 }
 
@@ -321,12 +313,10 @@ void Trainer::Impl::note_evaluation(const eval::Answers& answers, double runtime
 // The last step is always evaluated, before its checkpoint is written, so that the checkpoint
 // has the whole history.
 bool Trainer::Impl::evaluation_is_due() const {
-  if (s.validation == nullptr) return false;
-  const bool is_due = state.step == 0
-                          ? s.options.eval_on_start
-                          : state.step == s.plan.total_steps ||
-                                due(s.options.eval_strategy, state.step, s.plan.eval_steps, s.plan.steps_per_epoch);
-  return is_due && !is_evaluated(state);
+  if (s.validation == nullptr || is_evaluated(state)) return false;
+  if (state.step == 0) return s.options.eval_on_start;
+  return state.step == s.plan.total_steps ||
+         is_due(state.step, interval_of(s.options.eval_strategy, s.plan.eval_steps, s.plan));
 }
 
 void Trainer::Impl::evaluate_if_due() {
@@ -341,7 +331,7 @@ void Trainer::Impl::save_if_due() {
   if (s.options.save_strategy == IntervalStrategy::kNo || state.step == 0) return;
   const bool last_step = state.step == s.plan.total_steps;
   const bool new_best = state.best_step == state.step;
-  if (last_step || new_best || due(s.options.save_strategy, state.step, s.plan.save_steps, s.plan.steps_per_epoch)) {
+  if (last_step || new_best || is_due(state.step, interval_of(s.options.save_strategy, s.plan.save_steps, s.plan))) {
     try {
       save();
     } catch (const StorageError& e) {  // where the copies found no room, it was written at once
@@ -397,8 +387,8 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
 Outcome Trainer::Impl::interrupted() {
   const int signal = SignalGuard::received();
   report::RunFinished finished = end_of_run(fmt::format("interrupted by SIG{}", sigabbrev_np(signal)));
-  finished.rows.emplace_back("saved", checkpoint::directory_of(s.run_directory, state.step));
-  finished.rows.emplace_back("go on", "with the same command and --resume auto");
+  finished.rows.push_back({"saved", checkpoint::directory_of(s.run_directory, state.step)});
+  finished.rows.push_back({"go on", "with the same command and --resume auto"});
   emit(finished);
   return {.kind = Outcome::Kind::kInterrupted, .signal = signal};
 }
@@ -412,7 +402,7 @@ void Trainer::Impl::write_results(const std::string& outcome) {
                                  s.validation->with_negative);
     add_rows(finished, *metrics);
   }
-  finished.rows.emplace_back("model", s.run_directory + "  (loads with from_pretrained)");
+  finished.rows.push_back({"model", s.run_directory + "  (loads with from_pretrained)"});
   emit(finished);
   // Last, so that these files stand for all the others: has_results().
   if (metrics) write_eval_results(s.run_directory, *metrics, newest->answers.loss, s.plan.epoch_after(state.step));
@@ -456,12 +446,14 @@ bool Trainer::Impl::answer_with_final_model(std::int64_t final_step) {
 }
 
 void Trainer::Impl::add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const {
-  finished.rows.emplace_back("result", fmt::format("exact {:.1f}  f1 {:.1f}  at threshold {:g}", metrics.exact,
-                                                   metrics.f1, s.validation->null_score_diff_threshold));
+  finished.rows.push_back({"result", fmt::format("exact {:.1f}  f1 {:.1f}  at threshold {:g}", metrics.exact,
+                                                 metrics.f1, s.validation->null_score_diff_threshold)});
   if (!metrics.best) return;
-  finished.rows.emplace_back(
-      "best", fmt::format("exact {:.1f}  f1 {:.1f}  at their best thresholds; {:.3f} for f1 is kept in the checkpoint",
-                          metrics.best->exact, metrics.best->f1, metrics.best->f1_threshold));
+  finished.rows.push_back(
+      {"best",
+       fmt::format("exact {:.1f}  f1 {:.1f}  at their best thresholds; {:.3f} for f1 is kept in the checkpoint\n"
+                   "(eval and predict go by it with --null-score-diff-threshold auto)",
+                   metrics.best->exact, metrics.best->f1, metrics.best->f1_threshold)});
 }
 
 }  // namespace bertft::train

@@ -12,11 +12,14 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/weights/safetensors.h"
-#include "checkpoint/temporary_directory.h"
+#include "temporary_directory.h"
 
 namespace bertft::checkpoint {
 namespace {
+
+namespace fs = std::filesystem;
 
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -54,7 +57,7 @@ TEST_F(StoreTest, WritesACheckpointThatVerifiesAndReadsBack) {
   EXPECT_THAT(run_.names(), ElementsAre("checkpoint-7"));
   const std::string directory = directory_of(run_.path(), 7);
   EXPECT_NO_THROW(verify(directory));
-  EXPECT_EQ(content_of(directory + "/config.json"), "{}\n");
+  EXPECT_EQ(read_file(directory + "/config.json"), "{}\n");
   EXPECT_EQ(first_weight(7), 7.0F);
   const std::vector<NamedTensor> moments = read_optimizer(directory);
   ASSERT_THAT(moments, SizeIs(1));
@@ -99,7 +102,7 @@ TEST_F(StoreTest, KeepsTheNewestAndTheBestBesides) {
 TEST_F(StoreTest, CountsNoLaterCheckpointAndNoneOfOthers) {
   save(snapshot(9));
   fs::create_directory(run_ / "checkpoint-1");
-  write(run_ / "checkpoint-1/manifest.json", R"({"format": "another program's"})");
+  run_.write("checkpoint-1/manifest.json", R"({"format": "another program's"})");
   fs::create_directory(run_ / "checkpoint-2");  // without a manifest
   save(snapshot(3, {.newest = 1, .best_step = std::nullopt}));
   save(snapshot(4, {.newest = 1, .best_step = std::nullopt}));
@@ -113,10 +116,10 @@ TEST_F(StoreTest, KeepsAllWithoutALimit) {
 
 TEST_F(StoreTest, RemovesWhatAKilledProcessLeftHalfDone) {
   fs::create_directory(run_ / ".tmp-5-123");
-  write(run_ / ".tmp-5-123/model.safetensors", "half");
+  run_.write(".tmp-5-123/model.safetensors", "half");
   fs::create_directory(run_ / ".trash-checkpoint-2");
-  for (const char* left : {".tmp-123-0", ".tmp-config.json", ".tmp-vocab.txt"}) write(run_ / left, "half");
-  for (const char* mine : {"notes.txt", ".tmp-mine", ".tmp-1-2-3", ".tmp-5", ".trash-mine"}) write(run_ / mine, "mine");
+  for (const char* left : {".tmp-123-0", ".tmp-config.json", ".tmp-vocab.txt"}) run_.write(left, "half");
+  for (const char* mine : {"notes.txt", ".tmp-mine", ".tmp-1-2-3", ".tmp-5", ".trash-mine"}) run_.write(mine, "mine");
   const Store store(run_.path());
   EXPECT_THAT(run_.names(),
               testing::UnorderedElementsAre("notes.txt", ".tmp-mine", ".tmp-1-2-3", ".tmp-5", ".trash-mine"));
@@ -160,7 +163,7 @@ TEST_F(StoreTest, ListsCheckpointsByNumberNewestFirst) {
        {"checkpoint-9", "checkpoint-10", "checkpoint-", "checkpoint-1x", "checkpoint--", "other-3"}) {
     fs::create_directory(run_ / name);
   }
-  write(run_ / "checkpoint-11", "a file");
+  run_.write("checkpoint-11", "a file");
   std::vector<std::int64_t> steps;
   for (const Found& found : list_checkpoints(run_.path())) steps.push_back(found.step);
   EXPECT_THAT(steps, ElementsAre(10, 9));
@@ -190,10 +193,10 @@ TEST_P(DamagedCheckpoint, IsNamedAndPassedOverForTheOneBefore) {
 }
 
 void replace_in_manifest(const std::string& directory, const std::string& what, const std::string& by) {
-  std::string manifest = content_of(directory + "/manifest.json");
+  std::string manifest = read_file(directory + "/manifest.json");
   const std::size_t at = manifest.find(what);
   ASSERT_NE(at, std::string::npos);
-  write(directory + "/manifest.json", manifest.replace(at, what.size(), by));
+  write_file_atomically(directory + "/manifest.json", manifest.replace(at, what.size(), by));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -201,16 +204,17 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Damage{"FlippedBit",
                [](const std::string& d) {
-                 std::string bytes = content_of(d + "/optimizer.safetensors");
+                 std::string bytes = read_file(d + "/optimizer.safetensors");
                  bytes.back() ^= 1;
-                 write(d + "/optimizer.safetensors", bytes);
+                 write_file_atomically(d + "/optimizer.safetensors", bytes);
                },
                "optimizer.safetensors has another content"},
         Damage{"CutShort", [](const std::string& d) { fs::resize_file(d + "/model.safetensors", 40); },
                "model.safetensors has another size"},
         Damage{"MissingFile", [](const std::string& d) { fs::remove(d + "/config.json"); }, "config.json is missing"},
         Damage{"MissingManifest", [](const std::string& d) { fs::remove(d + "/manifest.json"); }, "manifest.json"},
-        Damage{"EmptyManifest", [](const std::string& d) { write(d + "/manifest.json", ""); }, "manifest.json"},
+        Damage{"EmptyManifest", [](const std::string& d) { write_file_atomically(d + "/manifest.json", ""); },
+               "manifest.json"},
         Damage{"ManifestThatLeadsOut",
                [](const std::string& d) { replace_in_manifest(d, "\"config.json\"", "\"../config.json\""); },
                "does not list files"},
@@ -239,7 +243,7 @@ TEST_F(StoreTest, MakesTheModelOfACheckpointTheRunsOwn) {
   publish_model(directory_of(run_.path(), 2), run_.path());  // again, as after a crash
   EXPECT_THAT(run_.names(),
               ElementsAre("checkpoint-1", "checkpoint-2", "config.json", "model.safetensors", "trainer_state.json"));
-  EXPECT_EQ(content_of(run_ / "model.safetensors"), content_of(run_ / "checkpoint-2/model.safetensors"));
+  EXPECT_EQ(read_file(run_ / "model.safetensors"), read_file(run_ / "checkpoint-2/model.safetensors"));
 }
 
 }  // namespace

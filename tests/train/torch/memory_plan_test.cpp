@@ -134,7 +134,7 @@ TEST_P(MemoryCalibration, IsWithinFivePercent) {
       .at_most = 1000,
       .usable_bytes = room,
       .predict = [&](std::int64_t n) { return memory::plan_step(shape_of(c), n).tensors(); },
-      .attempt =
+      .run_trial =
           [&](std::int64_t n) {
             memory::Trial trial{.num_features = n, .fits = true, .phase = "done", .peak_bytes = room, .steps_done = 2};
             if (measured.size() == 3) return trial;

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "bertft/memory/budget.h"
-#include "checkpoint/temporary_directory.h"
 #include "memory/torch/cpu_allocator.h"
+#include "temporary_directory.h"
 #include "train/torch/probe_fixture.h"
 
 namespace bertft::train {
@@ -91,14 +91,14 @@ class ReusedProbe : public ProbeTest {
 
   void keep(std::int64_t found, std::int64_t at_most) {
     const ProbeTask made = task(kMib, at_most);
-    checkpoint::write(path_, probe_json(made, {.num_features = found, .trials = {}}, key(made)).dump());
+    directory_.write("probe.json", probe_json(made, {.num_features = found, .trials = {}}, key(made)).dump());
   }
   static Json key(const ProbeTask& of) { return probe_key(of, "version 1", "12GiB"); }
   std::optional<std::int64_t> reuse(const ProbeTask& wanted) const {
     return reusable_probe(path_, wanted, key(wanted));
   }
 
-  checkpoint::TemporaryDirectory directory_;
+  TemporaryDirectory directory_;
   std::string path_ = directory_ / "probe.json";
 };
 
@@ -134,9 +134,9 @@ TEST_F(ReusedProbe, DoesNotHoldForAnotherTask) {
 }
 
 TEST_F(ReusedProbe, DoesNotHoldWhenItsFileIsDamagedOrGone) {
-  checkpoint::write(path_, "{\"format\": 1");
+  directory_.write("probe.json", "{\"format\": 1");
   EXPECT_FALSE(reuse(task(kMib, 8)));
-  checkpoint::write(path_, "[]");
+  directory_.write("probe.json", "[]");
   EXPECT_FALSE(reuse(task(kMib, 8)));
   std::filesystem::remove(path_);
   EXPECT_FALSE(reuse(task(kMib, 8)));

@@ -11,8 +11,8 @@
 #include "bertft/eval/predictor.h"
 #include "bertft/memory/shortage.h"
 #include "bertft/util/error.h"
-#include "checkpoint/temporary_directory.h"
 #include "memory/torch/cpu_allocator.h"
+#include "temporary_directory.h"
 #include "train/torch/small_run.h"
 
 namespace bertft::train {
@@ -266,7 +266,7 @@ TEST_F(StormInAnEvaluation, ThatPassesLeavesLaterBatchesAsLargeAsThoseBefore) {
 }
 
 TEST_F(Storm, WhileSavingStillLeavesAWholeCheckpoint) {
-  const checkpoint::TemporaryDirectory run;
+  const TemporaryDirectory run;
   TrainedModel bert;
   checkpoint::Snapshot snapshot;
   snapshot.model = bert.model().parameters();

@@ -1,4 +1,4 @@
-#include "bertft/eval/task.h"
+#include "bertft/eval/answers.h"
 
 namespace bertft::eval {
 

@@ -6,18 +6,16 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
-namespace bertft::checkpoint {
-
-namespace fs = std::filesystem;
+namespace bertft {
 
 /// An empty directory that goes with the object.
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() : path_(testing::TempDir() + "bertft-checkpoint-XXXXXX") {
+  TemporaryDirectory() : path_(testing::TempDir() + "bertft-test-XXXXXX") {
     if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no temporary directory");
   }
   ~TemporaryDirectory() {
@@ -30,6 +28,12 @@ class TemporaryDirectory {
   const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
+  /// The file's path.
+  std::string write(const std::string& name, std::string_view content) const {
+    std::ofstream(*this / name, std::ios::binary) << content;
+    return *this / name;
+  }
+
   std::set<std::string> names() const {
     std::set<std::string> result;
     for (const auto& entry : std::filesystem::directory_iterator(path_)) result.insert(entry.path().filename());
@@ -40,15 +44,4 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-inline std::string content_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  return content.str();
-}
-
-inline void write(const std::string& path, const std::string& content) {
-  std::ofstream(path, std::ios::binary) << content;
-}
-
-}  // namespace bertft::checkpoint
+}  // namespace bertft
