@@ -182,6 +182,8 @@ int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::st
   std::string help = name + " --help";
   if (!commands.empty()) {
     fact = describe_missing_command(*command, commands);
+  } else if (const auto taken = flag_as_value(*command)) {
+    fact = *taken;
   } else if (const std::string flags = describe_unknown_flags(*command, unexpected); !flags.empty()) {
     fact = flags;
     help += " and bert-finetune --help all";

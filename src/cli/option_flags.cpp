@@ -121,7 +121,7 @@ std::vector<std::string> join_switch_values(const std::vector<std::string>& args
   const std::set<std::string> switches = switch_flags();
   std::vector<std::string> joined;
   for (const std::string& arg : args) {
-    if (!joined.empty() && switches.contains(joined.back()) && config::is_boolean_word(arg)) {
+    if (!joined.empty() && switches.contains(joined.back()) && (config::is_boolean_word(arg) || arg == "auto")) {
       joined.back() += "=" + arg;
     } else {
       joined.push_back(arg);
@@ -130,7 +130,25 @@ std::vector<std::string> join_switch_values(const std::vector<std::string>& args
   return joined;
 }
 
+const CLI::Validator& not_empty() {
+  static const CLI::Validator validator(
+      [](const std::string& value) { return std::string(value.empty() ? "needs a value" : ""); }, "");
+  return validator;
+}
+
+std::optional<std::string> flag_as_value(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->get_lnames().empty()) continue;
+    for (const std::string& value : option->results()) {
+      if (!value.starts_with("--")) continue;
+      return fmt::format("--{} needs a value, got the flag '{}'.", option->get_lnames().front(), printable(value));
+    }
+  }
+  return std::nullopt;
+}
+
 config::Sources sources_of(const CLI::App& command) {
+  if (const auto fact = flag_as_value(command)) throw UsageError(*fact);
   config::Sources sources;
   sources.environment = config::environment_overrides();
   std::map<const CLI::Option*, std::size_t> next;  // parse_order() names an option once for each use
@@ -142,9 +160,6 @@ config::Sources sources_of(const CLI::App& command) {
     const auto& results = option->results();
     const std::size_t index = next[option]++;
     const std::string value = index < results.size() ? results[index] : "";
-    if (value.starts_with("--")) {
-      throw UsageError(fmt::format("--{} needs a value, got the flag '{}'.", name, printable(value)));
-    }
     if (name == "config") {
       sources.files.push_back(value);
     } else if (name == "set") {
@@ -159,9 +174,13 @@ config::Sources sources_of(const CLI::App& command) {
   return sources;
 }
 
+void tell_notices(const config::Resolved& resolved) {
+  for (const std::string& notice : resolved.notices) log::info(notice);
+}
+
 config::Resolved resolve_and_tell(const config::Sources& sources) {
   config::Resolved resolved = config::resolve(sources);
-  for (const std::string& notice : resolved.notices) log::info(notice);
+  tell_notices(resolved);
   return resolved;
 }
 

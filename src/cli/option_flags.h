@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -22,9 +23,18 @@ std::set<std::string> switch_flags();
 /// run_qa's form `--bf16 False` as the `--bf16=False` that a flag without a value needs.
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args);
 
+/// "--max-steps needs a value, got the flag '--seed'.", where that is so.
+std::optional<std::string> flag_as_value(const CLI::App& command);
+
+/// For an option that takes a path: an empty one, as of an unset variable of the shell, is refused.
+const CLI::Validator& not_empty();
+
 /// The sources of configuration that a parsed command names; on the command line the later
 /// of two values wins, whether it came by --set or by a flag.
 config::Sources sources_of(const CLI::App& command);
+
+/// Prints what the user should be told of them.
+void tell_notices(const config::Resolved& resolved);
 
 /// Resolves them and prints the notices.
 config::Resolved resolve_and_tell(const config::Sources& sources);

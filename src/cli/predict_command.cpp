@@ -90,7 +90,8 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
     print_answer(answer_all(trained, *one, std::move(tokens), negative, [] {})[0], negative, flags.json);
     return kOk;
   }
-  const std::string file = !flags.data.empty() ? flags.data : options.test_file.value_or("");
+  std::string file = flags.data;
+  if (file.empty() && options.test_file) file = data_of_key(trained.resolved, "test_file", *options.test_file);
   if (file.empty()) {
     throw UsageError(
         "predict needs --question with --context-file, or --data FILE.\n"
@@ -114,21 +115,25 @@ void add_predict_command(CLI::App& app, int& exit_code) {
   auto flags = std::make_shared<PredictFlags>();
   command->add_option("RUN_DIR", flags->model, "run directory, checkpoint or Hugging Face QA model")
       ->type_name("")
+      ->check(not_empty())
       ->required();
   CLI::Option* question =
       command->add_option("--question", flags->question, "one question; the answer is printed")->type_name("TEXT");
   CLI::Option* context =
       command->add_option("--context-file", flags->context_file, "with --question: text in which the answer stands")
-          ->type_name("FILE");
+          ->type_name("FILE")
+          ->check(not_empty());
   question->needs(context);
   context->needs(question);
   command->add_option("--data", flags->data, "SQuAD file, all of whose questions are answered")
       ->type_name("FILE")
+      ->check(not_empty())
       ->excludes(question);
   command
       ->add_option("--save-to", flags->save_to,
                    fmt::format("with --data: directory of predictions.json ({})", flags->save_to))
       ->type_name("DIR")
+      ->check(not_empty())
       ->excludes(question);
   command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON")->needs(question);
   add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});

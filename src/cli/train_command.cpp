@@ -52,12 +52,12 @@ void refuse_several_processes() {
   }
 }
 
-void refuse_another_job(const config::Sources& sources) {
-  if (const auto other = config::command_asked_for(sources.command_line)) {
+void refuse_another_job(const config::Resolved& resolved) {
+  if (const auto other = config::other_job(resolved)) {
     throw UsageError(
-        fmt::format("--do_{0} without --do_train asks for no training.\n"
-                    "That is another command here: bert-finetune {0} MODEL_DIR --data FILE",
-                    *other));
+        fmt::format("{} asks for no training.\n"
+                    "What else run_qa does are commands here: bert-finetune {} MODEL_DIR --data FILE",
+                    other->wish, other->command));
   }
 }
 
@@ -92,9 +92,9 @@ void end_with_parent(pid_t parent) {
 int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   if (flags.probe_for_parent) end_with_parent(*flags.probe_for_parent);
   refuse_several_processes();
-  const config::Sources sources = sources_of(command);
-  refuse_another_job(sources);
-  config::Resolved resolved = resolve_and_tell(sources);
+  config::Resolved resolved = config::resolve(sources_of(command));
+  refuse_another_job(resolved);
+  tell_notices(resolved);
   if (flags.dump_config) {
     std::cout << config::to_yaml(resolved);
     return kOk;

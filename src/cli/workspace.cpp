@@ -155,6 +155,12 @@ void make_result_directory(const std::string& path) {
     throw OutputError(fmt::format("{}: results cannot be written there: {}.", printable(path), error.message()));
 }
 
+std::string data_of_key(const config::Resolved& resolved, const char* key, const std::string& path) {
+  if (is_there(path)) return path;
+  throw InputError(fmt::format("{} is {}, which is not there ({}).\nName the data with --data FILE.", key,
+                               printable(path), resolved.origins.at(key)));
+}
+
 void warn_of_missing_answers(const data::Dataset& dataset) {
   if (dataset.num_answerable() == 0) {
     log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
@@ -164,8 +170,10 @@ void warn_of_missing_answers(const data::Dataset& dataset) {
     return question.answers.empty() && !question.is_impossible;
   });
   if (unmarked == 0) return;
-  log::warn(fmt::format("{}: {} without answers that are not marked is_impossible: \"no answer\" counts as right there",
-                        dataset.name, unmarked == 1 ? "a question" : fmt::format("{} questions", unmarked)));
+  log::warn(
+      fmt::format("{}: {} without answers, not marked is_impossible: \"no answer\" counts as right there "
+                  "(data check lists them)",
+                  dataset.name, unmarked == 1 ? "a question" : fmt::format("{} questions", unmarked)));
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {

@@ -51,6 +51,9 @@ double threshold_for(const eval::EvalOptions& options, const std::string& model_
 /// Makes a directory for results, before the work that leads to them. throws OutputError
 void make_result_directory(const std::string& path);
 
+/// The data that `key` names where none are given with --data. throws InputError when they are not there
+std::string data_of_key(const config::Resolved& resolved, const char* key, const std::string& path);
+
 /// A file whose answers are kept secret, or whose member `answers` is misspelt, looks like one of questions
 /// that have none.
 void warn_of_missing_answers(const data::Dataset& dataset);

@@ -1,7 +1,10 @@
 #include "config/foreign_keys.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "bertft/config/config.h"
 
@@ -68,7 +71,6 @@ const std::vector<Group> kGroups = {
     {"training evaluates validation_file where one is set; the eval command scores a model", {"do_eval"}},
     {"the tokenizer's own files decide", {"do_lower_case"}},
     {"the predict command answers questions", {"do_predict"}},
-    {"the command decides; without one the program trains", {"do_train"}},
     {"a run that is told to end always leaves a checkpoint", {"enable_jit_checkpoint"}},
     {"logits never pile up on the device", {"eval_accumulation_steps"}},
     {"float16 is not built", {"fp16_backend", "fp16_opt_level", "half_precision_backend"}},
@@ -126,8 +128,9 @@ const std::vector<Group> kGroups = {
     {"a checkpoint always holds what resuming needs", {}, {"save_only_model"}},
 };
 
-// Refused too, but for some values.
-const std::vector<ForeignKey> kRefusedInPart = {
+// Of which some values ask for what happens anyway.
+const std::vector<ForeignKey> kHarmlessInPart = {
+    {"do_train", ForeignKey::Answer::kPassOver, "the command decides; without one the program trains", {"true"}},
     {"kernels", ForeignKey::Answer::kRefuse, "only the reference path is built yet", {"auto", "reference"}},
     {"model_revision",
      ForeignKey::Answer::kRefuse,
@@ -154,7 +157,7 @@ const std::vector<TranslatedKey>& translated_keys() {
 
 const std::vector<ForeignKey>& foreign_keys() {
   static const std::vector<ForeignKey> keys = [] {
-    std::vector<ForeignKey> all = kRefusedInPart;
+    std::vector<ForeignKey> all = kHarmlessInPart;
     for (const auto& [reason, passed_over, refused] : kGroups) {
       for (const std::string_view key : passed_over) all.push_back({key, ForeignKey::Answer::kPassOver, reason});
       for (const std::string_view key : refused) all.push_back({key, ForeignKey::Answer::kRefuse, reason});
@@ -182,15 +185,22 @@ std::optional<std::string_view> key_meant_by(std::string_view word) {
   return found == keys.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<std::string_view> command_asked_for(const std::vector<Override>& command_line) {
-  const auto asks = [&](std::string_view key) {
-    return std::ranges::any_of(command_line, [&](const Override& given) {
-      return given.key == key && !asks_for_nothing(Scalar{given.value, Scalar::Form::kPlain});
-    });
+std::optional<OtherJob> other_job(const Resolved& resolved) {
+  const auto given = [&](std::string_view key) -> const Override* {
+    const auto found = resolved.passed_over.find(key);
+    return found == resolved.passed_over.end() ? nullptr : &found->second;
   };
-  if (asks("do_train")) return std::nullopt;
-  if (asks("do_eval")) return "eval";
-  if (asks("do_predict")) return "predict";
+  const auto wishes = [](const Override& wish) { return !asks_for_nothing(Scalar{wish.value, Scalar::Form::kPlain}); };
+  const auto is_of_command_line = [](const Override& wish) { return wish.origin.starts_with("--"); };
+  const Override* train = given("do_train");
+  if (train && wishes(*train)) return std::nullopt;
+  for (const auto& [key, command] : {std::pair("do_eval", "eval"), std::pair("do_predict", "predict")}) {
+    const Override* wish = given(key);
+    if (wish && wishes(*wish) && is_of_command_line(*wish)) {
+      return OtherJob{fmt::format("--{} without --do_train", key), command};
+    }
+  }
+  if (train && is_of_command_line(*train)) return OtherJob{"--do_train " + train->value, "eval"};
   return std::nullopt;
 }
 
@@ -201,8 +211,9 @@ bool asks_for_nothing(const Scalar& value) {
 }
 
 bool asks_for_nothing(const ForeignKey& key, const Scalar& value) {
-  return asks_for_nothing(value) ||
-         std::find(key.harmless.begin(), key.harmless.end(), value.text) != key.harmless.end();
+  return asks_for_nothing(value) || std::ranges::any_of(key.harmless, [&](std::string_view text) {
+           return text == value.text || (text == "true" && read_bool(value.text) == true);
+         });
 }
 
 }  // namespace bertft::config

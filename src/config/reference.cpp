@@ -77,7 +77,9 @@ void append_foreign_keys(std::string& out, ForeignKey::Answer answer) {
   for (const ForeignKey& foreign : foreign_keys()) {
     if (foreign.answer != answer) continue;
     out += fmt::format("| `{}` | {}", foreign.key, foreign.reason);
-    if (!foreign.harmless.empty()) out += fmt::format(" (accepted: {})", fmt::join(foreign.harmless, ", "));
+    if (answer == ForeignKey::Answer::kRefuse && !foreign.harmless.empty()) {
+      out += fmt::format(" (accepted: {})", fmt::join(foreign.harmless, ", "));
+    }
     out += " |\n";
   }
 }

@@ -129,7 +129,8 @@ class Resolver {
 
   void answer(const Assignment& a, const ForeignKey& foreign) {
     if (foreign.answer == ForeignKey::Answer::kPassOver) {
-      if (asks_for_nothing(a.value)) return;
+      resolved_.passed_over[a.key] = {a.key, a.value.text, a.key_at.text()};
+      if (asks_for_nothing(foreign, a.value)) return;
       note(a.key_at, fmt::format("'{}' has no effect: {}", a.key, foreign.reason));
     } else if (!asks_for_nothing(foreign, a.value)) {
       const std::string accepted =

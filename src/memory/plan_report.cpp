@@ -76,7 +76,7 @@ std::string savings_text(const PlanReport& plan) {
   std::string text = fmt::format(
       "\nWhat saves memory of an fp32 step, in the order of memory_savers: auto\n"
       "{:<28}{:>10}{:>10}  cost\n",
-      "features of a micro-batch", plan.effective_batch, 1);
+      "features of a micro-batch", plan.micro_batch, 1);
   for (const PlanReport::Saving& saving : plan.savings) {
     text += fmt::format("{:<28}{:>10}{:>10}  {}{}\n", saving.saver.setting(), memory_text(saving.of_all),
                         memory_text(saving.of_one), saving.saver.cost, saving.saver.is_automatic ? "" : " *");
@@ -109,13 +109,13 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   report.length = shape.length;
   report.num_parameters = static_cast<std::int64_t>(plan_step(shape, 1).weights / sizeof(float));
   report.usable_bytes = usable_bytes;
-  report.effective_batch = batches.effective;
+  report.micro_batch = batches.micro;
   report.eval_batch = batches.eval;
   const StepShape plain = variant(shape, false, false);
   report.evaluation = plan_evaluation(plain, batches.eval);
   report.evaluation_of_one = plan_evaluation(plain, 1);
   for (const Saver& saver : savers_left(plain)) {
-    report.savings.push_back({saver, saved_bytes(plain, saver, batches.effective), saved_bytes(plain, saver, 1)});
+    report.savings.push_back({saver, saved_bytes(plain, saver, batches.micro), saved_bytes(plain, saver, 1)});
   }
   std::vector<std::int64_t> sizes;
   for (std::int64_t n = 1; n < batches.effective; n *= 2) sizes.push_back(n);
@@ -180,7 +180,7 @@ Json PlanReport::to_json() const {
   for (const Saving& saving : savings) {
     json["savers"].push_back({{"key", saving.saver.key},
                               {"value", saving.saver.value},
-                              {"features", effective_batch},
+                              {"features", micro_batch},
                               {"saved_bytes", saving.of_all},
                               {"saved_bytes_of_one", saving.of_one},
                               {"cost", saving.saver.cost},

@@ -119,11 +119,14 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
   const auto differs = [&](const char* what, const auto& was, const auto& is) {
     throw ConfigError(
         fmt::format("{} belongs to another run: its {} is {}, this configuration's is {}.\n"
-                    "Resume with the configuration in that directory; to train further, start a new run with\n"
+                    "Resume with the data and the configuration of that run; to train further, start a new run with\n"
                     "--model-name-or-path {} and another --output-dir.",
                     checkpoint_directory, what, was, is, checkpoint_directory));
   };
-  if (saved.data_sha256 != now.data_sha256) differs("training file's SHA-256", saved.data_sha256, now.data_sha256);
+  const auto first_digits = [](const std::string& sha256) { return sha256.substr(0, 12); };
+  if (saved.data_sha256 != now.data_sha256) {
+    differs("training file's SHA-256", first_digits(saved.data_sha256), first_digits(now.data_sha256));
+  }
   if (saved.num_features != now.num_features) differs("number of features", saved.num_features, now.num_features);
   if (saved.effective_batch != now.effective_batch) {
     differs("effective batch", saved.effective_batch, now.effective_batch);
@@ -136,8 +139,12 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
 std::optional<double> read_best_threshold(const std::string& model_directory) {
   const std::string path = (std::filesystem::path(model_directory) / kFileName).string();
   if (!is_there(path)) return std::nullopt;
-  const std::optional<Json> own = own_part(read_state_file(path));
-  return own ? number_member(*own, "best_threshold", path) : std::nullopt;
+  try {
+    const std::optional<Json> own = own_part(read_state_file(path));
+    return own ? number_member(*own, "best_threshold", path) : std::nullopt;
+  } catch (const DataError&) {  // Python writes NaN, which is no JSON; ours is checked by its manifest
+    return std::nullopt;
+  }
 }
 
 }  // namespace bertft::train

@@ -237,12 +237,26 @@ TEST(Resolve, NoneAndTildeAreRefusedWithAHint) {
               HasSubstr("'~' is not expanded, got '~/runs'; write the path out"));
 }
 
-TEST(CommandAskedFor, IsAnotherOneWhereRunQaWouldNotTrain) {
-  const auto asked = [](std::vector<Override> line) { return command_asked_for(line); };
-  EXPECT_EQ(asked({{"do_eval", "true", ""}}), "eval");
-  EXPECT_EQ(asked({{"do_train", "False", ""}, {"do_predict", "true", ""}}), "predict");
-  EXPECT_EQ(asked({{"do_train", "true", ""}, {"do_eval", "true", ""}}), std::nullopt);
-  EXPECT_EQ(asked({{"do_eval", "False", ""}, {"seed", "3", ""}}), std::nullopt);
+TEST(Resolve, AWishToTrainIsNothingToSpeakOf) {
+  EXPECT_THAT(resolve_set("do_train", "True").notices, IsEmpty());
+  EXPECT_THAT(resolve_set("do_eval", "True").notices, ElementsAre(HasSubstr("training evaluates validation_file")));
+}
+
+TEST(OtherJob, IsAskedForWhereRunQaWouldNotTrain) {
+  const auto asked = [](const std::vector<std::pair<std::string, std::string>>& flags, const std::string& yaml = "") {
+    std::vector<Override> line;
+    for (const auto& [key, value] : flags) line.push_back({key, value, "--" + key});
+    const auto job =
+        other_job(yaml.empty() ? resolve_texts({}, {}, line) : resolve_texts({{"a.yaml", yaml}}, {}, line));
+    return job ? fmt::format("{}: {}", job->wish, job->command) : "training";
+  };
+  EXPECT_EQ(asked({{"do_eval", "true"}}), "--do_eval without --do_train: eval");
+  EXPECT_EQ(asked({{"do_train", "False"}, {"do_predict", "true"}}), "--do_predict without --do_train: predict");
+  EXPECT_EQ(asked({{"do_train", "False"}}), "--do_train False: eval");
+  EXPECT_EQ(asked({{"do_train", "true"}, {"do_eval", "true"}}), "training");
+  EXPECT_EQ(asked({{"do_eval", "true"}}, "do_train: true"), "training");
+  EXPECT_EQ(asked({{"do_eval", "true"}, {"do_eval", "False"}}), "training") << "the last one counts";
+  EXPECT_EQ(asked({}, "do_train: false\ndo_eval: true"), "training") << "as TrainingArguments are written out";
 }
 
 TEST(Resolve, TheEnvironmentIsReadByItsPrefix) {

@@ -129,6 +129,7 @@ class Flags(EndToEndTest):
             self.assertRegex(self.dumped(f"--bf16={value}"), r"(?m)^bf16: false +# --bf16$")
         self.assertRegex(self.dumped("--version_2_with_negative", "True"), r"(?m)^version_2_with_negative: true ")
         self.assertRegex(self.dumped("--bf16", "--gradient-checkpointing", "yes"), r"(?m)^bf16: true ")
+        self.assertRegex(self.dumped("--bf16", "auto"), r"(?m)^bf16: auto +# --bf16$")
 
     def test_of_truth_values_leave_other_arguments_alone(self):
         self.assert_refused(self.run_program("eval", "--bf16", "nowhere", "--data", self.dev_file), 66, "nowhere")
@@ -174,6 +175,7 @@ class Mistakes(EndToEndTest):
     def test_a_run_qa_command_that_asks_for_no_training_is_sent_to_the_right_one(self):
         self.refused(self.training("--do_eval"), "--do_eval without --do_train", "bert-finetune eval MODEL_DIR --data FILE")
         self.refused(self.training("--do_train", "False", "--do_predict"), "bert-finetune predict MODEL_DIR --data FILE")
+        self.refused(self.training("--do_train", "False"), "--do_train False asks for no training")
 
     def test_an_unknown_command_of_a_command_is_answered_with_the_nearest(self):
         self.refused(["data", "chek", "x.json"], "unknown command 'data chek'; did you mean 'check'? Commands: check, features.")
@@ -189,6 +191,17 @@ class Mistakes(EndToEndTest):
                            (["predict"], "RUN_DIR is required")):
             with self.subTest(args):
                 self.refused(args, text)
+
+    def test_a_flag_in_the_place_of_a_value_is_named(self):
+        for args in (["--max-steps", "--seed", "4"], ["predict", "run", "--question", "--context-file", "ctx.txt"]):
+            with self.subTest(args):
+                self.refused(args, f"{args[-3]} needs a value, got the flag '{args[-2]}'")
+
+    def test_empty_paths_are_no_values(self):
+        for args in (["eval", "run", "--data", ""], ["predict", "run", "--data", "x", "--save-to", ""],
+                     ["eval", "run", "--save-predictions", ""]):
+            with self.subTest(args):
+                self.refused(args, f"{args[-2]}: needs a value")
 
     def test_set_needs_a_key_and_a_value(self):
         for setting in ("learning_rate", "=3", ""):

@@ -59,6 +59,11 @@ class Model(EvalTest):
         result = self.run_program("eval", self.run_directory, "--json")
         self.assertEqual(self.printed_json(result), self.scores(self.run_directory))
         self.assertIn(f"windows of {self.dev_file}", result.err)
+        moved = shutil.copytree(self.run_directory, self.cwd / "moved")
+        stored = moved / "bert_finetune_config.yaml"
+        stored.write_text(stored.read_text().replace(str(self.dev_file), "/nowhere/dev.json"))
+        lost = self.run_program("eval", moved)
+        self.assert_refused(lost, 66, "validation_file is /nowhere/dev.json, which is not there (", "--data FILE")
         bare = self.bare_model()
         named = self.run_program("eval", bare, *self.WINDOWS, "--validation_file", self.dev_file, "--json")
         self.assertEqual(self.printed_json(named), self.scores(self.run_directory))
@@ -239,7 +244,7 @@ class Predictions(EvalTest):
             del qa["is_impossible"]
         result = self.run_program("eval", "--predictions", self.saved() / "predictions.json", "--data",
                                   harness.write_json(self.cwd / "typo.json", data))
-        self.assertIn("typo.json: 3 questions without answers that are not marked is_impossible", result.err)
+        self.assertIn("typo.json: 3 questions without answers, not marked is_impossible", result.err)
 
     def test_in_a_malformed_file(self):
         for content, text in (("[1]", "found array"), ('{"q22-0-0": 3}', "question 'q22-0-0' is of type number"),

@@ -90,7 +90,7 @@ TEST(PlanReport, FitsIntoEightyColumns) {
 }
 
 TEST(PlanReport, OffersSaversWithWhatTheySave) {
-  const Json savers = make_plan_report(base(), {.effective = 32, .eval = 8}, {}).to_json()["savers"];
+  const Json savers = make_plan_report(base(), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json()["savers"];
   ASSERT_EQ(savers.size(), 3U);
   EXPECT_EQ(savers[0]["key"], "gradient_checkpointing");
   EXPECT_EQ(savers[0]["saved_bytes"], plan_step(base(), 32).tensors() - plan_step(base(false, true), 32).tensors());

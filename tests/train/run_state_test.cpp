@@ -63,6 +63,8 @@ TEST_F(RunStateFile, OfTrainersOwnHasNoThresholdAndIsNoRunOfOurs) {
   directory_.write("trainer_state.json", R"({"global_step": 5, "stateful_callbacks": {"EarlyStopping": {}}})");
   EXPECT_EQ(read_best_threshold(directory_.path()), std::nullopt);
   EXPECT_THROW(read_run_state(directory_.path()), CheckpointError);
+  directory_.write("trainer_state.json", R"({"best_metric": NaN})");
+  EXPECT_EQ(read_best_threshold(directory_.path()), std::nullopt);
 }
 
 TEST_F(RunStateFile, SaysWhatTrainerSays) {

@@ -64,8 +64,9 @@ struct Sources {
 /// The options with the origin of each value, and what the user should be told.
 struct Resolved {
   Options options;
-  std::map<std::string, std::string, std::less<>> origins;  // key -> "default", "squad.yaml:14", ...
-  std::vector<std::string> notices;                         // aliases used, keys noted and passed over
+  std::map<std::string, std::string, std::less<>> origins;   // key -> "default", "squad.yaml:14", ...
+  std::vector<std::string> notices;                          // aliases used, keys noted and passed over
+  std::map<std::string, Override, std::less<>> passed_over;  // keys without effect, as given last
 };
 
 /// Reads, merges and checks everything; relations between options too. Relative paths become absolute,
@@ -124,10 +125,14 @@ std::vector<std::string> list_foreign_keys();
 /// The key for which people write another word: "lr" -> "learning_rate".
 std::optional<std::string_view> key_meant_by(std::string_view word);
 
-/// run_qa's --do_eval or --do_predict without --do_train: the command that does it here, "eval" or
-/// "predict". Of the command line alone: TrainingArguments, written out, say do_train: false of
-/// runs that train.
-std::optional<std::string_view> command_asked_for(const std::vector<Override>& command_line);
+/// run_qa's way to ask for no training, and the command that does here what it asks for.
+struct OtherJob {
+  std::string wish;  // "--do_eval without --do_train"
+  std::string_view command;
+};
+/// Of the command line's do_eval, do_predict and do_train: TrainingArguments, written out into a file,
+/// say do_train: false of runs that train.
+std::optional<OtherJob> other_job(const Resolved& resolved);
 
 /// "max_seq_length" -> "--max-seq-length".
 std::string flag_of(std::string_view key);

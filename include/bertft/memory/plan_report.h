@@ -26,12 +26,12 @@ struct PlanReport {
     std::int64_t largest;  // micro-batch; 0: not even one feature
   };
 
-  struct Saving {  // of a micro-batch of the effective batch, and of one feature
+  struct Saving {  // of a micro-batch as configured, and of one feature
     Saver saver;
     std::uint64_t of_all, of_one;
   };
 
-  std::int64_t length = 0, num_parameters = 0, effective_batch = 0;
+  std::int64_t length = 0, num_parameters = 0, micro_batch = 0;
   std::optional<std::uint64_t> usable_bytes;  // of the limit, less the reserve
   std::vector<Row> rows;
   std::vector<Card> cards;

@@ -75,13 +75,13 @@ report::Rows describe(const Job& job, const std::string& weights_line,
   rows.push_back({"device", job.device.description});
   const std::int64_t micro_batch =
       train::micro_batch(o.train, job.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);
-  const std::uint64_t planned = memory::plan_step(step_shape(job), micro_batch).tensors();
+  const auto planned = [&](std::int64_t n) { return memory::plan_step(step_shape(job), n).tensors(); };
+  const char* doubt = planned(1) > job.budget.usable             ? ": not even one may fit"
+                      : planned(micro_batch) > job.budget.usable ? ": may be cut smaller"
+                                                                 : "";
   rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.budget),
                                         micro_batch == 1 ? "1 feature" : fmt::format("{} features", micro_batch),
-                                        micro_batch == 1 ? "s" : "", memory_text(planned),
-                                        planned <= job.budget.usable ? ""
-                                        : micro_batch == 1           ? ": may not fit"
-                                                                     : ": may be cut smaller")});
+                                        micro_batch == 1 ? "s" : "", memory_text(planned(micro_batch)), doubt)});
   rows.push_back({"output", *o.train.output_dir});
   return rows;
 }
