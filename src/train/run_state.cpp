@@ -43,6 +43,7 @@ bool is_over(const RunState& state, const Plan& plan, const TrainOptions& option
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
                                   const std::string& run_directory) {
   const Json own = {{"data_sha256", state.identity.data_sha256},
+                    {"validation_sha256", or_null(state.validation_sha256)},
                     {"num_features", state.identity.num_features},
                     {"effective_batch", state.identity.effective_batch},
                     {"seed", state.identity.seed},
@@ -96,6 +97,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.best_step = integer_member(document, "best_global_step", path);
   if (document.contains("log_history")) state.log_history = document["log_history"];
   state.identity.data_sha256 = string_member(own, "data_sha256", path).value_or("");
+  state.validation_sha256 = string_member(own, "validation_sha256", path);
   state.identity.num_features = required_integer(own, "num_features", path);
   state.identity.effective_batch = required_integer(own, "effective_batch", path);
   state.identity.seed = static_cast<std::uint64_t>(required_integer(own, "seed", path));

@@ -275,6 +275,13 @@ class StoppedRun(ResumeTest):
         result = self.go_on("--learning-rate", 0.5, "--logging-steps", 3)
         self.assertIn("resumed with other options than before: learning_rate 0.001 -> 0.5", result.err)
         self.assertNotIn("logging_steps", result.err)
+        self.assertNotIn("validation_file", result.err)
+
+    def test_tells_of_other_validation_data(self):
+        other = harness.write_json(self.cwd / "other.json", harness.squad(4, seed=5))
+        result = self.go_on("--validation-file", other, "--max-eval-samples", 10)
+        self.assertIn("resumed with another validation_file than before: the best model so far is the best of that one", result.err)
+        self.assertIn("resumed with other options than before: max_eval_samples null -> 10", result.err)
 
     def test_takes_back_a_checkpoint_that_was_about_to_be_replaced(self):
         self.newest.rename(self.newest.parent / f".trash-{self.newest.name}")

@@ -18,6 +18,7 @@ RunState some_state() {
                        .total_steps = 8,
                        .seed = 7,
                        .data_seed = 9},
+          .validation_sha256 = "cd34",
           .step = 5,
           .applied_steps = 4,
           .skipped_in_a_row = 1,

@@ -45,7 +45,7 @@ void visit(Visitor& v, DataOptions& o) {
   v.field("doc_stride", o.doc_stride, {.help = "overlap of neighbouring windows (Google's doc_stride is a step)", .unit = "tokens", .at_least = 0});
   v.field("version_2_with_negative", o.version_2_with_negative, {.help = "some questions have no answer; recognised from the data when unset", .unset_name = "auto", .is_free_to_change = true, .stays_with_training = true});
   v.field("max_train_samples", o.max_train_samples, {.help = "use only the first questions of train_file, and of their windows as many, as run_qa does", .unit = "questions", .at_least = 1});
-  v.field("max_eval_samples", o.max_eval_samples, {.help = "use only the first questions of validation_file, or of the file that eval and predict read", .unit = "questions", .at_least = 1, .is_free_to_change = true, .stays_with_training = true});
+  v.field("max_eval_samples", o.max_eval_samples, {.help = "use only the first questions of validation_file, or of the file that eval and predict read", .unit = "questions", .at_least = 1, .stays_with_training = true});
   v.field("on_misaligned", o.on_misaligned, {.help = "answers whose text is not at answer_start: leave out of training, keep as run_qa does, or stop"});
   v.field("fix_last_token_label", o.fix_last_token_label, {.help = "label an answer that starts in a window's last context token by that token; false repeats run_qa's quirk"});
 }

@@ -23,12 +23,13 @@ struct RunIdentity {
 /// Where a run stands, apart from tensors: trainer_state.json.
 struct RunState {
   RunIdentity identity;
-  std::int64_t step = 0;              // optimizer steps done
-  std::int64_t applied_steps = 0;     // of them, those whose loss and gradients were finite
-  std::int64_t skipped_in_a_row = 0;  // the newest steps, where they were not
-  std::int64_t steps_since_log = 0;   // applied ones
-  double loss_since_log = 0;          // sum over those steps
-  double loss_total = 0;              // sum over all applied steps
+  std::optional<std::string> validation_sha256;  // of validation_file: what the best model is the best of
+  std::int64_t step = 0;                         // optimizer steps done
+  std::int64_t applied_steps = 0;                // of them, those whose loss and gradients were finite
+  std::int64_t skipped_in_a_row = 0;             // the newest steps, where they were not
+  std::int64_t steps_since_log = 0;              // applied ones
+  double loss_since_log = 0;                     // sum over those steps
+  double loss_total = 0;                         // sum over all applied steps
   std::optional<double> best_metric;
   std::optional<std::int64_t> best_step;
   std::int64_t evaluations_without_gain = 0;

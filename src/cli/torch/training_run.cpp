@@ -120,10 +120,15 @@ struct Start {
 Start find_start(Job& job) {
   Start start{.checkpoint = find_resume(job.options().train), .state = {}, .moments = {}};
   start.state.identity = identity_of(job);
+  if (job.validation_set) start.state.validation_sha256 = job.validation_set->sha256;
   if (!start.checkpoint) return start;
   const std::string& directory = start.checkpoint->directory;
   train::RunState saved = train::read_run_state(directory);
   train::check_same_run(saved.identity, start.state.identity, directory);
+  if (saved.best_step && saved.validation_sha256 && saved.validation_sha256 != start.state.validation_sha256) {
+    log::warn("resumed with another validation_file than before: the best model so far is the best of that one");
+  }
+  saved.validation_sha256 = start.state.validation_sha256;
   start.state = std::move(saved);
   keep_savers(job, start.state.memory_savers);
   if (const auto before = stored_options(directory)) tell_changed_options(*before, job);
