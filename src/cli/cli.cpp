@@ -124,9 +124,7 @@ std::optional<std::string> other_name(const CLI::App& command, std::string flag)
   for (const auto& [name, here] : kNames) {
     if (flag == name && command.get_option_no_throw(here) != nullptr) return here;
   }
-  std::string key = flag.substr(std::min<std::size_t>(2, flag.size()));
-  std::replace(key.begin(), key.end(), '-', '_');
-  const auto meant = config::key_meant_by(key);
+  const auto meant = config::key_meant_by(key_of_flag(flag.substr(std::min<std::size_t>(2, flag.size()))));
   if (!meant || command.get_option_no_throw(config::flag_of(*meant)) == nullptr) return std::nullopt;
   return config::flag_of(*meant);
 }

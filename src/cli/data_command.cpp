@@ -68,20 +68,15 @@ void add_data_command(CLI::App& app, int& exit_code) {
 
   auto flags = std::make_shared<DataFlags>();
   CLI::App* checking = data->add_subcommand("check", "count, and report what is wrong");
-  checking->add_option("FILE", flags->file, "SQuAD file")->type_name("")->check(not_empty())->required();
-  checking->add_option("--model", flags->model, "also count the windows of this model's tokenizer")
-      ->type_name("DIR")
-      ->check(not_empty());
+  add_path(*checking, "FILE", flags->file, "SQuAD file")->required();
+  add_path(*checking, "--model", flags->model, "also count the windows of this model's tokenizer", "DIR");
   checking->add_flag("--json", flags->json, "one JSON object on stdout");
   add_option_flags(*checking, {"Data"});
   checking->callback([checking, flags, &exit_code] { exit_code = check(*checking, *flags); });
 
   CLI::App* features = data->add_subcommand("features", "write the windows as JSON lines");
-  features->add_option("FILE", flags->file, "SQuAD file")->type_name("")->check(not_empty())->required();
-  features->add_option("--model", flags->model, "whose tokenizer to use")
-      ->type_name("DIR")
-      ->check(not_empty())
-      ->required();
+  add_path(*features, "FILE", flags->file, "SQuAD file")->required();
+  add_path(*features, "--model", flags->model, "whose tokenizer to use", "DIR")->required();
   features->add_flag("--training", flags->training, "as training sees them: misaligned ones left out");
   add_option_flags(*features, {"Data"});
   features->callback([features, flags, &exit_code] { exit_code = print_features(*features, *flags); });

@@ -120,26 +120,17 @@ void add_eval_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("eval", "score a trained model, or a predictions file");
   auto flags = std::make_shared<EvalFlags>();
   CLI::Option* model =
-      command->add_option("RUN_DIR", flags->model, "run directory, checkpoint or Hugging Face QA model")
-          ->type_name("")
-          ->check(not_empty());
-  command->add_option("--data", flags->data, "SQuAD file with gold answers; unset: the run's own")
-      ->type_name("FILE")
-      ->check(not_empty());
+      add_path(*command, "RUN_DIR", flags->model, "run directory, checkpoint or Hugging Face QA model");
+  add_path(*command, "--data", flags->data, "SQuAD file with gold answers; unset: the run's own", "FILE");
   command->add_flag("--json", flags->json, "one JSON object with the official keys on stdout");
   CLI::Option* save =
-      command->add_option("--save-predictions", flags->save_to, "write the prediction files into this directory")
-          ->type_name("DIR")
-          ->check(not_empty());
-  CLI::Option* scored = command->add_option("--predictions", flags->predictions, "score this file instead of a model")
-                            ->type_name("FILE")
-                            ->check(not_empty())
-                            ->excludes(model)
-                            ->excludes(save);
+      add_path(*command, "--save-predictions", flags->save_to, "write the prediction files into this directory", "DIR");
+  CLI::Option* scored =
+      add_path(*command, "--predictions", flags->predictions, "score this file instead of a model", "FILE")
+          ->excludes(model)
+          ->excludes(save);
   CLI::Option* odds =
-      command->add_option("--null-odds", flags->null_odds, "with --predictions: null odds, for best thresholds")
-          ->type_name("FILE")
-          ->check(not_empty())
+      add_path(*command, "--null-odds", flags->null_odds, "with --predictions: null odds, for best thresholds", "FILE")
           ->needs(scored);
   command
       ->add_option("--na-prob-thresh", flags->na_prob_threshold, "with --null-odds: odds above it mean no answer (1)")

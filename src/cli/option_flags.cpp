@@ -130,10 +130,15 @@ std::vector<std::string> join_switch_values(const std::vector<std::string>& args
   return joined;
 }
 
-const CLI::Validator& not_empty() {
-  static const CLI::Validator validator(
-      [](const std::string& value) { return std::string(value.empty() ? "needs a value" : ""); }, "");
-  return validator;
+CLI::Option* add_path(CLI::App& command, const std::string& name, std::string& path, const std::string& description,
+                      const std::string& type) {
+  const auto refusal = [](const std::string& value) { return std::string(value.empty() ? "needs a value" : ""); };
+  return command.add_option(name, path, description)->type_name(type)->check(CLI::Validator(refusal, ""));
+}
+
+std::string key_of_flag(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 std::optional<std::string> flag_as_value(const CLI::App& command) {
@@ -165,10 +170,8 @@ config::Sources sources_of(const CLI::App& command) {
     } else if (name == "set") {
       sources.command_line.push_back(split_setting(value, ++num_settings));
     } else if (keys.contains("--" + name)) {
-      std::string key = name;
-      std::replace(key.begin(), key.end(), '-', '_');
       sources.command_line.push_back(
-          {key, value.empty() && option->get_items_expected_min() == 0 ? "true" : value, "--" + name});
+          {key_of_flag(name), value.empty() && option->get_items_expected_min() == 0 ? "true" : value, "--" + name});
     }
   }
   return sources;

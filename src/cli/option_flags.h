@@ -26,8 +26,13 @@ std::vector<std::string> join_switch_values(const std::vector<std::string>& args
 /// "--max-steps needs a value, got the flag '--seed'.", where that is so.
 std::optional<std::string> flag_as_value(const CLI::App& command);
 
-/// For an option that takes a path: an empty one, as of an unset variable of the shell, is refused.
-const CLI::Validator& not_empty();
+/// An option of a command's own, or a positional without a `type`, that takes a path. An empty one, as of an
+/// unset variable of the shell, is refused.
+CLI::Option* add_path(CLI::App& command, const std::string& name, std::string& path, const std::string& description,
+                      const std::string& type = "");
+
+/// "max-seq-length" -> "max_seq_length".
+std::string key_of_flag(std::string name);
 
 /// The sources of configuration that a parsed command names; on the command line the later
 /// of two values wins, whether it came by --set or by a flag.

@@ -113,27 +113,17 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
 void add_predict_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("predict", "answer a question, or every question of a file");
   auto flags = std::make_shared<PredictFlags>();
-  command->add_option("RUN_DIR", flags->model, "run directory, checkpoint or Hugging Face QA model")
-      ->type_name("")
-      ->check(not_empty())
-      ->required();
+  add_path(*command, "RUN_DIR", flags->model, "run directory, checkpoint or Hugging Face QA model")->required();
   CLI::Option* question =
       command->add_option("--question", flags->question, "one question; the answer is printed")->type_name("TEXT");
-  CLI::Option* context =
-      command->add_option("--context-file", flags->context_file, "with --question: text in which the answer stands")
-          ->type_name("FILE")
-          ->check(not_empty());
+  CLI::Option* context = add_path(*command, "--context-file", flags->context_file,
+                                  "with --question: text in which the answer stands", "FILE");
   question->needs(context);
   context->needs(question);
-  command->add_option("--data", flags->data, "SQuAD file, all of whose questions are answered")
-      ->type_name("FILE")
-      ->check(not_empty())
+  add_path(*command, "--data", flags->data, "SQuAD file, all of whose questions are answered", "FILE")
       ->excludes(question);
-  command
-      ->add_option("--save-to", flags->save_to,
-                   fmt::format("with --data: directory of predictions.json ({})", flags->save_to))
-      ->type_name("DIR")
-      ->check(not_empty())
+  add_path(*command, "--save-to", flags->save_to,
+           fmt::format("with --data: directory of predictions.json ({})", flags->save_to), "DIR")
       ->excludes(question);
   command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON")->needs(question);
   add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});

@@ -3,14 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "bertft/config/config.h"
 #include "config/foreign_keys.h"
 #include "config/helpers.h"
 #include "message_of.h"
+#include "temporary_directory.h"
 
 namespace bertft::config {
 namespace {
@@ -19,12 +18,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-std::string write_temporary(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + name;
-  std::ofstream(path, std::ios::binary) << text;
-  return path;
-}
 
 TEST(Resolve, UnknownKeyNamesTheNearestOne) {
   EXPECT_EQ(refusal_of_yaml("seed: 1\nlearing_rate: 3e-5\n"),
@@ -275,7 +268,8 @@ TEST(Resolve, TheEnvironmentIsReadByItsPrefix) {
 }
 
 TEST(Resolve, FilesAreReadFromDisk) {
-  const std::string path = write_temporary("resolve.yaml", "seed: 5\n");
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("resolve.yaml", "seed: 5\n");
   const Resolved r = resolve({.files = {path}, .environment = {}, .command_line = {}});
   EXPECT_EQ(r.options.train.seed, 5);
   EXPECT_EQ(r.origins.at("seed"), path + ":1");
@@ -285,9 +279,10 @@ TEST(Resolve, AMissingFileADirectoryAndAnOversizedFileAreInputErrors) {
   const auto resolve_file = [](const std::string& path) {
     resolve({.files = {path}, .environment = {}, .command_line = {}});
   };
-  EXPECT_THROW(resolve_file(testing::TempDir() + "no-such.yaml"), InputError);
-  EXPECT_THROW(resolve_file(testing::TempDir()), InputError);
-  EXPECT_THROW(resolve_file(write_temporary("big.yaml", std::string((1 << 20) + 1, '#'))), InputError);
+  const TemporaryDirectory directory;
+  EXPECT_THROW(resolve_file(directory / "no-such.yaml"), InputError);
+  EXPECT_THROW(resolve_file(directory.path()), InputError);
+  EXPECT_THROW(resolve_file(directory.write("big.yaml", std::string((1 << 20) + 1, '#'))), InputError);
 }
 
 TEST(Differences, AreThoseThatChangeARunsResult) {
@@ -303,7 +298,8 @@ TEST(Differences, AreThoseThatChangeARunsResult) {
 }
 
 TEST(StoredConfiguration, LeavesWhatBelongsToTheTrainingBehind) {
-  const std::string stored = write_temporary("stored.yaml", "device: cpu\nmax_eval_samples: 3\nmax_seq_length: 200\n");
+  const TemporaryDirectory directory;
+  const std::string stored = directory.write("stored.yaml", "device: cpu\nmax_eval_samples: 3\nmax_seq_length: 200\n");
   Resolved r = resolve({.files = {stored}, .environment = {}, .command_line = {}});
   leave_with_training(r, stored);
   EXPECT_EQ(r.options.device.device, device::DeviceChoice::kAuto);
@@ -312,7 +308,8 @@ TEST(StoredConfiguration, LeavesWhatBelongsToTheTrainingBehind) {
 }
 
 TEST(StoredConfiguration, YieldsToWhatIsGivenBesides) {
-  const std::string stored = write_temporary("stored.yaml", "max_eval_samples: 3\n");
+  const TemporaryDirectory directory;
+  const std::string stored = directory.write("stored.yaml", "max_eval_samples: 3\n");
   Resolved r =
       resolve({.files = {stored}, .environment = {}, .command_line = {{"max_eval_samples", "5", "--set, argument 1"}}});
   leave_with_training(r, stored);

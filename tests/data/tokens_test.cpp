@@ -10,16 +10,6 @@
 namespace bertft::data {
 namespace {
 
-// A SQuAD file for as long as it lives.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& text) { directory_.write("data.json", text); }
-  std::string path() const { return directory_ / "data.json"; }
-
- private:
-  TemporaryDirectory directory_;
-};
-
 std::vector<tokenizer::Token> encoded(std::string_view text) {
   std::vector<tokenizer::Token> tokens;
   WordTokenizer().encode(text, tokens);
@@ -39,8 +29,8 @@ void expect_tokens_of(const Dataset& dataset, const Tokens& tokens) {
 }
 
 void expect_same_when_read_at_once(const std::string& text) {
-  const TemporaryFile file(text);
-  const TokenizedDataset read = read_and_tokenize(file.path(), WordTokenizer());
+  const TemporaryDirectory directory;
+  const TokenizedDataset read = read_and_tokenize(directory.write("data.json", text), WordTokenizer());
   EXPECT_EQ(read.dataset.sha256, read_dataset_from(text, "data.json").sha256);
   expect_tokens_of(read.dataset, read.tokens);
   expect_tokens_of(read.dataset, tokenize(read.dataset, WordTokenizer()));
@@ -73,8 +63,9 @@ TEST(Tokens, OfManyTextsAreInTheirOrder) {
 
 TEST(Tokens, OfTheFirstQuestionsAndTheirContextsAreThereWhateverStandsFirst) {
   const auto counts = [](const std::string& text, std::int64_t max_questions) {
-    const TemporaryFile file(text);
-    const auto [dataset, tokens] = read_and_tokenize(file.path(), WordTokenizer(), max_questions);
+    const TemporaryDirectory directory;
+    const auto [dataset, tokens] =
+        read_and_tokenize(directory.write("data.json", text), WordTokenizer(), max_questions);
     EXPECT_EQ(dataset.questions.size(), static_cast<std::size_t>(max_questions));
     EXPECT_TRUE(dataset.has_unanswerable);
     std::vector<std::size_t> sizes;
@@ -107,8 +98,8 @@ TEST(Tokens, AreDroppedWhenTheFileIsRefused) {
   for (int i = 0; i < 2000; ++i) {
     rows += R"({"id":"1","question":"q","answers":[],"context":")" + std::string(500, 'x') + "\"},";
   }
-  const TemporaryFile file(rows);
-  EXPECT_THROW(read_and_tokenize(file.path(), WordTokenizer()), DataError);
+  const TemporaryDirectory directory;
+  EXPECT_THROW(read_and_tokenize(directory.write("data.json", rows), WordTokenizer()), DataError);
   EXPECT_THROW(read_and_tokenize("/nowhere/squad.json", WordTokenizer()), InputError);
 }
 

@@ -29,9 +29,8 @@ class PredictionFiles : public ::testing::Test {
     predictions_.push_back({"", {{"empty", 0, 0, 0, 0, 0.5}, {"", 0, 0, 0, 0, 0.5}}, 1e-7});
   }
 
-  static std::string refusal_by(auto read, std::string_view content) {
-    const TemporaryDirectory directory;
-    return message_of<DataError>([&] { read(directory.write("file.json", content)); });
+  std::string refusal_by(auto read, std::string_view content) const {
+    return message_of<DataError>([&] { read(directory_.write("file.json", content)); });
   }
 
   TemporaryDirectory directory_;

@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "bertft/util/error.h"
 #include "memory/machine.h"
+#include "temporary_directory.h"
 
 namespace bertft::memory {
 namespace {
@@ -73,18 +73,17 @@ TEST(BudgetText, SaysWhatTheReserveTakes) {
 // A /proc and a /sys/fs/cgroup of our own.
 class MachineCapacity : public testing::Test {
  protected:
-  MachineCapacity() : root_(fs::path(testing::TempDir()) / ("bertft-machine-" + std::to_string(getpid()))) {
+  MachineCapacity() {
     write("proc/meminfo", "MemTotal:       8388608 kB\nMemFree: 1 kB\nMemAvailable:   4194304 kB\n");
   }
-  ~MachineCapacity() override { fs::remove_all(root_); }
 
   void write(const std::string& name, const std::string& content) const {
-    fs::create_directories((root_ / name).parent_path());
-    std::ofstream(root_ / name) << content;
+    fs::create_directories(fs::path(root_ / name).parent_path());
+    root_.write(name, content);
   }
-  Capacity read() const { return machine_capacity((root_ / "proc").string(), (root_ / "cgroup").string()); }
+  Capacity read() const { return machine_capacity(root_ / "proc", root_ / "cgroup"); }
 
-  fs::path root_;
+  const TemporaryDirectory root_;
 };
 
 TEST_F(MachineCapacity, IsTheMachinesWithoutControlGroups) {

@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <string>
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "temporary_directory.h"
 
 namespace bertft {
 namespace {
@@ -155,8 +155,8 @@ TEST(Log, IsQuietAboutStatusWhenInfoIsHidden) {
 }
 
 TEST(Log, WritesEverythingToTheFile) {
-  const std::string path = testing::TempDir() + "bertft-log-test.log";
-  std::filesystem::remove(path);
+  const TemporaryDirectory directory;
+  const std::string path = directory / "train.log";
   on_pipe([&] {
     log::set_level(log::Level::kError);
     log::set_file(path);
@@ -164,7 +164,6 @@ TEST(Log, WritesEverythingToTheFile) {
     log::error("E");
   });
   EXPECT_THAT(read_file(path), MatchesRegex("20[^ ]*Z debug D\n20[^ ]*Z error E\n"));
-  std::filesystem::remove(path);
 }
 
 TEST(Log, FileThatCannotBeOpenedIsAStorageError) {
