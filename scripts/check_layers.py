@@ -21,6 +21,7 @@ ROWS = [
     ["checkpoint", "eval", "report"],
     ["train"],
     ["config"],
+    ["run"],
     ["cli"],
 ]
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "bertft/config/config.h"
+#include "bertft/run/torch_half.h"
+#include "bertft/run/version.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
@@ -26,8 +28,6 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
-#include "cli/torch_half.h"
-#include "cli/version.h"
 
 namespace bertft::cli {
 namespace {
@@ -208,12 +208,12 @@ int run_command(std::vector<std::string> args) {
   CLI::App app("Fine-tunes BERT-type encoders for extractive question answering (SQuAD 2.0).", "bert-finetune");
   app.formatter(std::make_shared<HelpFormatter>());
   app.require_subcommand(0, 1);
-  app.set_version_flag("--version", version_line());
+  app.set_version_flag("--version", run::version_line());
   app.add_flag_callback(
       "--build-info",
       [] {
-        begin_to_open_torch_half(device::DeviceChoice::kCuda);
-        std::cout << build_info(torch_half().library_versions()) << std::endl;
+        run::begin_to_open_torch_half(device::DeviceChoice::kCuda);
+        std::cout << run::build_info(run::torch_half().library_versions()) << std::endl;
         throw CLI::Success();
       },
       "compiler, build type, library versions");

@@ -4,12 +4,13 @@
 
 #include "bertft/data/check.h"
 #include "bertft/data/feature_json.h"
+#include "bertft/run/model_files.h"
+#include "bertft/run/notices.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
-#include "cli/workspace.h"
 
 namespace bertft::cli {
 namespace {
@@ -23,21 +24,21 @@ struct DataFlags {
 // Its files may lower max_seq_length.
 std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, config::Resolved& resolved) {
   const config::Options& options = resolved.options;
-  const std::string directory = resolve_model_directory(flags.model);
+  const std::string directory = run::resolve_model_directory(flags.model);
   const std::string tokenizer_directory = options.model.tokenizer_name.value_or(directory);
-  keep_to_model_max_length(resolved, tokenizer_directory);
+  run::keep_to_model_max_length(resolved, tokenizer_directory);
   const std::string path = (std::filesystem::path(directory) / "config.json").string();
   if (is_there(path)) {
     const Json config = read_json(path);
     if (const auto positions = integer_member(config, "max_position_embeddings", path)) {
-      check_length(options.data, *positions);
+      run::check_length(options.data, *positions);
     }
   }
   return tokenizer::load_tokenizer(tokenizer_directory);
 }
 
 int check(const CLI::App& command, const DataFlags& flags) {
-  config::Resolved resolved = resolve_and_tell(sources_of(command));
+  config::Resolved resolved = run::resolve_and_tell(sources_of(command));
   const auto result = [&] {
     if (flags.model.empty()) return data::check_data(data::read_dataset(flags.file));
     auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
@@ -48,7 +49,7 @@ int check(const CLI::App& command, const DataFlags& flags) {
 }
 
 int print_features(const CLI::App& command, const DataFlags& flags) {
-  config::Resolved resolved = resolve_and_tell(sources_of(command));
+  config::Resolved resolved = run::resolve_and_tell(sources_of(command));
   auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
   const auto purpose = flags.training ? data::Purpose::kTraining : data::Purpose::kEvaluation;
   const data::Features features = data::make_features(dataset, std::move(tokens), resolved.options.data, purpose);

@@ -10,15 +10,17 @@
 #include "bertft/eval/answers.h"
 #include "bertft/eval/metric.h"
 #include "bertft/eval/prediction_files.h"
+#include "bertft/run/notices.h"
+#include "bertft/run/torch_half.h"
+#include "bertft/run/trained_model.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
+#include "cli/answering.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
-#include "cli/torch_half.h"
-#include "cli/trained_model.h"
-#include "cli/workspace.h"
+#include "cli/own_command.h"
 
 namespace bertft::cli {
 namespace {
@@ -57,12 +59,12 @@ std::string data_file(const EvalFlags& flags, const config::Resolved& resolved) 
 
 // Only scores a file: the official script's job.
 int score_file(const CLI::App& command, const EvalFlags& flags) {
-  const config::Resolved resolved = resolve_and_tell(sources_of(command));
+  const config::Resolved resolved = run::resolve_and_tell(sources_of(command));
   if (!std::isfinite(flags.na_prob_threshold.value_or(0)))
     throw UsageError("--na-prob-thresh is no number that odds could pass.");
   data::Dataset dataset = data::read_dataset(data_file(flags, resolved));
   dataset.keep_first(resolved.options.data.max_eval_samples);
-  warn_of_missing_answers(dataset);
+  run::warn_of_missing_answers(dataset);
   eval::Scoring scoring;
   if (!flags.null_odds.empty()) scoring.null_odds = eval::read_null_odds(flags.null_odds);
   if (flags.allow_missing) scoring.missing = eval::MissingPredictions::kExclude;
@@ -80,18 +82,17 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 }
 
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
-  const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
+  const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
   auto [dataset, tokens] = data::read_and_tokenize(data_file(flags, trained.resolved), *trained.files.tokenizer,
                                                    options.data.max_eval_samples);
-  warn_of_missing_answers(dataset);
+  run::warn_of_missing_answers(dataset);
   const data::Features features =
       data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
   // Not of a model that was trained to answer everything.
-  const bool negative = with_negative(options.data, dataset) && trained.with_negative.value_or(true);
-  const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
-  const eval::Task task{dataset, features, options.eval, threshold, negative};
-  const AnswerRun run = torch_half().answer(trained, task, [&] {
+  const bool negative = run::with_negative(options.data, dataset) && trained.with_negative.value_or(true);
+  const eval::Task task = make_task(trained, dataset, features, negative);
+  const run::AnswerRun run = run::torch_half().answer(trained, task, own_command(), [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });
   log::info(fmt::format("evaluated {} windows of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}",

@@ -7,10 +7,10 @@
 
 #include "bertft/memory/limits.h"
 #include "bertft/memory/plan_report.h"
+#include "bertft/run/model_files.h"
 #include "bertft/train/plan.h"
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
-#include "cli/workspace.h"
 
 namespace bertft::cli {
 
@@ -18,7 +18,7 @@ void print_memory_plan(config::Resolved resolved, bool json) {
   const config::Options& options = resolved.options;
   const auto& directory = options.model.config_name ? options.model.config_name : options.model.model_name_or_path;
   if (!directory) throw ConfigError("a plan needs a model.\nSet model_name_or_path, or --model-name-or-path DIR.");
-  keep_to_model_max_length(
+  run::keep_to_model_max_length(
       resolved, options.model.tokenizer_name.value_or(options.model.model_name_or_path.value_or(*directory)));
   const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
   const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
@@ -27,7 +27,7 @@ void print_memory_plan(config::Resolved resolved, bool json) {
                                 .gradient_checkpointing = options.model.gradient_checkpointing.value_or(false),
                                 .is_cuda = is_cuda,
                                 .num_threads = std::max(1U, std::thread::hardware_concurrency())};
-  check_length(options.data, shape.encoder.max_position_embeddings);
+  run::check_length(options.data, shape.encoder.max_position_embeddings);
   std::optional<std::uint64_t> usable;
   if (options.memory.memory_limit) {
     if (options.memory.memory_limit->find('%') != std::string::npos) {

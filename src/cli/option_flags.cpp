@@ -7,7 +7,6 @@
 #include <map>
 
 #include "bertft/util/error.h"
-#include "bertft/util/log.h"
 #include "bertft/util/text.h"
 
 namespace bertft::cli {
@@ -175,16 +174,6 @@ config::Sources sources_of(const CLI::App& command) {
     }
   }
   return sources;
-}
-
-void tell_notices(const config::Resolved& resolved) {
-  for (const std::string& notice : resolved.notices) log::info(notice);
-}
-
-config::Resolved resolve_and_tell(const config::Sources& sources) {
-  config::Resolved resolved = config::resolve(sources);
-  tell_notices(resolved);
-  return resolved;
 }
 
 }  // namespace bertft::cli

@@ -38,10 +38,4 @@ std::string key_of_flag(std::string name);
 /// of two values wins, whether it came by --set or by a flag.
 config::Sources sources_of(const CLI::App& command);
 
-/// Prints what the user should be told of them.
-void tell_notices(const config::Resolved& resolved);
-
-/// Resolves them and prints the notices.
-config::Resolved resolve_and_tell(const config::Sources& sources);
-
 }  // namespace bertft::cli

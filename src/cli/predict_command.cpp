@@ -7,17 +7,18 @@
 #include <vector>
 
 #include "bertft/eval/prediction_files.h"
+#include "bertft/run/torch_half.h"
+#include "bertft/run/trained_model.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
+#include "cli/answering.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
-#include "cli/torch_half.h"
-#include "cli/trained_model.h"
-#include "cli/workspace.h"
+#include "cli/own_command.h"
 
 namespace bertft::cli {
 namespace {
@@ -51,14 +52,12 @@ data::Dataset single_question(const PredictFlags& flags) {
   return dataset;
 }
 
-std::vector<eval::Prediction> answer_all(const TrainedModel& trained, const data::Dataset& dataset, data::Tokens tokens,
-                                         bool negative, const std::function<void()>& when_ready) {
-  const config::Options& options = trained.resolved.options;
+std::vector<eval::Prediction> answer_all(const run::TrainedModel& trained, const data::Dataset& dataset,
+                                         data::Tokens tokens, bool negative, const std::function<void()>& when_ready) {
   const data::Features features =
-      data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
-  const double threshold = negative ? threshold_for(options.eval, trained.files.directory) : 0.0;
-  const eval::Task task{dataset, features, options.eval, threshold, negative};
-  return torch_half().answer(trained, task, when_ready).answers.predictions;
+      data::make_features(dataset, std::move(tokens), trained.resolved.options.data, data::Purpose::kEvaluation);
+  const eval::Task task = make_task(trained, dataset, features, negative);
+  return run::torch_half().answer(trained, task, own_command(), when_ready).answers.predictions;
 }
 
 void print_answer(const eval::Prediction& prediction, bool negative, bool json) {
@@ -82,7 +81,7 @@ void print_answer(const eval::Prediction& prediction, bool negative, bool json) 
 int predict(const CLI::App& command, const PredictFlags& flags) {
   const std::optional<data::Dataset> one =
       flags.context_file.empty() ? std::nullopt : std::optional(single_question(flags));
-  const TrainedModel trained = load_trained_model(sources_of(command), flags.model);
+  const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
   if (one) {
     const bool negative = trained.with_negative.value_or(true);

@@ -17,10 +17,6 @@ std::string duration_text(double seconds);
 /// Features per second: "403", below ten "3.2".
 std::string rate_text(double per_second);
 
-/// Rows of "name  text" as lines with the texts under one another; further lines of a text are
-/// indented to its first.
-std::vector<std::string> two_columns(const Rows& rows);
-
 /// A bar of `width` cells in eighths of a block.
 std::string block_bar(double fraction, int width);
 

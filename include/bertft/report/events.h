@@ -15,6 +15,9 @@ struct Row {
 };
 using Rows = std::vector<Row>;
 
+/// Rows as lines with the texts under one another; further lines of a text are indented to its first.
+std::vector<std::string> two_columns(const Rows& rows);
+
 /// The start of a run: data, model, plan, device, output.
 struct RunStarted {
   Rows rows = {};

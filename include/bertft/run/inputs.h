@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "bertft/checkpoint/run_directory.h"
+#include "bertft/run/model_files.h"
+#include "bertft/train/plan.h"
+
+namespace bertft::run {
+
+/// All inputs of a run, read and checked; nothing has been written yet.
+struct Inputs {
+  config::Resolved resolved;
+  ModelFiles files;
+  data::Dataset train_set;
+  data::Features train_features;
+  std::optional<data::Dataset> validation_set;
+  std::optional<data::Features> validation_features;
+  bool with_negative = false;
+  train::Plan plan;
+  std::shared_ptr<const weights::ModelWeights> weights;  // of the model; not of one that resuming may never need
+
+  const config::Options& options() const { return resolved.options; }
+};
+
+/// Whether output_dir can take the run, before anything is read. throws OutputError
+void check_output_directory(const config::Options& options);
+
+/// Reads and checks what the options name. throws what its parts throw
+Inputs read_inputs(config::Resolved resolved);
+
+/// The model's weights, read now if they have not been. throws as weights::read_weights
+std::shared_ptr<const weights::ModelWeights> model_weights(const Inputs& in);
+
+/// A file whose answers are kept secret, or whose member `answers` is misspelt, looks like one of questions
+/// that have none.
+void warn_of_missing_answers(const data::Dataset& dataset);
+
+/// Whether SQuAD 2.0 rules apply: as the option says, else as the data shows.
+bool with_negative(const data::DataOptions& options, const data::Dataset& dataset);
+
+/// What may become of an earlier run in output_dir.
+checkpoint::Existing existing_policy(const train::TrainOptions& options);
+
+}  // namespace bertft::run

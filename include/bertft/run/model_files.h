@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bertft/config/config.h"
+#include "bertft/data/dataset.h"
+#include "bertft/data/features.h"
+#include "bertft/tokenizer/tokenizer.h"
+#include "bertft/weights/model_directory.h"
+
+namespace bertft::run {
+
+/// What several commands load, checked against each other as far as that needs no weights.
+struct ModelFiles {
+  std::string directory, tokenizer_directory;
+  weights::EncoderConfig config;
+  std::unique_ptr<tokenizer::Tokenizer> tokenizer;
+};
+
+/// Also keep_to_model_max_length().
+/// throws InputError, DataError (the vocabulary does not fit the model), ConfigError
+///        (max_seq_length is longer than the model's positions)
+ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory);
+
+/// Lowers max_seq_length to what the tokenizer's files allow, as run_qa.py does (PARITY P1.2), with a
+/// warning. throws as tokenizer::model_max_length
+void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory);
+
+/// throws ConfigError when windows of max_seq_length are longer than a model of so many positions takes
+void check_length(const data::DataOptions& options, std::int64_t num_positions);
+
+/// The directory that RUN_DIR stands for: itself if it holds a model, else its best
+/// checkpoint, else its newest good one (CONVENTIONS §3.4). Says which on stderr when it is
+/// not the directory itself.
+std::string resolve_model_directory(const std::string& given);
+
+}  // namespace bertft::run

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+namespace bertft::run {
+
+/// "bert-finetune 0.1.0".
+std::string version_line();
+
+/// Compiler and build type; `library_versions` ends it.
+std::string build_info(const std::string& library_versions);
+
+/// README.md of the models we write.
+std::string model_card();
+
+}  // namespace bertft::run

@@ -1,0 +1,78 @@
+#include "cli/probe_child.h"
+
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "bertft/train/signals.h"
+#include "bertft/util/error.h"
+#include "cli/exit_codes.h"
+#include "cli/own_command.h"
+
+namespace bertft::cli {
+namespace {
+
+pid_t start(std::vector<std::string> arguments) {
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  std::signal(SIGCHLD, SIG_DFL);  // ignored, as some launchers leave it, how the child ended would be lost
+  pid_t child = 0;
+  const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
+  if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", system_reason(error)));
+  return child;
+}
+
+// A signal that stops this process stops the child. returns its status, of waitpid()
+int wait_for(pid_t child) {
+  int status = 0;
+  pid_t ended = 0;
+  while ((ended = waitpid(child, &status, WNOHANG)) == 0) {
+    if (train::SignalGuard::received() != 0) kill(child, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  train::SignalGuard::stop_if_received();
+  if (ended != child) throw Error(fmt::format("how the probe ended is not known: {}.", system_reason(errno)));
+  return status;
+}
+
+// throws unless the process that ended with `status` has done its work
+void check_end(int status) {
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+    throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
+  }
+  if (!WIFEXITED(status)) {
+    throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
+                            WTERMSIG(status)));
+  }
+  if (WEXITSTATUS(status) == kOutOfMemory) {
+    throw OutOfMemoryError("the probe, a process of its own, ran out of memory, as said above.");
+  }
+  if (WEXITSTATUS(status) == kNoDevice) {
+    throw ChildFailed("the probe, a process of its own (probe_process: same runs it in this one),", kNoDevice);
+  }
+  if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
+}
+
+}  // namespace
+
+void probe_in_child(const std::vector<std::string>& settings) {
+  std::vector<std::string> arguments = own_arguments();
+  arguments.insert(arguments.end(), {"--probe-memory", "--probe-for-parent", std::to_string(getpid())});
+  for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+  check_end(wait_for(start(std::move(arguments))));
+}
+
+void end_with_parent(pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) raise(SIGKILL);
+}
+
+}  // namespace bertft::cli

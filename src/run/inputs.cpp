@@ -1,0 +1,121 @@
+#include "bertft/run/inputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "bertft/run/startup.h"
+#include "bertft/util/error.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+
+namespace bertft::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A run writes its model into output_dir, and overwriting removes what an earlier run left there:
+// not what this one is to read. Files of other names at the top are left alone.
+void refuse_to_replace_inputs(const config::Options& options) {
+  const fs::path output = fs::weakly_canonical(*options.train.output_dir);
+  const auto refuse = [&](const char* key, const std::optional<std::string>& input, bool may_stand_at_the_top) {
+    if (!input) return;
+    std::error_code unknown;  // reading it will say what is wrong with it
+    const fs::path path = fs::weakly_canonical(*input, unknown);
+    const bool is_inside = std::mismatch(output.begin(), output.end(), path.begin(), path.end()).first == output.end();
+    if (unknown || !is_inside || (may_stand_at_the_top && path.parent_path() == output)) return;
+    throw OutputError(
+        fmt::format("output_dir {} holds {} {}, which the run would replace.\nChoose another with --output-dir DIR.",
+                    *options.train.output_dir, key, *input));
+  };
+  refuse("model_name_or_path", options.model.model_name_or_path, false);
+  refuse("tokenizer_name", options.model.tokenizer_name, false);
+  refuse("config_name", options.model.config_name, false);
+  if (!options.train.overwrite) return;
+  refuse("train_file", options.data.train_file, true);
+  refuse("validation_file", options.data.validation_file, true);
+}
+
+}  // namespace
+
+void check_output_directory(const config::Options& options) {
+  checkpoint::check_run_directory(*options.train.output_dir, existing_policy(options.train));
+  refuse_to_replace_inputs(options);
+  if (options.train.overwrite && options.train.resume_from_checkpoint) {
+    log::warn("overwrite is not used: resuming goes on with the run that it would remove");
+  }
+}
+
+Inputs read_inputs(config::Resolved resolved) {
+  Inputs in;
+  in.resolved = std::move(resolved);
+  const config::Options& options = in.options();
+  in.files = load_model_files(in.resolved, *options.model.model_name_or_path);
+  note_startup("tokenizer");
+  auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
+  in.train_set = std::move(train.dataset);
+  warn_of_missing_answers(in.train_set);
+  note_startup("training file");
+  in.train_features =
+      data::make_features(in.train_set, std::move(train.tokens), options.data, data::Purpose::kTraining);
+  in.train_features.keep_first(options.data.max_train_samples);  // run_qa.py counts twice: questions, then windows
+  note_startup("training windows");
+  in.with_negative = with_negative(options.data, in.train_set);
+  if (options.data.validation_file) {
+    auto validation =
+        data::read_and_tokenize(*options.data.validation_file, *in.files.tokenizer, options.data.max_eval_samples);
+    in.validation_set = std::move(validation.dataset);
+    warn_of_missing_answers(*in.validation_set);
+    in.validation_features =
+        data::make_features(*in.validation_set, std::move(validation.tokens), options.data, data::Purpose::kEvaluation);
+    in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);
+    const train::BestMetric metric = options.train.metric_for_best_model;
+    if (!in.with_negative && (metric == train::BestMetric::kBestF1 || metric == train::BestMetric::kBestExact)) {
+      throw ConfigError(
+          fmt::format("metric_for_best_model is {}, but {} has no unanswerable questions.\n"
+                      "Without them no threshold is searched; use f1 or exact.",
+                      name_of(metric), *options.data.validation_file));
+    }
+    note_startup("validation windows");
+  }
+  in.plan = train::make_plan(static_cast<std::int64_t>(in.train_features.windows.size()), options.train);
+  if (!options.train.resume_from_checkpoint) {
+    in.weights = model_weights(in);
+    note_startup("weights");
+  }
+  return in;
+}
+
+std::shared_ptr<const weights::ModelWeights> model_weights(const Inputs& in) {
+  if (in.weights) return in.weights;
+  return std::make_shared<weights::ModelWeights>(
+      weights::read_weights(in.files.directory, in.files.config, weights::Head::kMayBeMissing));
+}
+
+checkpoint::Existing existing_policy(const train::TrainOptions& options) {
+  if (options.resume_from_checkpoint) return checkpoint::Existing::kContinue;
+  return options.overwrite ? checkpoint::Existing::kOverwrite : checkpoint::Existing::kRefuse;
+}
+
+void warn_of_missing_answers(const data::Dataset& dataset) {
+  if (dataset.num_answerable() == 0) {
+    log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
+    return;
+  }
+  const auto unmarked = std::ranges::count_if(dataset.questions, [](const data::Question& question) {
+    return question.answers.empty() && !question.is_impossible;
+  });
+  if (unmarked == 0) return;
+  log::warn(
+      fmt::format("{}: {} without answers, not marked is_impossible: \"no answer\" counts as right there "
+                  "(data check lists them)",
+                  dataset.name, unmarked == 1 ? "a question" : fmt::format("{} questions", unmarked)));
+}
+
+bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {
+  return options.version_2_with_negative.value_or(dataset.has_unanswerable);
+}
+
+}  // namespace bertft::run

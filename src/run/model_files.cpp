@@ -1,0 +1,129 @@
+#include "bertft/run/model_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "bertft/checkpoint/checkpoints.h"
+#include "bertft/checkpoint/run_directory.h"
+#include "bertft/train/run_state.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+
+namespace bertft::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_fit(const ModelFiles& files, const config::Options& options) {
+  const auto vocabulary = static_cast<std::int64_t>(files.tokenizer->vocabulary_size());
+  if (vocabulary > files.config.vocab_size) {
+    throw DataError(
+        fmt::format("the tokenizer in {} has {} pieces, the model in {} has {} (vocab_size).\n"
+                    "They do not belong together; check tokenizer_name.",
+                    files.tokenizer_directory, with_thousands(vocabulary), files.directory,
+                    with_thousands(files.config.vocab_size)));
+  }
+  // Embeddings are padded to a multiple of 128 rows at most.
+  constexpr std::int64_t kPadding = 128;
+  if (files.config.vocab_size - vocabulary >= kPadding) {
+    log::warn(fmt::format("the tokenizer in {} has {} pieces, the model {} (vocab_size): is its file whole?",
+                          files.tokenizer_directory, with_thousands(vocabulary),
+                          with_thousands(files.config.vocab_size)));
+  }
+  check_length(options.data, files.config.max_position_embeddings);
+}
+
+bool holds_model(const fs::path& directory) {
+  return is_there((directory / "model.safetensors").string()) ||
+         is_there((directory / "model.safetensors.index.json").string());
+}
+
+// The step of the best checkpoint, by the newest one that can be read.
+std::optional<std::int64_t> best_step(const std::string& run_directory) {
+  for (const auto& found : checkpoint::list_checkpoints(run_directory)) {
+    try {
+      return train::read_run_state(found.directory).best_step;
+    } catch (const Error&) {
+      continue;  // a damaged one; an older one may say
+    }
+  }
+  return std::nullopt;
+}
+
+// The best checkpoint of a run, else the newest, that holds a whole model; tells of those passed over.
+std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_directory,
+                                                   const std::optional<std::int64_t>& best) {
+  std::vector<checkpoint::Found> candidates = checkpoint::list_checkpoints(run_directory);
+  std::ranges::stable_partition(candidates, [&](const checkpoint::Found& one) { return one.step == best; });
+  const auto check = [](const std::string& directory) {
+    checkpoint::verify_model(directory);
+    if (!holds_model(directory)) throw CheckpointError(fmt::format("{} holds no model.", directory));
+  };
+  std::vector<std::string> skipped;
+  const auto chosen = checkpoint::first_good(candidates, check, skipped);
+  if (!chosen && !skipped.empty()) {
+    throw CheckpointError(
+        fmt::format("none of the {} checkpoints in {} is whole.\n{}", skipped.size(), run_directory, skipped.front()));
+  }
+  for (const std::string& line : skipped) log::warn(line);
+  return chosen;
+}
+
+}  // namespace
+
+void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory) {
+  std::int64_t& length = resolved.options.data.max_seq_length;
+  const auto allowed = tokenizer::model_max_length(tokenizer_directory);
+  if (!allowed || static_cast<double>(length) <= *allowed) return;
+  const auto lowered = static_cast<std::int64_t>(*allowed);
+  log::warn(fmt::format("max_seq_length is {} instead of {}: the tokenizer in {} has model_max_length {}", lowered,
+                        length, tokenizer_directory, lowered));
+  length = lowered;
+  resolved.origins["max_seq_length"] = "the tokenizer's model_max_length";
+}
+
+void check_length(const data::DataOptions& options, std::int64_t num_positions) {
+  if (options.max_seq_length <= num_positions) return;
+  throw ConfigError(
+      fmt::format("max_seq_length is {}; this model has {} positions.\n"
+                  "Lower it or choose a model with more positions.",
+                  options.max_seq_length, num_positions));
+}
+
+ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory) {
+  const config::Options& options = resolved.options;
+  ModelFiles files;
+  files.directory = directory;
+  files.tokenizer_directory = options.model.tokenizer_name.value_or(directory);
+  keep_to_model_max_length(resolved, files.tokenizer_directory);
+  files.config = weights::read_encoder_config(options.model.config_name.value_or(directory));
+  files.tokenizer = tokenizer::load_tokenizer(files.tokenizer_directory);
+  check_fit(files, options);
+  return files;
+}
+
+std::string resolve_model_directory(const std::string& given) {
+  std::error_code error;
+  if (!fs::is_directory(given, error)) {
+    throw InputError(fmt::format(
+        "{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.",
+        printable(given), error ? fmt::format(" ({})", error.message()) : ""));
+  }
+  checkpoint::verify_model(given);
+  if (holds_model(given)) return given;
+  const std::optional<std::int64_t> best = best_step(given);
+  const auto chosen = usable_checkpoint(given, best);
+  if (!chosen && is_there((fs::path(given) / checkpoint::kStoredConfig).string())) {
+    throw InputError(fmt::format("{} is the directory of a run that has saved no checkpoint yet.", printable(given)));
+  }
+  if (!chosen) return given;  // reading the weights will say what is missing
+  log::info(fmt::format("{} holds no model of its own; taking its {} checkpoint, {}", given,
+                        chosen->step == best ? "best" : "newest", chosen->directory));
+  return chosen->directory;
+}
+
+}  // namespace bertft::run

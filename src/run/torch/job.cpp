@@ -1,0 +1,89 @@
+#include "run/torch/job.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bertft/optim/schedule.h"
+#include "bertft/run/startup.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "run/torch/savers.h"
+
+namespace bertft::run {
+namespace {
+
+std::string count_line(const data::Dataset& dataset, const data::Features& features) {
+  std::string line =
+      fmt::format("{} questions ({} with answer) -> {} windows", with_thousands(dataset.questions.size()),
+                  with_thousands(dataset.num_answerable()), with_thousands(features.windows.size()));
+  if (features.num_skipped_questions > 0) {
+    line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
+  }
+  if (features.num_windows_left_out > 0) {
+    line += fmt::format("; {} more left out (max_train_samples)", with_thousands(features.num_windows_left_out));
+  }
+  return line;
+}
+
+std::int64_t warmup_of(const Job& job) {
+  return optim::warmup_step_count(job.options().optim.warmup_steps, job.plan.total_steps);
+}
+
+void warn_of_long_warmup(const Job& job) {
+  if (warmup_of(job) < job.plan.total_steps) return;
+  log::warn(fmt::format("warm-up takes {} steps and the run has {}: learning_rate is reached at its end at best",
+                        with_thousands(warmup_of(job)), with_thousands(job.plan.total_steps)));
+}
+
+// `auto` is for eval and predict; while training nothing is tuned yet.
+void tell_threshold(const Job& job) {
+  if (job.options().eval.null_score_diff_threshold || !job.validation_set || !job.with_negative) return;
+  log::info(
+      "threshold null_score_diff_threshold: auto is for eval and predict; training scores at 0 and keeps the best one");
+}
+
+}  // namespace
+
+Job make_job(Inputs inputs, const Invocation& invocation) {
+  Job job{std::move(inputs), invocation, {}, {}, false, {}};
+  job.device = device::select_device(job.options().device);
+  job.budget = memory::limit_memory(job.options().memory, job.device);
+  warn_of_long_warmup(job);
+  tell_threshold(job);
+  take_expected_savers(job);
+  note_startup("device");
+  return job;
+}
+
+memory::StepShape step_shape(const Job& job) {
+  return memory::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length);
+}
+
+report::Rows describe(const Job& job, const std::string& weights_line,
+                      const std::optional<std::int64_t>& micro_batch_tokens) {
+  const config::Options& o = job.options();
+  report::Rows rows;
+  rows.push_back({"train", count_line(job.train_set, job.train_features)});
+  if (job.validation_set) rows.push_back({"validate", count_line(*job.validation_set, *job.validation_features)});
+  rows.push_back({"windows", fmt::format("{} tokens at most, overlap {}; {}", o.data.max_seq_length, o.data.doc_stride,
+                                         job.files.tokenizer->description())});
+  rows.push_back({"model", fmt::format("{}; {}", job.files.directory, weights_line)});
+  rows.push_back({"plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
+                                      with_thousands(job.plan.total_steps), job.plan.effective_batch,
+                                      o.optim.learning_rate, warmup_of(job), o.train.seed)});
+  rows.push_back({"device", job.device.description});
+  const std::int64_t micro_batch =
+      train::micro_batch(o.train, job.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);
+  const auto planned = [&](std::int64_t n) { return memory::plan_step(step_shape(job), n).tensors(); };
+  const char* doubt = planned(1) > job.budget.usable             ? ": not even one may fit"
+                      : planned(micro_batch) > job.budget.usable ? ": may be cut smaller"
+                                                                 : "";
+  rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.budget),
+                                        micro_batch == 1 ? "1 feature" : fmt::format("{} features", micro_batch),
+                                        micro_batch == 1 ? "s" : "", memory_text(planned(micro_batch)), doubt)});
+  rows.push_back({"output", *o.train.output_dir});
+  return rows;
+}
+
+}  // namespace bertft::run

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bertft/device/device.h"
+#include "bertft/memory/budget.h"
+#include "bertft/memory/planner.h"
+#include "bertft/report/events.h"
+#include "bertft/run/inputs.h"
+#include "bertft/run/invocation.h"
+
+namespace bertft::run {
+
+/// A run's inputs, and the device that is to work on them.
+struct Job : Inputs {
+  const Invocation& invocation;
+  device::Device device;
+  memory::Budget budget;
+  bool resumes_itself = false;   // after a shortage of memory, as if it had been told to
+  std::set<std::string> savers;  // keys that memory_savers has turned on, in this process or in those before it
+};
+
+/// Chooses the device, limits its memory and takes the savers that memory_savers allows and the
+/// plan shows to be needed.
+/// throws DeviceError, ConfigError
+Job make_job(Inputs inputs, const Invocation& invocation);
+
+/// A training step of this run at the longest sequences there can be.
+memory::StepShape step_shape(const Job& job);
+
+/// What a run would do, before it does it. `micro_batch_tokens`: the token budget that a probe or a
+/// checkpoint has left; that of the options holds without.
+report::Rows describe(const Job& job, const std::string& weights_line,
+                      const std::optional<std::int64_t>& micro_batch_tokens);
+
+}  // namespace bertft::run

@@ -1,0 +1,153 @@
+#include "run/torch/probe_memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <limits>
+
+#include "bertft/checkpoint/run_directory.h"
+#include "bertft/run/version.h"
+#include "bertft/train/probe.h"
+#include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "run/torch/savers.h"
+#include "run/torch/shortage.h"
+
+namespace bertft::run {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string probe_file(const Inputs& in) {
+  return (fs::path(*in.options().train.output_dir) / "probe.json").string();
+}
+
+train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, std::int64_t at_most) {
+  const config::Options& o = job.options();
+  return {.config = job.files.config,
+          .weights = weights,
+          .model = o.model,
+          .optim = o.optim,
+          .device = job.device,
+          .budget = job.budget,
+          .length = o.data.max_seq_length,
+          .effective_batch = job.plan.largest_step(),
+          .eval_batch = o.eval.per_device_eval_batch_size,
+          .at_most = o.memory.probe_up_to.value_or(at_most)};
+}
+
+Json key_of(const Job& job, const train::ProbeTask& task) {
+  return train::probe_key(task, version_line(), job.options().memory.memory_limit);
+}
+
+constexpr const char* kTrialHead = "features    tokens  peak      features/s  fits  reached";
+
+std::string trial_line(const memory::Trial& trial, std::int64_t length) {
+  const std::string rate = trial.features_per_s > 0 ? fmt::format("{:.1f}", trial.features_per_s) : "-";
+  return fmt::format("{:>8}  {:>8}  {:<8}  {:>10}  {:<4}  {}", with_thousands(trial.num_features),
+                     with_thousands(trial.num_features * length), memory_text(trial.peak_bytes), rate,
+                     trial.fits ? "yes" : "no", trial.phase);
+}
+
+// "micro_batch_tokens 3072 (8 features of 384): 2 micro-batches make the effective batch of 16".
+std::string use_line(const Inputs& in, std::int64_t num_features) {
+  const std::int64_t length = in.options().data.max_seq_length;
+  const std::int64_t effective = in.plan.largest_step();
+  if (num_features >= effective) return fmt::format("the whole effective batch of {} fits at once", effective);
+  return fmt::format("micro_batch_tokens {} ({} features of {}): {} micro-batches make the effective batch of {}",
+                     num_features * length, num_features, length, (effective + num_features - 1) / num_features,
+                     effective);
+}
+
+std::string nothing_fits(const Inputs& in) {
+  return fmt::format("not even one feature of {} tokens fits in memory.", in.options().data.max_seq_length);
+}
+
+// What `find` finds, with as many savers as it takes and as may be taken.
+std::int64_t with_savers(Job& job, const std::function<std::int64_t()>& find) {
+  std::int64_t found = find();
+  while (found == 0 && take_saver(job, "not even one feature fitted")) found = find();
+  if (found == 0) throw OutOfMemoryError(nothing_fits(job));
+  return found;
+}
+
+memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
+                                const std::function<void(const std::string&)>& say) {
+  say(kTrialHead);
+  const memory::SearchResult result =
+      train::probe(task, [&](const memory::Trial& trial) { say(trial_line(trial, task.length)); });
+  write_file_atomically(probe_file(job), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
+  return result;
+}
+
+void note(const std::string& line) {
+  log::info("probe     " + line);
+}
+
+// A process that has run out of a GPU's memory has left marks on it: the training starts in a clean one.
+void probe_in_child(const Job& job, const train::ProbeTask& task) {
+  std::vector<std::string> settings = {
+      fmt::format("probe_up_to={}", task.at_most), "memory_savers=off",
+      fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
+      fmt::format("bf16={}", task.device.bf16)};
+  if (job.resumes_itself) settings.emplace_back("resume_from_checkpoint=auto");
+  job.invocation.probe(settings);
+}
+
+// The micro-batch that fits, in features; 0: none does.
+std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weights) {
+  const train::ProbeTask task = task_of(job, weights, job.plan.largest_step());
+  const Json key = key_of(job, task);
+  std::optional<std::int64_t> found = train::reusable_probe(probe_file(job), task, key);
+  if (found && *found > 0) {  // that nothing fitted then says nothing of now
+    log::info(fmt::format("probe     {} still holds", probe_file(job)));
+  } else {
+    const auto where = job.options().memory.probe_process;
+    const bool in_child =
+        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.device.is_cuda());
+    if (in_child) {
+      probe_in_child(job, task);
+      train::ProbeTask probed = task;  // with whatever was free when the child looked
+      probed.budget.usable = std::numeric_limits<std::uint64_t>::max();
+      found = train::reusable_probe(probe_file(job), probed, key);
+      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job)));
+    } else {
+      found = probe_here(job, task, note).num_features;
+    }
+  }
+  return *found;
+}
+
+}  // namespace
+
+void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_parent) {
+  const auto find = [&] {
+    const auto size_of_data = static_cast<std::int64_t>(job.train_features.windows.size());
+    const auto print = [](const std::string& line) { std::cout << line << std::endl; };
+    return probe_here(job, task_of(job, weights, size_of_data), for_parent ? note : print).num_features;
+  };
+  if (for_parent) {  // which holds the run directory
+    find();
+    return;
+  }
+  const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
+  std::int64_t found = 0;
+  const auto shortage = shortage_in([&] { found = with_savers(job, find); });
+  if (shortage) throw OutOfMemoryError(explain_shortage(job, *shortage, Beginning::kAsTold, std::nullopt));
+  std::cout << fmt::format("largest: {} features ({} tokens)\n", with_thousands(found),
+                           with_thousands(found * job.options().data.max_seq_length))
+            << "use: " << use_line(job, found) << "\nkept in " << probe_file(job) << std::endl;
+}
+
+std::optional<std::int64_t> find_token_budget(Job& job, const weights::ModelWeights& weights) {
+  const std::int64_t found = with_savers(job, [&] { return find_micro_batch(job, weights); });
+  log::info("probe     " + use_line(job, found));
+  if (found >= job.plan.largest_step()) return std::nullopt;
+  return found * job.options().data.max_seq_length;
+}
+
+}  // namespace bertft::run

@@ -1,0 +1,83 @@
+#include "run/torch/savers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+
+namespace bertft::run {
+namespace {
+
+using memory::Saver;
+
+// Whether this one may be chosen for the user: an option that the configuration sets is not changed.
+bool may_take(const Job& job, const Saver& saver) {
+  const config::Options& o = job.options();
+  const bool is_settled =
+      saver.kind == Saver::Kind::kBf16 ? o.device.bf16.has_value() : o.model.gradient_checkpointing.has_value();
+  return saver.is_automatic && !is_settled && can_be_taken(job.device, saver);
+}
+
+void turn_on(Job& job, const Saver& saver) {
+  config::Options& options = job.resolved.options;
+  if (saver.kind == Saver::Kind::kGradientCheckpointing) {
+    options.model.gradient_checkpointing = true;
+  } else {
+    options.device.bf16 = true;
+    job.device = device::select_device(options.device);
+  }
+  job.resolved.origins[saver.key] = "memory_savers: auto";
+  job.savers.insert(saver.key);
+}
+
+}  // namespace
+
+bool can_be_taken(const device::Device& device, const Saver& saver) {
+  return saver.kind != Saver::Kind::kBf16 || !device.is_cuda();
+}
+
+bool take_saver(Job& job, const std::string& why) {
+  if (job.options().memory.memory_savers != memory::MemorySavers::kAuto) return false;
+  const memory::StepShape shape = step_shape(job);
+  for (const Saver& saver : memory::savers_left(shape)) {
+    if (!memory::helps_one_feature(shape, saver) || !may_take(job, saver)) continue;
+    turn_on(job, saver);
+    log::warn(fmt::format("memory_savers: {} is on (saves {} of a feature's step; {}): {}", saver.key,
+                          memory_text(memory::saved_bytes(shape, saver, 1)), saver.cost, why));
+    return true;
+  }
+  return false;
+}
+
+void take_expected_savers(Job& job) {
+  while (true) {
+    const std::uint64_t needed = memory::plan_step(step_shape(job), 1).tensors();
+    // Nearer to the limit only a real step can say.
+    if (static_cast<double>(needed) <= memory::kEstimateError * static_cast<double>(job.budget.usable)) return;
+    const std::string why =
+        fmt::format("one feature would take about {} of {}", memory_text(needed), memory_text(job.budget.usable));
+    if (!take_saver(job, why)) return;
+  }
+}
+
+void keep_savers(Job& job, const std::vector<std::string>& keys) {
+  const std::vector<Saver> left = memory::savers_left(step_shape(job));
+  for (const std::string& key : keys) {
+    const auto saver = std::find_if(left.begin(), left.end(), [&](const Saver& s) { return s.key == key; });
+    if (saver == left.end()) {  // on: the configuration that is stored with the run says so
+      job.savers.insert(key);
+      if (job.options().memory.memory_savers == memory::MemorySavers::kOff) {
+        log::info(fmt::format("memory_savers: {} stays on, since the configuration sets it", key));
+      }
+    } else if (may_take(job, *saver) && job.options().memory.memory_savers == memory::MemorySavers::kAuto) {
+      turn_on(job, *saver);
+      log::info(fmt::format("memory_savers: {} stays on, as before (memory_savers: off ends that)", key));
+    } else {
+      log::info(fmt::format("memory_savers: {} is off again", key));
+    }
+  }
+}
+
+}  // namespace bertft::run

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "bertft/run/invocation.h"
+#include "run/torch/job.h"
+
+namespace bertft::run {
+
+/// What to tell of an exception that means that memory ran out; nothing for any other.
+std::optional<std::string> shortage_text(const std::exception& error);
+
+/// Does `work`; returns what to tell when memory ran out in it. throws what else `work` throws
+std::optional<std::string> shortage_in(const std::function<void()>& work);
+
+/// The message for a run in which not even one feature fits (CONVENTIONS §4.3): `fact`, what there
+/// is and what a step needs, up to three remedies with what they save, and a command that is
+/// expected to work. `saved`: the checkpoint to go on from.
+std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
+                             const std::optional<std::string>& saved);
+
+/// The same where a trained model only answers.
+std::string explain_shortage(const config::Options& options, const weights::EncoderConfig& encoder,
+                             const device::Device& device, const memory::Budget& budget, const std::string& fact,
+                             const Invocation& invocation);
+
+}  // namespace bertft::run

@@ -1,0 +1,62 @@
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "bertft/device/device.h"
+#include "bertft/run/torch_half.h"
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+#include "run/torch/answer.h"
+#include "run/torch/shortage.h"
+#include "run/torch/train.h"
+
+namespace bertft::run {
+namespace {
+
+// Does `work`; the other half knows no exceptions of LibTorch's. `when_lost`: what to do when the device is.
+template <class Work>
+auto with_own_errors(Work work, std::string_view when_lost = "") {
+  try {
+    return work();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& e) {
+    if (const auto shortage = shortage_text(e)) throw OutOfMemoryError(*shortage);
+    // What what() says after that is a C++ stack; no user can use it.
+    const auto* error = dynamic_cast<const c10::Error*>(&e);
+    if (error == nullptr) throw;
+    const std::string text = error->what_without_backtrace();
+    // A library that meets the failure before LibTorch does says so in a text alone.
+    const bool is_of_device = dynamic_cast<const c10::AcceleratorError*>(error) != nullptr ||
+                              text.find("CUBLAS_STATUS_") != std::string::npos;
+    if (!is_of_device) throw Error(text);
+    throw DeviceError(
+        fmt::format("the GPU failed: {}.\n{}The kernel's log may say more (dmesg, Xid).", first_line(text), when_lost));
+  }
+}
+
+int guarded_train(Inputs inputs, TrainMode mode, const Invocation& invocation) {
+  return with_own_errors([&] { return carry_out(std::move(inputs), mode, invocation); },
+                         "Checkpoints are whole: --resume auto goes on from the newest. ");
+}
+
+AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task, const Invocation& invocation,
+                         const std::function<void()>& when_ready) {
+  return with_own_errors([&] { return answer(model, task, invocation, when_ready); });
+}
+
+std::string guarded_versions() {
+  return with_own_errors(device::library_versions);
+}
+
+}  // namespace
+}  // namespace bertft::run
+
+extern "C" const bertft::run::TorchHalf bertft_torch_half;
+const bertft::run::TorchHalf bertft_torch_half = {
+    .library_versions = bertft::run::guarded_versions,
+    .train = bertft::run::guarded_train,
+    .answer = bertft::run::guarded_answer,
+};

@@ -1,0 +1,59 @@
+#include "run/torch/train.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "bertft/checkpoint/checkpoints.h"
+#include "bertft/util/log.h"
+#include "bertft/util/text.h"
+#include "run/torch/probe_memory.h"
+#include "run/torch/training_run.h"
+
+namespace bertft::run {
+namespace {
+
+// Better said now than at the first save that fails.
+void warn_of_full_disk(const Job& job) {
+  const std::string& directory = *job.options().train.output_dir;
+  const memory::StepBytes bytes = memory::plan_step(step_shape(job), 1);
+  const std::uint64_t of_one = bytes.weights + bytes.optimizer;
+  const auto there = static_cast<std::int64_t>(checkpoint::list_checkpoints(directory).size());
+  const std::int64_t to_come =
+      train::most_checkpoints(job.plan, job.options().train, job.validation_set.has_value()) - there;
+  const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
+  const auto free = checkpoint::free_bytes(directory);
+  if (!free || needed <= static_cast<double>(*free)) return;
+  log::warn(
+      fmt::format("{} has {} of disk left; up to {} checkpoints of {} do not fit. Make room, or lower save_total_limit",
+                  directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
+}
+
+void tell(const report::Rows& rows) {
+  for (const std::string& line : report::two_columns(rows)) log::info(line);
+}
+
+}  // namespace
+
+int carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation) {
+  Job job = make_job(std::move(inputs), invocation);
+  switch (mode) {
+    case TrainMode::kTrain:
+      warn_of_full_disk(job);
+      return run_training(job);
+    case TrainMode::kDryRun:
+      warn_of_full_disk(job);
+      tell(describe_start(job));
+      log::info("dry run: nothing was written");
+      return 0;
+    case TrainMode::kProbe:
+    case TrainMode::kProbeForParent:
+      break;
+  }
+  const auto weights = model_weights(job);
+  tell(describe(job, weights->summary(), std::nullopt));
+  probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
+  return 0;
+}
+
+}  // namespace bertft::run

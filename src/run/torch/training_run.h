@@ -1,0 +1,17 @@
+#pragma once
+
+#include "run/torch/job.h"
+
+namespace bertft::run {
+
+/// What run_training would do, and from where; checks that a run which is to go on can.
+/// throws what reading the checkpoint throws; CheckpointError when it is of another run
+report::Rows describe_start(Job& job);
+
+/// Trains: from the model's directory or a checkpoint to the files in output_dir. Where memory does
+/// not suffice it takes the savers that memory_savers allows and goes on from what was saved.
+/// returns the signal that stopped it, once all was saved; 0: none did
+/// throws what its parts throw; OutOfMemoryError whose text says what would help
+int run_training(Job& job);
+
+}  // namespace bertft::run

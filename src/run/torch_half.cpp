@@ -1,0 +1,67 @@
+#include "bertft/run/torch_half.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <future>
+#include <string>
+#include <string_view>
+
+#include "bertft/run/startup.h"
+#include "bertft/util/error.h"
+
+namespace bertft::run {
+namespace {
+
+using device::DeviceChoice;
+
+constexpr const char* kTable = "bertft_torch_half";
+
+// Whether CUDA's libraries, which take time and memory to load, may be of use.
+bool needs_cuda(DeviceChoice device) {
+  if (device != DeviceChoice::kAuto) return device == DeviceChoice::kCuda;
+  return dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL) != nullptr;  // the driver's
+}
+
+// By its whole path: a search would begin in LD_LIBRARY_PATH, where another build's may stand.
+std::string path_of(const char* library) {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / library).string();
+}
+
+[[noreturn]] void fail_to_open(const char* library, std::string_view reason) {
+  const auto says = [&](std::string_view text) { return reason.find(text) != std::string_view::npos; };
+  if (says("cannot allocate memory") || says("Cannot allocate memory") || says("failed to map segment")) {
+    throw OutOfMemoryError(fmt::format("out of memory while LibTorch was loaded: {}.", reason));
+  }
+  throw InputError(
+      fmt::format("the part of this program that uses LibTorch cannot be opened:\n{}\n"
+                  "{} belongs beside the program; scripts/build.sh makes both.",
+                  reason, library));
+}
+
+const TorchHalf* open_library(DeviceChoice device) {
+  const char* name = needs_cuda(device) ? "libbert-finetune-cuda.so" : "libbert-finetune-torch.so";
+  // Never closed: LibTorch's threads may run to the end.
+  void* library = dlopen(path_of(name).c_str(), RTLD_LAZY | RTLD_LOCAL);
+  const void* table = library == nullptr ? nullptr : dlsym(library, kTable);
+  if (table == nullptr) fail_to_open(name, dlerror());
+  return static_cast<const TorchHalf*>(table);
+}
+
+// Nobody waits for it when a command ends before it needs LibTorch: the program's end takes the thread along.
+std::shared_future<const TorchHalf*> opened;
+
+}  // namespace
+
+void begin_to_open_torch_half(DeviceChoice device) {
+  opened = std::async(std::launch::async, open_library, device);
+}
+
+const TorchHalf& torch_half() {
+  const TorchHalf* half = opened.get();
+  note_startup("LibTorch");
+  return *half;
+}
+
+}  // namespace bertft::run
