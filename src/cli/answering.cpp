@@ -25,10 +25,16 @@ double threshold_for(const eval::EvalOptions& options, const std::string& model_
 
 }  // namespace
 
-std::string data_of_key(const config::Resolved& resolved, const char* key, const std::string& path) {
-  if (is_there(path)) return path;
+std::optional<std::string> data_file(const std::string& given, const config::Resolved& resolved, const char* key,
+                                     const std::optional<std::string>& of_key) {
+  const std::string& origin = resolved.origins.at(key);
+  if (!given.empty()) {
+    if (origin.starts_with("--")) throw UsageError(fmt::format("--data and {} both name data; give one.", origin));
+    return given;
+  }
+  if (!of_key || is_there(*of_key)) return of_key;
   throw InputError(fmt::format("{} is {}, which is not there ({}).\nName the data with --data FILE.", key,
-                               printable(path), resolved.origins.at(key)));
+                               printable(*of_key), origin));
 }
 
 void make_result_directory(const std::string& path) {

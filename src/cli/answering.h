@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "bertft/eval/task.h"
@@ -7,8 +8,10 @@
 
 namespace bertft::cli {
 
-/// The data that `key` names where none are given with --data. throws InputError when they are not there
-std::string data_of_key(const config::Resolved& resolved, const char* key, const std::string& path);
+/// The data to answer: `given` with --data, else what the option `key` names, `of_key`; none: neither does.
+/// throws UsageError when the command line names both, InputError when those of the option are not there
+std::optional<std::string> data_file(const std::string& given, const config::Resolved& resolved, const char* key,
+                                     const std::optional<std::string>& of_key);
 
 /// Makes a directory for results, before the work that leads to them. throws OutputError
 void make_result_directory(const std::string& path);

@@ -45,13 +45,9 @@ void print_metrics(const eval::Metrics& metrics, bool json) {
   std::cout << std::flush;
 }
 
-std::string data_file(const EvalFlags& flags, const config::Resolved& resolved) {
-  if (!flags.data.empty()) {
-    const std::string& origin = resolved.origins.at("validation_file");
-    if (origin.starts_with("--")) throw UsageError(fmt::format("--data and {} both name data; give one.", origin));
-    return flags.data;
-  }
-  if (const auto& file = resolved.options.data.validation_file) return data_of_key(resolved, "validation_file", *file);
+std::string gold_file(const EvalFlags& flags, const config::Resolved& resolved) {
+  const auto file = data_file(flags.data, resolved, "validation_file", resolved.options.data.validation_file);
+  if (file) return *file;
   throw UsageError(
       "eval needs data with gold answers: --data FILE.\n"
       "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");
@@ -62,7 +58,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
   const config::Resolved resolved = run::resolve_and_tell(sources_of(command));
   if (!std::isfinite(flags.na_prob_threshold.value_or(0)))
     throw UsageError("--na-prob-thresh is no number that odds could pass.");
-  data::Dataset dataset = data::read_dataset(data_file(flags, resolved));
+  data::Dataset dataset = data::read_dataset(gold_file(flags, resolved));
   dataset.keep_first(resolved.options.data.max_eval_samples);
   run::warn_of_missing_answers(dataset);
   eval::Scoring scoring;
@@ -84,7 +80,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
   const config::Options& options = trained.resolved.options;
-  auto [dataset, tokens] = data::read_and_tokenize(data_file(flags, trained.resolved), *trained.files.tokenizer,
+  auto [dataset, tokens] = data::read_and_tokenize(gold_file(flags, trained.resolved), *trained.files.tokenizer,
                                                    options.data.max_eval_samples);
   run::warn_of_missing_answers(dataset);
   const data::Features features =

@@ -120,6 +120,9 @@ std::vector<std::string> join_switch_values(const std::vector<std::string>& args
   const std::set<std::string> switches = switch_flags();
   std::vector<std::string> joined;
   for (const std::string& arg : args) {
+    if (arg.ends_with('=') && switches.contains(arg.substr(0, arg.size() - 1))) {  // to CLI11 that means true
+      throw UsageError(fmt::format("'{}' lacks a value.", arg));
+    }
     if (!joined.empty() && switches.contains(joined.back()) && (config::is_boolean_word(arg) || arg == "auto")) {
       joined.back() += "=" + arg;
     } else {

@@ -89,14 +89,13 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
     print_answer(answer_all(trained, *one, std::move(tokens), negative, [] {})[0], negative, flags.json);
     return kOk;
   }
-  std::string file = flags.data;
-  if (file.empty() && options.test_file) file = data_of_key(trained.resolved, "test_file", *options.test_file);
-  if (file.empty()) {
+  const auto file = data_file(flags.data, trained.resolved, "test_file", options.test_file);
+  if (!file) {
     throw UsageError(
         "predict needs --question with --context-file, or --data FILE.\n"
         "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
-  auto [dataset, tokens] = data::read_and_tokenize(file, *trained.files.tokenizer, options.max_eval_samples);
+  auto [dataset, tokens] = data::read_and_tokenize(*file, *trained.files.tokenizer, options.max_eval_samples);
   // What the model was trained for decides; gold answers only where that is unknown.
   const bool negative = trained.with_negative.value_or(dataset.has_unanswerable);
   const std::vector<eval::Prediction> predictions =

@@ -95,14 +95,21 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::string status_line_;
 };
 
+constexpr std::string_view kErrorMark = "error: ";
+
 class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit FileSink(std::string path) : file_(std::move(path)) { set_formatter_(make_formatter(kStampedPattern)); }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::details::log_msg shown = message;
+    const std::string_view text(message.payload.data(), message.payload.size());
+    if (text.starts_with(kErrorMark)) {  // the level says it already
+      shown.payload = spdlog::string_view_t(text.data() + kErrorMark.size(), text.size() - kErrorMark.size());
+    }
     spdlog::memory_buf_t formatted;
-    format_as_shown(*formatter_, message, formatted);
+    format_as_shown(*formatter_, shown, formatted);
     file_.append({formatted.data(), formatted.size()});
   }
 

@@ -130,6 +130,7 @@ class Flags(EndToEndTest):
         self.assertRegex(self.dumped("--version_2_with_negative", "True"), r"(?m)^version_2_with_negative: true ")
         self.assertRegex(self.dumped("--bf16", "--gradient-checkpointing", "yes"), r"(?m)^bf16: true ")
         self.assertRegex(self.dumped("--bf16", "auto"), r"(?m)^bf16: auto +# --bf16$")
+        self.assert_refused(self.run_program("--bf16=", "--dump-config"), 2, "'--bf16=' lacks a value.")
 
     def test_of_truth_values_leave_other_arguments_alone(self):
         self.assert_refused(self.run_program("eval", "--bf16", "nowhere", "--data", self.dev_file), 66, "nowhere")

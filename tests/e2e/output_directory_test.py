@@ -151,7 +151,16 @@ class DiskFull(EndToEndTest):
         self.assertEqual(result.code, 74, result)
         self.assertRegex(result.err, r"(?m)^error: .*optimizer\.safetensors.*File too large")
         left = names(self.cwd / "run")
-        self.assertFalse([n for n in left if n.startswith((".tmp", "checkpoint", "model"))], left)
+        self.assertFalse([n for n in left if n.startswith((".tmp", "checkpoint"))], left)
+
+    def test_at_the_last_save_leaves_the_model_alone_where_that_has_room(self):
+        self.trained(output="whole")
+        result = self.run_program(*self.training(), preexec_fn=self.limit_files_to_500_kb)
+        self.assertRegex(result.err, r"(?m)^The model of step 4 was; it is in \S*run\.$")
+        self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
+                         (self.cwd / "whole" / "model.safetensors").read_bytes())
+        answered = self.run_program("eval", "run", "--data", self.dev_file)
+        self.assertEqual(answered.code, 0, answered)
 
     def test_at_an_earlier_save_does_not_stop_the_run(self):
         result = self.run_program(*self.training("--save-steps", 1), preexec_fn=self.limit_files_to_500_kb)

@@ -104,6 +104,8 @@ class File(PredictTest):
         result = self.run_program("predict", self.run_directory, "--test-file", self.dev_file)
         self.assertEqual(result.code, 0, result)
         self.assertIn("predictions.json", names(self.cwd))
+        both = self.run_program("predict", self.run_directory, "--test-file", self.dev_file, "--data", self.train_file)
+        self.assert_refused(both, 2, "--data and --test-file both name data; give one.")
 
     def test_that_is_bad_is_refused(self):
         before = names(self.cwd)

@@ -161,7 +161,7 @@ TEST(Log, WritesEverythingToTheFile) {
     log::set_level(log::Level::kError);
     log::set_file(path);
     log::debug("D");
-    log::error("E");
+    log::error("error: E");
   });
   EXPECT_THAT(read_file(path), MatchesRegex("20[^ ]*Z debug D\n20[^ ]*Z error E\n"));
 }

@@ -52,6 +52,10 @@ class Store {
   /// True while a save may be in work, which holds copies of the tensors until wait() returns.
   bool is_writing() const;
 
+  /// Makes the snapshot's model the run directory's own, as publish_model() makes a checkpoint's: it is a third of a
+  /// checkpoint, for which there may be no room. throws StorageError
+  void publish(const Snapshot& snapshot);
+
   /// Removes the checkpoints up to `step` that `retention` does not keep, as save() does in the end.
   void prune(std::int64_t step, const Retention& retention);
 

@@ -72,24 +72,34 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
   }
 }
 
-void write(const std::string& run_directory, const Snapshot& snapshot) {
-  const fs::path target = directory_of(run_directory, snapshot.step);
+// Writes what a checkpoint begins with, the model and the small files, into a temporary directory, for `finish` to go
+// on with. throws StorageError, whatever went wrong: training can go on without
+void write(const std::string& run_directory, const Snapshot& snapshot, const std::string& what,
+           const std::function<void(const fs::path& temporary)>& finish) {
   const fs::path temporary =
       fs::path(run_directory) / fmt::format("{}{}-{}", kTemporaryPrefix, snapshot.step, getpid());
+  std::error_code ignored;
   try {
     fs::remove_all(temporary);
     fs::create_directory(temporary);
     write_tensors((temporary / "model.safetensors").string(), snapshot.model);
-    write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer);
     for (const auto& [name, content] : snapshot.files) write_new_file((temporary / name).string(), content);
+    finish(temporary);
+  } catch (const std::exception& e) {
+    fs::remove_all(temporary, ignored);
+    throw StorageError(fmt::format("{} was not saved: {}", what, reason_of(e)));
+  }
+  fs::remove_all(temporary, ignored);
+}
+
+void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot) {
+  const std::string target = directory_of(run_directory, snapshot.step);
+  write(run_directory, snapshot, target, [&](const fs::path& temporary) {
+    write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer);
     write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
     sync_directory(temporary.string());
     put_in_place(temporary, target);
-  } catch (const std::exception& e) {  // whatever it is, training can go on without this checkpoint
-    std::error_code ignored;
-    fs::remove_all(temporary, ignored);
-    throw StorageError(fmt::format("{} was not saved: {}", target.string(), reason_of(e)));
-  }
+  });
   remove_older(run_directory, snapshot.step, snapshot.retention);
 }
 
@@ -133,20 +143,20 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
   }
   if (before_writing) before_writing();
   if (shortage) {  // no room for the copy: training waits for the disk
-    write(impl_->run_directory, snapshot);
+    write_checkpoint(impl_->run_directory, snapshot);
     return;
   }
   const auto held = std::make_shared<const Snapshot>(std::move(copy));
   try {
     impl_->writer = std::thread([impl = impl_.get(), held] {
       try {
-        write(impl->run_directory, *held);
+        write_checkpoint(impl->run_directory, *held);
       } catch (...) {
         impl->failure = std::current_exception();
       }
     });
   } catch (const std::system_error&) {  // no more threads to be had
-    write(impl_->run_directory, *held);
+    write_checkpoint(impl_->run_directory, *held);
   }
 }
 
@@ -157,6 +167,14 @@ void Store::wait() {
 
 bool Store::is_writing() const {
   return impl_->writer.joinable();
+}
+
+void Store::publish(const Snapshot& snapshot) {
+  wait();
+  Snapshot model{snapshot.step, {}, {}, snapshot.files, {}};
+  for (const auto& [name, tensor] : snapshot.model) model.model.push_back({name, tensor.detach().cpu()});
+  write(impl_->run_directory, model, "the model",
+        [&](const fs::path& temporary) { publish_model(temporary.string(), impl_->run_directory); });
 }
 
 void Store::prune(std::int64_t step, const Retention& retention) {

@@ -96,7 +96,9 @@ struct Trainer::Impl {
   bool evaluation_is_due() const;
   void evaluate_if_due();
   void save_if_due();
+  checkpoint::Snapshot snapshot() const;
   void save();
+  void save_last();
   void refuse_weights_that_are_not_finite() const;
   bool answer(std::int64_t of_step);
   void note_evaluation(const eval::Answers& answers, double runtime_s);
@@ -351,19 +353,22 @@ void Trainer::Impl::refuse_weights_that_are_not_finite() const {
   }
 }
 
+checkpoint::Snapshot Trainer::Impl::snapshot() const {
+  checkpoint::Snapshot snapshot{.step = state.step,
+                                .model = s.model.parameters(),
+                                .optimizer = optimizer.state(),
+                                .files = s.model_files,
+                                .retention = {s.options.save_total_limit, state.best_step}};
+  snapshot.files["trainer_state.json"] = to_trainer_state_json(state, s.plan, s.options, s.run_directory);
+  return snapshot;
+}
+
 void Trainer::Impl::save() {
   if (saved_step == state.step) return;
   refuse_weights_that_are_not_finite();
   const auto started = Clock::now();
-  checkpoint::Snapshot snapshot;
-  snapshot.step = state.step;
-  snapshot.model = s.model.parameters();
-  snapshot.optimizer = optimizer.state();
-  snapshot.files = s.model_files;
-  snapshot.files["trainer_state.json"] = to_trainer_state_json(state, s.plan, s.options, s.run_directory);
-  snapshot.retention = {s.options.save_total_limit, state.best_step};
   finish_saving();
-  store.save(snapshot, [&] {
+  store.save(snapshot(), [&] {
     emit(report::SavingCheckpoint{.step = state.step,
                                   .directory = checkpoint::directory_of(s.run_directory, state.step),
                                   .blocked_s = seconds_since(started)});
@@ -371,9 +376,34 @@ void Trainer::Impl::save() {
   saved_step = state.step;
 }
 
+// Of a run at its end. Where that checkpoint finds no room on the disk its model alone, a third of it, may.
+void Trainer::Impl::save_last() {
+  try {
+    save();
+    store.wait();
+  } catch (const StorageError& e) {
+    const std::int64_t final_step = choose_final_step();
+    try {
+      if (final_step == state.step) {
+        store.publish(snapshot());
+      } else {
+        checkpoint::publish_model(checkpoint::directory_of(s.run_directory, final_step), s.run_directory);
+      }
+    } catch (const StorageError&) {
+      throw e;
+    }
+    throw StorageError(
+        fmt::format("{}\nThe model of step {} was; it is in {}.", e.what(), final_step, s.run_directory));
+  }
+}
+
 Outcome Trainer::Impl::finish(Outcome::Kind kind) {
-  save();
-  store.wait();
+  if (kind == Outcome::Kind::kInterrupted) {
+    save();
+    store.wait();
+  } else {
+    save_last();
+  }
   store.prune(state.step,
               {s.options.save_total_limit, state.best_step});  // a process killed between saving and pruning
   if (kind == Outcome::Kind::kInterrupted) return interrupted();
@@ -420,7 +450,7 @@ report::RunFinished Trainer::Impl::end_of_run(const std::string& outcome) const 
 
 // The step whose checkpoint becomes the final model.
 std::int64_t Trainer::Impl::choose_final_step() {
-  if (!s.options.load_best_model_at_end || !state.best_step) return state.step;
+  if (!s.options.load_best_model_at_end || state.best_step.value_or(state.step) == state.step) return state.step;
   const std::string best = checkpoint::directory_of(s.run_directory, *state.best_step);
   std::string fault = "is not there";
   if (std::filesystem::exists(best)) {

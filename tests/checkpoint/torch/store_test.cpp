@@ -246,5 +246,23 @@ TEST_F(StoreTest, MakesTheModelOfACheckpointTheRunsOwn) {
   EXPECT_EQ(read_file(run_ / "model.safetensors"), read_file(run_ / "checkpoint-2/model.safetensors"));
 }
 
+TEST_F(StoreTest, PublishesTheModelOfASnapshotWithoutACheckpoint) {
+  save(snapshot(1));
+  Store(run_.path()).publish(snapshot(2));
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-1", "config.json", "model.safetensors", "trainer_state.json"));
+  save(snapshot(2));
+  EXPECT_EQ(read_file(run_ / "model.safetensors"), read_file(run_ / "checkpoint-2/model.safetensors"));
+}
+
+TEST_F(StoreTest, LeavesTheModelThatWasPublishedBeforeWhereTheNextCannotBeWritten) {
+  save(snapshot(1));
+  publish_model(directory_of(run_.path(), 1), run_.path());
+  Snapshot bad = snapshot(2);
+  bad.files["no-such-folder/file"] = "";
+  EXPECT_THROW(Store(run_.path()).publish(bad), StorageError);
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-1", "config.json", "model.safetensors", "trainer_state.json"));
+  EXPECT_EQ(read_file(run_ / "model.safetensors"), read_file(run_ / "checkpoint-1/model.safetensors"));
+}
+
 }  // namespace
 }  // namespace bertft::checkpoint
