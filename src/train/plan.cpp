@@ -98,6 +98,11 @@ std::optional<std::int64_t> interval_of(IntervalStrategy strategy, std::int64_t 
   return plan.steps_per_epoch;
 }
 
+bool is_due(std::int64_t step, IntervalStrategy strategy, std::int64_t steps, const Plan& plan) {
+  const auto interval = interval_of(strategy, steps, plan);
+  return interval && step % *interval == 0;
+}
+
 std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates) {
   if (options.save_strategy == IntervalStrategy::kNo) return 1;  // the last step always is saved
   const auto before_last = [&](IntervalStrategy strategy, std::int64_t steps) -> std::int64_t {

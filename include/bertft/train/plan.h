@@ -48,6 +48,9 @@ Plan make_plan(std::int64_t num_features, const TrainOptions& options);
 /// nothing where there are none.
 std::optional<std::int64_t> interval_of(IntervalStrategy strategy, std::int64_t steps, const Plan& plan);
 
+/// Whether `step` is such a point.
+bool is_due(std::int64_t step, IntervalStrategy strategy, std::int64_t steps, const Plan& plan);
+
 /// The most checkpoints that a run can have on disk at one time, with the one being written. `evaluates`:
 /// each evaluation may bring a best one besides.
 std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, bool evaluates);

@@ -32,6 +32,11 @@ struct Setup {
   std::string resumed_from;                        // the checkpoint that the state is of; empty: none
   std::map<std::string, std::string> model_files;  // small files of each checkpoint: config.json, tokenizer, ...
   std::vector<report::Observer*> observers;
+
+  template <class Event>
+  void emit(const Event& event) const {
+    for (report::Observer* observer : observers) observer->on(event);
+  }
 };
 
 struct Outcome {

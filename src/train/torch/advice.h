@@ -1,0 +1,9 @@
+#pragma once
+
+namespace bertft::train {
+
+/// Ends the message of a run that diverges.
+inline constexpr const char* kAdvice =
+    "Lower learning_rate, or add warmup_steps. Checkpoints saved before are untouched.";
+
+}  // namespace bertft::train

@@ -1,0 +1,134 @@
+#include "train/torch/saving.h"
+
+#include <ATen/ops/aminmax.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "bertft/checkpoint/checkpoints.h"
+#include "bertft/util/error.h"
+#include "train/torch/advice.h"
+
+namespace bertft::train {
+
+Saving::Saving(const Setup& setup, const RunState& state, const optim::AdamW& optimizer)
+    : s_(setup), state_(state), optimizer_(optimizer), store_(setup.run_directory) {}
+
+void Saving::begin_at_checkpoint() {
+  // A run may go on in another directory than its checkpoint's.
+  const std::string here = checkpoint::directory_of(s_.run_directory, state_.step);
+  std::error_code not_there;
+  if (std::filesystem::equivalent(here, s_.resumed_from, not_there)) saved_ = state_;
+}
+
+void Saving::save() {
+  if (saved_ == state_) return;
+  refuse_weights_that_are_not_finite();
+  const auto started = std::chrono::steady_clock::now();
+  finish_writing();
+  store_.save(snapshot(), [&] {
+    const std::chrono::duration<double> blocked = std::chrono::steady_clock::now() - started;
+    s_.emit(report::SavingCheckpoint{.step = state_.step,
+                                     .directory = checkpoint::directory_of(s_.run_directory, state_.step),
+                                     .blocked_s = blocked.count()});
+  });
+  saved_ = state_;
+}
+
+void Saving::try_to_save() {
+  try {
+    save();
+  } catch (const StorageError& e) {  // where the copies found no room, it was written at once
+    tell_of_failure(e);
+  }
+}
+
+void Saving::save_after_shortage() {
+  try {
+    if (state_.step > 0) save();
+    store_.wait();
+  } catch (const std::exception& e) {  // the shortage is what the run ends with
+    tell_of_failure(e);
+  }
+}
+
+bool Saving::finish_writing() {
+  if (!store_.is_writing()) return false;
+  try {
+    store_.wait();
+  } catch (const StorageError& e) {
+    tell_of_failure(e);
+  }
+  return true;
+}
+
+void Saving::save_and_wait() {
+  save();
+  store_.wait();
+  // Again: a process may have been killed between saving and that.
+  store_.prune(state_.step, {s_.options.save_total_limit, state_.best_step});
+}
+
+void Saving::save_last() {
+  try {
+    save_and_wait();
+  } catch (const StorageError& e) {
+    const std::int64_t step = final_step();
+    try {
+      if (step == state_.step) {
+        store_.publish(snapshot());
+      } else {
+        checkpoint::publish_model(checkpoint::directory_of(s_.run_directory, step), s_.run_directory);
+      }
+    } catch (const StorageError&) {
+      throw e;
+    }
+    throw StorageError(fmt::format("{}\nThe model of step {} was; it is in {}.", e.what(), step, s_.run_directory));
+  }
+}
+
+std::int64_t Saving::final_step() const {
+  if (!s_.options.load_best_model_at_end || state_.best_step.value_or(state_.step) == state_.step) return state_.step;
+  const std::string best = checkpoint::directory_of(s_.run_directory, *state_.best_step);
+  std::string fault = "is not there";
+  if (std::filesystem::exists(best)) {
+    try {
+      checkpoint::verify_model(best);
+      return *state_.best_step;
+    } catch (const Error& e) {
+      fault = fmt::format("is damaged ({})", e.what());
+    }
+  }
+  s_.emit(report::Notice{fmt::format("the best checkpoint, {}, {}; the final model is the last step's", best, fault)});
+  return state_.step;
+}
+
+checkpoint::Snapshot Saving::snapshot() const {
+  checkpoint::Snapshot snapshot{.step = state_.step,
+                                .model = s_.model.parameters(),
+                                .optimizer = optimizer_.state(),
+                                .files = s_.model_files,
+                                .retention = {s_.options.save_total_limit, state_.best_step}};
+  snapshot.files["trainer_state.json"] = to_trainer_state_json(state_, s_.plan, s_.options, s_.run_directory);
+  return snapshot;
+}
+
+void Saving::refuse_weights_that_are_not_finite() const {
+  for (const auto& [name, value] : s_.model.parameters()) {
+    // Both are NaN where a value is; isfinite() would need memory in a place where none may be left.
+    const auto [least, most] = at::aminmax(value.detach());
+    if (!std::isfinite(least.item<double>()) || !std::isfinite(most.item<double>())) {
+      throw DivergedError(
+          fmt::format("{} is not finite after step {}; it was not saved.\n{}", name, state_.step, kAdvice));
+    }
+  }
+}
+
+void Saving::tell_of_failure(const std::exception& error) {
+  saved_.reset();
+  s_.emit(report::Notice{error.what()});
+}
+
+}  // namespace bertft::train

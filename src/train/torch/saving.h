@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "bertft/checkpoint/store.h"
+#include "bertft/train/trainer.h"
+
+namespace bertft::train {
+
+/// Writes the checkpoints of a run. `setup`, `state` and `optimizer`, of which they are made, must outlive it.
+class Saving {
+ public:
+  Saving(const Setup& setup, const RunState& state, const optim::AdamW& optimizer);
+
+  /// What is saved from now on: `state` is that of the checkpoint which training goes on from.
+  void begin_at_checkpoint();
+
+  /// Saves the step that `state` is at, unless that is done; training may go on while it is written.
+  /// throws DivergedError (weights are not finite), StorageError (of this save, or of the one before)
+  void save();
+
+  /// The same; a save that fails is told of. Training goes on and the next one is tried (RELIABILITY §4.2).
+  void try_to_save();
+
+  /// The same where memory has run out, and waits: the failed step has changed nothing, what came before it is kept.
+  void save_after_shortage();
+
+  /// Waits for a checkpoint that is being written, whose copies take memory; false when there is none.
+  bool finish_writing();
+
+  /// Saves where training has been stopped, and waits. throws as save()
+  void save_and_wait();
+
+  /// Saves where training is over, and waits. Where that checkpoint finds no room on the disk its model alone, a third
+  /// of it, may. throws as save()
+  void save_last();
+
+  /// The step whose checkpoint becomes the run's model.
+  std::int64_t final_step() const;
+
+ private:
+  checkpoint::Snapshot snapshot() const;
+  void refuse_weights_that_are_not_finite() const;
+  void tell_of_failure(const std::exception& error);
+
+  const Setup& s_;
+  const RunState& state_;
+  const optim::AdamW& optimizer_;
+  checkpoint::Store store_;
+  std::optional<RunState> saved_;  // what the newest checkpoint of this process holds
+};
+
+}  // namespace bertft::train

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "bertft/eval/answers.h"
+#include "bertft/train/trainer.h"
+
+namespace bertft::train {
+
+/// Evaluates the model of a run. What comes of it is noted in `state`, which, as `setup`, must outlive it.
+class Validation {
+ public:
+  /// `reclaim`: as in eval::Hooks.
+  Validation(const Setup& setup, RunState& state, std::function<bool()> reclaim);
+
+  /// After the step that `state` is at: as eval_strategy says, and always after the last one, before its checkpoint is
+  /// written, so that that has the whole history.
+  bool is_due() const;
+
+  /// Evaluates, unless a signal comes in between: the resumed run does it then.
+  /// throws DivergedError, OutOfMemoryError (a single window does not fit)
+  void evaluate();
+
+  /// The answers of the model while its weights are those of `step`; null when a signal came in between.
+  /// throws as evaluate()
+  const eval::Answers* answers_of(std::int64_t step);
+
+ private:
+  // What the weights of a step have answered.
+  struct Answered {
+    std::int64_t step;
+    eval::Answers answers;
+  };
+
+  std::optional<eval::Answers> predict(std::int64_t step);
+  void note(const eval::Answers& answers, double runtime_s);
+
+  const Setup& s_;
+  RunState& state_;
+  std::function<bool()> reclaim_;
+  std::optional<Answered> newest_;
+};
+
+}  // namespace bertft::train
