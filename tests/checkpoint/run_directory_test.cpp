@@ -5,7 +5,9 @@
 
 #include <filesystem>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
+#include "checkpoint/manifest.h"
 #include "temporary_directory.h"
 
 namespace bertft::checkpoint {
@@ -35,9 +37,7 @@ TEST_F(RunDirectoryTest, IsCheckedWithoutLeavingATrace) {
 
 TEST_F(RunDirectoryTest, IsKnownAsOneOnceARunWasInIt) {
   EXPECT_FALSE(was_run_directory(parent_ / "run"));
-  {
-    const RunDirectory run(parent_ / "run", Existing::kRefuse);
-  }
+  { const RunDirectory run(parent_ / "run", Existing::kRefuse); }
   EXPECT_TRUE(was_run_directory(parent_ / "run"));
 }
 
@@ -73,6 +73,7 @@ TEST_F(RunDirectoryTest, IsNeitherContinuedNorOverwrittenWhenItIsSomebodyElses) 
 
 TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
   fs::create_directory(parent_ / "checkpoint-5");
+  fs::create_directory(parent_ / "checkpoint-6");  // another trainer's
   for (const char* name :
        {"checkpoint-5/manifest.json", "model.safetensors", "metrics.jsonl", "vocab.txt", "spiece.model", "notes.txt"}) {
     parent_.write(name, "x");
@@ -80,7 +81,7 @@ TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
   RunDirectory run(parent_.path(), Existing::kOverwrite);
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors")) << "gone before there is anything in its place";
   run.remove_replaced_run();
-  EXPECT_THAT(parent_.names(), ElementsAre("notes.txt", "run.lock"));
+  EXPECT_THAT(parent_.names(), ElementsAre("checkpoint-6", "notes.txt", "run.lock"));
   parent_.write("model.safetensors", "of the new run");
   run.remove_replaced_run();
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
@@ -111,6 +112,42 @@ TEST_F(RunDirectoryTest, CannotBeOrLieUnderAFile) {
 
 TEST_F(RunDirectoryTest, CannotHaveANameThatNoFileSystemTakes) {
   EXPECT_THROW(check_run_directory(parent_ / std::string(300, 'x'), Existing::kRefuse), OutputError);
+}
+
+TEST_F(RunDirectoryTest, IsAsGoodAsEmptyWhereAKilledRunLeftNothingWhole) {
+  for (const char* left : {"run.lock", "probe.json", ".tmp-123-0", ".tmp-config.json"}) parent_.write(left, "");
+  EXPECT_NO_THROW(check_run_directory(parent_.path(), Existing::kRefuse));
+}
+
+TEST_F(RunDirectoryTest, IsKnownByItsConfigurationWhereItsLockWasNotCopied) {
+  parent_.write("bert_finetune_config.yaml", "");
+  EXPECT_NO_THROW(check_run_directory(parent_.path(), Existing::kContinue));
+  EXPECT_THAT([&] { check_run_directory(parent_.path(), Existing::kRefuse); },
+              ThrowsMessage<OutputError>(HasSubstr("exists and is not empty")));
+}
+
+TEST_F(RunDirectoryTest, HasNoCheckpointOfANumberWrittenInAnotherWay) {
+  for (const char* name : {"checkpoint-5", "checkpoint-007"}) fs::create_directory(parent_ / name);
+  const std::vector<Found> found = list_checkpoints(parent_.path());
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].step, 5);
+}
+
+TEST_F(RunDirectoryTest, TakesNoCheckpointWhoseManifestLeavesOutAFileThatResumingNeeds) {
+  fs::create_directory(parent_ / "checkpoint-5");
+  for (const char* name : {"model.safetensors", "optimizer.safetensors", "trainer_state.json"}) {
+    parent_.write(std::string("checkpoint-5/") + name, "x");
+  }
+  const std::string directory = parent_ / "checkpoint-5";
+  parent_.write("checkpoint-5/manifest.json", make_manifest(directory));
+  EXPECT_NO_THROW(verify(directory));
+  for (const char* name : {"model.safetensors", "optimizer.safetensors", "trainer_state.json"}) {
+    fs::remove(parent_ / "checkpoint-5/manifest.json");
+    fs::rename(directory + "/" + name, parent_ / "aside");
+    parent_.write("checkpoint-5/manifest.json", make_manifest(directory));
+    EXPECT_THAT([&] { verify(directory); }, ThrowsMessage<CheckpointError>(HasSubstr(std::string("lists no ") + name)));
+    fs::rename(parent_ / "aside", directory + "/" + name);
+  }
 }
 
 }  // namespace

@@ -98,5 +98,11 @@ TEST(Relations, TrainingNamesAllThatIsMissing) {
             "accepted");
 }
 
+TEST(Relations, AValueThatIsRefusedDoesNotCauseASecondError) {
+  EXPECT_EQ(refusal_of_yaml("max_seq_length: 5l2\ndoc_stride: 500\n").find("errors"), std::string::npos);
+  EXPECT_EQ(refusal_of_yaml("eval_strategy: steps\nvalidation_file: ~/dev.json\n").find("errors"), std::string::npos);
+  EXPECT_EQ(refusal_of_yaml("max_seq_length: 20\nmax_length: 512\n").find("errors"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace bertft::config

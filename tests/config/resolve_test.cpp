@@ -316,5 +316,25 @@ TEST(StoredConfiguration, YieldsToWhatIsGivenBesides) {
   EXPECT_EQ(r.options.data.max_eval_samples, 5);
 }
 
+TEST(Resolve, PythonsBooleansAreUnderstoodOnTheCommandLine) {
+  EXPECT_EQ(resolve_set("resume_from_checkpoint", "True").options.train.resume_from_checkpoint, "auto");
+  EXPECT_FALSE(resolve_set("resume_from_checkpoint", "False").options.train.resume_from_checkpoint);
+}
+
+TEST(Resolve, AnOldNameThatIsNullAloneChangesNothing) {
+  EXPECT_EQ(resolve_yaml("per_gpu_train_batch_size: null\n").options.train.per_device_train_batch_size, 8);
+  EXPECT_THAT(resolve_yaml("evaluation_strategy: null\n").notices, IsEmpty());
+}
+
+TEST(Resolve, NoneAsksForNothing) {
+  for (const char* none : {"none", "None"}) EXPECT_THAT(resolve_set("report_to", none).notices, IsEmpty()) << none;
+  EXPECT_THAT(resolve_set("deepspeed", "None").notices, IsEmpty());
+}
+
+TEST(Resolve, AWishForABatchSizeThatFitsBecomesTheProbe) {
+  EXPECT_EQ(resolve_yaml("auto_find_batch_size: true").options.memory.probe_memory, memory::ProbeMemory::kAuto);
+  EXPECT_EQ(resolve_yaml("auto_find_batch_size: false").options.memory.probe_memory, memory::ProbeMemory::kOff);
+}
+
 }  // namespace
 }  // namespace bertft::config

@@ -160,5 +160,10 @@ TEST(Values, TextOfTheCommandLineMustBeUtf8) {
             "train_file: expected a path or null, got 'a\\xff'; it must be UTF-8  (--set, argument 1)");
 }
 
+TEST(Values, BoundsAreAllowedThemselves) {
+  EXPECT_EQ(max_seq_length("1000000"), 1'000'000);
+  EXPECT_NE(refusal_of_yaml("max_seq_length: 1000001"), "accepted");
+}
+
 }  // namespace
 }  // namespace bertft::config

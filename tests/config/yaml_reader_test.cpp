@@ -82,6 +82,7 @@ TEST(YamlReader, ReportsWhatCameBeforeASyntaxErrorToo) {
 TEST(YamlReader, RefusesATextThatNeverEnds) {
   EXPECT_EQ(refusal_of_yaml("output_dir: \"runs\n"), "a.yaml:1:13: error: the closing quote of this text is missing");
   EXPECT_EQ(refusal_of_yaml("output_dir: 'it''s\n"), "a.yaml:1:13: error: the closing quote of this text is missing");
+  EXPECT_EQ(refusal_of_yaml("output_dir: 'C:\\runs\\'"), "accepted");
   EXPECT_EQ(refusal_of_yaml("output_dir: 'it''s'\ntrain_file: \"a\\\"b\"\n"), "accepted");
 }
 
@@ -123,6 +124,11 @@ TEST(YamlReader, AMebibyteOnOneLineIsRefusedInNoTime) {
 TEST(YamlReader, EscapesControlCharactersOfUserText) {
   EXPECT_EQ(refusal_of_yaml("\"a\\e[31m\": 1\n"),
             "a.yaml:1:1: error: unknown key 'a\\x1b[31m'; 'bert-finetune --help all' lists all keys");
+}
+
+TEST(YamlReader, ReadsOnBehindAnAlias) {
+  const std::string text = refusal_of_yaml("seed: &s 1\ndata_seed: *s\ntf32: x\n");
+  EXPECT_NE(text.find("a.yaml:3:7: error: tf32: expected true or false, got 'x'\n3 errors"), std::string::npos) << text;
 }
 
 }  // namespace

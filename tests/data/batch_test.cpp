@@ -90,5 +90,14 @@ TEST(Pack, OfNothingIsEmpty) {
   EXPECT_EQ(batch.max_length(), 0u);
 }
 
+TEST(Pack, PointsAtTheFirstAndTheLastTokenOfTheAnswer) {
+  const Features features = make_features(
+      read(R"([{"id":"a","question":"q","context":"a b c","answers":[{"text":"b c","answer_start":2}]}])"),
+      WordTokenizer(), {}, Purpose::kTraining);
+  const std::vector<std::uint32_t> windows{0};
+  EXPECT_THAT(pack(features, windows, 0).start_rows, ElementsAre(4));
+  EXPECT_THAT(pack(features, windows, 0).end_rows, ElementsAre(5));
+}
+
 }  // namespace
 }  // namespace bertft::data

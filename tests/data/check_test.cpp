@@ -108,5 +108,57 @@ TEST(DataCheck, FitsEightyColumns) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(count_code_points(line), 80u) << line;
 }
 
+TEST(DataCheck, HasARangeForEveryLengthWhereRangesDoNotDivideTheLongest) {
+  DataOptions twenty;
+  twenty.max_seq_length = 20;
+  twenty.doc_stride = 2;
+  std::string context = "c";
+  for (int i = 0; i < 30; ++i) context += " w";
+  const DataCheck check = check_windows(
+      read(document('"' + context + '"', R"({"id":"a","question":"q","answers":[{"text":"c","answer_start":0}]})")),
+      twenty);
+  ASSERT_EQ(check.windows->max_length, 20u);
+  ASSERT_EQ(check.windows->histogram.size(), 8u);
+  std::uint64_t counted = 0;
+  for (const auto& bucket : check.windows->histogram) counted += bucket.num_windows;
+  EXPECT_EQ(counted, check.windows->num_windows);
+  EXPECT_EQ(check.windows->histogram[6].first_length, 19u);
+  EXPECT_EQ(check.windows->histogram[6].last_length, 21u);
+}
+
+TEST(DataCheck, CountsTheWindowsThatHoldTheAnswer) {
+  DataOptions eight;
+  eight.max_seq_length = 8;
+  eight.doc_stride = 0;  // windows of 4, 4 and 1 tokens of context
+  const DataCheck check =
+      check_windows(read(document(R"("a b c d e f g h i")",
+                                  R"({"id":"a","question":"q","answers":[{"text":"f","answer_start":10}]})")),
+                    eight);
+  EXPECT_EQ(check.windows->num_windows, 3u);
+  EXPECT_EQ(check.windows->num_labelled, 1u);
+  EXPECT_EQ(check.windows->mean_length, (8 + 8 + 5) / 3.0);
+  EXPECT_EQ(check.to_json()["windows"]["with_answer"], 1);
+}
+
+TEST(DataCheck, TakesQuantilesByNearestRank) {
+  std::string qas;
+  for (int i = 1; i <= 4; ++i) {  // windows of 5, 6, 7 and 8 tokens
+    std::string question = "q";
+    for (int j = 1; j < i; ++j) question += " q";
+    qas += (i == 1 ? R"({"id":")" : R"(,{"id":")") + std::to_string(i) + R"(","question":")" + question +
+           R"(","answers":[]})";
+  }
+  const DataCheck check = check_windows(read(document(R"("c")", qas)), {});
+  EXPECT_EQ(check.windows->p5, 5u);
+  EXPECT_EQ(check.windows->p50, 6u);
+  EXPECT_EQ(check.windows->p95, 8u);
+}
+
+TEST(DataCheck, SaysNothingOfKindsThatDoNotOccurAndGivesNoIdToAContext) {
+  EXPECT_THAT(check_data(faulty()).to_text(), Not(HasSubstr("empty")));
+  const Dataset blank = read(document(R"(" ")", R"({"id":"a","question":"q","answers":[]})"));
+  EXPECT_FALSE(check_data(blank).to_json()["findings"]["empty_context"][0].contains("id"));
+}
+
 }  // namespace
 }  // namespace bertft::data

@@ -191,5 +191,9 @@ TEST(Features, AreWrittenWithOffsetsOfTheContextAlone) {
             R"("offsets":[null,null,null,null,[16,17],[18,19],null],"start":5,"end":5})");
 }
 
+TEST(Features, RefuseAnOverlapBelowNothing) {
+  EXPECT_THROW(features(ten_words("[]"), options(16, -1)), ConfigError);
+}
+
 }  // namespace
 }  // namespace bertft::data

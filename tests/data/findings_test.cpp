@@ -125,5 +125,12 @@ TEST(WhiteSpace, IsStrippedOnTheLeftAsPythonDoes) {
   EXPECT_EQ(lstrip(""), "");
 }
 
+TEST(Findings, LetAQuestionBeAskedOnTwoContexts) {
+  const Dataset dataset = read(R"({"data":[{"paragraphs":[)"
+                               R"({"context":"c","qas":[{"id":"a","question":"q","answers":[]}]},)"
+                               R"({"context":"d","qas":[{"id":"b","question":"q","answers":[]}]}]}]})");
+  EXPECT_TRUE(dataset.findings.empty());
+}
+
 }  // namespace
 }  // namespace bertft::data

@@ -45,6 +45,7 @@ TEST(SquadReader, ReadsRowsUnderData) {
   const Dataset dataset = read(std::string(R"({"version":1.5,"data":[)") + kRow + "]}");
   EXPECT_EQ(dataset.form, Dataset::Form::kFlat);
   EXPECT_EQ(dataset.version, "1.5");
+  EXPECT_EQ(read(std::string(R"({"version":2,"data":[)") + kRow + "]}").version, "2");
   EXPECT_EQ(dataset.num_articles, 1u);
   EXPECT_EQ(dataset.questions[0].answers[0].text, "Elbe");
 }
@@ -120,6 +121,26 @@ TEST(SquadReader, TakesTheHashOfTheBytes) {
   const Dataset dataset = read(std::string("[") + kRow + "]");
   EXPECT_EQ(dataset.sha256.size(), 64u);
   EXPECT_NE(dataset.sha256, read(std::string("[") + kRow + "] ").sha256);
+}
+
+TEST(SquadReader, TellsADocumentFromARowByTheOutermostKeysAlone) {
+  EXPECT_EQ(read(std::string(R"({"about":{"context":"c","question":"q"},"data":[)") + kRow + "]}").form,
+            Dataset::Form::kFlat);
+  EXPECT_EQ(read(std::string(R"({"about":{"data":[1]},)") + (kRow + 1)).form, Dataset::Form::kLines);
+}
+
+TEST(SquadReader, CountsTheTitlesOfRowsAsArticles) {
+  const auto row = [](const char* id, const char* title) {
+    return std::string(R"({"id":")") + id + R"(","title":)" + title + R"(,"context":"c","question":")" + id + R"("})";
+  };
+  EXPECT_EQ(read(row("a", R"("x")") + "\n" + row("b", R"("x")") + "\n" + row("c", R"("y")")).num_articles, 2u);
+  EXPECT_EQ(read(row("a", R"("x")") + "\n" + row("b", "null")).num_articles, 2u);
+}
+
+TEST(SquadReader, ReadsTheMarkOfARow) {
+  const Dataset dataset = read(R"([{"id":"a","context":"c","question":"q","is_impossible":true}])");
+  EXPECT_TRUE(dataset.questions[0].is_impossible);
+  EXPECT_TRUE(dataset.findings.empty());
 }
 
 }  // namespace

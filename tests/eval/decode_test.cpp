@@ -139,13 +139,37 @@ TEST_F(DecodeQuestion, GivesProbabilitiesAsSinglePrecisionNumbers) {
 
 TEST_F(DecodeQuestion, NamesTheQuestionWhoseLogitsAreNotFinite) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_THAT(message_of<DivergedError>([&] { decode({{0, 0, 0, nan, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0, 0}}); }),
+  EXPECT_THAT(message_of<DivergedError>([&] {
+                decode({{0, 0, 0, nan, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0, 0}});
+              }),
               HasSubstr("'q1'"));
 }
 
 TEST_F(DecodeQuestion, RefusesLogitsOfAnotherLength) {
   EXPECT_THROW(decode({{0, 0, 0}}, {{0, 0, 0}}), ShapeError);
   EXPECT_THROW(decode({}, {}), ShapeError);
+}
+
+TEST_F(DecodeQuestion, GivesProbabilitiesOfLogitsThatAreLarge) {
+  const Prediction p = decode({{0, 0, 0, 0, 100, 0, 0}}, {{0, 0, 0, 0, 100, 0, 0}});
+  EXPECT_EQ(p.n_best[0].probability, 1);
+  EXPECT_EQ(p.n_best.back().probability, 0);
+}
+
+TEST_F(DecodeQuestion, LooksAtTheEndsAndForInfinitiesToo) {
+  const std::vector<float> zeros(7, 0.0F);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    std::vector<float> logits = zeros;
+    logits[3] = bad;
+    EXPECT_THROW(decode({logits}, {zeros}), DivergedError);
+    EXPECT_THROW(decode({zeros}, {logits}), DivergedError);
+  }
+}
+
+TEST_F(DecodeQuestion, KnowsTheBestAnswerThatTheThresholdWithholds) {
+  const Prediction p = decode({{3, 0, 0, 0, 2, 0, 0}}, {{3, 0, 0, 0, 2, 0, 0}});
+  EXPECT_EQ(p.text, "");
+  EXPECT_EQ(p.best_text, "cat");
 }
 
 }  // namespace

@@ -196,5 +196,33 @@ TEST(Evaluate, ScoresTheOfficialDevSetPerfectlyOnItsOwnAnswers) {
   EXPECT_EQ(metrics.no_answer->total, 5945);
 }
 
+TEST(Evaluate, NamesThreeQuestionsWithoutAPredictionAndNoMore) {
+  const auto data = dataset({question("p", {"x"}), question("q", {"x"}), question("r", {"x"}), question("s", {"x"})});
+  EXPECT_THAT(message_of<DataError>([&] {
+                evaluate(data, {{"p", "x"}});
+              }),
+              AllOf(HasSubstr("'q', 'r', 's'."), Not(HasSubstr("more"))));
+}
+
+TEST(Evaluate, ReportsTheBestThresholdOfEachMetric) {
+  const auto data = dataset({question("a", {"x"}), question("b", {"x y"}), question("c", {})});
+  const Json json =
+      evaluate(data, {{"a", "x"}, {"b", "x"}, {"c", "z"}},
+               {.null_odds = NullOdds{{"a", -3}, {"b", -2}, {"c", -1}}, .na_prob_threshold = std::nullopt})
+          .to_json();
+  EXPECT_EQ(json["best_exact_thresh"], -3);
+  EXPECT_EQ(json["best_f1_thresh"], -2);
+  EXPECT_GT(json["best_f1"], json["best_exact"]);
+}
+
+TEST(Evaluate, CountsAgainstAThresholdTheAnswersThatItLetsThroughWrongly) {
+  const auto data = dataset({question("yes", {"x"}), question("no", {})});
+  const Metrics metrics =
+      evaluate(data, {{"yes", ""}, {"no", ""}},
+               {.null_odds = NullOdds{{"yes", 2}, {"no", 1}}, .best_answers = {{"yes", "x"}, {"no", "z"}}});
+  EXPECT_EQ(metrics.best->exact, 50);
+  EXPECT_EQ(metrics.best->exact_threshold, 0);
+}
+
 }  // namespace
 }  // namespace bertft::eval

@@ -85,6 +85,7 @@ TEST_F(PredictionFiles, AreWrittenAsPythonWouldPrintThem) {
 }
 
 TEST_F(PredictionFiles, HaveNoNullOddsUnderVersionOneRules) {
+  write_prediction_files(directory_ / "", dataset_, predictions_, true);  // odds that will be of another answer
   write_prediction_files(directory_ / "", dataset_, predictions_, false);
   EXPECT_TRUE(std::filesystem::exists(directory_ / "predictions.json"));
   EXPECT_FALSE(std::filesystem::exists(directory_ / "null_odds.json"));

@@ -115,5 +115,27 @@ TEST(MachineCapacityHere, IsSomething) {
   EXPECT_LE(here.free, here.total);
 }
 
+TEST_F(MachineCapacity, IsTheRootGroupsInAContainer) {
+  write("proc/self/cgroup", "0::/\n");
+  write("cgroup/memory.max", std::to_string(2 * kGib));
+  write("cgroup/memory.current", std::to_string(kGib));
+  EXPECT_EQ(read().total, 2 * kGib);
+  EXPECT_EQ(read().free, kGib);
+  write("proc/self/cgroup", "0::/docker/0123\n");  // a path of the host's
+  EXPECT_EQ(read().total, 2 * kGib);
+}
+
+TEST_F(MachineCapacity, IsNoMatterOfTheGroupsOfOtherControllers) {
+  write("proc/self/cgroup", "3:cpu:/x\n2:memory:/job\n");
+  write("cgroup/memory/x/memory.limit_in_bytes", std::to_string(kGib));
+  EXPECT_EQ(read().total, 8 * kGib);
+}
+
+TEST(PlannedUsable, IsTheLimitLessItsReserve) {
+  EXPECT_EQ(planned_usable({.memory_limit = "1GiB", .memory_reserve = "25%"}), 768 * kMib);
+  EXPECT_EQ(planned_usable({.memory_limit = "1GiB", .memory_reserve = {}}), 768 * kMib);
+  EXPECT_EQ(planned_usable({.memory_limit = "100MiB", .memory_reserve = {}}), 0U);
+}
+
 }  // namespace
 }  // namespace bertft::memory

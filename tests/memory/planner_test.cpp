@@ -98,5 +98,47 @@ TEST(PlanReport, OffersSaversWithWhatTheySave) {
   EXPECT_EQ(savers[2]["automatic"], false);
 }
 
+TEST(PlanReport, LeavesReserveAndContextOfACardAlone) {
+  const PlanReport report = make_plan_report(base(), {.effective = 12, .micro = 4, .eval = 8}, std::nullopt);
+  for (const PlanReport::Card& card : report.cards) {
+    StepShape shape = base(card.bf16, card.gradient_checkpointing);
+    shape.is_cuda = true;
+    const std::uint64_t whole = static_cast<std::uint64_t>(card.gigabytes) * kGib;
+    const std::uint64_t room = whole * 97 / 100;  // the reserve is 256 MiB of the smallest
+    EXPECT_LE(plan_step(shape, card.largest).total(), room) << card.gigabytes;
+    if (card.gigabytes > 8) {
+      EXPECT_GT(plan_step(shape, card.largest + 1).total(), room - 1024) << card.gigabytes;
+    }
+  }
+}
+
+TEST(PlanReport, HoldsTheContextOfCudaAgainstNoLimit) {
+  StepShape shape = base();
+  shape.is_cuda = true;
+  const StepBytes one = plan_step(shape, 1);
+  const PlanReport report = make_plan_report(shape, {}, one.tensors());
+  EXPECT_GT(one.context, 0U);
+  EXPECT_EQ(report.rows.front().fits, true);
+  EXPECT_EQ(make_plan_report(shape, {}, one.tensors() - 1).rows.front().fits, false);
+}
+
+TEST(PlanReport, TellsWhatOneFeatureTakesAndSavesToo) {
+  const Json json = make_plan_report(base(), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json();
+  EXPECT_EQ(json["savers"][0]["saved_bytes_of_one"],
+            plan_step(base(), 1).tensors() - plan_step(base(false, true), 1).tensors());
+  EXPECT_EQ(json["evaluation"]["bytes"], plan_evaluation(base(), 8).total());
+  EXPECT_EQ(json["evaluation"]["bytes_of_one"], plan_evaluation(base(), 1).total());
+}
+
+TEST(Plan, HoldsMixedValuesTwiceWhereAttentionTakesSequencesOneByOne) {
+  StepShape shape = base();
+  shape.is_cuda = true;
+  StepShape without = shape;
+  without.encoder.dropout.attention_probs = 0;
+  const auto tokens = static_cast<double>(16 * shape.length);
+  EXPECT_NEAR(static_cast<double>(plan_step(shape, 16).activations - plan_step(without, 16).activations),
+              1.03 * 12 * 4 * 768 * tokens, 2);
+}
+
 }  // namespace
 }  // namespace bertft::memory

@@ -72,5 +72,32 @@ TEST(Savers, ThatSaveNextToNothingOfOneFeatureAreLeftOut) {
   EXPECT_FALSE(helps_one_feature(shape, savers_left(shape)[0]));
 }
 
+TEST(Savers, ThatCostMemorySaveNothing) {
+  StepShape shape = base();
+  shape.encoder = weights::bert_config({1000, 64, 1, 4, 256, 512});  // the one layer is recomputed whole
+  const Saver recompute = savers_left(shape)[0];
+  EXPECT_GT(plan_step(with_saver(shape, recompute), 8).tensors(), plan_step(shape, 8).tensors());
+  EXPECT_EQ(saved_bytes(shape, recompute, 8), 0U);
+}
+
+TEST(Savers, OfferNoWindowsBelowSixtyFourTokens) {
+  StepShape shape = base();
+  shape.length = 96;
+  EXPECT_EQ(savers_left(shape).back().value, "64");
+  shape.length = 95;
+  EXPECT_THAT(keys(savers_left(shape)), ElementsAre("gradient_checkpointing", "bf16"));
+}
+
+TEST(Savers, ThatDoNotHelpAreNotTakenOnTheWayToOneThatDoes) {
+  StepShape shape = base();
+  shape.encoder = weights::bert_config({1000, 64, 1, 4, 256, 512});
+  std::vector<Saver> all = savers_left(shape);
+  all.erase(all.begin() + 1);
+  ASSERT_FALSE(helps_one_feature(shape, all[0]));
+  const auto taken = savers_needed(shape, plan_step(with_saver(shape, all[1]), 1).tensors(), all);
+  ASSERT_TRUE(taken);
+  EXPECT_THAT(keys(*taken), ElementsAre("max_seq_length"));
+}
+
 }  // namespace
 }  // namespace bertft::memory

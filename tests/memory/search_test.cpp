@@ -228,5 +228,18 @@ TEST(Search, TakesATrialWithoutAStepForAnError) {
   EXPECT_THROW(find_micro_batch(task), std::logic_error);
 }
 
+TEST(Search, ExpectsNoLessThanHalfAndNoMoreThanTwiceTheGrowthOfThePlan) {
+  const SearchTask task{.at_most = 1000,
+                        .usable_bytes = 20'000,
+                        .predict = [](std::int64_t n) { return static_cast<std::uint64_t>(1000 + 10 * n); },
+                        .run_trial = {}};
+  const auto expected = [&](std::uint64_t peak_of_four) {
+    return calibrated_bytes(
+        task, {{.num_features = 1, .peak_bytes = 1010}, {.num_features = 4, .peak_bytes = peak_of_four}}, 104);
+  };
+  EXPECT_EQ(expected(1011), 1011 + 0.5 * 1000);
+  EXPECT_EQ(expected(1200), 1200 + 2.0 * 1000);
+}
+
 }  // namespace
 }  // namespace bertft::memory

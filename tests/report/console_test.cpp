@@ -260,5 +260,41 @@ TEST_F(ConsoleTest, ErasesTheStatusLineWhenTheRunBreaksOff) {
   EXPECT_EQ(status_, "");
 }
 
+TEST_F(ConsoleTest, TimesEachEvaluationFromItsOwnFirstEvent) {
+  start(true);
+  for (int i = 0; i < 2; ++i) {
+    console_->on(EvaluationProgress{.done = 500, .total = 6000});
+    now_s_ += 2;
+    console_->on(EvaluationProgress{.done = 1700, .total = 6000});
+    EXPECT_THAT(status_, HasSubstr("600 features/s  left 0:07"));
+    console_->on(Evaluated{.step = 10});
+    now_s_ += 100;
+  }
+}
+
+TEST_F(ConsoleTest, DrawsTheLastStepHoweverSoonItComes) {
+  start(true, {.rows = {}, .total_steps = 3});
+  for (std::int64_t step = 1; step <= 3; ++step) {
+    now_s_ += 0.001;
+    console_->on(StepFinished{.step = step, .num_features = 1});
+  }
+  EXPECT_THAT(status_, HasSubstr("step  3/3"));
+}
+
+TEST_F(ConsoleTest, FollowsASlowerRateSlowly) {
+  start(false);
+  train_to(100);
+  now_s_ += 5;  // one step ten times as long
+  console_->on(StepFinished{.step = ++step_, .num_features = 32});
+  console_->on(log_due());
+  EXPECT_THAT(lines_.back(), HasSubstr("features_s=44 "));
+}
+
+TEST_F(ConsoleTest, SaysHowLongTrainingWaitedForACheckpoint) {
+  start(true);
+  console_->on(SavingCheckpoint{.step = 2, .directory = "runs/x/checkpoint-2", .blocked_s = 0.25});
+  EXPECT_THAT(lines_, ElementsAre("saving runs/x/checkpoint-2 (training waited 0.2 s)"));
+}
+
 }  // namespace
 }  // namespace bertft::report

@@ -17,6 +17,7 @@ TEST(Format, RunningClockGrowsHoursWhenNeeded) {
 TEST(Format, DurationsAreAsPreciseAsTheyAreShort) {
   EXPECT_EQ(duration_text(0.04), "0.0 s");
   EXPECT_EQ(duration_text(1.34), "1.3 s");
+  EXPECT_EQ(duration_text(59.96), "1 min 0 s");
   EXPECT_EQ(duration_text(652), "10 min 52 s");
   EXPECT_EQ(duration_text(7800), "2 h 10 min");
 }

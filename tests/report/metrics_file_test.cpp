@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -160,6 +162,39 @@ TEST_F(MetricsFileTest, CanResumeWithoutAnEarlierFile) {
 
 TEST_F(MetricsFileTest, RefusesADirectoryThatIsNotThere) {
   EXPECT_THROW(make_metrics_file(directory_ / "none", 0, [] { return 0.0; }), StorageError);
+}
+
+TEST_F(MetricsFileTest, LeavesLoadingEvaluationAndSavingOutOfTheRate) {
+  const auto metrics = open();
+  now_s_ += 500;
+  metrics->on(RunStarted{});
+  for (std::int64_t step = 1; step <= 4; ++step) train(*metrics, step);
+  EXPECT_THAT(content(), testing::HasSubstr(R"("elapsed_s":2.0)"));
+  now_s_ += 500;
+  metrics->on(Evaluated{.step = 4, .metrics = Json::object()});
+  train(*metrics, 5);
+  now_s_ += 500;
+  metrics->on(SavingCheckpoint{.step = 5, .directory = "runs/x/checkpoint-5"});
+  train(*metrics, 6);
+  const std::string text = content();
+  EXPECT_THAT(text.substr(text.rfind(R"("kind":"log")")), testing::HasSubstr(R"("features_per_s":64.0)"));
+}
+
+TEST_F(MetricsFileTest, KeepsLinesThatFindNoRoomForTheNextOne) {
+  const auto metrics = open();
+  train(*metrics, 1);
+  const std::string before = content();
+  rlimit old{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+  const auto previous = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit full{.rlim_cur = before.size() + 10, .rlim_max = old.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &full), 0);
+  train(*metrics, 2);
+  setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, previous);
+  EXPECT_EQ(content(), before);
+  train(*metrics, 3);
+  EXPECT_THAT(content(), testing::AllOf(testing::HasSubstr(R"("step":2)"), testing::HasSubstr(R"("step":3)")));
 }
 
 }  // namespace

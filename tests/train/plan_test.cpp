@@ -136,5 +136,29 @@ TEST(Plan, CountsEpochsInBatchesOfWhichTheLastStepMayHaveFewer) {
   EXPECT_EQ(plan.epoch_after(4), 1.0 + 5.0 / 11);
 }
 
+TEST(Plan, DropsTheLastPartialBatchAndNotThatOfAccumulation) {
+  TrainOptions o = options(4, 2, 1);
+  o.dataloader_drop_last = true;
+  const Plan plan = make_plan(23, o);  // 5 batches of 4, two to a step
+  EXPECT_EQ(plan.used_features, 20);
+  EXPECT_EQ(plan.batches_per_epoch, 5);
+  EXPECT_EQ(plan.steps_per_epoch, 3);
+  EXPECT_EQ(plan.epoch_after(1), 2.0 / 5);
+  EXPECT_EQ(DataOrder(plan, 42).windows(2).size(), 4U);
+}
+
+TEST(Plan, CutsNoMicroBatchAboveTheBatch) {
+  TrainOptions o = options(8, 2, 1);
+  o.micro_batch_features = 64;
+  EXPECT_EQ(micro_batch(o, 16, 384), 16);
+  EXPECT_EQ(micro_batch(o, 16, 384, 1000 * 384), 16);
+}
+
+TEST(Plan, CountsAnEpochThatItOnlyBegins) {
+  EXPECT_EQ(make_plan(20, options(4, 1, 1.5)).total_steps, 8);
+  EXPECT_EQ(make_plan(20, options(4, 1, 1.5)).num_epochs(), 2);
+  EXPECT_EQ(make_plan(20, options(4, 1, 0.3)).total_steps, 2);
+}
+
 }  // namespace
 }  // namespace bertft::train

@@ -41,6 +41,8 @@ class RunStateFile : public testing::Test {
     options_.per_device_train_batch_size = 4;
     options_.gradient_accumulation_steps = 3;
     options_.max_steps = 8;
+    options_.save_steps = 3;
+    options_.logging_steps = 7;
     write(some_state());
   }
 
@@ -73,6 +75,8 @@ TEST_F(RunStateFile, SaysWhatTrainerSays) {
   EXPECT_EQ(document["epoch"], 1.0 + 3.0 / 11);  // 41 features are 11 batches, a step 3 of them
   EXPECT_EQ(document["num_train_epochs"], 2);
   EXPECT_EQ(document["eval_steps"], 500);
+  EXPECT_EQ(document["save_steps"], 3);
+  EXPECT_EQ(document["logging_steps"], 7);
   EXPECT_EQ(document["best_model_checkpoint"], checkpoint::directory_of("run", 4));
 }
 
@@ -80,6 +84,30 @@ TEST_F(RunStateFile, SaysHowOftenItIsEvaluated) {
   options_.eval_strategy = IntervalStrategy::kSteps;
   options_.logging_steps = 2;
   EXPECT_EQ(write(some_state())["eval_steps"], 2);
+}
+
+TEST_F(RunStateFile, OfAnEarlierVersionHasAppliedAllItsSteps) {
+  Json document = write(some_state());
+  document["stateful_callbacks"]["bert_finetune"].erase("applied_steps");
+  directory_.write("trainer_state.json", document.dump());
+  EXPECT_EQ(read_run_state(directory_.path()).applied_steps, some_state().step);
+}
+
+TEST(RunState, IsOverAtTheLastStepOrWhenPatienceIsAtItsEnd) {
+  TrainOptions options;
+  options.max_steps = 8;
+  const Plan plan = make_plan(100, options);
+  RunState state;
+  state.step = 7;
+  state.evaluations_without_gain = 2;
+  EXPECT_FALSE(is_over(state, plan, options));
+  options.early_stopping_patience = 3;
+  EXPECT_FALSE(is_over(state, plan, options));
+  options.early_stopping_patience = 2;
+  EXPECT_TRUE(is_over(state, plan, options));
+  options.early_stopping_patience.reset();
+  state.step = 8;
+  EXPECT_TRUE(is_over(state, plan, options));
 }
 
 }  // namespace

@@ -106,6 +106,7 @@ TEST(EncoderConfigReader, NamesWhatItSupportsWhenTheModelIsAnother) {
   EXPECT_THAT(refusal(R"({"model_type":"bert","position_embedding_type":"relative_key"})"),
               HasSubstr("'relative_key' is not supported; supported: absolute"));
   EXPECT_THAT(refusal(R"({"model_type":"bert","is_decoder":true})"), HasSubstr("needs an encoder"));
+  EXPECT_THAT(refusal(R"({"model_type":"bert","add_cross_attention":true})"), HasSubstr("add_cross_attention is true"));
 }
 
 TEST(EncoderConfigReader, NamesFileAndKeyOfAMemberOutOfRangeOrOfAnotherType) {
@@ -123,6 +124,7 @@ TEST(EncoderConfigReader, NamesFileAndKeyOfAMemberOutOfRangeOrOfAnotherType) {
                                         R"("intermediate_size":[3072])",
                                         R"("max_position_embeddings":{})",
                                         R"("type_vocab_size":0)",
+                                        R"("type_vocab_size":1)",
                                         R"("pad_token_id":30522)",
                                         R"("pad_token_id":-1)",
                                         R"("hidden_act":1)",

@@ -288,5 +288,24 @@ TEST(RealCheckpoint, LoadsWithItsSummary) {
               ElementsAre("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"));
 }
 
+TEST(ModelWeights, OfOneFileAreTakenBeforeAnIndexThatStandsBesideThem) {
+  const ShardedModel model;
+  model.save("model.safetensors", model.tensors);
+  std::filesystem::remove(model.directory / "b.safetensors");
+  EXPECT_EQ(model.read_with_index(model.index).summary(), "loaded 39/39 tensors");
+}
+
+TEST(ModelWeights, IgnoreTheTokenTypesThatOldVersionsSaved) {
+  TinyModel model;
+  model.tensors["bert.embeddings.token_type_ids"] = filled({1, 8}, 0, DType::kI64);
+  EXPECT_THAT(model.save_and_read().ignored, ElementsAre("bert.embeddings.token_type_ids"));
+}
+
+TEST(DirectoryWithoutSafetensors, IsAnsweredWithPyTorchsFileWhereSeveralAreThere) {
+  const TinyModel model;
+  for (const char* file : {"flax_model.msgpack", "pytorch_model.bin", "tf_model.h5"}) model.directory.write(file, "");
+  EXPECT_THAT(message_of<WeightsError>([&] { model.read(); }), HasSubstr("but pytorch_model.bin"));
+}
+
 }  // namespace
 }  // namespace bertft::weights

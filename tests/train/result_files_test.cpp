@@ -1,0 +1,25 @@
+#include "train/result_files.h"
+
+#include <gtest/gtest.h>
+
+#include "bertft/util/file.h"
+#include "bertft/util/json.h"
+#include "temporary_directory.h"
+
+namespace bertft::train {
+namespace {
+
+TEST(ResultFiles, ReplaceEarlierResultsThatCannotBeRead) {
+  const Plan plan = make_plan(8, TrainOptions{});
+  for (const char* earlier : {"{\"epo", "[]", "7"}) {
+    const TemporaryDirectory run;
+    run.write("all_results.json", earlier);
+    write_train_results(run.path(), RunState{}, plan, 2, 8);
+    const Json all = parse_json(read_file(run / "all_results.json"), "all_results.json");
+    EXPECT_EQ(all["train_samples_per_second"], 4.0) << earlier;
+    EXPECT_EQ(all["train_loss"], 0.0) << "of a run without a step";
+  }
+}
+
+}  // namespace
+}  // namespace bertft::train
