@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <string_view>
 
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
@@ -27,6 +28,12 @@ double threshold_for(const eval::EvalOptions& options, const std::string& model_
 
 std::optional<std::string> data_file(const std::string& given, const config::Resolved& resolved, const char* key,
                                      const std::optional<std::string>& of_key) {
+  for (const char* other : {"validation_file", "test_file"}) {
+    const std::string& named = resolved.origins.at(other);
+    if (std::string_view(other) != key && named.starts_with("--")) {
+      throw UsageError(fmt::format("{} names no data here; this command takes --data FILE.", named));
+    }
+  }
   const std::string& origin = resolved.origins.at(key);
   if (!given.empty()) {
     if (origin.starts_with("--")) throw UsageError(fmt::format("--data and {} both name data; give one.", origin));

@@ -9,7 +9,8 @@
 namespace bertft::cli {
 
 /// The data to answer: `given` with --data, else what the option `key` names, `of_key`; none: neither does.
-/// throws UsageError when the command line names both, InputError when those of the option are not there
+/// throws UsageError when the command line names both or the other command's, InputError when those of the option are
+/// not there
 std::optional<std::string> data_file(const std::string& given, const config::Resolved& resolved, const char* key,
                                      const std::optional<std::string>& of_key);
 

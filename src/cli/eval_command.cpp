@@ -88,16 +88,17 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   // Not of a model that was trained to answer everything.
   const bool negative = run::with_negative(options.data, dataset) && trained.with_negative.value_or(true);
   const eval::Task task = make_task(trained, dataset, features, negative);
-  const run::AnswerRun run = run::torch_half().answer(trained, task, own_command(), [&] {
+  const run::AnswerRun answered = run::torch_half().answer(trained, task, own_command(), [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });
   log::info(fmt::format("evaluated {} windows of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}",
-                        features.windows.size(), printable(dataset.name), run.seconds,
-                        static_cast<double>(features.windows.size()) / run.seconds, run.answers.loss,
-                        memory_text(run.peak_memory_bytes)));
-  print_metrics(eval::score(task, run.answers.predictions), flags.json);  // first: a full disk must not take them along
+                        features.windows.size(), printable(dataset.name), answered.seconds,
+                        static_cast<double>(features.windows.size()) / answered.seconds, answered.answers.loss,
+                        memory_text(answered.peak_memory_bytes)));
+  print_metrics(eval::score(task, answered.answers.predictions),
+                flags.json);  // first: a full disk must not take them along
   if (!flags.save_to.empty()) {
-    eval::write_prediction_files(flags.save_to + "/", dataset, run.answers.predictions, task.with_negative);
+    eval::write_prediction_files(flags.save_to + "/", dataset, answered.answers.predictions, task.with_negative);
   }
   return kOk;
 }

@@ -118,10 +118,21 @@ std::set<std::string> switch_flags() {
 
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args) {
   const std::set<std::string> switches = switch_flags();
+  const std::set<std::string> probes = spellings(std::string(kProbeMemory));
   std::vector<std::string> joined;
   for (const std::string& arg : args) {
+    // With a value it is the option, not the command.
+    if (const auto equals = arg.find('='); equals != arg.npos && probes.contains(arg.substr(0, equals))) {
+      joined.insert(joined.end(), {"--set", std::string(kProbeMemory) + arg.substr(equals)});
+      continue;
+    }
+    if (!joined.empty() && probes.contains(joined.back()) && (arg == "auto" || arg == "off")) {
+      joined.back() = "--set";
+      joined.push_back(fmt::format("{}={}", kProbeMemory, arg));
+      continue;
+    }
     if (arg.ends_with('=') && switches.contains(arg.substr(0, arg.size() - 1))) {  // to CLI11 that means true
-      throw UsageError(fmt::format("'{}' lacks a value.", arg));
+      throw UsageError(fmt::format("'{}' lacks a value: true or false.", arg));
     }
     if (!joined.empty() && switches.contains(joined.back()) && (config::is_boolean_word(arg) || arg == "auto")) {
       joined.back() += "=" + arg;

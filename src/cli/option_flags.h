@@ -20,7 +20,8 @@ std::set<std::string> flags_of(std::string_view key);
 /// The flags that mean true when they stand alone.
 std::set<std::string> switch_flags();
 
-/// run_qa's form `--bf16 False` as the `--bf16=False` that a flag without a value needs. throws UsageError
+/// run_qa's form `--bf16 False` as the `--bf16=False` that a flag without a value needs, and `--probe-memory auto` as
+/// `--set probe_memory=auto`. throws UsageError
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args);
 
 /// "--max-steps needs a value, got the flag '--seed'.", where that is so.

@@ -30,6 +30,10 @@ void fill(const std::string& name, at::Tensor parameter, const weights::TensorVi
   if (parameter.sizes() != at::IntArrayRef(view.shape)) {  // copy_() would spread a smaller tensor
     throw ShapeError(fmt::format("{} has {} values, {} are expected", name, view.num_elements(), parameter.numel()));
   }
+  if (view.dtype == weights::DType::kF32 && parameter.is_cpu() && parameter.is_contiguous()) {
+    std::memcpy(parameter.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
+    return;
+  }
   // Copied first: the bytes of a mapped file need not be aligned for their type.
   at::Tensor raw = at::empty(view.shape, at::TensorOptions().dtype(scalar_type(view.dtype)));
   std::memcpy(raw.mutable_data_ptr(), view.bytes.data(), view.bytes.size());

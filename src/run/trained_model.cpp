@@ -9,29 +9,15 @@
 #include "bertft/util/file.h"
 
 namespace bertft::run {
-namespace {
-
-// Options for a command that works on a trained model: those stored with the model come first, so that lengths and
-// thresholds are the trained ones.
-struct TrainedOptions {
-  config::Resolved resolved;
-  std::optional<bool> with_negative;  // as the user says, else as the model was trained
-};
-
-TrainedOptions resolve_for_model(config::Sources sources, const std::string& model_directory) {
-  const auto stored = std::filesystem::path(model_directory) / checkpoint::kStoredConfig;
-  if (is_there(stored)) sources.files.insert(sources.files.begin(), stored.string());
-  config::Resolved resolved = resolve_and_tell(sources);
-  const std::optional<bool> with_negative = resolved.options.data.version_2_with_negative;
-  config::leave_with_training(resolved, stored.string());
-  return {std::move(resolved), with_negative};
-}
-
-}  // namespace
 
 TrainedModel load_trained_model(config::Sources sources, const std::string& given) {
   const std::string directory = resolve_model_directory(given);
-  auto [resolved, with_negative] = resolve_for_model(std::move(sources), directory);
+  // The options stored with the model come first, so that lengths and thresholds are the trained ones.
+  const std::string stored = (std::filesystem::path(directory) / checkpoint::kStoredConfig).string();
+  if (is_there(stored)) sources.files.insert(sources.files.begin(), stored);
+  config::Resolved resolved = resolve_and_tell(sources);
+  const std::optional<bool> with_negative = resolved.options.data.version_2_with_negative;
+  config::leave_with_training(resolved, stored);
   begin_to_open_torch_half(resolved.options.device.device);
   // Names in the stored options lead to the base model; this one brings its own files.
   resolved.options.model.config_name.reset();

@@ -60,4 +60,11 @@ void write_eval_results(const std::string& run_directory, const eval::Metrics& m
   write_results(run_directory, "eval_results.json", values);
 }
 
+void withdraw_evaluation(const std::string& run_directory) {
+  for (const char* name : {"eval_results.json", "all_results.json", "eval_predictions.json",
+                           "eval_nbest_predictions.json", "eval_null_odds.json"}) {
+    std::filesystem::remove(std::filesystem::path(run_directory) / name);
+  }
+}
+
 }  // namespace bertft::train

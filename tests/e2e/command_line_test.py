@@ -130,7 +130,12 @@ class Flags(EndToEndTest):
         self.assertRegex(self.dumped("--version_2_with_negative", "True"), r"(?m)^version_2_with_negative: true ")
         self.assertRegex(self.dumped("--bf16", "--gradient-checkpointing", "yes"), r"(?m)^bf16: true ")
         self.assertRegex(self.dumped("--bf16", "auto"), r"(?m)^bf16: auto +# --bf16$")
-        self.assert_refused(self.run_program("--bf16=", "--dump-config"), 2, "'--bf16=' lacks a value.")
+        self.assert_refused(self.run_program("--bf16=", "--dump-config"), 2, "'--bf16=' lacks a value: true or false.")
+
+    def test_probe_memory_is_an_option_where_it_has_a_value(self):
+        for flags in (["--probe-memory", "auto"], ["--probe-memory=auto"], ["--probe_memory", "auto"]):
+            self.assertRegex(self.dumped(*flags), r"(?m)^probe_memory: auto ", flags)
+        self.assert_refused(self.run_program("--probe-memory=maybe", "--dump-config"), 78, "probe_memory: ", "maybe")
 
     def test_of_truth_values_leave_other_arguments_alone(self):
         self.assert_refused(self.run_program("eval", "--bf16", "nowhere", "--data", self.dev_file), 66, "nowhere")

@@ -68,6 +68,7 @@ class Model(EvalTest):
         named = self.run_program("eval", bare, *self.WINDOWS, "--validation_file", self.dev_file, "--json")
         self.assertEqual(self.printed_json(named), self.scores(self.run_directory))
         self.refused(2, "--data and --validation-file both name data", args=[bare, *self.WINDOWS, "--validation-file", "other.json"])
+        self.refused(2, "--test-file names no data here", args=[bare, *self.WINDOWS, "--test-file", self.dev_file])
         self.assert_refused(self.run_program("eval", bare, *self.WINDOWS), 2, "eval needs data with gold answers: --data FILE")
 
     def test_takes_the_best_checkpoint_of_an_unfinished_run_and_says_so(self):

@@ -156,11 +156,18 @@ class DiskFull(EndToEndTest):
     def test_at_the_last_save_leaves_the_model_alone_where_that_has_room(self):
         self.trained(output="whole")
         result = self.run_program(*self.training(), preexec_fn=self.limit_files_to_500_kb)
+        self.assertEqual(result.code, 74, result)
         self.assertRegex(result.err, r"(?m)^The model of step 4 was; it is in \S*run\.$")
+        self.assertNotIn("train_results.json", names(self.cwd / "run"))
         self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
                          (self.cwd / "whole" / "model.safetensors").read_bytes())
+        self.assertIn("There is no checkpoint to go on from: make room, then start again.", result.err)
         answered = self.run_program("eval", "run", "--data", self.dev_file)
         self.assertEqual(answered.code, 0, answered)
+        before = tree(self.cwd / "run")
+        mixed = self.run_program(*self.training("--resume", "auto", "--seed", 7))
+        self.assert_refused(mixed, 78, "belongs to another run", "seed")
+        self.assertEqual(tree(self.cwd / "run"), before)
 
     def test_at_an_earlier_save_does_not_stop_the_run(self):
         result = self.run_program(*self.training("--save-steps", 1), preexec_fn=self.limit_files_to_500_kb)

@@ -6,6 +6,7 @@ BERTFT_QUICKSTART_RUN names the run directory; it stays for parity.written_model
 import json
 import os
 import pathlib
+import re
 import unittest
 
 import harness
@@ -38,6 +39,14 @@ class Quickstart(unittest.TestCase):
     def test_leaves_its_model(self):
         for name in ("model.safetensors", "config.json", "vocab.txt", "eval_predictions.json"):
             self.assertTrue((self.run_directory / name).is_file(), name)
+
+    def test_answers_within_what_one_window_is_said_to_need(self):
+        tight = ["eval", self.run_directory, "--memory-reserve", 0, "--max-eval-samples", 5, "--memory-limit"]
+        short = harness.run(*tight, "80MiB", cwd=harness.ROOT)
+        self.assertEqual(short.code, 71, short)
+        advised = re.search(r"memory_limit: (\d+MiB) +would do", short.err)[1]
+        enough = harness.run(*tight, advised, cwd=harness.ROOT)
+        self.assertEqual(enough.code, 0, enough)
 
 
 if __name__ == "__main__":

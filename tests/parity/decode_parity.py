@@ -123,7 +123,7 @@ def same_n_best(ours, theirs):
     for a, b in zip(ours, theirs):
         deviation = abs(a["probability"] - b["probability"]) / max(b["probability"], np.finfo(np.float32).tiny)
         largest_deviation = max(largest_deviation, deviation)
-        if deviation > PROBABILITY_TOLERANCE or list({**a, "probability": 0}.items()) != list({**b, "probability": 0}.items()):
+        if not deviation <= PROBABILITY_TOLERANCE or list({**a, "probability": 0}.items()) != list({**b, "probability": 0}.items()):
             return False
     return True
 

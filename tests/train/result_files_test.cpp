@@ -1,5 +1,6 @@
 #include "train/result_files.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "bertft/util/file.h"
@@ -19,6 +20,15 @@ TEST(ResultFiles, ReplaceEarlierResultsThatCannotBeRead) {
     EXPECT_EQ(all["train_samples_per_second"], 4.0) << earlier;
     EXPECT_EQ(all["train_loss"], 0.0) << "of a run without a step";
   }
+}
+
+TEST(ResultFiles, OfAnEvaluationAreWithdrawnAndNoOthers) {
+  const TemporaryDirectory run;
+  for (const char* name : {"eval_results.json", "all_results.json", "eval_predictions.json", "metrics.jsonl"}) {
+    run.write(name, "");
+  }
+  withdraw_evaluation(run.path());
+  EXPECT_THAT(run.names(), testing::ElementsAre("metrics.jsonl"));
 }
 
 }  // namespace

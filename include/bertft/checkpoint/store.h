@@ -57,6 +57,7 @@ class Store {
   void publish(const Snapshot& snapshot);
 
   /// Removes the checkpoints up to `step` that `retention` does not keep, as save() does in the end.
+  /// throws StorageError of a save before it
   void prune(std::int64_t step, const Retention& retention);
 
  private:

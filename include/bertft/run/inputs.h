@@ -17,9 +17,9 @@ struct Inputs {
   data::Features train_features;
   std::optional<data::Dataset> validation_set;
   std::optional<data::Features> validation_features;
-  bool with_negative = false;
+  bool with_negative = false;  // one of the sets goes by the rules of SQuAD 2.0
   train::Plan plan;
-  std::shared_ptr<const weights::ModelWeights> weights;  // of the model; not of one that resuming may never need
+  std::shared_ptr<const weights::ModelWeights> weights;  // null when resuming, which may never need them
 
   const config::Options& options() const { return resolved.options; }
 };

@@ -35,6 +35,7 @@ void check_length(const data::DataOptions& options, std::int64_t num_positions);
 /// The directory that RUN_DIR stands for: itself if it holds a model, else its best
 /// checkpoint, else its newest good one (CONVENTIONS §3.4). Says which on stderr when it is
 /// not the directory itself.
+/// throws InputError (nothing usable is there), CheckpointError (what is there is damaged)
 std::string resolve_model_directory(const std::string& given);
 
 }  // namespace bertft::run

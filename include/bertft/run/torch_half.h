@@ -42,7 +42,8 @@ struct TorchHalf {
 /// Begins to open the library that the device needs, while the command goes on. Once in a process.
 void begin_to_open_torch_half(device::DeviceChoice device);
 
-/// The library, once it is open. throws InputError when it cannot be, OutOfMemoryError
+/// The library, once it is open, which begin_to_open_torch_half() has begun. throws InputError when it cannot be,
+/// OutOfMemoryError
 const TorchHalf& torch_half();
 
 }  // namespace bertft::run

@@ -63,7 +63,8 @@ class Trainer {
   /// its evaluation in the run directory unless interrupted. A state that is_over() already is brought to that end: its
   /// process was killed before.
   ///
-  /// throws DivergedError, StorageError (the last save failed), OutOfMemoryError (not even one feature fits; the steps
+  /// throws DivergedError, StorageError (the last save failed; the model may be there alone, without has_results()),
+  ///        OutOfMemoryError (not even one feature fits; the steps
   ///        before it are saved), what reading back the best checkpoint throws (InputError, WeightsError,
   ///        CheckpointError)
   Outcome run();

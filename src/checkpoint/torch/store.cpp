@@ -39,7 +39,9 @@ std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
 
 void write_tensors(const std::string& path, const std::vector<NamedTensor>& tensors) {
   std::vector<weights::TensorToWrite> views;
-  for (const auto& [name, tensor] : tensors) {
+  std::vector<at::Tensor> held;  // copies of a GPU's
+  for (const auto& [name, given] : tensors) {
+    const at::Tensor& tensor = held.emplace_back(given.detach().cpu());
     const auto* data = static_cast<const std::byte*>(tensor.const_data_ptr());
     views.push_back({name, {weights::DType::kF32, tensor.sizes().vec(), {data, tensor.nbytes()}}});
   }
@@ -171,9 +173,7 @@ bool Store::is_writing() const {
 
 void Store::publish(const Snapshot& snapshot) {
   wait();
-  Snapshot model{snapshot.step, {}, {}, snapshot.files, {}};
-  for (const auto& [name, tensor] : snapshot.model) model.model.push_back({name, tensor.detach().cpu()});
-  write(impl_->run_directory, model, "the model",
+  write(impl_->run_directory, snapshot, "the model",
         [&](const fs::path& temporary) { publish_model(temporary.string(), impl_->run_directory); });
 }
 

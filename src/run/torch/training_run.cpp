@@ -53,7 +53,6 @@ std::optional<checkpoint::Found> find_resume(const train::TrainOptions& options)
   std::vector<std::string> skipped;
   auto found = checkpoint::newest_good(*options.output_dir, skipped);
   for (const std::string& line : skipped) log::warn(line);
-  if (!found) log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *options.output_dir));
   return found;
 }
 
@@ -116,11 +115,25 @@ struct Start {
   std::vector<device::NamedTensor> moments;  // of the optimizer; read when training is about to begin
 };
 
+// A run whose last checkpoint found no room has left its model alone, and may be done again; the files of another would
+// be mixed with it.
+void check_kept_model(const train::RunIdentity& identity, const std::string& output_dir) {
+  const auto is_in = [&](const char* name) { return is_there((fs::path(output_dir) / name).string()); };
+  if (!is_in("model.safetensors") || !is_in("trainer_state.json")) return;
+  train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
+}
+
 Start find_start(Job& job) {
   Start start{.checkpoint = find_resume(job.options().train), .state = {}, .moments = {}};
   start.state.identity = identity_of(job);
   if (job.validation_set) start.state.validation_sha256 = job.validation_set->sha256;
-  if (!start.checkpoint) return start;
+  if (!start.checkpoint) {
+    const std::string& output_dir = *job.options().train.output_dir;
+    if (!job.options().train.resume_from_checkpoint || train::has_results(output_dir)) return start;
+    check_kept_model(start.state.identity, output_dir);
+    log::info(fmt::format("resume   no checkpoint in {}; starting afresh", output_dir));
+    return start;
+  }
   const std::string& directory = start.checkpoint->directory;
   train::RunState saved = train::read_run_state(directory);
   train::check_same_run(saved.identity, start.state.identity, directory);
@@ -305,10 +318,11 @@ int run_training(Job& job) {
       try {
         signal = train_once(job, held);
       } catch (const StorageError& e) {
+        if (!held.has_begun) throw;
         const auto saved = continuation_of(job.options().train, held).saved;
-        if (!saved) throw;
         throw StorageError(
-            fmt::format("{}\n{} is whole: mend that, then go on from it with --resume auto.", e.what(), *saved));
+            saved ? fmt::format("{}\nMake room; --resume auto goes on from {}, which is whole.", e.what(), *saved)
+                  : fmt::format("{}\nThere is no checkpoint to go on from: make room, then start again.", e.what()));
       }
     });
     if (!shortage) return signal;

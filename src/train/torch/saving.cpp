@@ -5,10 +5,12 @@
 
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
+#include "train/result_files.h"
 #include "train/torch/advice.h"
 
 namespace bertft::train {
@@ -75,14 +77,16 @@ void Saving::save_last() {
   try {
     save_and_wait();
   } catch (const StorageError& e) {
-    const std::int64_t step = final_step();
+    std::int64_t step = 0;
     try {
+      step = final_step();
+      withdraw_evaluation(s_.run_directory);
       if (step == state_.step) {
         store_.publish(snapshot());
       } else {
         checkpoint::publish_model(checkpoint::directory_of(s_.run_directory, step), s_.run_directory);
       }
-    } catch (const StorageError&) {
+    } catch (const std::exception&) {  // no room for that either: the first reason is what to tell
       throw e;
     }
     throw StorageError(fmt::format("{}\nThe model of step {} was; it is in {}.", e.what(), step, s_.run_directory));

@@ -17,7 +17,7 @@ class Saving {
   void begin_at_checkpoint();
 
   /// Saves the step that `state` is at, unless that is done; training may go on while it is written.
-  /// throws DivergedError (weights are not finite), StorageError (of this save, or of the one before)
+  /// throws DivergedError (weights are not finite), StorageError (it had to be written at once, and was not)
   void save();
 
   /// The same; a save that fails is told of. Training goes on and the next one is tried (RELIABILITY §4.2).
@@ -33,10 +33,11 @@ class Saving {
   void save_and_wait();
 
   /// Saves where training is over, and waits. Where that checkpoint finds no room on the disk its model alone, a third
-  /// of it, may. throws as save()
+  /// of it, may; there is no evaluation beside it. throws as save(), also when the model alone was saved
   void save_last();
 
-  /// The step whose checkpoint becomes the run's model.
+  /// The step whose checkpoint becomes the run's model: the best one's under load_best_model_at_end where it is whole,
+  /// which is read to find out, else, with a notice, the last.
   std::int64_t final_step() const;
 
  private:

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
-#include "bertft/eval/prediction_files.h"
 #include "bertft/eval/metric.h"
+#include "bertft/eval/prediction_files.h"
 #include "bertft/memory/budget.h"
 #include "bertft/memory/shortage.h"
 #include "bertft/optim/schedule.h"
