@@ -10,13 +10,15 @@
 #include "bertft/eval/answers.h"
 #include "bertft/eval/metric.h"
 #include "bertft/eval/prediction_files.h"
+#include "bertft/run/inputs.h"
 #include "bertft/run/notices.h"
 #include "bertft/run/torch_half.h"
 #include "bertft/run/trained_model.h"
 #include "bertft/util/error.h"
+#include "bertft/util/json.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
-#include "cli/answering.h"
+#include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
@@ -87,7 +89,7 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
       data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
   // Not of a model that was trained to answer everything.
   const bool negative = run::with_negative(options.data, dataset) && trained.with_negative.value_or(true);
-  const eval::Task task = make_task(trained, dataset, features, negative);
+  const eval::Task task = run::make_task(trained, dataset, features, negative);
   const run::AnswerRun answered = run::torch_half().answer(trained, task, own_command(), [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });
@@ -95,8 +97,8 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
                         features.windows.size(), printable(dataset.name), answered.seconds,
                         static_cast<double>(features.windows.size()) / answered.seconds, answered.answers.loss,
                         memory_text(answered.peak_memory_bytes)));
-  print_metrics(eval::score(task, answered.answers.predictions),
-                flags.json);  // first: a full disk must not take them along
+  // First: a full disk must not take them along.
+  print_metrics(eval::score(task, answered.answers.predictions), flags.json);
   if (!flags.save_to.empty()) {
     eval::write_prediction_files(flags.save_to + "/", dataset, answered.answers.predictions, task.with_negative);
   }

@@ -69,6 +69,21 @@ std::string footer(const std::vector<std::string>& groups) {
                      fmt::join(groups, ", "));
 }
 
+// `--probe-memory=auto`, with a value the option and not the command, as the setting that it is.
+std::vector<std::string> spell_out_probe_memory(const std::vector<std::string>& args) {
+  const std::set<std::string> probes = spellings(std::string(kProbeMemory));
+  std::vector<std::string> spelled_out;
+  for (const std::string& arg : args) {
+    const auto equals = std::min(arg.find('='), arg.size());
+    if (equals < arg.size() && probes.contains(arg.substr(0, equals))) {
+      spelled_out.insert(spelled_out.end(), {"--set", std::string(kProbeMemory) + arg.substr(equals)});
+    } else {
+      spelled_out.push_back(arg);
+    }
+  }
+  return spelled_out;
+}
+
 // "key=value" of a --set argument.
 config::Override split_setting(const std::string& setting, std::size_t number) {
   const auto equals = setting.find('=');
@@ -117,30 +132,23 @@ std::set<std::string> switch_flags() {
 }
 
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args) {
-  const std::set<std::string> switches = switch_flags();
-  const std::set<std::string> probes = spellings(std::string(kProbeMemory));
+  const std::set<std::string> switches = switch_flags(), probes = spellings(std::string(kProbeMemory));
+  const auto takes = [&](const std::string& flag, const std::string& value) {
+    if (probes.contains(flag)) return value == "auto" || value == "off";
+    return switches.contains(flag) && (config::is_boolean_word(value) || value == "auto");
+  };
   std::vector<std::string> joined;
   for (const std::string& arg : args) {
-    // With a value it is the option, not the command.
-    if (const auto equals = arg.find('='); equals != arg.npos && probes.contains(arg.substr(0, equals))) {
-      joined.insert(joined.end(), {"--set", std::string(kProbeMemory) + arg.substr(equals)});
-      continue;
-    }
-    if (!joined.empty() && probes.contains(joined.back()) && (arg == "auto" || arg == "off")) {
-      joined.back() = "--set";
-      joined.push_back(fmt::format("{}={}", kProbeMemory, arg));
-      continue;
-    }
     if (arg.ends_with('=') && switches.contains(arg.substr(0, arg.size() - 1))) {  // to CLI11 that means true
       throw UsageError(fmt::format("'{}' lacks a value: true or false.", arg));
     }
-    if (!joined.empty() && switches.contains(joined.back()) && (config::is_boolean_word(arg) || arg == "auto")) {
+    if (!joined.empty() && takes(joined.back(), arg)) {
       joined.back() += "=" + arg;
     } else {
       joined.push_back(arg);
     }
   }
-  return joined;
+  return spell_out_probe_memory(joined);
 }
 
 CLI::Option* add_path(CLI::App& command, const std::string& name, std::string& path, const std::string& description,

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
@@ -56,6 +59,18 @@ std::vector<std::string> without(const std::vector<std::string>& words, const st
   return rest;
 }
 
+// The words of this process's command line, the program's own name first.
+std::vector<std::string> own_arguments() {
+  const std::string line = read_file("/proc/self/cmdline");  // each word ends with a NUL
+  std::vector<std::string> words;
+  for (std::size_t begin = 0; begin < line.size();) {
+    const std::size_t end = line.find('\0', begin);
+    words.push_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return words;
+}
+
 std::string command_to_go_on(const std::vector<std::string>& settings, run::Beginning beginning) {
   std::vector<std::string> replaced;
   for (const std::string& setting : settings) replaced.push_back(before_equals(setting));
@@ -72,19 +87,9 @@ std::string command_to_go_on(const std::vector<std::string>& settings, run::Begi
 
 }  // namespace
 
-std::vector<std::string> own_arguments() {
-  const std::string line = read_file("/proc/self/cmdline");  // each word ends with a NUL
-  std::vector<std::string> words;
-  for (std::size_t begin = 0; begin < line.size();) {
-    const std::size_t end = line.find('\0', begin);
-    words.push_back(line.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return words;
-}
-
 run::Invocation own_command() {
-  return {.command_to_go_on = command_to_go_on, .probe = probe_in_child};
+  return {.command_to_go_on = command_to_go_on,
+          .probe = [](const auto& settings) { probe_in_child(own_arguments(), settings); }};
 }
 
 }  // namespace bertft::cli

@@ -14,7 +14,7 @@
 #include "bertft/util/json.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
-#include "cli/answering.h"
+#include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
@@ -56,7 +56,7 @@ std::vector<eval::Prediction> answer_all(const run::TrainedModel& trained, const
                                          data::Tokens tokens, bool negative, const std::function<void()>& when_ready) {
   const data::Features features =
       data::make_features(dataset, std::move(tokens), trained.resolved.options.data, data::Purpose::kEvaluation);
-  const eval::Task task = make_task(trained, dataset, features, negative);
+  const eval::Task task = run::make_task(trained, dataset, features, negative);
   return run::torch_half().answer(trained, task, own_command(), when_ready).answers.predictions;
 }
 

@@ -10,18 +10,18 @@
 #include <chrono>
 #include <csignal>
 #include <thread>
+#include <utility>
 
 #include "bertft/train/signals.h"
 #include "bertft/util/error.h"
 #include "cli/exit_codes.h"
-#include "cli/own_command.h"
 
 namespace bertft::cli {
 namespace {
 
-pid_t start(std::vector<std::string> arguments) {
+pid_t start(std::vector<std::string> command) {
   std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
+  for (std::string& word : command) argv.push_back(word.data());
   argv.push_back(nullptr);
   std::signal(SIGCHLD, SIG_DFL);  // ignored, as some launchers leave it, how the child ended would be lost
   pid_t child = 0;
@@ -63,11 +63,10 @@ void check_end(int status) {
 
 }  // namespace
 
-void probe_in_child(const std::vector<std::string>& settings) {
-  std::vector<std::string> arguments = own_arguments();
-  arguments.insert(arguments.end(), {"--probe-memory", "--probe-for-parent", std::to_string(getpid())});
-  for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
-  check_end(wait_for(start(std::move(arguments))));
+void probe_in_child(std::vector<std::string> command, const std::vector<std::string>& settings) {
+  command.insert(command.end(), {"--probe-memory", "--probe-for-parent", std::to_string(getpid())});
+  for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
+  check_end(wait_for(start(std::move(command))));
 }
 
 void end_with_parent(pid_t parent) {

@@ -8,15 +8,17 @@
 
 #include "bertft/config/config.h"
 #include "bertft/run/inputs.h"
+#include "bertft/run/memory_plan.h"
 #include "bertft/run/notices.h"
+#include "bertft/run/output_directory.h"
 #include "bertft/run/startup.h"
 #include "bertft/run/torch_half.h"
 #include "bertft/train/signals.h"
 #include "bertft/util/error.h"
+#include "bertft/util/json.h"
 #include "bertft/util/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
-#include "cli/memory_plan.h"
 #include "cli/option_flags.h"
 #include "cli/own_command.h"
 #include "cli/probe_child.h"
@@ -68,7 +70,8 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
     return kOk;
   }
   if (flags.plan_memory) {
-    print_memory_plan(std::move(resolved), flags.json);
+    const memory::PlanReport report = run::plan_memory(std::move(resolved));
+    std::cout << (flags.json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
     return kOk;
   }
   run::note_startup("command line, options");

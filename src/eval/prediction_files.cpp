@@ -14,6 +14,9 @@
 namespace bertft::eval {
 namespace {
 
+constexpr const char *kPredictions = "predictions.json", *kNBest = "nbest_predictions.json",
+                     *kNullOdds = "null_odds.json";
+
 // {id: value} in data-set order.
 class ById {
  public:
@@ -70,14 +73,18 @@ void write_prediction_files(const std::string& prefix, const data::Dataset& data
     n_best.add(id, std::move(candidates));
     null_odds.add(id, prediction.null_odds);
   }
-  texts.write(prefix + "predictions.json");
-  n_best.write(prefix + "nbest_predictions.json");
+  texts.write(prefix + kPredictions);
+  n_best.write(prefix + kNBest);
   if (with_negative) {
-    null_odds.write(prefix + "null_odds.json");
+    null_odds.write(prefix + kNullOdds);
   } else {  // those of earlier predictions must not stand beside these
     std::error_code ignored;
-    std::filesystem::remove(prefix + "null_odds.json", ignored);
+    std::filesystem::remove(prefix + kNullOdds, ignored);
   }
+}
+
+void remove_prediction_files(const std::string& prefix) {
+  for (const char* name : {kPredictions, kNBest, kNullOdds}) std::filesystem::remove(prefix + name);
 }
 
 Predictions read_predictions(const std::string& path) {

@@ -36,23 +36,6 @@ std::string rate_text(double per_second) {
   return fmt::format("{:.{}f}", per_second, per_second < 10 ? 1 : 0);
 }
 
-std::vector<std::string> two_columns(const Rows& rows) {
-  std::size_t width = 9;
-  for (const auto& [name, text] : rows) width = std::max(width, count_code_points(name) + 2);
-  std::vector<std::string> lines;
-  for (const auto& [name, text] : rows) {
-    std::string_view rest = text;
-    std::string line = name + std::string(width - count_code_points(name), ' ');
-    for (std::size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-      lines.push_back(line.append(rest.substr(0, end)));
-      rest.remove_prefix(end + 1);
-      line.assign(width, ' ');
-    }
-    lines.push_back(line.append(rest));
-  }
-  return lines;
-}
-
 std::string block_bar(double fraction, int width) {
   const auto eighths = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * width * 8);
   std::string bar;

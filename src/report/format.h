@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "bertft/report/events.h"
-
 namespace bertft::report {
 
 /// 131 -> "2:11", 3723 -> "1:02:03"; for a clock that runs.

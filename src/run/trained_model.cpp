@@ -1,14 +1,31 @@
 #include "bertft/run/trained_model.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <utility>
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/run/notices.h"
 #include "bertft/run/torch_half.h"
+#include "bertft/train/run_state.h"
+#include "bertft/util/error.h"
 #include "bertft/util/file.h"
 
 namespace bertft::run {
+namespace {
+
+// The one in force: the option's, or under `auto` the one stored with the model.
+double threshold_for(const eval::EvalOptions& options, const std::string& model_directory) {
+  if (options.null_score_diff_threshold) return *options.null_score_diff_threshold;
+  if (const auto stored = train::read_best_threshold(model_directory)) return *stored;
+  throw ConfigError(
+      fmt::format("null_score_diff_threshold is auto, but {} stores no tuned threshold.\n"
+                  "Give a number: --set null_score_diff_threshold=0",
+                  model_directory));
+}
+
+}  // namespace
 
 TrainedModel load_trained_model(config::Sources sources, const std::string& given) {
   const std::string directory = resolve_model_directory(given);
@@ -25,6 +42,13 @@ TrainedModel load_trained_model(config::Sources sources, const std::string& give
   ModelFiles files = load_model_files(resolved, directory);
   weights::ModelWeights weights = weights::read_weights(directory, files.config, weights::Head::kRequired);
   return {std::move(resolved), with_negative, std::move(files), std::move(weights)};
+}
+
+eval::Task make_task(const TrainedModel& trained, const data::Dataset& dataset, const data::Features& features,
+                     bool with_negative) {
+  const eval::EvalOptions& options = trained.resolved.options.eval;
+  const double threshold = with_negative ? threshold_for(options, trained.files.directory) : 0.0;
+  return {dataset, features, options, threshold, with_negative};
 }
 
 }  // namespace bertft::run

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "bertft/eval/prediction_files.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
@@ -12,6 +13,8 @@
 
 namespace bertft::train {
 namespace {
+
+constexpr const char *kEvalResults = "eval_results.json", *kAllResults = "all_results.json";
 
 // Hugging Face's form: keys sorted, four spaces, no newline at the end.
 void write_sorted(const std::filesystem::path& path, const nlohmann::json& values) {
@@ -34,7 +37,7 @@ nlohmann::json earlier_results(const std::string& path) {
 void write_results(const std::string& run_directory, const std::string& name, const nlohmann::json& values) {
   const std::filesystem::path directory(run_directory);
   write_sorted(directory / name, values);
-  const auto all = directory / "all_results.json";
+  const auto all = directory / kAllResults;
   nlohmann::json merged = earlier_results(all.string());
   merged.update(values);
   write_sorted(all, merged);
@@ -57,14 +60,18 @@ void write_eval_results(const std::string& run_directory, const eval::Metrics& m
   nlohmann::json values = nlohmann::json(metrics.to_json("eval_"));
   values["epoch"] = epoch;
   values["eval_loss"] = loss;
-  write_results(run_directory, "eval_results.json", values);
+  write_results(run_directory, kEvalResults, values);
 }
 
 void withdraw_evaluation(const std::string& run_directory) {
-  for (const char* name : {"eval_results.json", "all_results.json", "eval_predictions.json",
-                           "eval_nbest_predictions.json", "eval_null_odds.json"}) {
+  for (const char* name : {kEvalResults, kAllResults}) {
     std::filesystem::remove(std::filesystem::path(run_directory) / name);
   }
+  eval::remove_prediction_files(prediction_prefix(run_directory));
+}
+
+std::string prediction_prefix(const std::string& run_directory) {
+  return run_directory + "/eval_";
 }
 
 }  // namespace bertft::train

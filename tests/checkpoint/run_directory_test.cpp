@@ -5,9 +5,7 @@
 
 #include <filesystem>
 
-#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
-#include "checkpoint/manifest.h"
 #include "temporary_directory.h"
 
 namespace bertft::checkpoint {
@@ -37,7 +35,9 @@ TEST_F(RunDirectoryTest, IsCheckedWithoutLeavingATrace) {
 
 TEST_F(RunDirectoryTest, IsKnownAsOneOnceARunWasInIt) {
   EXPECT_FALSE(was_run_directory(parent_ / "run"));
-  { const RunDirectory run(parent_ / "run", Existing::kRefuse); }
+  {
+    const RunDirectory run(parent_ / "run", Existing::kRefuse);
+  }
   EXPECT_TRUE(was_run_directory(parent_ / "run"));
 }
 
@@ -124,30 +124,6 @@ TEST_F(RunDirectoryTest, IsKnownByItsConfigurationWhereItsLockWasNotCopied) {
   EXPECT_NO_THROW(check_run_directory(parent_.path(), Existing::kContinue));
   EXPECT_THAT([&] { check_run_directory(parent_.path(), Existing::kRefuse); },
               ThrowsMessage<OutputError>(HasSubstr("exists and is not empty")));
-}
-
-TEST_F(RunDirectoryTest, HasNoCheckpointOfANumberWrittenInAnotherWay) {
-  for (const char* name : {"checkpoint-5", "checkpoint-007"}) fs::create_directory(parent_ / name);
-  const std::vector<Found> found = list_checkpoints(parent_.path());
-  ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].step, 5);
-}
-
-TEST_F(RunDirectoryTest, TakesNoCheckpointWhoseManifestLeavesOutAFileThatResumingNeeds) {
-  fs::create_directory(parent_ / "checkpoint-5");
-  for (const char* name : {"model.safetensors", "optimizer.safetensors", "trainer_state.json"}) {
-    parent_.write(std::string("checkpoint-5/") + name, "x");
-  }
-  const std::string directory = parent_ / "checkpoint-5";
-  parent_.write("checkpoint-5/manifest.json", make_manifest(directory));
-  EXPECT_NO_THROW(verify(directory));
-  for (const char* name : {"model.safetensors", "optimizer.safetensors", "trainer_state.json"}) {
-    fs::remove(parent_ / "checkpoint-5/manifest.json");
-    fs::rename(directory + "/" + name, parent_ / "aside");
-    parent_.write("checkpoint-5/manifest.json", make_manifest(directory));
-    EXPECT_THAT([&] { verify(directory); }, ThrowsMessage<CheckpointError>(HasSubstr(std::string("lists no ") + name)));
-    fs::rename(parent_ / "aside", directory + "/" + name);
-  }
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ namespace bertft::eval {
 void write_prediction_files(const std::string& prefix, const data::Dataset& dataset,
                             const std::vector<Prediction>& predictions, bool with_negative);
 
+/// Removes such files, where they are.
+void remove_prediction_files(const std::string& prefix);
+
 /// predictions.json and null_odds.json. throws InputError, DataError
 Predictions read_predictions(const std::string& path);
 NullOdds read_null_odds(const std::string& path);

@@ -17,7 +17,7 @@ struct Shortage {
 };
 
 /// Runs `work`; the place that catches running out of memory wherever the work can be done again. What it gives up
-/// the trainer sees, to save what is done, and the command, to take a saver or to explain.
+/// the trainer sees, to save what is done, and the run, to take a saver or to explain.
 /// When that happens, `work` is left, then `release` lets go of what the failed work had kept elsewhere
 /// (it must not throw), then what autograd and allocators have kept goes back, and the shortage is returned.
 /// Every other exception passes through: a retry would not help.

@@ -3,9 +3,12 @@
 #include <memory>
 #include <optional>
 
-#include "bertft/checkpoint/run_directory.h"
+#include "bertft/config/config.h"
+#include "bertft/data/dataset.h"
+#include "bertft/data/features.h"
 #include "bertft/run/model_files.h"
 #include "bertft/train/plan.h"
+#include "bertft/weights/model_directory.h"
 
 namespace bertft::run {
 
@@ -24,9 +27,6 @@ struct Inputs {
   const config::Options& options() const { return resolved.options; }
 };
 
-/// Whether output_dir can take the run, before anything is read. throws OutputError
-void check_output_directory(const config::Options& options);
-
 /// Reads and checks what the options name. throws what its parts throw
 Inputs read_inputs(config::Resolved resolved);
 
@@ -39,8 +39,5 @@ void warn_of_missing_answers(const data::Dataset& dataset);
 
 /// Whether SQuAD 2.0 rules apply: as the option says, else as the data shows.
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset);
-
-/// What may become of an earlier run in output_dir.
-checkpoint::Existing existing_policy(const train::TrainOptions& options);
 
 }  // namespace bertft::run

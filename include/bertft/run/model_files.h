@@ -1,13 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "bertft/config/config.h"
-#include "bertft/data/dataset.h"
-#include "bertft/data/features.h"
+#include "bertft/data/options.h"
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/weights/model_directory.h"
 

@@ -10,7 +10,4 @@ std::string version_line();
 /// Compiler and build type; `library_versions` ends it.
 std::string build_info(const std::string& library_versions);
 
-/// README.md of the models we write.
-std::string model_card();
-
 }  // namespace bertft::run

@@ -5,12 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "bertft/checkpoint/store.h"
 #include "bertft/data/features.h"
 #include "bertft/device/device.h"
-#include "bertft/eval/answers.h"
+#include "bertft/device/named_tensor.h"
+#include "bertft/eval/task.h"
 #include "bertft/model/qa_model.h"
-#include "bertft/optim/adamw.h"
 #include "bertft/optim/options.h"
 #include "bertft/report/events.h"
 #include "bertft/train/options.h"

@@ -5,11 +5,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <exception>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/memory/shortage.h"

@@ -8,8 +8,10 @@
 #include "bertft/memory/budget.h"
 #include "bertft/model/qa_model.h"
 #include "bertft/report/observers.h"
+#include "bertft/util/clock.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
+#include "run/torch/means.h"
 #include "run/torch/shortage.h"
 
 namespace bertft::run {
@@ -26,22 +28,17 @@ AnswerRun load_and_answer(const TrainedModel& trained, const device::Device& dev
   const auto start = std::chrono::steady_clock::now();
   eval::Answers answers = std::move(*eval::predict(model, device, task, hooks));
   log::set_status_line("");
-  return {std::move(answers), std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-          memory::peak_memory_bytes(device)};
+  return {std::move(answers), seconds_since(start), memory::peak_memory_bytes(device)};
 }
 
 }  // namespace
 
 AnswerRun answer(const TrainedModel& trained, const eval::Task& task, const Invocation& invocation,
                  const std::function<void()>& when_ready) {
-  const config::Options& options = trained.resolved.options;
-  const device::Device device = device::select_device(options.device);
-  const memory::Budget budget = memory::limit_memory(options.memory, device);
+  const Means means = find_means(trained.resolved.options, invocation);
   AnswerRun run;
-  const auto shortage = shortage_in([&] { run = load_and_answer(trained, device, task, when_ready); });
-  if (shortage) {
-    throw OutOfMemoryError(explain_shortage(options, trained.files.config, device, budget, *shortage, invocation));
-  }
+  const auto shortage = shortage_in([&] { run = load_and_answer(trained, means.device, task, when_ready); });
+  if (shortage) throw OutOfMemoryError(explain_shortage(trained, means, *shortage));
   return run;
 }
 

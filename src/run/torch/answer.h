@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "bertft/run/torch_half.h"
 
 namespace bertft::run {

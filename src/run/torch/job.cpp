@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <utility>
 
 #include "bertft/optim/schedule.h"
 #include "bertft/run/startup.h"
@@ -46,9 +46,8 @@ void tell_threshold(const Job& job) {
 }  // namespace
 
 Job make_job(Inputs inputs, const Invocation& invocation) {
-  Job job{std::move(inputs), invocation, {}, {}, false, {}};
-  job.device = device::select_device(job.options().device);
-  job.budget = memory::limit_memory(job.options().memory, job.device);
+  Means means = find_means(inputs.options(), invocation);
+  Job job{std::move(inputs), std::move(means), false, {}};
   warn_of_long_warmup(job);
   tell_threshold(job);
   take_expected_savers(job);

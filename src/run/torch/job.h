@@ -4,29 +4,22 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
-#include "bertft/device/device.h"
-#include "bertft/memory/budget.h"
 #include "bertft/memory/planner.h"
-#include "bertft/report/events.h"
+#include "bertft/report/rows.h"
 #include "bertft/run/inputs.h"
-#include "bertft/run/invocation.h"
+#include "run/torch/means.h"
 
 namespace bertft::run {
 
-/// A run's inputs, and the device that is to work on them.
-struct Job : Inputs {
-  const Invocation& invocation;
-  device::Device device;
-  memory::Budget budget;
+/// A run's inputs, and what is to work on them.
+struct Job : Inputs, Means {
   bool resumes_itself = false;   // after a shortage of memory, as if it had been told to
   std::set<std::string> savers;  // keys that memory_savers has turned on, in this process or in those before it
 };
 
-/// Chooses the device, limits its memory and takes the savers that memory_savers allows and the
-/// plan shows to be needed.
-/// throws DeviceError, ConfigError
+/// Finds the means, and takes the savers that memory_savers allows and the plan shows to be needed.
+/// throws as find_means()
 Job make_job(Inputs inputs, const Invocation& invocation);
 
 /// A training step of this run at the longest sequences there can be.

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <limits>
 
@@ -12,6 +12,7 @@
 #include "bertft/train/probe.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/json.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "run/torch/savers.h"
@@ -89,7 +90,7 @@ void note(const std::string& line) {
 }
 
 // A process that has run out of a GPU's memory has left marks on it: the training starts in a clean one.
-void have_child_probe(const Job& job, const train::ProbeTask& task) {
+void probe_in_child(const Job& job, const train::ProbeTask& task) {
   std::vector<std::string> settings = {
       fmt::format("probe_up_to={}", task.at_most), "memory_savers=off",
       fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
@@ -110,7 +111,7 @@ std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weigh
     const bool in_child =
         where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.device.is_cuda());
     if (in_child) {
-      have_child_probe(job, task);
+      probe_in_child(job, task);
       train::ProbeTask probed = task;  // with whatever was free when the child looked
       probed.budget.usable = std::numeric_limits<std::uint64_t>::max();
       found = train::reusable_probe(probe_file(job), probed, key);

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "bertft/run/invocation.h"
+#include "bertft/run/trained_model.h"
 #include "run/torch/job.h"
 
 namespace bertft::run {
@@ -23,8 +23,6 @@ std::string explain_shortage(const Job& job, const std::string& fact, Beginning 
                              const std::optional<std::string>& saved);
 
 /// The same where a trained model only answers.
-std::string explain_shortage(const config::Options& options, const weights::EncoderConfig& encoder,
-                             const device::Device& device, const memory::Budget& budget, const std::string& fact,
-                             const Invocation& invocation);
+std::string explain_shortage(const TrainedModel& trained, const Means& means, const std::string& fact);
 
 }  // namespace bertft::run

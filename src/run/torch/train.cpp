@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/checkpoint/run_directory.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "run/torch/probe_memory.h"

@@ -2,21 +2,24 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/run_directory.h"
+#include "bertft/checkpoint/store.h"
 #include "bertft/device/device.h"
 #include "bertft/report/observers.h"
+#include "bertft/run/output_directory.h"
 #include "bertft/run/startup.h"
 #include "bertft/run/version.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/trainer.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/json.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "run/torch/probe_memory.h"
@@ -73,6 +76,18 @@ void tell_changed_options(const config::Options& before, const Job& job) {
     changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
   }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
+}
+
+// README.md of the models we write.
+std::string model_card() {
+  return fmt::format(
+      "---\nlibrary_name: transformers\npipeline_tag: question-answering\n---\n"
+      "Fine-tuned for extractive question answering by {}.\n"
+      "The options of the run stand in `bert_finetune_config.yaml`.\n\n"
+      "```python\nfrom transformers import AutoModelForQuestionAnswering, AutoTokenizer\n"
+      "model = AutoModelForQuestionAnswering.from_pretrained(\"this directory\")\n"
+      "tokenizer = AutoTokenizer.from_pretrained(\"this directory\")\n```\n",
+      version_line());
 }
 
 std::map<std::string, std::string> small_files(const Inputs& in) {

@@ -14,6 +14,7 @@
 #include "bertft/memory/planner.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/step_engine.h"
+#include "bertft/util/clock.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
@@ -95,8 +96,7 @@ class Probe {
     const auto start = std::chrono::steady_clock::now();
     step();
     device::synchronize(task_.device);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    trial.features_per_s = static_cast<double>(windows.size()) / seconds.count();
+    trial.features_per_s = static_cast<double>(windows.size()) / seconds_since(start);
   }
 
   // Gradients are still there, as they are when training stops to evaluate.

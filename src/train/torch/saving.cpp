@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/util/clock.h"
 #include "bertft/util/error.h"
 #include "train/result_files.h"
 #include "train/torch/advice.h"
@@ -31,10 +32,9 @@ void Saving::save() {
   const auto started = std::chrono::steady_clock::now();
   finish_writing();
   store_.save(snapshot(), [&] {
-    const std::chrono::duration<double> blocked = std::chrono::steady_clock::now() - started;
     s_.emit(report::SavingCheckpoint{.step = state_.step,
                                      .directory = checkpoint::directory_of(s_.run_directory, state_.step),
-                                     .blocked_s = blocked.count()});
+                                     .blocked_s = seconds_since(started)});
   });
   saved_ = state_;
 }

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <optional>
 
 #include "bertft/checkpoint/store.h"
+#include "bertft/optim/adamw.h"
+#include "bertft/train/run_state.h"
 #include "bertft/train/trainer.h"
 
 namespace bertft::train {

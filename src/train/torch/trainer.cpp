@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 
@@ -12,10 +12,12 @@
 #include "bertft/eval/prediction_files.h"
 #include "bertft/memory/budget.h"
 #include "bertft/memory/shortage.h"
+#include "bertft/optim/adamw.h"
 #include "bertft/optim/schedule.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/step_batches.h"
 #include "bertft/train/step_engine.h"
+#include "bertft/util/clock.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "bertft/weights/model_directory.h"
@@ -28,14 +30,8 @@
 namespace bertft::train {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // More than this many steps in a row whose loss or gradients are not finite end the run.
 constexpr int kMaxSkippedInARow = 2;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // The micro-batch that the options ask for, or the smaller one that a run was forced to before:
 // sums in another order would end in other bits.
@@ -90,7 +86,7 @@ struct Trainer::Impl {
 
   StepResult last;                    // of the step just done
   std::int64_t trained_features = 0;  // by this process
-  Clock::time_point start = Clock::now();
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
 Trainer::Trainer(const Setup& setup, RunState state, const std::vector<device::NamedTensor>& optimizer_state)
@@ -231,7 +227,7 @@ void Trainer::Impl::write_results(const std::string& outcome, const eval::Answer
   std::optional<eval::Metrics> metrics;
   if (answers != nullptr) {
     metrics = eval::score(*s.validation, answers->predictions);
-    eval::write_prediction_files(s.run_directory + "/eval_", s.validation->dataset, answers->predictions,
+    eval::write_prediction_files(prediction_prefix(s.run_directory), s.validation->dataset, answers->predictions,
                                  s.validation->with_negative);
     add_rows(finished, *metrics);
   }

@@ -8,6 +8,7 @@
 #include "bertft/eval/metric.h"
 #include "bertft/eval/predictor.h"
 #include "bertft/train/signals.h"
+#include "bertft/util/clock.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "train/best_model.h"
@@ -30,7 +31,7 @@ void Validation::evaluate() {
   const auto started = std::chrono::steady_clock::now();
   const eval::Answers* answers = answers_of(state_.step);
   if (answers == nullptr) return;
-  note(*answers, std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+  note(*answers, seconds_since(started));
 }
 
 const eval::Answers* Validation::answers_of(std::int64_t step) {

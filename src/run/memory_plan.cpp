@@ -1,24 +1,21 @@
-#include "cli/memory_plan.h"
+#include "bertft/run/memory_plan.h"
 
 #include <algorithm>
-#include <iostream>
 #include <optional>
 #include <thread>
 
 #include "bertft/memory/limits.h"
-#include "bertft/memory/plan_report.h"
 #include "bertft/run/model_files.h"
 #include "bertft/train/plan.h"
 #include "bertft/util/error.h"
-#include "bertft/util/json.h"
 
-namespace bertft::cli {
+namespace bertft::run {
 
-void print_memory_plan(config::Resolved resolved, bool json) {
+memory::PlanReport plan_memory(config::Resolved resolved) {
   const config::Options& options = resolved.options;
   const auto& directory = options.model.config_name ? options.model.config_name : options.model.model_name_or_path;
   if (!directory) throw ConfigError("a plan needs a model.\nSet model_name_or_path, or --model-name-or-path DIR.");
-  run::keep_to_model_max_length(
+  keep_to_model_max_length(
       resolved, options.model.tokenizer_name.value_or(options.model.model_name_or_path.value_or(*directory)));
   const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
   const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
@@ -27,7 +24,7 @@ void print_memory_plan(config::Resolved resolved, bool json) {
                                 .gradient_checkpointing = options.model.gradient_checkpointing.value_or(false),
                                 .is_cuda = is_cuda,
                                 .num_threads = std::max(1U, std::thread::hardware_concurrency())};
-  run::check_length(options.data, shape.encoder.max_position_embeddings);
+  check_length(options.data, shape.encoder.max_position_embeddings);
   std::optional<std::uint64_t> usable;
   if (options.memory.memory_limit) {
     if (options.memory.memory_limit->find('%') != std::string::npos) {
@@ -41,8 +38,7 @@ void print_memory_plan(config::Resolved resolved, bool json) {
   const memory::PlanBatches batches{.effective = effective,
                                     .micro = train::micro_batch(options.train, effective, options.data.max_seq_length),
                                     .eval = options.eval.per_device_eval_batch_size};
-  const memory::PlanReport report = memory::make_plan_report(shape, batches, usable);
-  std::cout << (json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
+  return memory::make_plan_report(shape, batches, usable);
 }
 
-}  // namespace bertft::cli
+}  // namespace bertft::run

@@ -3,8 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "bertft/eval/task.h"
-#include "bertft/run/trained_model.h"
+#include "bertft/config/config.h"
 
 namespace bertft::cli {
 
@@ -16,10 +15,5 @@ std::optional<std::string> data_file(const std::string& given, const config::Res
 
 /// Makes a directory for results, before the work that leads to them. throws OutputError
 void make_result_directory(const std::string& path);
-
-/// What a model is to answer. Under `null_score_diff_threshold: auto` the threshold is the one stored with it.
-/// throws ConfigError when none is
-eval::Task make_task(const run::TrainedModel& trained, const data::Dataset& dataset, const data::Features& features,
-                     bool with_negative);
 
 }  // namespace bertft::cli

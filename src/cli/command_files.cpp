@@ -1,4 +1,4 @@
-#include "cli/answering.h"
+#include "cli/command_files.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,25 +7,11 @@
 #include <filesystem>
 #include <string_view>
 
-#include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
 
 namespace bertft::cli {
-namespace {
-
-double threshold_for(const eval::EvalOptions& options, const std::string& model_directory) {
-  if (options.null_score_diff_threshold) return *options.null_score_diff_threshold;
-  if (const auto stored = train::read_best_threshold(model_directory)) return *stored;
-  throw ConfigError(
-      fmt::format("null_score_diff_threshold is auto, but {} stores no tuned threshold.\n"
-                  "Give a number: --set null_score_diff_threshold=0",
-                  model_directory));
-}
-
-}  // namespace
-
 std::optional<std::string> data_file(const std::string& given, const config::Resolved& resolved, const char* key,
                                      const std::optional<std::string>& of_key) {
   for (const char* other : {"validation_file", "test_file"}) {
@@ -50,13 +36,6 @@ void make_result_directory(const std::string& path) {
   if (!error && access(path.c_str(), W_OK | X_OK) != 0) error = {errno, std::generic_category()};
   if (error)
     throw OutputError(fmt::format("{}: results cannot be written there: {}.", printable(path), error.message()));
-}
-
-eval::Task make_task(const run::TrainedModel& trained, const data::Dataset& dataset, const data::Features& features,
-                     bool with_negative) {
-  const eval::EvalOptions& options = trained.resolved.options.eval;
-  const double threshold = with_negative ? threshold_for(options, trained.files.directory) : 0.0;
-  return {dataset, features, options, threshold, with_negative};
 }
 
 }  // namespace bertft::cli
