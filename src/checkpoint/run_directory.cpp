@@ -129,6 +129,11 @@ void check_existing(const fs::path& wanted, Existing existing) {
   check_writable(wanted, path);
 }
 
+[[noreturn]] void fail_as_in_use(const std::string& path) {
+  throw OutputError(fmt::format(
+      "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path));
+}
+
 }  // namespace
 
 void check_run_directory(const std::string& path, Existing existing) {
@@ -136,6 +141,14 @@ void check_run_directory(const std::string& path, Existing existing) {
   if (fs::exists(path, error)) return check_existing(path, existing);
   if (error) fail_to_make(path, error.message());  // a name too long, a loop of links, a folder that may not be entered
   check_place(path);
+}
+
+void check_not_in_use(const std::string& path) {
+  const int fd = open((fs::path(path) / kLockName).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return;
+  const bool is_held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close(fd);
+  if (is_held) fail_as_in_use(path);
 }
 
 std::optional<std::uint64_t> free_bytes(const std::string& path) {
@@ -160,8 +173,7 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) {
       close(lock_fd_);
-      throw OutputError(fmt::format(
-          "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path_));
+      fail_as_in_use(path_);
     }
     // Some network file systems know no locks.
     log::warn(fmt::format("{} cannot be locked ({}): start no second run there", path_, system_reason(errno)));

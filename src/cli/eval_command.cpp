@@ -93,8 +93,8 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const run::AnswerRun answered = run::torch_half().answer(trained, task, own_command(), [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });
-  log::info(fmt::format("evaluated {} windows of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}",
-                        features.windows.size(), printable(dataset.name), answered.seconds,
+  log::info(fmt::format("evaluated {} of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}",
+                        counted(features.windows.size(), "window"), printable(dataset.name), answered.seconds,
                         static_cast<double>(features.windows.size()) / answered.seconds, answered.answers.loss,
                         memory_text(answered.peak_memory_bytes)));
   // First: a full disk must not take them along.

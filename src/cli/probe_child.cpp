@@ -48,6 +48,10 @@ void check_end(int status) {
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
   }
+  // A terminal's Ctrl-C reaches both, the child perhaps first.
+  if (WIFSIGNALED(status) && train::SignalGuard::is_request(WTERMSIG(status))) {
+    throw train::Interrupted(WTERMSIG(status));
+  }
   if (!WIFEXITED(status)) {
     throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
                             WTERMSIG(status)));

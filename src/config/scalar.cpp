@@ -22,6 +22,8 @@ std::string_view without_sign(std::string_view text) {
   return text;
 }
 
+constexpr double kLargestExact = 9007199254740992.0;  // 2^53: up to there a double holds every integer
+
 // Integers in digits keep all 64 bits; forms such as 30.0 and 1e3 count when they are whole
 // and small enough that a double did not round them.
 std::optional<std::int64_t> read_integer(std::string_view text) {
@@ -34,7 +36,6 @@ std::optional<std::int64_t> read_integer(std::string_view text) {
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return value;
   }
-  constexpr double kLargestExact = 9007199254740992.0;  // 2^53
   const std::optional<double> number = read_number(text);
   if (!number || *number != std::trunc(*number) || std::abs(*number) > kLargestExact) return std::nullopt;
   return static_cast<std::int64_t>(*number);
@@ -101,6 +102,12 @@ std::string number_hint(std::string_view text) {
     return fmt::format("; write {}{} (some YAML readers take a leading 0 for octal)", is_negative ? "-" : "", bare);
   }
   return "";
+}
+
+// Of a number that is whole but beyond what an integer of an option holds.
+bool is_too_large(std::string_view text) {
+  const std::optional<double> number = read_number(text);
+  return number && *number == std::trunc(*number) && std::abs(*number) > kLargestExact && !read_integer(text);
 }
 
 // What is wrong with the text of an amount of memory; empty: nothing.
@@ -179,6 +186,7 @@ std::string complaint(std::string_view expected, const Scalar& scalar) {
 std::string complaint(const Field& field, const Scalar& scalar) {
   std::string text = complaint(expected(field), scalar);
   if (scalar.text == "None" && field.is_optional) return text + "; YAML's word is null";
+  if (field.kind == Kind::kInteger && is_too_large(scalar.text)) return text + "; that is too large";
   if (field.kind == Kind::kInteger || field.kind == Kind::kNumber) return text + number_hint(scalar.text);
   if (field.kind == Kind::kName) {
     if (const auto name = nearest(to_lower_ascii(scalar.text), field.names))

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -22,6 +23,11 @@ namespace {
 constexpr double kRedrawIntervalS = 0.1;
 constexpr double kSilenceLimitS = 30;
 constexpr int kBarWidth = 10;
+
+// On most processors an invalid operation gives a NaN whose sign bit is set, which prints as -nan.
+double without_sign_of_nan(double value) {
+  return std::isnan(value) ? std::abs(value) : value;
+}
 
 std::int64_t percent(std::int64_t done, std::int64_t total) {
   return total > 0 ? 100 * done / total : 0;
@@ -43,7 +49,7 @@ class Console final : public Observer {
   void on(const RunStarted& event) override {
     total_steps_ = event.total_steps;
     eval_interval_ = event.eval_interval;
-    step_ = event.first_step;
+    step_ = evaluated_step_ = event.first_step;
     started_s_ = last_event_s_ = clock_();
     throughput_.resume(started_s_);
     say(two_columns(event.rows));
@@ -56,8 +62,8 @@ class Console final : public Observer {
     step_ = event.step;
     epoch_ = event.epoch;
     learning_rate_ = event.learning_rate;
-    loss_ = event.loss;
-    grad_norm_ = event.grad_norm;
+    loss_ = without_sign_of_nan(event.loss);
+    grad_norm_ = without_sign_of_nan(event.grad_norm);
     if (screen_.is_terminal) {
       if (redraw_is_due(now_s) || step_ == total_steps_) draw_training();
     } else if (line_is_due(now_s)) {
@@ -69,10 +75,10 @@ class Console final : public Observer {
     step_ = event.step;
     epoch_ = event.epoch;
     learning_rate_ = event.learning_rate;
-    loss_ = event.loss;
-    grad_norm_ = event.grad_norm;
+    loss_ = without_sign_of_nan(event.loss);
+    grad_norm_ = without_sign_of_nan(event.grad_norm);
     peak_memory_bytes_ = event.peak_memory_bytes;
-    say({progress_line("loss", event.loss)});
+    say({progress_line("loss", loss_)});
     draw_training();
   }
 
@@ -98,6 +104,7 @@ class Console final : public Observer {
     }
     if (event.is_best) line += "   best so far";
     evaluation_s_ = event.runtime_s;
+    evaluated_step_ = event.step;
     say({line});
     end_pause();
   }
@@ -106,6 +113,8 @@ class Console final : public Observer {
     say({fmt::format("saving {} (training waited {})", printable(event.directory), duration_text(event.blocked_s))});
     end_pause();
   }
+
+  void on(const SavingFailed& event) override { screen_.warn(event.reason); }
 
   void on(const Notice& event) override { screen_.warn(event.line); }
 
@@ -155,9 +164,11 @@ class Console final : public Observer {
            evaluation_s_ * static_cast<double>(evaluations_left());
   }
 
+  // The one of the step just done may be to come.
   std::int64_t evaluations_left() const {
-    if (!eval_interval_ || step_ >= total_steps_) return 0;
-    return total_steps_ / *eval_interval_ - step_ / *eval_interval_ + (total_steps_ % *eval_interval_ == 0 ? 0 : 1);
+    if (!eval_interval_ || evaluated_step_ >= total_steps_) return 0;
+    const std::int64_t done_at = std::max(evaluated_step_, step_ - 1);
+    return total_steps_ / *eval_interval_ - done_at / *eval_interval_ + (total_steps_ % *eval_interval_ == 0 ? 0 : 1);
   }
 
   std::string progress_line(std::string_view loss_name, std::optional<double> loss) const {
@@ -214,7 +225,8 @@ class Console final : public Observer {
   Throughput throughput_;
   std::int64_t total_steps_ = 0, step_ = 0;
   std::optional<std::int64_t> eval_interval_;
-  double evaluation_s_ = 0;  // of the last one
+  std::int64_t evaluated_step_ = 0;  // no evaluation of it, nor of one before it, is to come
+  double evaluation_s_ = 0;          // of the last one
   double epoch_ = 0, learning_rate_ = 0;
   std::optional<double> loss_, grad_norm_;
   std::uint64_t peak_memory_bytes_ = 0;

@@ -86,6 +86,10 @@ class MetricsFile final : public Observer {
     throughput_.resume(clock_());
   }
 
+  void on(const SavingFailed& event) override {
+    append({{"kind", "checkpoint_failed"}, {"step", event.step}, {"reason", event.reason}}, Json::object());
+  }
+
   void on(const RunFinished& event) override {
     std::optional<double> features_per_s;
     if (event.runtime_s > 0) features_per_s = static_cast<double>(event.num_features) / event.runtime_s;

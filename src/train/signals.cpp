@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -56,6 +57,10 @@ SignalGuard::SignalGuard() {
 
 SignalGuard::~SignalGuard() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_previous[i], nullptr);
+}
+
+bool SignalGuard::is_request(int signal) {
+  return std::find(kSignals.begin(), kSignals.end(), signal) != kSignals.end();
 }
 
 int SignalGuard::received() {

@@ -206,4 +206,8 @@ std::string with_thousands(std::int64_t n) {
   return digits;
 }
 
+std::string counted(std::int64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", with_thousands(n), noun, n == 1 ? "" : "s");
+}
+
 }  // namespace bertft

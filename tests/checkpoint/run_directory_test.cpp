@@ -55,6 +55,17 @@ TEST_F(RunDirectoryTest, BelongsToOneRunAtATime) {
   EXPECT_NO_THROW(RunDirectory(parent_ / "run", Existing::kRefuse));
 }
 
+TEST_F(RunDirectoryTest, IsSeenToBeInUseWithoutTakingIt) {
+  EXPECT_NO_THROW(check_not_in_use(parent_ / "run"));
+  {
+    const RunDirectory run(parent_ / "run", Existing::kRefuse);
+    EXPECT_THAT([&] { check_not_in_use(parent_ / "run"); },
+                ThrowsMessage<OutputError>(HasSubstr("in use by another run")));
+  }
+  EXPECT_NO_THROW(check_not_in_use(parent_ / "run"));
+  EXPECT_NO_THROW(RunDirectory(parent_ / "run", Existing::kRefuse));
+}
+
 TEST_F(RunDirectoryTest, IsRefusedWhenItHoldsSomething) {
   parent_.write("notes.txt", "mine");
   EXPECT_THAT([&] { RunDirectory(parent_.path(), Existing::kRefuse); },

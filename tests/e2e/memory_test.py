@@ -153,6 +153,13 @@ class Probe(MemoryTest):
         self.assertEqual(result.code, 71, result)
         self.assertIn("error: the probe was killed (SIGKILL), as the kernel does when the machine is out of memory", result.err)
 
+    def test_whose_process_somebody_stops_stops_the_run(self):
+        with self.started(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")) as process:
+            os.kill(harness.child_of(process), signal.SIGTERM)
+            result = harness.wait(process)
+        self.assertEqual(result.code, 143, result)
+        self.assertIn("interrupted by SIGTERM while the run was loading", result.err)
+
     def test_in_a_process_of_its_own_needs_nobody_who_listens(self):
         with open("/dev/full", "wb") as full:
             result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child"),

@@ -118,7 +118,8 @@ class TwoRuns(EndToEndTest):
         with self.started(*self.training("--max-steps", 100_000)) as first:
             wait_until(lambda: (self.cwd / "run" / "metrics.jsonl").exists())
             for flags, text in (((), "not empty"), (("--resume", "auto"), "in use by another run"),
-                                (("--overwrite",), "in use by another run")):
+                                (("--overwrite",), "in use by another run"),
+                                (("--overwrite", "--dry-run"), "in use by another run")):
                 with self.subTest(flags):
                     result = self.run_program(*self.training(*flags))
                     self.assertEqual(result.code, 73, result)
@@ -138,7 +139,7 @@ class DiskFull(EndToEndTest):
     def test_is_foreseen(self):
         checked = self.training("--dry-run", "--save-steps", 1, "--max-steps", 10**12)
         every = self.run_program(*checked, "--set", "save_total_limit=null")
-        self.assertRegex(every.err, r"warning .*/run has .* of disk left; up to 1,000,000,000,000 checkpoints of .* do not fit")
+        self.assertRegex(every.err, r"warning .*/run has .* of disk left, less than up to 1,000,000,000,000 checkpoints of .* each")
         self.assertNotIn("disk", self.run_program(*checked).err)
 
     @staticmethod
@@ -173,6 +174,8 @@ class DiskFull(EndToEndTest):
         result = self.run_program(*self.training("--save-steps", 1), preexec_fn=self.limit_files_to_500_kb)
         self.assertEqual(result.code, 74, result)
         self.assertIn("step=4 ", result.err)
+        events = [(e["kind"], e["step"]) for e in harness.metric_lines(self.cwd / "run") if "checkpoint" in e["kind"]]
+        self.assertEqual(events[:4], [("checkpoint", 1), ("checkpoint_failed", 1), ("checkpoint", 2), ("checkpoint_failed", 2)])
 
     def test_at_an_earlier_save_that_training_has_to_wait_for_does_not_stop_it_either(self):
         # Within this limit there is no room for copies of weights and moments beside them.

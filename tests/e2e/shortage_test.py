@@ -50,13 +50,17 @@ class Training(ShortageTest):
         arguments = self.limited(TINY)
         result = self.short(arguments)
         for line in (r"error: out of memory: .* of a budget of 1.0 MiB\.$",
-                     r"has:   1.0 MiB to be used \(memory_limit 1MiB\); CPU",
+                     r"has:   1.0 MiB \(memory_limit 1MiB\); CPU",
                      r"needs: about [\d.]+ MiB for one feature of 64 tokens: weights ",
                      r"fix:   memory_limit: \d+MiB +would do"):
             self.assertRegex(result.err, "(?m)^" + line)
         self.assert_command(result, arguments, "--resume", "auto")
         self.tried(result)
         self.assertIn("model.safetensors", harness.names(self.cwd / "run"))
+
+    def test_says_what_of_the_limit_is_kept_in_reserve(self):
+        result = self.run_program(*self.limited("2MiB", "--memory-reserve", "1536KiB", "--probe-memory"))
+        self.assertIn("has:   2.0 MiB (memory_limit 2MiB), 1.5 MiB of which plans leave free (memory_reserve); CPU", result.err)
 
     def test_in_a_later_step_keeps_the_steps_before_it(self):
         def arguments(limit, *flags):
@@ -141,9 +145,10 @@ class Training(ShortageTest):
             "--max-seq-length", 128, model=self.thin_model(), train=self.one_long_window(128)))
         self.assertEqual(result.code, 71, result)
         self.assert_saved(result, r"run/checkpoint-\d")
-        self.assertIn("fix:   gradient_checkpointing: true", result.err)
+        self.assertIn(" gradient_checkpointing: true ", result.err)
         self.assertNotRegex(result.err, "max_seq_length[:=]")
-        self.assertIn("\ntry:   a smaller model; no settings are expected to be enough\n", result.err)
+        # By whether other programs hold that much.
+        self.assertRegex(result.err, "\ntry:   (the same again when other programs are closed|a smaller model; .*)\n")
 
     def test_quotes_words_for_a_shell(self):
         folder, tokenizer = "it's a\\run\x1b[2J\né\u202e", self.cwd / "tok\x07$HOME `ls`"
@@ -163,6 +168,7 @@ class Probe(ShortageTest):
                 arguments = self.limited(TINY, "--set", "probe_memory=auto", "--probe-process", where)
                 result = self.short(arguments)
                 self.assertEqual(result.err.count("not even one feature of 64 tokens fits in memory"), 1, result)
+                self.assertNotIn(" windows ", result.err)
                 self.assert_command(result, arguments)
         self.tried(result)
 
@@ -178,7 +184,7 @@ class Answering(ShortageTest):
         arguments = [*map(str, arguments), "--memory-limit", limit, "--set", "memory_reserve=0"]
         result = self.short(arguments)
         for line in (r"error: .*(out of memory|does not fit in memory).*",
-                     rf"has:   .* to be used \(memory_limit {limit}\); CPU.*",
+                     rf"has:   .* \(memory_limit {limit}\); CPU.*",
                      r"needs: about .* for one window of 64 tokens: weights .*, workspace .*",
                      r"fix:   memory_limit: .*"):
             self.assertRegex(result.err, f"(?m)^{line}$")

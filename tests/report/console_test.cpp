@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -119,6 +121,26 @@ TEST_F(ConsoleTest, CountsTheEvaluationsToComeAmongTheTimeLeft) {
   EXPECT_THAT(status_, testing::EndsWith("left 1:05")) << "70 steps, and after 60, 90 and 100 an evaluation";
 }
 
+TEST_F(ConsoleTest, CountsTheEvaluationOfTheStepJustDone) {
+  start(true, {.rows = {}, .total_steps = 40, .eval_interval = 20});
+  train_to(20);
+  console_->on(Evaluated{.step = 20, .runtime_s = 10});
+  train_to(40);
+  console_->on(log_due());
+  EXPECT_THAT(status_, testing::EndsWith("left 0:10")) << "that of the last step";
+  console_->on(Evaluated{.step = 40, .runtime_s = 10});
+  console_->on(log_due());
+  EXPECT_THAT(status_, testing::EndsWith("left 0:00"));
+}
+
+TEST_F(ConsoleTest, ShowsNoSignOfALossThatIsNoNumber) {
+  start(false);
+  LogDue due = log_due();
+  due.loss = due.grad_norm = std::copysign(std::numeric_limits<double>::quiet_NaN(), -1.0);
+  console_->on(due);
+  EXPECT_THAT(lines_.back(), HasSubstr(" loss=nan grad_norm=nan "));
+}
+
 TEST_F(ConsoleTest, DrawsABarOnlyWhereBlocksAreShown) {
   shows_blocks_ = true;
   start(true, {.rows = {}, .total_steps = 80});
@@ -230,6 +252,12 @@ TEST_F(ConsoleTest, PassesNoticesAsWarnings) {
   start(true);
   console_->on(Notice{"step 41: redone with half the micro-batch"});
   EXPECT_THAT(warnings_, ElementsAre("step 41: redone with half the micro-batch"));
+}
+
+TEST_F(ConsoleTest, WarnsOfACheckpointThatIsNotThere) {
+  start(true);
+  console_->on(SavingFailed{.step = 2, .reason = "runs/x/checkpoint-2 was not saved: no space"});
+  EXPECT_THAT(warnings_, ElementsAre("runs/x/checkpoint-2 was not saved: no space"));
 }
 
 TEST_F(ConsoleTest, AlwaysEndsWithASummaryThatNamesThePeakMemory) {

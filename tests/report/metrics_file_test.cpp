@@ -65,6 +65,15 @@ TEST_F(MetricsFileTest, WritesOneObjectALineWithTimingApart) {
             "\n");
 }
 
+TEST_F(MetricsFileTest, TellsOfACheckpointThatWasBegunAndIsNotThere) {
+  const auto metrics = open();
+  metrics->on(SavingCheckpoint{.step = 1, .directory = "run/checkpoint-1"});
+  metrics->on(SavingFailed{.step = 1, .reason = "no space"});
+  EXPECT_THAT(content(), testing::EndsWith(R"({"kind":"checkpoint_failed","step":1,"reason":"no space",)"
+                                           R"("timing":{"elapsed_s":0.0}})"
+                                           "\n"));
+}
+
 TEST_F(MetricsFileTest, KnowsTheRateFromTheThirdStepOn) {
   const auto metrics = open();
   for (std::int64_t step = 1; step <= 3; ++step) train(*metrics, step);

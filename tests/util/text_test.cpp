@@ -118,6 +118,12 @@ TEST(MemoryText, IsInBinaryUnits) {
   EXPECT_EQ(memory_text(std::uint64_t{15} << 29), "7.5 GiB");
 }
 
+TEST(Counted, HasASingular) {
+  EXPECT_EQ(counted(0, "step"), "0 steps");
+  EXPECT_EQ(counted(1, "step"), "1 step");
+  EXPECT_EQ(counted(std::size_t{2000}, "step"), "2,000 steps");
+}
+
 TEST(WithThousands, GroupsFromTheRight) {
   EXPECT_EQ(with_thousands(0), "0");
   EXPECT_EQ(with_thousands(999), "999");

@@ -15,6 +15,9 @@ enum class Existing { kRefuse, kOverwrite, kContinue };
 /// empty (under kRefuse), is a file, or cannot be written. Leaves nothing behind.
 void check_run_directory(const std::string& path, Existing existing);
 
+/// Throws OutputError when another process holds the run directory `path`. Leaves nothing behind.
+void check_not_in_use(const std::string& path);
+
 /// Bytes free on the disk where `path` is or would be made; none when the system does not say.
 std::optional<std::uint64_t> free_bytes(const std::string& path);
 

@@ -56,6 +56,12 @@ struct SavingCheckpoint {
   double blocked_s = 0;  // how long training waited for it
 };
 
+/// The checkpoint of `step` is not there, and training goes on.
+struct SavingFailed {
+  std::int64_t step = 0;
+  std::string reason = {};  // with the directory's name
+};
+
 /// Something that the user must know and that is not an error.
 struct Notice {
   std::string line = {};
@@ -80,6 +86,7 @@ class Observer {
   virtual void on(const EvaluationProgress&) {}
   virtual void on(const Evaluated&) {}
   virtual void on(const SavingCheckpoint&) {}
+  virtual void on(const SavingFailed&) {}
   virtual void on(const Notice&) {}
   virtual void on(const RunFinished&) {}
 };

@@ -24,6 +24,9 @@ class SignalGuard {
   SignalGuard(const SignalGuard&) = delete;
   SignalGuard& operator=(const SignalGuard&) = delete;
 
+  /// Whether `signal` is one of these.
+  static bool is_request(int signal);
+
   /// The first signal received, or 0.
   static int received();
 

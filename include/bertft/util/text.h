@@ -53,6 +53,13 @@ std::string with_thousands(N n) {
   return with_thousands(static_cast<std::int64_t>(n));
 }
 
+/// "1 step", "2,000 steps".
+std::string counted(std::int64_t n, std::string_view noun);
+template <std::unsigned_integral N>
+std::string counted(N n, std::string_view noun) {
+  return counted(static_cast<std::int64_t>(n), noun);
+}
+
 /// Bytes as "7.5 GiB", "812 MiB", "1.3 MiB" or "312 KiB".
 std::string memory_text(std::uint64_t bytes);
 

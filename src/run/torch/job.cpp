@@ -14,9 +14,8 @@ namespace bertft::run {
 namespace {
 
 std::string count_line(const data::Dataset& dataset, const data::Features& features) {
-  std::string line =
-      fmt::format("{} questions ({} with answer) -> {} windows", with_thousands(dataset.questions.size()),
-                  with_thousands(dataset.num_answerable()), with_thousands(features.windows.size()));
+  std::string line = fmt::format("{} ({} with answer) -> {}", counted(dataset.questions.size(), "question"),
+                                 with_thousands(dataset.num_answerable()), counted(features.windows.size(), "window"));
   if (features.num_skipped_questions > 0) {
     line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
   }
@@ -32,8 +31,8 @@ std::int64_t warmup_of(const Job& job) {
 
 void warn_of_long_warmup(const Job& job) {
   if (warmup_of(job) < job.plan.total_steps) return;
-  log::warn(fmt::format("warm-up takes {} steps and the run has {}: learning_rate is reached at its end at best",
-                        with_thousands(warmup_of(job)), with_thousands(job.plan.total_steps)));
+  log::warn(fmt::format("warm-up takes {} and the run has {}: learning_rate is reached at its end at best",
+                        counted(warmup_of(job), "step"), with_thousands(job.plan.total_steps)));
 }
 
 // `auto` is for eval and predict; while training nothing is tuned yet.
@@ -68,8 +67,8 @@ report::Rows describe(const Job& job, const std::string& weights_line,
   rows.push_back({"windows", fmt::format("{} tokens at most, overlap {}; {}", o.data.max_seq_length, o.data.doc_stride,
                                          job.files.tokenizer->description())});
   rows.push_back({"model", fmt::format("{}; {}", job.files.directory, weights_line)});
-  rows.push_back({"plan", fmt::format("{} steps, effective batch {}, lr {:g}, warm-up {}, seed {}",
-                                      with_thousands(job.plan.total_steps), job.plan.effective_batch,
+  rows.push_back({"plan", fmt::format("{}, effective batch {}, lr {:g}, warm-up {}, seed {}",
+                                      counted(job.plan.total_steps, "step"), job.plan.effective_batch,
                                       o.optim.learning_rate, warmup_of(job), o.train.seed)});
   rows.push_back({"device", job.device.description});
   const std::int64_t micro_batch =
@@ -79,8 +78,8 @@ report::Rows describe(const Job& job, const std::string& weights_line,
                       : planned(micro_batch) > job.budget.usable ? ": may be cut smaller"
                                                                  : "";
   rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.budget),
-                                        micro_batch == 1 ? "1 feature" : fmt::format("{} features", micro_batch),
-                                        micro_batch == 1 ? "s" : "", memory_text(planned(micro_batch)), doubt)});
+                                        counted(micro_batch, "feature"), micro_batch == 1 ? "s" : "",
+                                        memory_text(planned(micro_batch)), doubt)});
   rows.push_back({"output", *o.train.output_dir});
   return rows;
 }

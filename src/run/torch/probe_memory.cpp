@@ -59,9 +59,9 @@ std::string use_line(const Inputs& in, std::int64_t num_features) {
   const std::int64_t length = in.options().data.max_seq_length;
   const std::int64_t effective = in.plan.largest_step();
   if (num_features >= effective) return fmt::format("the whole effective batch of {} fits at once", effective);
-  return fmt::format("micro_batch_tokens {} ({} features of {}): {} micro-batches make the effective batch of {}",
-                     num_features * length, num_features, length, (effective + num_features - 1) / num_features,
-                     effective);
+  return fmt::format("micro_batch_tokens {} ({} of {}): {} micro-batches make the effective batch of {}",
+                     num_features * length, counted(num_features, "feature"), length,
+                     (effective + num_features - 1) / num_features, effective);
 }
 
 std::string nothing_fits(const Inputs& in) {
@@ -139,7 +139,7 @@ void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_paren
   std::int64_t found = 0;
   const auto shortage = shortage_in([&] { found = with_savers(job, find); });
   if (shortage) throw OutOfMemoryError(explain_shortage(job, *shortage, Beginning::kAsTold, std::nullopt));
-  std::cout << fmt::format("largest: {} features ({} tokens)\n", with_thousands(found),
+  std::cout << fmt::format("largest: {} ({} tokens)\n", counted(found, "feature"),
                            with_thousands(found * job.options().data.max_seq_length))
             << "use: " << use_line(job, found) << "\nkept in " << probe_file(job) << std::endl;
 }

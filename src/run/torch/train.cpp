@@ -25,9 +25,8 @@ void warn_of_full_disk(const Job& job) {
   const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
   const auto free = checkpoint::free_bytes(directory);
   if (!free || needed <= static_cast<double>(*free)) return;
-  log::warn(
-      fmt::format("{} has {} of disk left; up to {} checkpoints of {} do not fit. Make room, or lower save_total_limit",
-                  directory, memory_text(*free), with_thousands(to_come), memory_text(of_one)));
+  log::warn(fmt::format("{} has {} of disk left, less than up to {} of {} each. Make room, or lower save_total_limit",
+                        directory, memory_text(*free), counted(to_come, "checkpoint"), memory_text(of_one)));
 }
 
 void tell(const report::Rows& rows) {
@@ -43,6 +42,7 @@ int carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation) {
       warn_of_full_disk(job);
       return run_training(job);
     case TrainMode::kDryRun:
+      checkpoint::check_not_in_use(*job.options().train.output_dir);
       warn_of_full_disk(job);
       tell(describe_start(job));
       log::info("dry run: nothing was written");
@@ -52,7 +52,7 @@ int carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation) {
       break;
   }
   const auto weights = model_weights(job);
-  tell(describe(job, weights->summary(), std::nullopt));
+  if (mode == TrainMode::kProbe) tell(describe(job, weights->summary(), std::nullopt));
   probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
   return 0;
 }

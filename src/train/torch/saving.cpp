@@ -43,7 +43,7 @@ void Saving::try_to_save() {
   try {
     save();
   } catch (const StorageError& e) {  // where the copies found no room, it was written at once
-    tell_of_failure(e);
+    tell_of_failure(state_.step, e);
   }
 }
 
@@ -52,7 +52,7 @@ void Saving::save_after_shortage() {
     if (state_.step > 0) save();
     store_.wait();
   } catch (const std::exception& e) {  // the shortage is what the run ends with
-    tell_of_failure(e);
+    tell_of_failure(state_.step, e);
   }
 }
 
@@ -61,7 +61,7 @@ bool Saving::finish_writing() {
   try {
     store_.wait();
   } catch (const StorageError& e) {
-    tell_of_failure(e);
+    tell_of_failure(saved_.value().step, e);
   }
   return true;
 }
@@ -130,9 +130,9 @@ void Saving::refuse_weights_that_are_not_finite() const {
   }
 }
 
-void Saving::tell_of_failure(const std::exception& error) {
+void Saving::tell_of_failure(std::int64_t step, const std::exception& error) {
   saved_.reset();
-  s_.emit(report::Notice{error.what()});
+  s_.emit(report::SavingFailed{.step = step, .reason = error.what()});
 }
 
 }  // namespace bertft::train

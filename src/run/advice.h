@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "bertft/memory/limits.h"
+#include "bertft/memory/planner.h"
+#include "bertft/memory/savers.h"
+
+namespace bertft::run {
+
+/// One feature that did not fit, and what may be changed.
+struct Shortage {
+  std::string needs;                  // lines that say what `needed` is made of
+  std::uint64_t needed = 0;           // bytes of a step with one feature
+  memory::StepShape shape;            // of that step
+  std::vector<memory::Saver> savers;  // that the user can be told to turn on, in order
+  bool has_limit = false;             // memory_limit is set, and may be raised
+  memory::Budget budget;
+  memory::Capacity capacity;                                                     // of the device
+  std::uint64_t in_use = 0;                                                      // of it, by this process
+  std::string device;                                                            // in words
+  std::function<std::string(const std::vector<std::string>& settings)> command;  // to go on with, under such
+};
+
+/// What there is and what is needed, up to three remedies with what they bring, and a command that is expected to work
+/// (CONVENTIONS §4.3): lines that begin with has:, needs:, fix: and try:. Where all remedies together are not expected
+/// to be enough they begin with helps:.
+std::string advice(const Shortage& shortage);
+
+}  // namespace bertft::run
