@@ -16,7 +16,7 @@ using memory::Saver;
 constexpr std::size_t kMostRemedies = 3;
 
 // A memory_limit under which one feature is expected to fit, when the device has that much.
-std::optional<std::string> sufficient_limit(const Shortage& s) {
+std::optional<std::string> sufficient_limit(const Situation& s) {
   if (!s.has_limit) return std::nullopt;
   constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
   const std::uint64_t reserve = s.budget.limit - s.budget.usable;
@@ -26,14 +26,14 @@ std::optional<std::string> sufficient_limit(const Shortage& s) {
 }
 
 // What programs other than ours hold of the device, where that would be enough.
-std::optional<std::uint64_t> sufficient_memory_of_others(const Shortage& s) {
+std::optional<std::uint64_t> sufficient_memory_of_others(const Situation& s) {
   if (s.has_limit) return std::nullopt;
   const std::uint64_t others = s.capacity.total - std::min(s.capacity.total, s.capacity.free + s.in_use);
   return others > 0 && s.needed <= s.budget.usable + others ? std::optional(others) : std::nullopt;
 }
 
 // The fewest settings that are expected to be enough; none when there are none.
-std::vector<std::string> sufficient_settings(const Shortage& s) {
+std::vector<std::string> sufficient_settings(const Situation& s) {
   if (const auto limit = sufficient_limit(s)) return {"memory_limit=" + *limit};
   const auto room = static_cast<std::uint64_t>(static_cast<double>(s.budget.usable) / memory::kEstimateError);
   std::vector<std::string> settings;
@@ -43,7 +43,7 @@ std::vector<std::string> sufficient_settings(const Shortage& s) {
   return settings;
 }
 
-std::string has_line(const Shortage& s) {
+std::string has_line(const Situation& s) {
   const std::uint64_t reserve = s.budget.limit - s.budget.usable;
   const std::string kept =
       reserve == 0 ? "" : fmt::format(", {} of which plans leave free (memory_reserve)", memory_text(reserve));
@@ -56,7 +56,7 @@ struct Remedy {
   std::string what, effect;
 };
 
-std::vector<Remedy> remedies(const Shortage& s) {
+std::vector<Remedy> remedies(const Situation& s) {
   std::vector<Remedy> list;
   if (const auto limit = sufficient_limit(s)) {
     list.push_back({"memory_limit: " + *limit, fmt::format("would do; {} are free", memory_text(s.capacity.free))});
@@ -84,7 +84,7 @@ std::string remedy_lines(const char* head, const std::vector<Remedy>& remedies) 
 
 }  // namespace
 
-std::string advice(const Shortage& s) {
+std::string advice(const Situation& s) {
   const std::vector<std::string> settings = sufficient_settings(s);
   const bool others_suffice = sufficient_memory_of_others(s).has_value();
   const std::string next = !settings.empty() ? s.command(settings)

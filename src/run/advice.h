@@ -12,7 +12,7 @@
 namespace bertft::run {
 
 /// One feature that did not fit, and what may be changed.
-struct Shortage {
+struct Situation {
   std::string needs;                  // lines that say what `needed` is made of
   std::uint64_t needed = 0;           // bytes of a step with one feature
   memory::StepShape shape;            // of that step
@@ -28,6 +28,6 @@ struct Shortage {
 /// What there is and what is needed, up to three remedies with what they bring, and a command that is expected to work
 /// (CONVENTIONS §4.3): lines that begin with has:, needs:, fix: and try:. Where all remedies together are not expected
 /// to be enough they begin with helps:.
-std::string advice(const Shortage& shortage);
+std::string advice(const Situation& situation);
 
 }  // namespace bertft::run

@@ -146,17 +146,19 @@ class Probe(MemoryTest):
         self.assertEqual(result.code, 0, result)
         self.assertNotIn("probe ", result.err)
 
-    def test_whose_process_the_kernel_kills_has_run_out_of_memory(self):
+    def with_its_process_sent(self, number):
+        """The result of a training whose probe, in a process of its own, gets that signal."""
         with self.started(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")) as process:
-            os.kill(harness.child_of(process), signal.SIGKILL)
-            result = harness.wait(process)
+            os.kill(harness.child_of(process), number)
+            return harness.wait(process)
+
+    def test_whose_process_the_kernel_kills_has_run_out_of_memory(self):
+        result = self.with_its_process_sent(signal.SIGKILL)
         self.assertEqual(result.code, 71, result)
         self.assertIn("error: the probe was killed (SIGKILL), as the kernel does when the machine is out of memory", result.err)
 
     def test_whose_process_somebody_stops_stops_the_run(self):
-        with self.started(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child")) as process:
-            os.kill(harness.child_of(process), signal.SIGTERM)
-            result = harness.wait(process)
+        result = self.with_its_process_sent(signal.SIGTERM)
         self.assertEqual(result.code, 143, result)
         self.assertIn("interrupted by SIGTERM while the run was loading", result.err)
 

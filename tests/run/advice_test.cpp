@@ -42,7 +42,7 @@ class AdviceTest : public testing::Test {
 
   void use_all_of_the_device() { s_.in_use = s_.capacity.total - s_.capacity.free; }
 
-  Shortage s_;
+  Situation s_;
 };
 
 TEST_F(AdviceTest, BeginsWithWhatThereIsAndWhatIsNeeded) {

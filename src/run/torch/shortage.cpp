@@ -25,7 +25,8 @@ std::vector<memory::Saver> advisable_savers(const memory::StepShape& shape, cons
 }
 
 // All that does not differ between training and answering.
-Shortage shortage_on(const Means& means, const config::Options& options, memory::StepShape shape, Beginning beginning) {
+Situation situation_of(const Means& means, const config::Options& options, memory::StepShape shape,
+                       Beginning beginning) {
   memory::release_cached(means.device);  // what we only keep for later is free
   return {.needs = {},
           .needed = 0,
@@ -63,30 +64,30 @@ std::optional<std::string> shortage_in(const std::function<void()>& work) {
 
 std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved) {
-  Shortage shortage = shortage_on(job, job.options(), step_shape(job), beginning);
+  Situation situation = situation_of(job, job.options(), step_shape(job), beginning);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
-  shortage.savers = advisable_savers(shortage.shape, job.device, goes_on);
-  const memory::StepBytes bytes = memory::plan_step(shortage.shape, 1);
-  shortage.needed = bytes.tensors();
-  shortage.needs = fmt::format(
+  situation.savers = advisable_savers(situation.shape, job.device, goes_on);
+  const memory::StepBytes bytes = memory::plan_step(situation.shape, 1);
+  situation.needed = bytes.tensors();
+  situation.needs = fmt::format(
       "needs: about {} for one feature of {} tokens: weights {}, gradients {},\n"
       "       AdamW {}, activations {}, workspace {}\n",
-      memory_text(shortage.needed), shortage.shape.length, memory_text(bytes.weights), memory_text(bytes.gradients),
+      memory_text(situation.needed), situation.shape.length, memory_text(bytes.weights), memory_text(bytes.gradients),
       memory_text(bytes.optimizer), memory_text(bytes.activations), memory_text(bytes.workspace));
-  return fact + "\n" + advice(shortage) + (saved ? "\nsaved: " + *saved : "");
+  return fact + "\n" + advice(situation) + (saved ? "\nsaved: " + *saved : "");
 }
 
 std::string explain_shortage(const TrainedModel& trained, const Means& means, const std::string& fact) {
   const config::Options& o = trained.resolved.options;
-  Shortage shortage =
-      shortage_on(means, o, memory::step_shape(trained.files.config, o.model, means.device, o.data.max_seq_length),
-                  Beginning::kAsTold);
-  const memory::StepBytes bytes = memory::plan_evaluation(shortage.shape, 1);
-  shortage.needed = bytes.weights + bytes.workspace;
-  shortage.needs = fmt::format("needs: about {} for one window of {} tokens: weights {}, workspace {}\n",
-                               memory_text(shortage.needed), shortage.shape.length, memory_text(bytes.weights),
-                               memory_text(bytes.workspace));
-  return fact + "\n" + advice(shortage);
+  Situation situation =
+      situation_of(means, o, memory::step_shape(trained.files.config, o.model, means.device, o.data.max_seq_length),
+                   Beginning::kAsTold);
+  const memory::StepBytes bytes = memory::plan_evaluation(situation.shape, 1);
+  situation.needed = bytes.weights + bytes.workspace;
+  situation.needs = fmt::format("needs: about {} for one window of {} tokens: weights {}, workspace {}\n",
+                                memory_text(situation.needed), situation.shape.length, memory_text(bytes.weights),
+                                memory_text(bytes.workspace));
+  return fact + "\n" + advice(situation);
 }
 
 }  // namespace bertft::run
