@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -129,6 +131,16 @@ void check_existing(const fs::path& wanted, Existing existing) {
   check_writable(wanted, path);
 }
 
+// False, and errno says why, when another holds it for longer than check_not_in_use() does.
+bool take_lock(int fd) {
+  constexpr int kTries = 10;
+  for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EWOULDBLOCK || i == kTries) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
 [[noreturn]] void fail_as_in_use(const std::string& path) {
   throw OutputError(fmt::format(
       "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path));
@@ -170,7 +182,7 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   const std::string lock = (fs::path(path_) / kLockName).string();
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));
-  if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+  if (!take_lock(lock_fd_)) {
     if (errno == EWOULDBLOCK) {
       close(lock_fd_);
       fail_as_in_use(path_);

@@ -104,10 +104,12 @@ std::string number_hint(std::string_view text) {
   return "";
 }
 
-// Of a number that is whole but beyond what an integer of an option holds.
-bool is_too_large(std::string_view text) {
-  const std::optional<double> number = read_number(text);
-  return number && *number == std::trunc(*number) && std::abs(*number) > kLargestExact && !read_integer(text);
+// What is wrong with a whole number that no option holds; empty: nothing.
+std::string wrong_with_integer(std::string_view text) {
+  constexpr double kTooLarge = 9223372036854775808.0;  // 2^63
+  const double number = read_number(text).value_or(0);
+  if (number >= kTooLarge) return "; that is too large";
+  return number > kLargestExact && !read_integer(text) ? "; write all of its digits" : "";
 }
 
 // What is wrong with the text of an amount of memory; empty: nothing.
@@ -186,7 +188,7 @@ std::string complaint(std::string_view expected, const Scalar& scalar) {
 std::string complaint(const Field& field, const Scalar& scalar) {
   std::string text = complaint(expected(field), scalar);
   if (scalar.text == "None" && field.is_optional) return text + "; YAML's word is null";
-  if (field.kind == Kind::kInteger && is_too_large(scalar.text)) return text + "; that is too large";
+  if (field.kind == Kind::kInteger) text += wrong_with_integer(scalar.text);
   if (field.kind == Kind::kInteger || field.kind == Kind::kNumber) return text + number_hint(scalar.text);
   if (field.kind == Kind::kName) {
     if (const auto name = nearest(to_lower_ascii(scalar.text), field.names))

@@ -96,7 +96,7 @@ class Examiner {
     if (question.is_impossible != question.answers.empty()) {
       add(Finding::Kind::kContradiction, question.id,
           question.is_impossible ? "marked is_impossible but has answers: counts as answerable"
-                                 : "no answers, yet not marked is_impossible: counts as unanswerable");
+                                 : "no answers, yet is_impossible is not true: counts as unanswerable");
     }
     for (Answer& answer : question.answers) this->answer(question, answer);
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 
@@ -12,6 +13,9 @@
 
 namespace bertft::memory {
 namespace {
+
+constexpr double kReservedShare = 0.03;
+constexpr std::uint64_t kLeastReserve = std::uint64_t{256} << 20;
 
 [[noreturn]] void refuse(std::string_view key, std::string_view text, std::string_view what) {
   throw ConfigError(fmt::format("{} is '{}': {}.\nGive {}.", key, printable(text, 40), what, kMemoryAmountForm));
@@ -27,9 +31,7 @@ std::uint64_t reserve_of(const MemoryOptions& options, std::uint64_t given) {
 }  // namespace
 
 std::uint64_t default_reserve(std::uint64_t bytes) {
-  constexpr double kShare = 0.03;
-  constexpr std::uint64_t kLeast = std::uint64_t{256} << 20;
-  return std::max(static_cast<std::uint64_t>(kShare * static_cast<double>(bytes)), kLeast);
+  return std::max(static_cast<std::uint64_t>(kReservedShare * static_cast<double>(bytes)), kLeastReserve);
 }
 
 std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uint64_t whole) {
@@ -54,20 +56,34 @@ Budget make_budget(const MemoryOptions& options, const Capacity& capacity) {
   const std::uint64_t given =
       options.memory_limit ? parse_amount("memory_limit", *options.memory_limit, capacity.total) : capacity.free;
   budget.source = options.memory_limit ? fmt::format("memory_limit {}", *options.memory_limit) : "free memory";
-  const std::uint64_t reserve = reserve_of(options, given);
-  if (reserve >= given) {
+  budget.reserve = reserve_of(options, given);
+  if (budget.reserve >= given) {
     throw ConfigError(fmt::format("memory_reserve leaves nothing of {} ({}).\nSet memory_reserve lower, or 0.",
                                   memory_text(given), budget.source));
   }
-  budget.usable = given - reserve;
+  budget.usable = given - budget.reserve;
   budget.limit = options.memory_limit ? given : budget.usable;
   return budget;
 }
 
+std::optional<std::uint64_t> limit_that_leaves(const MemoryOptions& options, std::uint64_t usable) {
+  const auto wanted = static_cast<double>(usable);
+  if (!options.memory_reserve) {
+    return std::max(usable + kLeastReserve, static_cast<std::uint64_t>(std::ceil(wanted / (1 - kReservedShare))));
+  }
+  const auto amount = std::get<MemoryAmount>(read_memory_amount(*options.memory_reserve));
+  if (amount.unit != 0) return usable + static_cast<std::uint64_t>(amount.bytes_of(0));
+  const double share = amount.number / 100;
+  return share < 1 ? std::optional(static_cast<std::uint64_t>(std::ceil(wanted / (1 - share)))) : std::nullopt;
+}
+
 std::string budget_text(const Budget& budget) {
-  const std::uint64_t reserve = budget.limit - budget.usable;
-  return fmt::format("{} to be used ({}{})", memory_text(budget.usable), budget.source,
-                     reserve == 0 ? "" : fmt::format(", less memory_reserve {}", memory_text(reserve)));
+  const std::string amount = memory_text(budget.reserve);
+  const bool is_part = budget.limit > budget.usable;
+  const std::string reserve = budget.reserve == 0 ? ""
+                              : is_part           ? fmt::format(", {} of it memory_reserve", amount)
+                                                  : fmt::format(" less memory_reserve {}", amount);
+  return fmt::format("{} ({}{})", memory_text(budget.limit), budget.source, reserve);
 }
 
 }  // namespace bertft::memory

@@ -114,7 +114,9 @@ class Console final : public Observer {
     end_pause();
   }
 
-  void on(const SavingFailed& event) override { screen_.warn(event.reason); }
+  void on(const SavingFailed& event) override {
+    if (!event.ends_run) screen_.warn(event.reason);
+  }
 
   void on(const Notice& event) override { screen_.warn(event.line); }
 

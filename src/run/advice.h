@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bertft/memory/limits.h"
+#include "bertft/memory/options.h"
 #include "bertft/memory/planner.h"
 #include "bertft/memory/savers.h"
 
@@ -14,15 +15,16 @@ namespace bertft::run {
 /// One feature that did not fit, and what may be changed.
 struct Situation {
   std::string needs;                  // lines that say what `needed` is made of
-  std::uint64_t needed = 0;           // bytes of a step with one feature
+  std::uint64_t needed = 0;           // bytes of a step with one feature, by the plan
   memory::StepShape shape;            // of that step
   std::vector<memory::Saver> savers;  // that the user can be told to turn on, in order
-  bool has_limit = false;             // memory_limit is set, and may be raised
+  memory::MemoryOptions options;
   memory::Budget budget;
-  memory::Capacity capacity;                                                     // of the device
-  std::uint64_t in_use = 0;                                                      // of it, by this process
-  std::string device;                                                            // in words
-  std::function<std::string(const std::vector<std::string>& settings)> command;  // to go on with, under such
+  memory::Capacity capacity;  // of the device
+  std::uint64_t in_use = 0;   // of it, by this process
+  std::string device;         // in words
+  /// The command to go on with, under such settings.
+  std::function<std::string(const std::vector<std::string>& settings)> command;
 };
 
 /// What there is and what is needed, up to three remedies with what they bring, and a command that is expected to work

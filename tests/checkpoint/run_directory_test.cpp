@@ -1,9 +1,14 @@
 #include "bertft/checkpoint/run_directory.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "bertft/util/error.h"
 #include "temporary_directory.h"
@@ -64,6 +69,17 @@ TEST_F(RunDirectoryTest, IsSeenToBeInUseWithoutTakingIt) {
   }
   EXPECT_NO_THROW(check_not_in_use(parent_ / "run"));
   EXPECT_NO_THROW(RunDirectory(parent_ / "run", Existing::kRefuse));
+}
+
+TEST_F(RunDirectoryTest, WaitsForOneWhoOnlyLooks) {
+  const int looking = open(parent_.write("run.lock", "").c_str(), O_RDONLY);
+  ASSERT_EQ(flock(looking, LOCK_SH), 0);
+  std::thread looked([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    close(looking);
+  });
+  EXPECT_NO_THROW(RunDirectory(parent_.path(), Existing::kContinue));
+  looked.join();
 }
 
 TEST_F(RunDirectoryTest, IsRefusedWhenItHoldsSomething) {

@@ -45,7 +45,7 @@ TEST(Values, IntegersKeepAll64Bits) {
   EXPECT_EQ(refusal_of_yaml("seed: 9223372036854775808"),
             "a.yaml:1:7: error: seed: expected a non-negative integer, got '9223372036854775808'; that is too large");
   EXPECT_EQ(refusal_of_yaml("seed: 1e16"),
-            "a.yaml:1:7: error: seed: expected a non-negative integer, got '1e16'; that is too large");
+            "a.yaml:1:7: error: seed: expected a non-negative integer, got '1e16'; write all of its digits");
 }
 
 TEST(Values, BooleansAreReadInEveryUsualForm) {
@@ -118,6 +118,8 @@ const std::vector<Refused> kRefused = {
     {"max_steps: 1e-400", "12: error: max_steps: expected a positive integer or null, got '1e-400'"},
     {"max_steps: 99999999999999999999",
      "12: error: max_steps: expected a positive integer or null, got '99999999999999999999'; that is too large"},
+    {"max_steps: -99999999999999999999",
+     "12: error: max_steps: expected a positive integer or null, got '-99999999999999999999'"},
     {"max_steps: 1e308", "12: error: max_steps: expected a positive integer or null, got '1e308'; that is too large"},
     {"max_seq_length: 7",
      "17: error: max_seq_length: expected an integer of at least 8 and of at most 1000000, got '7'"},

@@ -44,7 +44,7 @@ class Gpu : public testing::Test {
     options.bf16 = bf16;
     return device::select_device(options);
   }
-  void limit(std::uint64_t bytes) const { memory::apply({bytes, bytes, "test"}, device_); }
+  void limit(std::uint64_t bytes) const { memory::apply({.limit = bytes, .usable = bytes, .source = "test"}, device_); }
 
   const data::Features features_ = seven_windows();
   device::Device device_;

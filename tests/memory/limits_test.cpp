@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <optional>
+#include <string>
 
 #include "bertft/util/error.h"
 #include "memory/machine.h"
@@ -64,10 +66,27 @@ TEST(Budget, TakesAReserveOfAnySizeBelowTheLimit) {
   EXPECT_THROW(make_budget({.memory_limit = "100MiB", .memory_reserve = {}}, capacity), ConfigError);
 }
 
+TEST(Limit, LeavesSoMuchBesideItsReserve) {
+  for (const auto& reserve : {std::optional<std::string>(), std::optional<std::string>("0"),
+                              std::optional<std::string>("300MiB"), std::optional<std::string>("40%")}) {
+    for (const std::uint64_t usable : {kMib, 3 * kGib, 100 * kGib}) {
+      MemoryOptions options{.memory_limit = {}, .memory_reserve = reserve};
+      const std::uint64_t limit = limit_that_leaves(options, usable).value();
+      options.memory_limit = std::to_string(limit) + "B";
+      const std::uint64_t left = make_budget(options, {.total = 1000 * kGib, .free = 0}).usable;
+      EXPECT_GE(left + 2, usable) << reserve.value_or("auto");
+      EXPECT_LE(left, usable + 2) << reserve.value_or("auto");
+    }
+  }
+  EXPECT_EQ(limit_that_leaves({.memory_limit = {}, .memory_reserve = "100%"}, 1), std::nullopt);
+}
+
 TEST(BudgetText, SaysWhatTheReserveTakes) {
-  EXPECT_EQ(budget_text({.limit = kGib, .usable = 768 * kMib, .source = "memory_limit 1GiB"}),
-            "768 MiB to be used (memory_limit 1GiB, less memory_reserve 256 MiB)");
-  EXPECT_EQ(budget_text({.limit = kGib, .usable = kGib, .source = "free memory"}), "1.0 GiB to be used (free memory)");
+  EXPECT_EQ(budget_text({.limit = kGib, .usable = 768 * kMib, .reserve = 256 * kMib, .source = "memory_limit 1GiB"}),
+            "1.0 GiB (memory_limit 1GiB, 256 MiB of it memory_reserve)");
+  EXPECT_EQ(budget_text({.limit = kGib, .usable = kGib, .source = "free memory"}), "1.0 GiB (free memory)");
+  EXPECT_EQ(budget_text({.limit = kGib, .usable = kGib, .reserve = 256 * kMib, .source = "free memory"}),
+            "1.0 GiB (free memory less memory_reserve 256 MiB)");
 }
 
 // A /proc and a /sys/fs/cgroup of our own.

@@ -257,6 +257,7 @@ TEST_F(ConsoleTest, PassesNoticesAsWarnings) {
 TEST_F(ConsoleTest, WarnsOfACheckpointThatIsNotThere) {
   start(true);
   console_->on(SavingFailed{.step = 2, .reason = "runs/x/checkpoint-2 was not saved: no space"});
+  console_->on(SavingFailed{.step = 3, .reason = "told by what ends the run", .ends_run = true});
   EXPECT_THAT(warnings_, ElementsAre("runs/x/checkpoint-2 was not saved: no space"));
 }
 

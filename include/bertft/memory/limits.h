@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,9 +17,10 @@ struct Capacity {
 
 /// What a run may use of it.
 struct Budget {
-  std::uint64_t limit = 0;   // allocators refuse more
-  std::uint64_t usable = 0;  // a plan or a probe fills no more: the limit less the reserve
-  std::string source;        // "memory_limit 12GiB", "free memory"
+  std::uint64_t limit = 0;    // allocators refuse more
+  std::uint64_t usable = 0;   // a plan or a probe fills no more
+  std::uint64_t reserve = 0;  // kept out of that; of the limit where memory_limit sets one, of what is free otherwise
+  std::string source;         // "memory_limit 12GiB", "free memory"
 };
 
 /// What is kept free of so many bytes unless memory_reserve says otherwise: 3 % or 256 MiB,
@@ -34,7 +36,10 @@ std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uin
 /// throws ConfigError as parse_amount, and when the reserve leaves nothing
 Budget make_budget(const MemoryOptions& options, const Capacity& capacity);
 
-/// "756 MiB to be used (memory_limit 1GiB, less memory_reserve 256 MiB)".
+/// The memory_limit whose reserve leaves so many bytes to be used; nothing when none does.
+std::optional<std::uint64_t> limit_that_leaves(const MemoryOptions& options, std::uint64_t usable);
+
+/// "1.0 GiB (memory_limit 1GiB, 256 MiB of it memory_reserve)", "22.1 GiB (free memory less memory_reserve 768 MiB)".
 std::string budget_text(const Budget& budget);
 
 /// What a plan may use of `memory_limit`, which is set, without a device: 0 when the reserve takes it all.

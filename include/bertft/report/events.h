@@ -56,10 +56,11 @@ struct SavingCheckpoint {
   double blocked_s = 0;  // how long training waited for it
 };
 
-/// The checkpoint of `step` is not there, and training goes on.
+/// The checkpoint of `step` is not there.
 struct SavingFailed {
   std::int64_t step = 0;
   std::string reason = {};  // with the directory's name
+  bool ends_run = false;    // which tells the reason itself
 };
 
 /// Something that the user must know and that is not an error.

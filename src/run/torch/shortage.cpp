@@ -32,7 +32,7 @@ Situation situation_of(const Means& means, const config::Options& options, memor
           .needed = 0,
           .shape = std::move(shape),
           .savers = {},
-          .has_limit = options.memory.memory_limit.has_value(),
+          .options = options.memory,
           .budget = means.budget,
           .capacity = memory::capacity_of(means.device),
           .in_use = memory::use_of(means.device).now,

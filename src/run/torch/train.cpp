@@ -25,8 +25,11 @@ void warn_of_full_disk(const Job& job) {
   const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
   const auto free = checkpoint::free_bytes(directory);
   if (!free || needed <= static_cast<double>(*free)) return;
-  log::warn(fmt::format("{} has {} of disk left, less than up to {} of {} each. Make room, or lower save_total_limit",
-                        directory, memory_text(*free), counted(to_come, "checkpoint"), memory_text(of_one)));
+  const std::string advice = to_come == 1
+                                 ? fmt::format("a checkpoint takes {}: make room", memory_text(of_one))
+                                 : fmt::format("up to {} of {} each are to come: make room, or lower save_total_limit",
+                                               counted(to_come, "checkpoint"), memory_text(of_one));
+  log::warn(fmt::format("{} has {} of disk left, and {}", directory, memory_text(*free), advice));
 }
 
 void tell(const report::Rows& rows) {

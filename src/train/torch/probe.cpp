@@ -118,7 +118,9 @@ class Probe {
 class ProbeBudget {
  public:
   explicit ProbeBudget(const ProbeTask& task) : task_(task) {
-    memory::apply({task.budget.usable, task.budget.usable, task.budget.source}, task.device);
+    memory::Budget budget = task.budget;
+    budget.limit = budget.usable;
+    memory::apply(budget, task.device);
   }
   ~ProbeBudget() {
     try {

@@ -28,9 +28,9 @@ void Saving::begin_at_checkpoint() {
 
 void Saving::save() {
   if (saved_ == state_) return;
-  refuse_weights_that_are_not_finite();
   const auto started = std::chrono::steady_clock::now();
   finish_writing();
+  refuse_weights_that_are_not_finite();
   store_.save(snapshot(), [&] {
     s_.emit(report::SavingCheckpoint{.step = state_.step,
                                      .directory = checkpoint::directory_of(s_.run_directory, state_.step),
@@ -67,8 +67,13 @@ bool Saving::finish_writing() {
 }
 
 void Saving::save_and_wait() {
-  save();
-  store_.wait();
+  try {
+    save();
+    store_.wait();
+  } catch (const StorageError& e) {
+    s_.emit(report::SavingFailed{.step = state_.step, .reason = e.what(), .ends_run = true});
+    throw;
+  }
   // Again: a process may have been killed between saving and that.
   store_.prune(state_.step, {s_.options.save_total_limit, state_.best_step});
 }
@@ -89,7 +94,8 @@ void Saving::save_last() {
     } catch (const std::exception&) {  // no room for that either: the first reason is what to tell
       throw e;
     }
-    throw StorageError(fmt::format("{}\nThe model of step {} was; it is in {}.", e.what(), step, s_.run_directory));
+    throw StorageError(
+        fmt::format("{}\nThe model of step {} was saved; it is in {}.", e.what(), step, s_.run_directory));
   }
 }
 
