@@ -66,7 +66,7 @@ int code_of_signal(int signal) {
 std::string exit_code_help() {
   return "Exit codes: 0 ok, 1 diverged, 2 usage, 65 bad data or weights, 66 input missing,\n"
          "  69 no device, 70 internal error, 71 out of memory, 73 output directory,\n"
-         "  74 I/O, 75 preempted after saving, 78 bad configuration,\n"
+         "  74 I/O, 75 preempted (SIGUSR1), 78 bad configuration,\n"
          "  130 SIGINT, 143 SIGTERM or SIGHUP";
 }
 

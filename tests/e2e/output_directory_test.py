@@ -170,6 +170,20 @@ class DiskFull(EndToEndTest):
         self.assert_refused(mixed, 78, "belongs to another run", "seed")
         self.assertEqual(tree(self.cwd / "run"), before)
 
+    def test_at_the_last_save_leaves_the_best_model_of_an_earlier_one(self):
+        # As good at every evaluation, so that the first one stays the best.
+        arguments = self.training("--validation-file", self.dev_file, "--eval-strategy", "steps", "--eval-steps", 10,
+                                  "--save-steps", 10, "--load-best-model-at-end", "--max-steps", 60,
+                                  "--learning-rate", "1e-12")
+        with self.started(*arguments) as process:
+            wait_until(lambda: (self.cwd / "run" / "checkpoint-10").exists())
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (500_000, 500_000))
+            result = harness.wait(process)
+        self.assertEqual(result.code, 74, result)
+        self.assertRegex(result.err, r"(?m)^The model of step 10 was saved; it is in \S*run\.$")
+        self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
+                         (self.cwd / "run" / "checkpoint-10" / "model.safetensors").read_bytes())
+
     def test_at_an_earlier_save_does_not_stop_the_run(self):
         result = self.run_program(*self.training("--save-steps", 1), preexec_fn=self.limit_files_to_500_kb)
         self.assertEqual(result.code, 74, result)
