@@ -90,6 +90,14 @@ std::string expected(const Field& field) {
   return field.is_optional ? fmt::format("{} or {}", what, field.option.unset_name) : what;
 }
 
+// What is wrong with a whole number that no option holds; empty: nothing.
+std::string integer_hint(std::string_view text) {
+  constexpr double kTooLarge = 9223372036854775808.0;  // 2^63
+  const double number = read_number(text).value_or(0);
+  if (number >= kTooLarge) return "; that is too large";
+  return number > kLargestExact && !read_integer(text) ? "; write all of its digits" : "";
+}
+
 // Forms that other readers take for a number, and what to write instead.
 std::string number_hint(std::string_view text) {
   std::string digits(text);
@@ -102,14 +110,6 @@ std::string number_hint(std::string_view text) {
     return fmt::format("; write {}{} (some YAML readers take a leading 0 for octal)", is_negative ? "-" : "", bare);
   }
   return "";
-}
-
-// What is wrong with a whole number that no option holds; empty: nothing.
-std::string wrong_with_integer(std::string_view text) {
-  constexpr double kTooLarge = 9223372036854775808.0;  // 2^63
-  const double number = read_number(text).value_or(0);
-  if (number >= kTooLarge) return "; that is too large";
-  return number > kLargestExact && !read_integer(text) ? "; write all of its digits" : "";
 }
 
 // What is wrong with the text of an amount of memory; empty: nothing.
@@ -188,7 +188,9 @@ std::string complaint(std::string_view expected, const Scalar& scalar) {
 std::string complaint(const Field& field, const Scalar& scalar) {
   std::string text = complaint(expected(field), scalar);
   if (scalar.text == "None" && field.is_optional) return text + "; YAML's word is null";
-  if (field.kind == Kind::kInteger) text += wrong_with_integer(scalar.text);
+  if (field.kind == Kind::kInteger) {
+    if (const std::string hint = integer_hint(scalar.text); !hint.empty()) return text + hint;
+  }
   if (field.kind == Kind::kInteger || field.kind == Kind::kNumber) return text + number_hint(scalar.text);
   if (field.kind == Kind::kName) {
     if (const auto name = nearest(to_lower_ascii(scalar.text), field.names))

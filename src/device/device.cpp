@@ -11,6 +11,7 @@
 
 #include "bertft/device/cuda.h"
 #include "bertft/util/error.h"
+#include "bertft/util/text.h"
 
 namespace bertft::device {
 namespace {
@@ -29,8 +30,8 @@ bool gpu_available() {
 Device select_cpu(const DeviceOptions& options) {
   Device device;
   device.bf16 = options.bf16.value_or(false);
-  device.description = fmt::format("CPU, {} thread{}, {}", at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s",
-                                   device.bf16 ? "bf16" : "fp32");
+  device.description =
+      fmt::format("CPU, {}, {}", counted(at::get_num_threads(), "thread"), device.bf16 ? "bf16" : "fp32");
   return device;
 }
 

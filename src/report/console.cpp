@@ -59,11 +59,7 @@ class Console final : public Observer {
   void on(const StepFinished& event) override {
     const double now_s = clock_();
     throughput_.step_finished(now_s, event.num_features);
-    step_ = event.step;
-    epoch_ = event.epoch;
-    learning_rate_ = event.learning_rate;
-    loss_ = without_sign_of_nan(event.loss);
-    grad_norm_ = without_sign_of_nan(event.grad_norm);
+    note(event);
     if (screen_.is_terminal) {
       if (redraw_is_due(now_s) || step_ == total_steps_) draw_training();
     } else if (line_is_due(now_s)) {
@@ -72,11 +68,7 @@ class Console final : public Observer {
   }
 
   void on(const LogDue& event) override {
-    step_ = event.step;
-    epoch_ = event.epoch;
-    learning_rate_ = event.learning_rate;
-    loss_ = without_sign_of_nan(event.loss);
-    grad_norm_ = without_sign_of_nan(event.grad_norm);
+    note(event);
     peak_memory_bytes_ = event.peak_memory_bytes;
     say({progress_line("loss", loss_)});
     draw_training();
@@ -137,6 +129,16 @@ class Console final : public Observer {
     double started_s;
     std::int64_t first_done;
   };
+
+  // What a step and a log have in common.
+  template <class Event>
+  void note(const Event& event) {
+    step_ = event.step;
+    epoch_ = event.epoch;
+    learning_rate_ = event.learning_rate;
+    loss_ = without_sign_of_nan(event.loss);
+    grad_norm_ = without_sign_of_nan(event.grad_norm);
+  }
 
   void say(const std::vector<std::string>& lines) {
     for (const std::string& line : lines) screen_.info(line);

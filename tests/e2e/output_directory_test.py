@@ -142,12 +142,13 @@ class DiskFull(EndToEndTest):
         self.assertRegex(every.err, r"warning .*/run has .* of disk left, and up to 1,000,000,000,000 checkpoints of .* each are to come")
         self.assertNotIn("disk", self.run_program(*checked).err)
 
-    @staticmethod
-    def limit_files_to_500_kb():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+    # model.safetensors (350 KB) may be written, optimizer.safetensors (700 KB) may not.
+    FILES_UP_TO_500_KB = resource.RLIMIT_FSIZE, (500_000, 500_000)
+
+    def limit_files_to_500_kb(self):
+        resource.setrlimit(*self.FILES_UP_TO_500_KB)
 
     def test_at_the_last_save_is_74_and_leaves_no_half_checkpoint(self):
-        # model.safetensors (350 KB) may be written, optimizer.safetensors (700 KB) may not.
         result = self.run_program(*self.training(), preexec_fn=self.limit_files_to_500_kb)
         self.assertEqual(result.code, 74, result)
         self.assertRegex(result.err, r"(?m)^error: .*optimizer\.safetensors.*File too large")
@@ -177,7 +178,7 @@ class DiskFull(EndToEndTest):
                                   "--learning-rate", "1e-12")
         with self.started(*arguments) as process:
             wait_until(lambda: (self.cwd / "run" / "checkpoint-10").exists())
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (500_000, 500_000))
+            resource.prlimit(process.pid, *self.FILES_UP_TO_500_KB)
             result = harness.wait(process)
         self.assertEqual(result.code, 74, result)
         self.assertRegex(result.err, r"(?m)^The model of step 10 was saved; it is in \S*run\.$")

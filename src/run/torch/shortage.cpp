@@ -29,7 +29,6 @@ Situation situation_of(const Means& means, const config::Options& options, memor
                        Beginning beginning) {
   memory::release_cached(means.device);  // what we only keep for later is free
   return {.needs = {},
-          .needed = 0,
           .shape = std::move(shape),
           .savers = {},
           .options = options.memory,

@@ -71,7 +71,7 @@ void Saving::save_and_wait() {
     save();
     store_.wait();
   } catch (const StorageError& e) {
-    s_.emit(report::SavingFailed{.step = state_.step, .reason = e.what(), .ends_run = true});
+    tell_of_failure(state_.step, e, /*ends_run=*/true);
     throw;
   }
   // Again: a process may have been killed between saving and that.
@@ -136,9 +136,9 @@ void Saving::refuse_weights_that_are_not_finite() const {
   }
 }
 
-void Saving::tell_of_failure(std::int64_t step, const std::exception& error) {
+void Saving::tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run) {
   saved_.reset();
-  s_.emit(report::SavingFailed{.step = step, .reason = error.what()});
+  s_.emit(report::SavingFailed{.step = step, .reason = error.what(), .ends_run = ends_run});
 }
 
 }  // namespace bertft::train

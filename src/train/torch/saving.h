@@ -46,7 +46,7 @@ class Saving {
  private:
   checkpoint::Snapshot snapshot() const;
   void refuse_weights_that_are_not_finite() const;
-  void tell_of_failure(std::int64_t step, const std::exception& error);
+  void tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run = false);
 
   const Setup& s_;
   const RunState& state_;
