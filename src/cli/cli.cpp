@@ -171,8 +171,18 @@ std::string describe_missing_command(const CLI::App& command, const std::vector<
                      fmt::join(names, ", "));
 }
 
-// `last` is the last argument of the command line.
-int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::string& last) {
+// "unexpected argument 'ture'; '--bf16' takes true or false."
+std::string describe_unexpected(const std::string& word, const std::vector<std::string>& args,
+                                std::string_view command) {
+  const auto at = std::find(args.begin(), args.end(), word);
+  const std::string before = at == args.begin() || at == args.end() ? "" : *std::prev(at);
+  return fmt::format("unexpected argument '{}'{}", printable(word),
+                     switch_flags().contains(before) ? fmt::format("; '{}' takes true or false.", before)
+                                                     : hint_at_flag(word, command));
+}
+
+// `args`: the command line.
+int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& args) {
   const auto [command, name] = innermost(app);
   const std::vector<std::string> commands = names_of_commands(*command);
   const std::vector<std::string> unexpected = app.remaining(true);
@@ -186,10 +196,9 @@ int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::st
     fact = flags;
     help += " and bert-finetune --help all";
   } else if (!unexpected.empty()) {  // which is why something else is missing
-    const std::string& word = unexpected.front();
-    fact = fmt::format("unexpected argument '{}'{}", printable(word), hint_at_flag(word, command->get_name()));
+    fact = describe_unexpected(unexpected.front(), args, command->get_name());
   } else if (fact.starts_with(":")) {  // CLI11 does not name hidden options
-    fact = fmt::format("{} needs a value.", printable(last));
+    fact = fmt::format("{} needs a value.", printable(args.back()));
   }
   log::error(fmt::format("error: {}\nSee {}.", fact, help));
   return kUsage;
@@ -229,13 +238,11 @@ int run_command(std::vector<std::string> args) {
     std::cout << config::help_for_options() << std::flush;
     return kOk;
   }
-  const std::string last = args.back();
-  std::reverse(args.begin(), args.end());  // CLI11 takes them last first
   try {
-    app.parse(std::move(args));
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them last first
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    return parse_error(app, e, last);
+    return parse_error(app, e, args);
   }
   return exit_code;
 }

@@ -20,6 +20,12 @@ namespace {
 
 constexpr std::string_view kForm = "expected lines of the form 'key: value'";
 
+// A text where a key and its value should stand.
+void refuse_text(Problems& problems, const Place& place, const std::string& text) {
+  problems.add(place, fmt::format("{}, found '{}'", kForm, printable(text, 60)),
+               text.find(':') == std::string::npos ? "" : "; a space must follow the ':'");
+}
+
 /// Byte offsets to places, and back to the text that stands there.
 class Lines {
  public:
@@ -56,6 +62,18 @@ class Lines {
     return std::min(starts_[mark.line] + mark.column, text_.size());
   }
   Place at(const YAML::Mark& mark) const { return at(offset(mark)); }
+
+  /// Where the line above begins, and its text, if that is no `key: value`: YAML lets such a text go on in the next
+  /// line.
+  std::optional<std::pair<Place, std::string>> text_above(const YAML::Mark& mark) const {
+    if (mark.is_null() || mark.line == 0) return std::nullopt;
+    const std::size_t start = starts_[mark.line - 1];
+    std::string_view line = text_.substr(start, starts_[mark.line] - start);
+    line = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
+    const bool has_key = line.ends_with(":") || line.find(": ") != line.npos || line.find(":\t") != line.npos;
+    if (line.empty() || line.starts_with("#") || has_key) return std::nullopt;
+    return std::pair(at(start), std::string(line));
+  }
 
   /// yaml-cpp lets a text without its closing quote end with the file.
   bool quote_is_open(const YAML::Mark& mark) const {
@@ -197,8 +215,7 @@ class FlatMapReader : public YAML::EventHandler {
     } else if (is_null(scalar)) {
       problems_.add(lines_.at(mark), fmt::format("{}, found nothing", kForm));
     } else {
-      problems_.add(lines_.at(mark), fmt::format("{}, found '{}'", kForm, printable(scalar.text, 60)),
-                    scalar.text.find(':') == std::string::npos ? "" : "; a space must follow the ':'");
+      refuse_text(problems_, lines_.at(mark), scalar.text);
     }
   }
 
@@ -214,13 +231,12 @@ class FlatMapReader : public YAML::EventHandler {
 
 /// What yaml-cpp's messages mean in a flat file.
 std::string explain(const std::string& message) {
-  if (message == YAML::ErrorMsg::MAP_VALUE) {
-    return "a ':' cannot stand here; put a text that holds ': ' in quotes, and look for a missing ':' on the line "
-           "above";
-  }
+  if (message == YAML::ErrorMsg::MAP_VALUE) return "a ':' cannot stand here; put a text that holds ': ' in quotes";
   if (message == YAML::ErrorMsg::END_OF_MAP) {
     return "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
   }
+  if (message == YAML::ErrorMsg::TAB_IN_INDENTATION)
+    return "a tab cannot begin a line; every key begins in the first column";
   if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
   return "not valid YAML: " + printable(message);
 }
@@ -250,7 +266,12 @@ std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, 
     }
     if (reader.num_documents() == 0) problems.add(lines.at(0), fmt::format("{}, found nothing", kForm));
   } catch (const YAML::Exception& error) {
-    problems.add(lines.at(error.mark), explain(error.msg));
+    const auto above = error.msg == YAML::ErrorMsg::MAP_VALUE ? lines.text_above(error.mark) : std::nullopt;
+    if (above) {
+      refuse_text(problems, above->first, above->second);
+    } else {
+      problems.add(lines.at(error.mark), explain(error.msg));
+    }
   }
   return reader.take();
 }

@@ -64,13 +64,23 @@ TEST(YamlReader, RefusesKeysThatAreNoWords) {
 
 TEST(YamlReader, NamesThePlaceOfASyntaxError) {
   EXPECT_EQ(refusal_of_yaml("run_name: a: b\n"),
-            "a.yaml:1:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and look for a missing "
-            "':' on the line above");
+            "a.yaml:1:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes");
+  EXPECT_EQ(refusal_of_yaml("seed: 1\n\ttf32: true\n"),
+            "a.yaml:2:1: error: a tab cannot begin a line; every key begins in the first column");
   EXPECT_EQ(refusal_of_yaml("seed: 1 #\n tf32: true\n"),
             "a.yaml:2:2: error: this line does not fit the map above; every key begins in the same column, with ': ' "
             "behind it");
   EXPECT_EQ(refusal_of_yaml("output_dir: \"runs\""), "accepted");
   EXPECT_EQ(refusal_of_yaml("output_dir: \"runs"), "a.yaml:1:18: error: not valid YAML: illegal EOF in scalar");
+}
+
+TEST(YamlReader, NamesTheLineThatLacksItsColonOrTheSpaceBehindIt) {
+  const std::string form = "error: expected lines of the form 'key: value', found ";
+  EXPECT_EQ(refusal_of_yaml("seed:4\ntf32: true\n"), "a.yaml:1:1: " + form + "'seed:4'; a space must follow the ':'");
+  EXPECT_EQ(refusal_of_yaml("tf32: true\nseed 4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed 4'");
+  EXPECT_EQ(refusal_of_yaml("tf32: true\nseed=4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed=4'");
+  EXPECT_EQ(refusal_of_yaml("seed: 1\n# http://a.b\nrun_name: a: b\n"),
+            "a.yaml:3:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes");
 }
 
 TEST(YamlReader, ReportsWhatCameBeforeASyntaxErrorToo) {
