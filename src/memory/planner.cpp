@@ -15,8 +15,7 @@ constexpr std::uint64_t kCudaContext = std::uint64_t{768} << 20;
 constexpr std::uint64_t kCublasWorkspaces = std::uint64_t{64} << 20;
 constexpr double kCudaRounding = 1.03;
 
-// Columns of a bf16 operand of which oneDNN makes a copy in another order, on a CPU with AMX; on others
-// that were seen it makes none.
+// Columns of a bf16 operand of which oneDNN makes a copy in another order, on a CPU with AMX.
 constexpr std::int64_t kCopiedColumns = 512;
 
 std::int64_t num_elements(const std::vector<std::int64_t>& shape) {
@@ -53,13 +52,13 @@ struct Sizes {
 
 // Bytes a token of one layer keeps for its backward pass. In fp32: the input, q, k, v, the mixed
 // values, the sum before and the result after the first norm, the inner layer before and after
-// its activation, the sum before the second norm. Under autocast each linear layer keeps a half
-// copy of its input instead, and both sums stay fp32. Besides: log-sum-exp, means, deviations.
+// its activation, the sum before the second norm. Under autocast what linear layers take is kept as a half
+// copy instead, and both sums stay fp32. Besides: log-sum-exp, means, deviations.
 // Where attention takes sequences one by one (fp32 on CUDA, with dropout) the mixed values are there twice.
 std::int64_t layer_bytes_per_token(const Sizes& s, bool one_by_one) {
   const std::int64_t small = kFloatBytes * s.heads + 4 * kFloatBytes;
   if (s.wide == kFloatBytes) return kFloatBytes * ((one_by_one ? 9 : 8) * s.h + 2 * s.f) + small;
-  return kHalfBytes * (3 * s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloatBytes * 2 * s.h + small;
+  return kHalfBytes * (s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloatBytes * 2 * s.h + small;
 }
 
 // Of a token outside the layers: ids and places, the embeddings' sum, what a projection takes, the
@@ -78,32 +77,45 @@ std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num
 
 }  // namespace
 
+bool machine_has_amx() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("amx-bf16");
+#else
+  return false;
+#endif
+}
+
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   const Sizes s(shape);
   const std::int64_t tokens = num_features * shape.length;
   const bool one_by_one = shape.is_cuda && !shape.bf16 && shape.encoder.dropout.attention_probs > 0;
   const std::int64_t layer = layer_bytes_per_token(s, one_by_one);
-  // A recomputed layer keeps its input only, and in the backward pass one layer is whole.
-  const std::int64_t kept = shape.gradient_checkpointing ? s.layers * kFloatBytes * s.h + layer : s.layers * layer;
+  // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
+  const std::int64_t kept =
+      shape.gradient_checkpointing ? (s.layers + 1) * kFloatBytes * s.h + layer : s.layers * layer;
   // bf16 copies of the linear layers' weights live as long as the layer they belong to.
   const std::int64_t casts = shape.bf16 ? kHalfBytes * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
 
   // The fullest moment is one of four. At the last layer's inner product, backwards: the
   // gradient of the inner layer and of the weight, with all activations still there. At the same
   // place one layer earlier: that layer's activations are gone, what shared weights sum up is there. At
-  // the last attention: its own gradients and scores, with the layer's second half gone. At the
+  // the last attention: its own gradients and scores, with what the layer keeps after it gone. At the
   // embeddings: a gradient of the whole table beside the sum of the earlier micro-batches.
-  const std::int64_t copied = shape.bf16 && !shape.is_cuda ? kHalfBytes * std::min(s.f, kCopiedColumns) : 0;
+  const std::int64_t copied =
+      shape.bf16 && !shape.is_cuda && shape.has_amx ? kHalfBytes * std::min(s.f, kCopiedColumns) : 0;
   const std::int64_t inner = (s.wide * s.f + copied) * tokens + (s.wide + (shape.bf16 ? kFloatBytes : 0)) * s.h * s.f;
-  const std::int64_t scores = shape.is_cuda ? 0 : 3 * shape.num_threads * kFloatBytes * shape.length * shape.length;
-  const std::int64_t second_half =
-      (shape.bf16 ? kHalfBytes * (s.h + 2 * s.f) + kFloatBytes * s.h : kFloatBytes * (2 * s.h + 2 * s.f)) * tokens;
+  // Of each thread: three squares of a head's scores, and copies of its rows in fp32.
+  const std::int64_t head_rows = (shape.bf16 ? 5 : 3) * s.h / s.heads;
+  const std::int64_t scores =
+      shape.is_cuda ? 0 : shape.num_threads * kFloatBytes * shape.length * (3 * shape.length + head_rows);
+  const std::int64_t after_attention =
+      (shape.bf16 ? kHalfBytes * (s.h + 2 * s.f) + kFloatBytes * 2 * s.h : kFloatBytes * (3 * s.h + 2 * s.f)) * tokens;
   // The gradients of weights that layers share are summed beside the earlier ones until the first
   // layer has added its own; recomputed layers add theirs at once.
   const std::int64_t sums = shape.gradient_checkpointing ? 0 : kFloatBytes * s.shared;
   const std::int64_t next_inner = inner + sums - layer * tokens;
   const std::int64_t attention = (kFloatBytes * s.h + 4 * s.wide * s.h) * tokens + scores +
-                                 flash_sums(shape, s, num_features) + sums - std::min(second_half, kept * tokens);
+                                 flash_sums(shape, s, num_features) + sums - std::min(after_attention, kept * tokens);
   const std::int64_t activations = tokens * (kept + outer_bytes_per_token(s)) + casts;
   const std::int64_t table =
       kFloatBytes * shape.encoder.vocab_size * s.e + 2 * kFloatBytes * s.e * tokens - activations;

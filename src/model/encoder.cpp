@@ -138,12 +138,18 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
+// Cast once: autocast would make a copy of the input for each of the three, and keep them for the backward pass.
+Qkv EncoderLayer::project(const at::Tensor& hidden, bool bf16) const {
+  const at::Tensor input = bf16 ? hidden.to(at::kBFloat16) : hidden;
+  return {query_->forward(input), key_->forward(input), value_->forward(input)};
+}
+
 at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_idx,
                                  const ForwardContext& context) const {
   const Autocast autocast(context.device);
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
-      attention({query_->forward(hidden), key_->forward(hidden), value_->forward(hidden)},
+      attention(project(hidden, context.device.bf16),
                 {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, kAttentionSite), batch});
   const at::Tensor attended = attention_norm_->forward(
       dropout_add(attention_output_->forward(mixed), hidden,

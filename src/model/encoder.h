@@ -78,6 +78,8 @@ class EncoderLayer {
   at::Tensor forward(const at::Tensor& hidden, std::int64_t layer_idx, const ForwardContext& context) const;
 
  private:
+  Qkv project(const at::Tensor& hidden, bool bf16) const;
+
   std::int64_t num_heads_;
   weights::EncoderConfig::DropoutRates dropout_;
   weights::EncoderConfig::Activation activation_;

@@ -23,7 +23,8 @@ memory::PlanReport plan_memory(config::Resolved resolved) {
                                 .bf16 = options.device.bf16.value_or(is_cuda),
                                 .gradient_checkpointing = options.model.gradient_checkpointing.value_or(false),
                                 .is_cuda = is_cuda,
-                                .num_threads = std::max(1U, std::thread::hardware_concurrency())};
+                                .num_threads = std::max(1U, std::thread::hardware_concurrency()),
+                                .has_amx = memory::machine_has_amx()};
   check_length(options.data, shape.encoder.max_position_embeddings);
   std::optional<std::uint64_t> usable;
   if (options.memory.memory_limit) {

@@ -18,7 +18,11 @@ struct StepShape {
   bool gradient_checkpointing = false;
   bool is_cuda = false;
   std::int64_t num_threads = 1;  // each holds attention scores of one head on the CPU
+  bool has_amx = false;          // the CPU: its products of bf16 copy a part of an operand
 };
+
+/// Whether this machine's CPU has AMX for bf16.
+bool machine_has_amx();
 
 /// The bytes of a step at its fullest, by what they hold.
 struct StepBytes {

@@ -42,7 +42,8 @@ StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOpt
           .bf16 = device.bf16,
           .gradient_checkpointing = options.gradient_checkpointing.value_or(false),
           .is_cuda = device.is_cuda(),
-          .num_threads = at::get_num_threads()};
+          .num_threads = at::get_num_threads(),
+          .has_amx = machine_has_amx()};
 }
 
 void reset_peak(const device::Device& device) {
