@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/ops/empty.h>
 #include <c10/core/AllocatorConfig.h>
 #include <fmt/format.h>
 #include <torch/version.h>
@@ -36,17 +37,22 @@ Device select_cpu(const DeviceOptions& options) {
 }
 
 // Packed batches have another number of tokens each; segments of a fixed size would be left with holes that
-// no later tensor fits. The user's own settings stand. Must come before the first allocation.
-void let_segments_grow() {
+// no later tensor fits. The user's own settings stand. Makes the first allocation.
+void let_segments_grow(const c10::Device& gpu) {
   if (std::getenv("PYTORCH_CUDA_ALLOC_CONF") != nullptr || std::getenv("PYTORCH_ALLOC_CONF") != nullptr) return;
   c10::CachingAllocator::setAllocatorSettings("expandable_segments:True");
+  try {
+    at::empty({1}, gpu);
+  } catch (const c10::Error&) {  // WSL and some virtual GPUs lack what that needs (pytorch#192330)
+    stop_growing_segments();
+  }
 }
 
 Device select_gpu(const DeviceOptions& options) {
-  let_segments_grow();
   Device device;
   device.torch_device = c10::Device(c10::kCUDA, 0);
   at::globalContext().lazyInitDevice(c10::kCUDA);  // the allocator takes no limit before
+  let_segments_grow(device.torch_device);
   const cuda::Gpu gpu = cuda::properties();
   if (gpu.capability < kOldest) {
     throw DeviceError(fmt::format("{} is sm_{}; this program needs Turing (sm_{}) or newer. Set device: cpu.", gpu.name,
@@ -86,6 +92,10 @@ Device select_device(const DeviceOptions& options) {
       break;
   }
   return gpu_available() ? select_gpu(options) : select_cpu(options);
+}
+
+void stop_growing_segments() {
+  c10::CachingAllocator::setAllocatorSettings("expandable_segments:False");
 }
 
 void synchronize(const Device& device) {

@@ -7,6 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "bertft/device/cuda.h"
 #include "bertft/memory/budget.h"
 #include "model/attention.h"
@@ -101,7 +103,10 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
     return model::attention_cuda(in, {kHeads, {device::dropout_rate(dropout), 5}, batch});
   }
   static at::Tensor last_rows(const at::Tensor& x, std::int64_t n) { return x.narrow(0, x.size(0) - n, n); }
-  at::Tensor random() const { return at::randn({100, kHeads * kHeadSize}).to(cuda_, GetParam()); }
+  at::Tensor random() const {
+    const auto num_tokens = std::accumulate(lengths_.begin(), lengths_.end(), std::int64_t{0});
+    return at::randn({num_tokens, kHeads * kHeadSize}).to(cuda_, GetParam());
+  }
   bool is_half() const { return GetParam() == at::kBFloat16; }
 
   void SetUp() override {
@@ -113,7 +118,7 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
   }
 
   const c10::Device cuda_{c10::kCUDA, 0};
-  const std::vector<std::int32_t> lengths_ = {5, 60, 33, 2};
+  const std::vector<std::int32_t> lengths_ = {200, 129, 64, 1};  // of several blocks of the kernels, and of one
   model::Qkv in_;
   at::Tensor grad_;
 };
@@ -233,18 +238,23 @@ TEST_F(Gpu, RepeatsStepsToTheSameBitsWhenDeterminismIsAskedFor) {
 // One large sequence many times: 20 MiB, the allocator's smallest segment, are soon too little.
 TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
   if (!has_bf16()) GTEST_SKIP() << "no bf16";
-  TrainedModel bert(bert_for_words(), select(true));  // in fp32 attention takes a launch for each sequence
-  const std::vector<std::uint32_t> windows(20'000, 6U);
-  StepEngine roomy = bert.engine(features_, {});
-  const double expected = roomy.run(windows, 0, /*learning_rate=*/0).loss;
-  memory::release_cached(device_);
-  const std::uint64_t of_cublas = 2 * at::cuda::getChosenWorkspaceSize();  // forward and backward thread
-  limit(memory::use_of(device_).now + of_cublas + 64 * kMib);
-  StepEngine tight = bert.engine(features_, {});
-  int shrunk = 0;
-  tight.on_shrink([&](const Shrunk&) { ++shrunk; });
-  EXPECT_NEAR(tight.run(windows, 0, /*learning_rate=*/0).loss, expected, 1e-3 * expected);
-  EXPECT_GT(shrunk, 0);
+  for (const bool recompute : {false, true}) {  // which runs a backward pass inside another
+    model::ModelOptions options;
+    options.gradient_checkpointing = recompute;
+    TrainedModel bert(bert_for_words(), select(true), options);  // in fp32 attention takes a launch for each sequence
+    const std::vector<std::uint32_t> windows(20'000, 6U);
+    StepEngine roomy = bert.engine(features_, {});
+    const double expected = roomy.run(windows, 0, /*learning_rate=*/0).loss;
+    memory::release_cached(device_);
+    const std::uint64_t of_cublas = 2 * at::cuda::getChosenWorkspaceSize();  // forward and backward thread
+    limit(memory::use_of(device_).now + of_cublas + 64 * kMib);
+    StepEngine tight = bert.engine(features_, {});
+    int shrunk = 0;
+    tight.on_shrink([&](const Shrunk&) { ++shrunk; });
+    EXPECT_NEAR(tight.run(windows, 0, /*learning_rate=*/0).loss, expected, 1e-3 * expected) << recompute;
+    EXPECT_GT(shrunk, 0) << recompute;
+    limit(memory::capacity_of(device_).total);
+  }
 }
 
 TEST_F(Gpu, IsProbedAndLeftAsItWas) {

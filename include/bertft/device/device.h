@@ -23,6 +23,9 @@ struct Device {
 /// throws DeviceError when a GPU was asked for and none can be used
 Device select_device(const DeviceOptions& options);
 
+/// On a GPU: the allocator takes segments of a fixed size from now on; those that have grown are used further.
+void stop_growing_segments();
+
 /// Waits until the device has finished everything it was given.
 void synchronize(const Device& device);
 

@@ -18,10 +18,15 @@ namespace {
 
 constexpr std::int32_t kCudaMemoryAllocation = 2;  // cudaErrorMemoryAllocation
 
+// Of an error of LibTorch without the C++ stack, whose names would be taken for words of the message.
+std::string message_of(const std::exception& error) {
+  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
+  return torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+}
+
 // Without LibTorch's advice on its own settings, which is not ours.
 std::string fact_of(const std::exception& error) {
-  const auto* torch_error = dynamic_cast<const c10::Error*>(&error);
-  const std::string text = torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
+  const std::string text = message_of(error);
   const std::string_view line = first_line(text);
   return std::string(line.substr(0, line.find(" If reserved but unallocated memory")));
 }
@@ -45,7 +50,7 @@ bool is_out_of_memory(const std::exception& error) {
   if (const auto* of_device = dynamic_cast<const c10::AcceleratorError*>(&error)) {
     return of_device->get_error_code() == kCudaMemoryAllocation;  // any other leaves the device unusable
   }
-  return dynamic_cast<const c10::Error*>(&error) != nullptr && says_out_of_memory(error.what());
+  return dynamic_cast<const c10::Error*>(&error) != nullptr && says_out_of_memory(message_of(error));
 }
 
 std::optional<Shortage> shortage_of(const std::exception& error) {
@@ -56,16 +61,20 @@ std::optional<Shortage> shortage_of(const std::exception& error) {
 std::optional<Shortage> attempt(const device::Device& device, const std::function<void()>& work,
                                 const std::function<void()>& release) {
   std::optional<Shortage> shortage;
+  bool is_the_allocators = true;
   try {
     work();
     return std::nullopt;
   } catch (const std::exception& error) {
     shortage = shortage_of(error);
     if (!shortage) throw;
+    is_the_allocators = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
   }
   // Outside the handler: the exception itself may hold what has to go.
   release();
   if (!device.is_cuda()) forget_aborted_backward();
+  // A segment whose growing the driver broke off may refuse whatever is asked of it later (pytorch#188008).
+  if (device.is_cuda() && !is_the_allocators) device::stop_growing_segments();
   release_cached(device);
   return shortage;
 }

@@ -28,9 +28,11 @@ auto with_own_errors(Work work, std::string_view when_lost = "") {
     const auto* error = dynamic_cast<const c10::Error*>(&e);
     if (error == nullptr) throw;
     const std::string text = error->what_without_backtrace();
-    // A library that meets the failure before LibTorch does says so in a text alone.
+    // A library that meets the failure before LibTorch does says so in a text alone, and so does the driver
+    // when the allocator asks it for more.
     const bool is_of_device = dynamic_cast<const c10::AcceleratorError*>(error) != nullptr ||
-                              text.find("CUBLAS_STATUS_") != std::string::npos;
+                              text.find("CUBLAS_STATUS_") != std::string::npos ||
+                              text.find("CUDA driver error") != std::string::npos;
     if (!is_of_device) throw Error(text);
     throw DeviceError(
         fmt::format("the GPU failed: {}.\n{}The kernel's log may say more (dmesg, Xid).", first_line(text), when_lost));

@@ -5,8 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <new>
 #include <stdexcept>
+#include <string>
 
 #include "bertft/memory/budget.h"
 #include "memory/shortage_text.h"
@@ -65,6 +67,12 @@ TEST(OutOfMemory, IsNoSickDeviceWhateverItSays) {
 
 TEST(OutOfMemory, IsNoErrorOfAnotherKindThatSpeaksOfMemory) {
   EXPECT_FALSE(is_out_of_memory(std::runtime_error("CUDA out of memory.")));  // not LibTorch's
+}
+
+TEST(OutOfMemory, IsNotReadFromAnErrorsStack) {
+  const auto stack =
+      std::make_shared<c10::PrecomputedLazyValue<std::string>>("frame #0: c10::cuda::CUDACachingAllocator::malloc");
+  EXPECT_FALSE(is_out_of_memory(c10::Error("x INTERNAL ASSERT FAILED at \"Tensor.cpp\":1", stack)));
 }
 
 class OutOfMemoryText : public testing::TestWithParam<const char*> {};
