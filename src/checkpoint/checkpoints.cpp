@@ -20,6 +20,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// By a link where the file system has them: only the weights are worth one, and who edits a small file in its
+// place must not damage the checkpoint.
+void publish_weights(const std::string& source, const std::string& target) {
+  const std::string temporary = unused_name_beside(target);
+  std::error_code error;
+  fs::create_hard_link(source, temporary, error);
+  if (error) copy_file_durably(source, temporary);
+  fs::rename(temporary, target, error);
+  // Between two names of one file rename() does nothing: an earlier process had come this far.
+  std::error_code ignored;
+  fs::remove(temporary, ignored);
+  if (error) throw StorageError(fmt::format("cannot replace '{}': {}", target, error.message()));
+  sync_directory(fs::path(target).parent_path().string());
+}
+
 }  // namespace
 
 std::string directory_of(const std::string& run_directory, std::int64_t step) {
@@ -28,33 +43,31 @@ std::string directory_of(const std::string& run_directory, std::int64_t step) {
 
 std::vector<Found> list_checkpoints(const std::string& run_directory) {
   std::vector<Found> result;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(run_directory, error)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kCheckpointPrefix) || !entry.is_directory(error)) continue;
+  std::error_code ignored;
+  for (const fs::path& entry : entries_of(run_directory)) {
+    const std::string name = entry.filename().string();
+    if (!name.starts_with(kCheckpointPrefix) || !fs::is_directory(entry, ignored)) continue;
     std::int64_t step = 0;
     const char* first = name.data() + kCheckpointPrefix.size();
     const char* last = name.data() + name.size();
     const auto [end, code] = std::from_chars(first, last, step);
-    if (code != std::errc() || end != last || directory_of(run_directory, step) != entry.path()) continue;
-    result.push_back({entry.path().string(), step});
+    if (code != std::errc() || end != last || directory_of(run_directory, step) != entry) continue;
+    result.push_back({entry.string(), step});
   }
   std::sort(result.begin(), result.end(), [](const Found& a, const Found& b) { return a.step > b.step; });
   return result;
 }
 
 void restore_replaced(const std::string& run_directory) {
-  std::error_code error;
-  std::vector<fs::path> trashed;
-  for (const auto& entry : fs::directory_iterator(run_directory, error)) {
-    if (entry.path().filename().string().starts_with(kTrashPrefix)) trashed.push_back(entry.path());
-  }
-  for (const fs::path& trash : trashed) {
-    const fs::path target = trash.parent_path() / trash.filename().string().substr(kTrashPrefix.size());
-    if (is_there(target) || !is_there(trash / kManifestName)) continue;
+  for (const fs::path& trash : entries_of(run_directory)) {
+    const std::string name = trash.filename().string();
+    if (!name.starts_with(kTrashPrefix) || !is_there(trash / kManifestName)) continue;
+    const fs::path target = trash.parent_path() / name.substr(kTrashPrefix.size());
+    if (is_there(target)) continue;
     try {
       verify(trash.string());
-      fs::rename(trash, target, error);
+      std::error_code ignored;
+      fs::rename(trash, target, ignored);
     } catch (const Error&) {
       // half deleted: what it was removed for is there
     }
@@ -81,25 +94,14 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
 }
 
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory) {
+  const fs::path from(checkpoint_directory), to(run_directory);
   std::vector<std::string> names = weights::tokenizer_files(checkpoint_directory);
-  names.insert(names.end(), kPublished.begin(), kPublished.end());
+  names.insert(names.end(), {"config.json", "README.md", "trainer_state.json"});
   for (const std::string& name : names) {
-    const fs::path source = fs::path(checkpoint_directory) / name;
-    const bool is_needed = name == "config.json" || name == "model.safetensors";
-    if (!is_needed && !is_there(source)) continue;
-    const fs::path temporary = fs::path(run_directory) / (std::string(kTemporaryPrefix) + name);
-    std::error_code error;
-    fs::remove(temporary, error);
-    // Only the weights are worth a link: who edits a small file in its place must not damage the checkpoint.
-    if (name == "model.safetensors") fs::create_hard_link(source, temporary, error);
-    if (name != "model.safetensors" || error) copy_file_durably(source.string(), temporary.string());
-    fs::rename(temporary, fs::path(run_directory) / name, error);
-    // Between two names of one file rename() does nothing: an earlier process had come this far.
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    if (error) throw StorageError(fmt::format("{} was not written to {}: {}", name, run_directory, error.message()));
+    const std::string source = from / name;
+    if (name == "config.json" || is_there(source)) write_file_atomically(to / name, read_file(source));
   }
-  sync_directory(run_directory);
+  publish_weights(from / "model.safetensors", to / "model.safetensors");
 }
 
 }  // namespace bertft::checkpoint

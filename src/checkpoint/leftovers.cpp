@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <system_error>
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
-#include "bertft/weights/model_directory.h"
 #include "checkpoint/manifest.h"
 
 namespace bertft::checkpoint {
@@ -22,20 +19,24 @@ fs::path trash_of(const fs::path& directory) {
 
 }  // namespace
 
+std::vector<fs::path> entries_of(const std::string& directory) {
+  std::vector<fs::path> entries;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    entries.push_back(it->path());
+  }
+  return entries;
+}
+
 bool is_leftover(std::string_view name) {
-  if (name.starts_with(kTrashPrefix)) return name.substr(kTrashPrefix.size()).starts_with(kCheckpointPrefix);
-  if (!name.starts_with(kTemporaryPrefix)) return false;
-  name.remove_prefix(kTemporaryPrefix.size());
-  // Of a published file, or two numbers: a step and a process, or a process and a count.
-  return std::ranges::find(kPublished, name) != kPublished.end() ||
-         std::ranges::find(weights::kTokenizerFiles, name) != weights::kTokenizerFiles.end() ||
-         (std::ranges::count(name, '-') == 1 && name.find_first_not_of("0123456789-") == std::string_view::npos);
+  return is_temporary_name(name) ||
+         (name.starts_with(kTrashPrefix) && name.substr(kTrashPrefix.size()).starts_with(kCheckpointPrefix));
 }
 
 void remove_leftovers(const std::string& run_directory) {
-  for (const auto& entry : fs::directory_iterator(run_directory)) {
+  for (const fs::path& entry : entries_of(run_directory)) {
     std::error_code ignored;
-    if (is_leftover(entry.path().filename().string())) fs::remove_all(entry.path(), ignored);
+    if (is_leftover(entry.filename().string())) fs::remove_all(entry, ignored);
   }
 }
 

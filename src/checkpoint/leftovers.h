@@ -1,13 +1,18 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bertft::checkpoint {
 
-// Names that readers ignore, so that a killed process leaves nothing half-written under a valid one.
-constexpr std::string_view kTemporaryPrefix = ".tmp-";  // of what is being written
-constexpr std::string_view kTrashPrefix = ".trash-";    // of a checkpoint that is being removed or replaced
+// Of the name of a checkpoint that is being removed or replaced. Readers ignore it, as they do temporary names, so that
+// a killed process leaves nothing half-written under a valid one.
+constexpr std::string_view kTrashPrefix = ".trash-";
+
+/// What lies in a directory, as far as the system lists it.
+std::vector<std::filesystem::path> entries_of(const std::string& directory);
 
 /// Whether a file or directory of this name is what a killed process has left in a run directory.
 bool is_leftover(std::string_view name);

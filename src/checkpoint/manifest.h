@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -12,8 +11,6 @@ constexpr std::string_view kManifestName = "manifest.json";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
 constexpr std::string_view kCheckpointPrefix = "checkpoint-";
 constexpr int kFormatVersion = 2;
-// Of a checkpoint's files those that become the run directory's own, besides its tokenizer's; the weights last.
-constexpr std::array<const char*, 4> kPublished{"config.json", "README.md", "trainer_state.json", "model.safetensors"};
 
 /// manifest.json for the files that stand in `directory` now: format version, and name,
 /// bytes and SHA-256 of each.

@@ -18,6 +18,7 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "bertft/weights/model_directory.h"
@@ -57,8 +58,8 @@ fs::path existing_ancestor(fs::path path) {
 
 // Permissions lie (read-only mounts, network file systems): only writing shows it.
 void check_writable(const fs::path& folder, const std::string& wanted) {
-  std::string probe = (folder / ".bert-finetune-XXXXXX").string();
-  const int fd = mkstemp(probe.data());
+  const std::string probe = unused_name_beside((folder / kLockName).string());
+  const int fd = open(probe.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
     throw OutputError(fmt::format("output_dir {} cannot be written: {}.\nChoose another with --output-dir DIR.", wanted,
                                   system_reason(errno)));

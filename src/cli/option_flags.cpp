@@ -60,11 +60,7 @@ std::set<std::string> names_of_keys() {
 
 // What --help says of the flags that it does not list.
 std::string footer(const std::vector<std::string>& groups) {
-  const auto options = config::list_options();
-  const bool has_all = std::all_of(options.begin(), options.end(), [&](const config::OptionInfo& option) {
-    return std::find(groups.begin(), groups.end(), option.group) != groups.end();
-  });
-  if (has_all) return "Every option of the configuration is a flag too: bert-finetune --help all";
+  if (groups.empty()) return "Every option of the configuration is a flag too: bert-finetune --help all";
   return fmt::format("Also flags: the options of these groups of bert-finetune --help all:\n  {}",
                      fmt::join(groups, ", "));
 }
@@ -106,7 +102,7 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   for (const config::OptionInfo& option : config::list_options()) {
-    if (std::find(groups.begin(), groups.end(), option.group) == groups.end()) continue;
+    if (!groups.empty() && std::find(groups.begin(), groups.end(), option.group) == groups.end()) continue;
     for (const std::string& key : spelled_keys(option)) add_flag(command, key, is_switch(option, key));
   }
   command.footer(footer(groups));

@@ -11,8 +11,8 @@
 
 namespace bertft::cli {
 
-/// Gives a command --config, --set and a flag for every declared option of `groups`.
-void add_option_flags(CLI::App& command, const std::vector<std::string>& groups);
+/// Gives a command --config, --set and a flag for every declared option; where `groups` are named, of those.
+void add_option_flags(CLI::App& command, const std::vector<std::string>& groups = {});
 
 /// Every flag that sets the option: "--resume", "--resume-from-checkpoint", ...
 std::set<std::string> flags_of(std::string_view key);

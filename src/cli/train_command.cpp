@@ -91,8 +91,7 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
 void add_train_command(CLI::App& app, int& exit_code) {
   CLI::App* command = app.add_subcommand("train", "fine-tune a model (the default command)");
   auto flags = std::make_shared<TrainFlags>();
-  add_option_flags(*command,
-                   {"Model", "Data", "Training", "Optimizer", "Evaluation", "Device", "Memory", "Fitting into memory"});
+  add_option_flags(*command);
   CLI::Option* dry_run =
       command->add_flag("--dry-run", flags->dry_run, "check everything, say what would happen, no more");
   CLI::Option* dump =

@@ -8,10 +8,8 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <utility>
 #include <vector>
 
-#include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
 #include "config/foreign_keys.h"

@@ -11,8 +11,8 @@ std::uint32_t PackedBatch::max_length() const {
   return static_cast<std::uint32_t>(longest);
 }
 
-std::size_t first_slice(const Features& features, std::span<const std::uint32_t> windows,
-                        const MicroBatchLimit& limit) {
+std::size_t first_slice_size(const Features& features, std::span<const std::uint32_t> windows,
+                             const MicroBatchLimit& limit) {
   constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();  // of cu_seqlens
   const std::int64_t most_tokens = std::min(limit.tokens.value_or(kMostTokens), kMostTokens);
   std::int64_t num_tokens = 0;
@@ -28,7 +28,7 @@ std::vector<std::size_t> slice_batch(const Features& features, std::span<const s
                                      const MicroBatchLimit& limit) {
   std::vector<std::size_t> borders{0};
   while (borders.back() < windows.size()) {
-    borders.push_back(borders.back() + first_slice(features, windows.subspan(borders.back()), limit));
+    borders.push_back(borders.back() + first_slice_size(features, windows.subspan(borders.back()), limit));
   }
   return borders;
 }

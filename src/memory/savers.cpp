@@ -1,7 +1,5 @@
 #include "bertft/memory/savers.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace bertft::memory {

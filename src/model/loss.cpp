@@ -1,5 +1,7 @@
 #include <ATen/Functions.h>
 
+#include <limits>
+
 #include "bertft/model/qa_model.h"
 
 namespace bertft::model {

@@ -69,7 +69,7 @@ void warn_of_missing_answers(const data::Dataset& dataset) {
   log::warn(
       fmt::format("{}: {} without answers, not marked is_impossible: \"no answer\" counts as right there "
                   "(data check lists them)",
-                  dataset.name, unmarked == 1 ? "a question" : fmt::format("{} questions", unmarked)));
+                  dataset.name, counted(unmarked, "question")));
 }
 
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset) {

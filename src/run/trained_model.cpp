@@ -18,7 +18,7 @@ namespace {
 // The one in force: the option's, or under `auto` the one stored with the model.
 double threshold_for(const eval::EvalOptions& options, const std::string& model_directory) {
   if (options.null_score_diff_threshold) return *options.null_score_diff_threshold;
-  if (const auto stored = train::read_best_threshold(model_directory)) return *stored;
+  if (const auto stored = train::read_f1_threshold(model_directory)) return *stored;
   throw ConfigError(
       fmt::format("null_score_diff_threshold is auto, but {} stores no tuned threshold.\n"
                   "Give a number: --set null_score_diff_threshold=0",

@@ -23,7 +23,7 @@ void write_sorted(const std::filesystem::path& path, const nlohmann::json& value
 
 // Made of other files: a damaged one is no reason to fail when the work is done.
 nlohmann::json earlier_results(const std::string& path) {
-  if (std::filesystem::exists(path)) {
+  if (is_there(path)) {
     try {
       nlohmann::json results = read_json(path);
       if (results.is_object()) return results;

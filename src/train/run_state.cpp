@@ -54,7 +54,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"loss_since_log", state.loss_since_log},
                     {"loss_total", state.loss_total},
                     {"evaluations_without_gain", state.evaluations_without_gain},
-                    {"best_threshold", or_null(state.best_threshold)},
+                    {"best_threshold", or_null(state.f1_threshold)},
                     {"micro_batch_tokens", or_null(state.micro_batch_tokens)},
                     {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
                     {"memory_savers", state.memory_savers}};
@@ -108,7 +108,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.loss_since_log = number_member(own, "loss_since_log", path).value_or(0);
   state.loss_total = number_member(own, "loss_total", path).value_or(0);
   state.evaluations_without_gain = required_integer(own, "evaluations_without_gain", path);
-  state.best_threshold = number_member(own, "best_threshold", path);
+  state.f1_threshold = number_member(own, "best_threshold", path);
   state.micro_batch_tokens = integer_member(own, "micro_batch_tokens", path);
   state.eval_batch_tokens = integer_member(own, "eval_batch_tokens", path);
   for (const Json& key : own.value("memory_savers", Json::array())) {
@@ -138,7 +138,7 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
   if (saved.total_steps != now.total_steps) differs("number of steps", saved.total_steps, now.total_steps);
 }
 
-std::optional<double> read_best_threshold(const std::string& model_directory) {
+std::optional<double> read_f1_threshold(const std::string& model_directory) {
   const std::string path = (std::filesystem::path(model_directory) / kFileName).string();
   if (!is_there(path)) return std::nullopt;
   try {

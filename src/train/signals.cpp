@@ -17,7 +17,8 @@ namespace {
 constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr int kExitInterrupted = 128 + SIGINT;
 
-std::atomic<int> g_received{0};  // handlers can reach nothing else
+std::atomic<int> g_received{0};             // handlers can reach nothing else
+std::atomic<bool> g_tells_terminal{false};  // isatty() is not for handlers
 std::array<struct sigaction, kSignals.size()> g_previous;
 
 // What a handler interrupts may be about to look at errno.
@@ -32,7 +33,7 @@ extern "C" void remember_signal(int signal) {
   const bool is_first = g_received.compare_exchange_strong(none, signal);
   if (signal != SIGINT) return;
   if (!is_first) _exit(kExitInterrupted);
-  if (isatty(STDERR_FILENO) == 0) return;
+  if (!g_tells_terminal) return;
   constexpr std::string_view kLine = "\nending as soon as what is done can be saved; Ctrl-C again ends at once\n";
   [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kLine.data(), kLine.size());
 }
@@ -45,6 +46,7 @@ Interrupted::Interrupted(int signal)
 
 SignalGuard::SignalGuard() {
   g_received = 0;
+  g_tells_terminal = isatty(STDERR_FILENO) == 1;
   struct sigaction action{};
   action.sa_handler = remember_signal;
   action.sa_flags = SA_RESTART;

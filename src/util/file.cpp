@@ -26,6 +26,8 @@ namespace bertft {
 namespace {
 
 constexpr std::size_t kPathBytesInMessages = 4096;
+constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+constexpr std::string_view kTemporaryPrefix = ".tmp-";
 
 [[noreturn]] void fail_input(const std::string& path, const std::string& what) {
   throw InputError(fmt::format("cannot read '{}': {}", printable(path, kPathBytesInMessages), what));
@@ -87,6 +89,27 @@ int open_regular_file(const std::string& path, struct stat& status) {
   fail_input(path, "it is not a regular file");
 }
 
+// How many bytes it read, 0 at the end.
+std::size_t read_some(int fd, const std::string& path, char* to, std::size_t size) {
+  while (true) {
+    const ssize_t got = ::read(fd, to, size);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) fail_input(path, system_reason(errno));
+  }
+}
+
+// Calls `take` with the bytes of a regular file, piece by piece. Read and not mapped: where the disk fails, read() says
+// so.
+template <class Take>
+void for_each_piece(const std::string& path, const Take& take) {
+  struct stat status{};
+  const Descriptor file(open_regular_file(path, status));
+  std::vector<char> piece(kPieceBytes);
+  while (const std::size_t got = read_some(file.get(), path, piece.data(), piece.size())) {
+    take(std::string_view(piece.data(), got));
+  }
+}
+
 int sync_retrying(int fd) {
   int result = 0;
   do {
@@ -108,19 +131,6 @@ std::string directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// A name beside `path` that nobody uses: the process id tells apart two processes, the counter
-// two threads, and a file left behind by a killed process of the same id is stepped over.
-std::string unused_name_beside(const std::string& path) {
-  static std::atomic<unsigned> counter{0};
-  const std::string directory = directory_of(path);
-  struct stat status;
-  std::string name;
-  do {
-    name = fmt::format("{}/.tmp-{}-{}", directory, ::getpid(), counter++);
-  } while (::lstat(name.c_str(), &status) == 0);
-  return name;
 }
 
 class Sha256 {
@@ -161,7 +171,6 @@ bool is_there(const std::string& path) {
 }
 
 std::string read_file(const std::string& path, std::uint64_t max_bytes) {
-  constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
   struct stat status{};
   const Descriptor file(open_for_reading(path, status));
   const auto fail_too_large = [&] {
@@ -176,11 +185,9 @@ std::string read_file(const std::string& path, std::uint64_t max_bytes) {
   content.resize(static_cast<std::size_t>(expected) + 1);
   while (true) {
     if (size == content.size()) content.resize(size + kPieceBytes);
-    const ssize_t got = ::read(file.get(), content.data() + size, content.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_input(path, system_reason(errno));
+    const std::size_t got = read_some(file.get(), path, content.data() + size, content.size() - size);
     if (got == 0) break;
-    size += static_cast<std::size_t>(got);
+    size += got;
     if (size > max_bytes) fail_too_large();
   }
   content.resize(size);
@@ -256,10 +263,26 @@ void AppendFile::append(std::string_view bytes) {
 }
 
 void copy_file_durably(const std::string& source, const std::string& target) {
-  const MappedFile content(source);
   FileWriter writer(target);
-  writer.write(content.text());
+  for_each_piece(source, [&](std::string_view piece) { writer.write(piece); });
   writer.close();
+}
+
+// The process id tells apart two processes, the counter two threads, and a file left behind by a killed
+// process of the same id is stepped over.
+std::string unused_name_beside(const std::string& path) {
+  static std::atomic<unsigned> counter{0};
+  std::string name;
+  do {
+    name = fmt::format("{}/{}{}-{}", directory_of(path), kTemporaryPrefix, ::getpid(), counter++);
+  } while (is_there(name));
+  return name;
+}
+
+bool is_temporary_name(std::string_view name) {
+  if (!name.starts_with(kTemporaryPrefix)) return false;
+  name.remove_prefix(kTemporaryPrefix.size());
+  return std::ranges::count(name, '-') == 1 && name.find_first_not_of("0123456789-") == name.npos;
 }
 
 void write_file_atomically(const std::string& path, std::string_view bytes) {
@@ -301,19 +324,10 @@ std::string sha256_hex(std::string_view bytes) {
   return sha256_hex(std::as_bytes(std::span(bytes)));
 }
 
-// Read and not mapped: where the disk fails, read() says so.
 std::string sha256_of_file(const std::string& path) {
-  struct stat status{};
-  const Descriptor file(open_regular_file(path, status));
   Sha256 hash;
-  std::vector<char> piece(std::size_t{1} << 20);
-  while (true) {
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail_input(path, system_reason(errno));
-    if (got == 0) return hash.hex();
-    hash.add(piece.data(), static_cast<std::size_t>(got));
-  }
+  for_each_piece(path, [&](std::string_view piece) { hash.add(piece.data(), piece.size()); });
+  return hash.hex();
 }
 
 }  // namespace bertft

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "bertft/util/error.h"
-#include "bertft/util/file.h"
 #include "bertft/util/text.h"
 #include "weights/dtype.h"
 #include "weights/tensor_names.h"

@@ -142,7 +142,7 @@ TEST_F(RunDirectoryTest, CannotHaveANameThatNoFileSystemTakes) {
 }
 
 TEST_F(RunDirectoryTest, IsAsGoodAsEmptyWhereAKilledRunLeftNothingWhole) {
-  for (const char* left : {"run.lock", "probe.json", ".tmp-123-0", ".tmp-config.json"}) parent_.write(left, "");
+  for (const char* left : {"run.lock", "probe.json", ".tmp-123-0"}) parent_.write(left, "");
   EXPECT_NO_THROW(check_run_directory(parent_.path(), Existing::kRefuse));
 }
 

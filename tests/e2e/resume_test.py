@@ -1,5 +1,6 @@
 """A run that was stopped goes on to the same bits; one that cannot says why."""
 
+import hashlib
 import json
 import shutil
 import signal
@@ -276,6 +277,19 @@ class StoppedRun(ResumeTest):
         self.assertIn("resumed with other options than before: learning_rate 0.001 -> 0.5", result.err)
         self.assertNotIn("logging_steps", result.err)
         self.assertNotIn("validation_file", result.err)
+
+    def test_goes_on_where_the_options_of_the_checkpoint_cannot_be_read(self):
+        """As where another version has written it: they are only compared with."""
+        config, manifest = self.newest / "bert_finetune_config.yaml", self.newest / "manifest.json"
+        config.write_text(config.read_text() + "key_of_tomorrow: 1\n")
+        files = json.loads(manifest.read_text())["files"]
+        for entry in files:
+            if entry["name"] == config.name:
+                entry |= {"bytes": config.stat().st_size, "sha256": hashlib.sha256(config.read_bytes()).hexdigest()}
+        change_json(manifest, files=files)
+        result = self.go_on()
+        self.assertIn("whether options were changed is not known", result.err)
+        self.assertIn("unknown key 'key_of_tomorrow'", result.err)
 
     def test_tells_of_other_validation_data(self):
         other = harness.write_json(self.cwd / "other.json", harness.squad(4, seed=5))

@@ -104,7 +104,7 @@ class Lines(TerminalTest):
         parts = re.findall(r"debug start    (.+?) +([\d.]+) s, +([\d.]+) s since launch", result.err)
         self.assertEqual([part[0] for part in parts],
                          ["command line, options", "tokenizer", "training file",
-                          "training windows", "weights", "LibTorch", "device", "model", "run directory, optimizer", "first step"])
+                          "training windows", "weights", "LibTorch", "device", "model", "run directory", "first step"])
         self.assertAlmostEqual(sum(float(part[1]) for part in parts), float(parts[-1][2]), delta=0.01)
 
 

@@ -28,7 +28,7 @@ RunState some_state() {
           .best_metric = 61.5,
           .best_step = 4,
           .evaluations_without_gain = 2,
-          .best_threshold = -1.5,
+          .f1_threshold = -1.5,
           .micro_batch_tokens = 512,
           .eval_batch_tokens = 256,
           .memory_savers = {"gradient_checkpointing"},
@@ -59,15 +59,15 @@ class RunStateFile : public testing::Test {
 
 TEST_F(RunStateFile, IsReadAsItWasWritten) {
   EXPECT_EQ(read_run_state(directory_.path()), some_state());
-  EXPECT_EQ(read_best_threshold(directory_.path()), some_state().best_threshold);
+  EXPECT_EQ(read_f1_threshold(directory_.path()), some_state().f1_threshold);
 }
 
 TEST_F(RunStateFile, OfTrainersOwnHasNoThresholdAndIsNoRunOfOurs) {
   directory_.write("trainer_state.json", R"({"global_step": 5, "stateful_callbacks": {"EarlyStopping": {}}})");
-  EXPECT_EQ(read_best_threshold(directory_.path()), std::nullopt);
+  EXPECT_EQ(read_f1_threshold(directory_.path()), std::nullopt);
   EXPECT_THROW(read_run_state(directory_.path()), CheckpointError);
   directory_.write("trainer_state.json", R"({"best_metric": NaN})");
-  EXPECT_EQ(read_best_threshold(directory_.path()), std::nullopt);
+  EXPECT_EQ(read_f1_threshold(directory_.path()), std::nullopt);
 }
 
 TEST_F(RunStateFile, SaysWhatTrainerSays) {

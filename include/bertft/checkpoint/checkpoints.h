@@ -41,7 +41,7 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);
 
 /// Makes a checkpoint's model files the run directory's own, each by a temporary name and a
-/// rename, model.safetensors last. throws StorageError
+/// rename, model.safetensors last. throws StorageError, InputError
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory);
 
 }  // namespace bertft::checkpoint

@@ -41,7 +41,8 @@ std::vector<std::size_t> slice_batch(const Features& features, std::span<const s
                                      const MicroBatchLimit& limit);
 
 /// How many of `windows` the first of those slices has; 0 of none.
-std::size_t first_slice(const Features& features, std::span<const std::uint32_t> windows, const MicroBatchLimit& limit);
+std::size_t first_slice_size(const Features& features, std::span<const std::uint32_t> windows,
+                             const MicroBatchLimit& limit);
 
 /// Packs `windows`, a slice that begins at place `first_in_batch` of its effective batch.
 PackedBatch pack(const Features& features, std::span<const std::uint32_t> windows, std::uint32_t first_in_batch);

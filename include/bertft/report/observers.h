@@ -20,6 +20,7 @@ std::unique_ptr<Observer> make_console();
 ///   log         epoch, learning_rate, grad_norm (before clipping) of this step, loss as mean since the last line
 ///   eval        epoch, metrics (the official keys and "loss"), num_features, is_best
 ///   checkpoint  name (of the directory)
+///   checkpoint_failed  reason
 ///   finish      outcome
 /// and "timing", which holds everything that differs between two runs with equal results:
 ///   elapsed_s, of this process, in every line

@@ -33,7 +33,7 @@ struct RunState {
   std::optional<double> best_metric;
   std::optional<std::int64_t> best_step;
   std::int64_t evaluations_without_gain = 0;
-  std::optional<double> best_threshold;  // for f1, of the last evaluation
+  std::optional<double> f1_threshold;  // the best for f1, of the last evaluation
   std::optional<std::int64_t> micro_batch_tokens;
   std::optional<std::int64_t> eval_batch_tokens;  // the same of evaluation, once it had to shrink
   std::vector<std::string> memory_savers;         // the options that `memory_savers: auto` turned on
@@ -56,6 +56,6 @@ RunState read_run_state(const std::string& checkpoint_directory);
 void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory);
 
 /// The tuned no-answer threshold that a model directory of ours carries.
-std::optional<double> read_best_threshold(const std::string& model_directory);
+std::optional<double> read_f1_threshold(const std::string& model_directory);
 
 }  // namespace bertft::train

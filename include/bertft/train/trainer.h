@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,7 +17,7 @@
 
 namespace bertft::train {
 
-/// Everything a run is made of. References must outlive the trainer.
+/// Everything a run is made of.
 struct Setup {
   const TrainOptions& options;
   const optim::OptimOptions& optim;
@@ -38,39 +37,22 @@ struct Setup {
   }
 };
 
-struct Outcome {
-  enum class Kind { kDone, kStoppedEarly, kInterrupted };
-  Kind kind = Kind::kDone;
-  int signal = 0;  // of kInterrupted
-};
-
-/// Whether `run_directory` holds all that run() leaves at the end of training.
+/// Whether `run_directory` holds all that train_model() leaves at the end of training.
 bool has_results(const std::string& run_directory);
 
 /// Of a run that goes on: whatever end it had before, it is not over. Afterwards has_results() is false.
 void withdraw_results(const std::string& run_directory);
 
-/// The loop: fetch, step, observe; log, evaluate and save when due (PARITY P4).
-class Trainer {
- public:
-  /// `state` is RunState{} with its identity, or that of a checkpoint whose weights `model`
-  /// already holds; `optimizer_state` belongs to it.
-  Trainer(const Setup& setup, RunState state, const std::vector<device::NamedTensor>& optimizer_state);
-  ~Trainer();
-
-  /// Trains to the end, or until early stopping or a signal that a SignalGuard has received. Leaves the final model and
-  /// its evaluation in the run directory unless interrupted. A state that is_over() already is brought to that end: its
-  /// process was killed before.
-  ///
-  /// throws DivergedError, StorageError (the last save failed; the model may be there alone, without has_results()),
-  ///        OutOfMemoryError (not even one feature fits; the steps
-  ///        before it are saved), what reading back the best checkpoint throws (InputError, WeightsError,
-  ///        CheckpointError)
-  Outcome run();
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
+/// The loop: fetch, step, observe; log, evaluate and save when due (PARITY P4). Trains to the end, or until early
+/// stopping or a signal that a SignalGuard has received. Leaves the final model and its evaluation in the run directory
+/// unless interrupted. A state that is_over() already is brought to that end: its process was killed before.
+///
+/// state    RunState{} with its identity, or that of a checkpoint whose weights `model` already holds
+/// moments  the optimizer's, which belong to it; empty: none
+/// returns  the signal that interrupted it, 0: none
+/// throws   DivergedError, StorageError (the last save failed; the model may be there alone, without has_results()),
+///          OutOfMemoryError (not even one feature fits; the steps before it are saved), what reading back the
+///          best checkpoint throws (InputError, WeightsError, CheckpointError)
+int train_model(const Setup& setup, RunState state, std::vector<device::NamedTensor> moments);
 
 }  // namespace bertft::train

@@ -78,6 +78,12 @@ void copy_file_durably(const std::string& source, const std::string& target);
 /// a temporary file beside it, fsync, rename, fsync of the directory. throws StorageError
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
+/// A name beside `path` that nobody uses, for what takes path's place when it is whole.
+std::string unused_name_beside(const std::string& path);
+
+/// Whether a name without its directory is one of those, which a killed process leaves behind.
+bool is_temporary_name(std::string_view name);
+
 /// Makes a rename or an unlink inside `directory` durable; file systems without it are tolerated.
 void sync_directory(const std::string& directory);
 

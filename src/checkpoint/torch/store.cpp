@@ -3,7 +3,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <exception>
 #include <filesystem>
@@ -79,11 +78,9 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
 // on with. throws StorageError, whatever went wrong: training can go on without
 void write(const std::string& run_directory, const Snapshot& snapshot, const std::string& what,
            const std::function<void(const fs::path& temporary)>& finish) {
-  const fs::path temporary =
-      fs::path(run_directory) / fmt::format("{}{}-{}", kTemporaryPrefix, snapshot.step, getpid());
+  const fs::path temporary = unused_name_beside(directory_of(run_directory, snapshot.step));
   std::error_code ignored;
   try {
-    fs::remove_all(temporary);
     fs::create_directory(temporary);
     write_tensors((temporary / "model.safetensors").string(), snapshot.model);
     for (const auto& [name, content] : snapshot.files) write_new_file((temporary / name).string(), content);

@@ -107,7 +107,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
     const std::span<const std::uint32_t> rest(order.data() + done, total - done);
-    const auto batch = rest.first(data::first_slice(task.features, rest, size.of_next()));
+    const auto batch = rest.first(data::first_slice_size(task.features, rest, size.of_next()));
     data::PackedBatch packed = data::pack(task.features, batch, 0);
     const auto tokens = static_cast<std::int64_t>(packed.num_tokens());
     ScoredBatch scored;

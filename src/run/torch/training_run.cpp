@@ -1,11 +1,13 @@
 #include "run/torch/training_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/run_directory.h"
@@ -70,12 +72,11 @@ std::string kept_config(config::Resolved resolved) {
 // A resumed run with another learning rate is neither the old run nor a new one: said, not refused.
 // Savers are left out: keep_savers() has told of them.
 void tell_changed_options(const config::Options& before, const Job& job) {
-  std::string changed;
+  std::vector<std::string> changed;
   for (const config::Difference& d : config::differences(before, job.options())) {
-    if (job.savers.contains(d.key)) continue;
-    changed += fmt::format("{}{} {} -> {}", changed.empty() ? "" : ", ", d.key, d.was, d.is);
+    if (!job.savers.contains(d.key)) changed.push_back(fmt::format("{} {} -> {}", d.key, d.was, d.is));
   }
-  if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", changed));
+  if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", fmt::join(changed, ", ")));
 }
 
 // README.md of the models we write.
@@ -116,11 +117,17 @@ train::RunIdentity identity_of(const Inputs& in) {
           .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
 }
 
-// Of the checkpoint itself: the configuration in the run directory may be a later one.
+// Of the checkpoint itself: the configuration in the run directory may be a later one. It is only compared with, so
+// one that this version of the program cannot read stops nobody.
 std::optional<config::Options> stored_options(const std::string& checkpoint) {
   const std::string path = (fs::path(checkpoint) / checkpoint::kStoredConfig).string();
   if (!is_there(path)) return std::nullopt;
-  return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+  try {
+    return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+  } catch (const Error& e) {
+    log::warn(fmt::format("whether options were changed is not known: {}", first_line(e.what())));
+    return std::nullopt;
+  }
 }
 
 // Where a run starts: at a checkpoint, or with the model that it was given.
@@ -205,8 +212,9 @@ class FirstStep : public report::Observer {
   bool is_done_ = false;
 };
 
-train::Outcome train_from(Start start, const Job& job, model::QaModel& model, const std::string& weights_line,
-                          const std::string& run_directory) {
+// returns the signal that ended it, 0: none
+int train_from(Start start, const Job& job, model::QaModel& model, const std::string& weights_line,
+               const std::string& run_directory) {
   const config::Options& o = job.options();
   const auto console = report::make_console();
   const auto metrics =
@@ -239,10 +247,8 @@ train::Outcome train_from(Start start, const Job& job, model::QaModel& model, co
                            .resumed_from = start.checkpoint ? start.checkpoint->directory : "",
                            .model_files = small_files(job),
                            .observers = observers};
-  train::Trainer trainer(setup, std::move(start.state), start.moments);
-  note_startup("run directory, optimizer");
-  start.moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
-  return trainer.run();
+  note_startup("run directory");
+  return train::train_model(setup, std::move(start.state), std::move(start.moments));
 }
 
 // Output_dir through all attempts of a run: locked from the first look at its checkpoints, or from when the
@@ -290,17 +296,19 @@ int train_once(Job& job, Held& held) {
   Start start = find_start(job);
   if (is_finished(start, job)) return 0;
   if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);
-  const auto weights = weights_of(start, job);
+  auto weights = weights_of(start, job);
   if (!held.directory) held.directory.emplace(*o.output_dir, existing_policy(o));
   settle_memory(start, job, *weights);
   model::QaModel model(job.files.config, *weights, job.options().model, job.device, start.state.identity.seed);
   note_startup("model");
+  const std::string weights_line = weights->summary();
+  weights.reset();  // the model has its own: the files, of which a resumed run's may be removed, need not stay mapped
+  job.weights.reset();
   train::SignalGuard::stop_if_received();
   held.directory->remove_replaced_run();
   held.has_begun = true;
   write_beginnings(job, *o.output_dir);
-  const train::Outcome outcome = train_from(std::move(start), job, model, weights->summary(), *o.output_dir);
-  return outcome.signal;
+  return train_from(std::move(start), job, model, weights_line, *o.output_dir);
 }
 
 // How a run that ran out of memory, or of disk, can go on.

@@ -3,7 +3,7 @@
 namespace bertft::train {
 
 /// Ends the message of a run that diverges.
-inline constexpr const char* kAdvice =
+inline constexpr const char* kDivergedAdvice =
     "Lower learning_rate, or add warmup_steps. Checkpoints saved before are untouched.";
 
 }  // namespace bertft::train

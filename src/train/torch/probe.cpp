@@ -2,7 +2,6 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <fmt/format.h>
 #include <torch/version.h>
 
 #include <algorithm>
@@ -16,7 +15,6 @@
 #include "bertft/train/step_engine.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
-#include "bertft/util/file.h"
 #include "bertft/util/log.h"
 
 namespace bertft::train {

@@ -11,6 +11,7 @@
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "train/result_files.h"
 #include "train/torch/advice.h"
 
@@ -103,7 +104,7 @@ std::int64_t Saving::final_step() const {
   if (!s_.options.load_best_model_at_end || state_.best_step.value_or(state_.step) == state_.step) return state_.step;
   const std::string best = checkpoint::directory_of(s_.run_directory, *state_.best_step);
   std::string fault = "is not there";
-  if (std::filesystem::exists(best)) {
+  if (is_there(best)) {
     try {
       checkpoint::verify_model(best);
       return *state_.best_step;
@@ -131,7 +132,7 @@ void Saving::refuse_weights_that_are_not_finite() const {
     const auto [least, most] = at::aminmax(value.detach());
     if (!std::isfinite(least.item<double>()) || !std::isfinite(most.item<double>())) {
       throw DivergedError(
-          fmt::format("{} is not finite after step {}; it was not saved.\n{}", name, state_.step, kAdvice));
+          fmt::format("{} is not finite after step {}; it was not saved.\n{}", name, state_.step, kDivergedAdvice));
     }
   }
 }

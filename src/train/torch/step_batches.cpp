@@ -1,7 +1,6 @@
 #include "bertft/train/step_batches.h"
 
 #include <exception>
-#include <utility>
 
 #include "bertft/memory/shortage.h"
 

@@ -19,6 +19,7 @@
 #include "bertft/train/step_engine.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/text.h"
 #include "bertft/weights/model_directory.h"
 #include "train/history.h"
@@ -43,10 +44,8 @@ data::MicroBatchLimit limit_of(const TrainOptions& options, const RunState& stat
   return limit;
 }
 
-}  // namespace
-
-struct Trainer::Impl {
-  Impl(const Setup& setup, RunState run_state)
+struct Training {
+  Training(const Setup& setup, RunState run_state)
       : s(setup),
         state(std::move(run_state)),
         optimizer(setup.model.parameters(), setup.optim),
@@ -60,13 +59,13 @@ struct Trainer::Impl {
     engine.on_shortage([this] { return saving.finish_writing(); });
   }
 
-  Outcome run();
+  int run();
   void train_step();
   void note_shrunk(const Shrunk& shrunk);
   void log_if_due();
   void save_if_due();
-  Outcome finish(Outcome::Kind kind);
-  Outcome interrupted();
+  int finish(const std::string& outcome);
+  int interrupted();
   void write_results(const std::string& outcome, const eval::Answers* answers);  // null: no validation
   report::RunFinished end_of_run(const std::string& outcome) const;
   void add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const;
@@ -89,30 +88,7 @@ struct Trainer::Impl {
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
-Trainer::Trainer(const Setup& setup, RunState state, const std::vector<device::NamedTensor>& optimizer_state)
-    : impl_(std::make_unique<Impl>(setup, std::move(state))) {
-  if (!optimizer_state.empty()) {
-    impl_->optimizer.load_state(optimizer_state, impl_->state.applied_steps);
-    impl_->saving.begin_at_checkpoint();
-  }
-}
-
-Trainer::~Trainer() = default;
-
-bool has_results(const std::string& run_directory) {
-  const std::filesystem::path directory(run_directory);
-  return std::filesystem::exists(directory / "model.safetensors") && std::filesystem::exists(directory / kLastResult);
-}
-
-void withdraw_results(const std::string& run_directory) {
-  std::filesystem::remove(std::filesystem::path(run_directory) / kLastResult);
-}
-
-Outcome Trainer::run() {
-  return impl_->run();
-}
-
-Outcome Trainer::Impl::run() {
+int Training::run() {
   if (validation.is_due()) {  // before the first step, or where a signal cut an evaluation off
     validation.evaluate();
     save_if_due();
@@ -131,11 +107,14 @@ Outcome Trainer::Impl::run() {
     }
     throw;
   }
-  if (!is_over(state, s.plan, s.options) || validation.is_due()) return finish(Outcome::Kind::kInterrupted);
-  return finish(state.step < s.plan.total_steps ? Outcome::Kind::kStoppedEarly : Outcome::Kind::kDone);
+  if (!is_over(state, s.plan, s.options) || validation.is_due()) {
+    saving.save_and_wait();
+    return interrupted();
+  }
+  return finish(state.step < s.plan.total_steps ? "stopped early" : "done");
 }
 
-void Trainer::Impl::train_step() {
+void Training::train_step() {
   const double rate = learning_rate(state.step);
   last = engine.run(batches.take(state.step, engine.limit()), state.step, rate);
   if (engine.limit() != limit_of(s.options, state)) state.micro_batch_tokens = engine.limit().tokens;
@@ -148,7 +127,7 @@ void Trainer::Impl::train_step() {
     ++state.applied_steps;
   } else if (state.skipped_in_a_row++ >= kMaxSkippedInARow) {
     throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n{}",
-                                    state.skipped_in_a_row, state.step, kAdvice));
+                                    state.skipped_in_a_row, state.step, kDivergedAdvice));
   } else {
     s.emit(
         report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});
@@ -162,14 +141,14 @@ void Trainer::Impl::train_step() {
                               .grad_norm = last.grad_norm});
 }
 
-void Trainer::Impl::note_shrunk(const Shrunk& shrunk) {
+void Training::note_shrunk(const Shrunk& shrunk) {
   s.emit(report::Notice{fmt::format(
       "step {}: out of memory in {} ({} tokens); redone with {} tokens a micro-batch, effective batch still {}",
       state.step + 1, shrunk.phase, with_thousands(shrunk.tokens), with_thousands(shrunk.tokens_limit),
       s.plan.effective_batch)});
 }
 
-void Trainer::Impl::log_if_due() {
+void Training::log_if_due() {
   if (state.step % s.plan.logging_steps != 0) return;
   const report::LogDue event{.step = state.step,
                              .epoch = s.plan.epoch_after(state.step),
@@ -183,7 +162,7 @@ void Trainer::Impl::log_if_due() {
   s.emit(event);
 }
 
-void Trainer::Impl::save_if_due() {
+void Training::save_if_due() {
   if (s.options.save_strategy == IntervalStrategy::kNo || state.step == 0) return;
   const bool last_step = state.step == s.plan.total_steps;
   const bool new_best = state.best_step == state.step;
@@ -192,11 +171,7 @@ void Trainer::Impl::save_if_due() {
   }
 }
 
-Outcome Trainer::Impl::finish(Outcome::Kind kind) {
-  if (kind == Outcome::Kind::kInterrupted) {
-    saving.save_and_wait();
-    return interrupted();
-  }
+int Training::finish(const std::string& outcome) {
   saving.save_last();
   const std::int64_t final_step = saving.final_step();
   const std::string final_checkpoint = checkpoint::directory_of(s.run_directory, final_step);
@@ -209,20 +184,20 @@ Outcome Trainer::Impl::finish(Outcome::Kind kind) {
     if (answers == nullptr) return interrupted();
   }
   checkpoint::publish_model(final_checkpoint, s.run_directory);
-  write_results(kind == Outcome::Kind::kDone ? "done" : "stopped early", answers);
-  return {.kind = kind};
+  write_results(outcome, answers);
+  return 0;
 }
 
-Outcome Trainer::Impl::interrupted() {
+int Training::interrupted() {
   const int signal = SignalGuard::received();
   report::RunFinished finished = end_of_run(fmt::format("interrupted by SIG{}", sigabbrev_np(signal)));
   finished.rows.push_back({"saved", checkpoint::directory_of(s.run_directory, state.step)});
   finished.rows.push_back({"go on", "with the same command and --resume auto"});
   s.emit(finished);
-  return {.kind = Outcome::Kind::kInterrupted, .signal = signal};
+  return signal;
 }
 
-void Trainer::Impl::write_results(const std::string& outcome, const eval::Answers* answers) {
+void Training::write_results(const std::string& outcome, const eval::Answers* answers) {
   report::RunFinished finished = end_of_run(outcome);
   std::optional<eval::Metrics> metrics;
   if (answers != nullptr) {
@@ -238,7 +213,7 @@ void Trainer::Impl::write_results(const std::string& outcome, const eval::Answer
   write_train_results(s.run_directory, state, s.plan, finished.runtime_s, trained_features);
 }
 
-report::RunFinished Trainer::Impl::end_of_run(const std::string& outcome) const {
+report::RunFinished Training::end_of_run(const std::string& outcome) const {
   return {.outcome = outcome,
           .step = state.step,
           .runtime_s = seconds_since(start),
@@ -247,7 +222,7 @@ report::RunFinished Trainer::Impl::end_of_run(const std::string& outcome) const 
           .rows = {}};
 }
 
-void Trainer::Impl::add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const {
+void Training::add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const {
   finished.rows.push_back({"result", fmt::format("exact {:.1f}  f1 {:.1f}  at threshold {:g}", metrics.exact,
                                                  metrics.f1, s.validation->null_score_diff_threshold)});
   if (!metrics.best) return;
@@ -256,6 +231,27 @@ void Trainer::Impl::add_rows(report::RunFinished& finished, const eval::Metrics&
        fmt::format("exact {:.1f}  f1 {:.1f}  at their best thresholds; {:.3f} for f1 is kept in the checkpoint\n"
                    "(eval and predict go by it with --null-score-diff-threshold auto)",
                    metrics.best->exact, metrics.best->f1, metrics.best->f1_threshold)});
+}
+
+}  // namespace
+
+bool has_results(const std::string& run_directory) {
+  const std::filesystem::path directory(run_directory);
+  return is_there(directory / "model.safetensors") && is_there(directory / kLastResult);
+}
+
+void withdraw_results(const std::string& run_directory) {
+  std::filesystem::remove(std::filesystem::path(run_directory) / kLastResult);
+}
+
+int train_model(const Setup& setup, RunState state, std::vector<device::NamedTensor> moments) {
+  Training training(setup, std::move(state));
+  if (!moments.empty()) {
+    training.optimizer.load_state(moments, training.state.applied_steps);
+    training.saving.begin_at_checkpoint();
+    moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
+  }
+  return training.run();
 }
 
 }  // namespace bertft::train

@@ -21,10 +21,12 @@ Validation::Validation(const Setup& setup, RunState& state, std::function<bool()
     : s_(setup), state_(state), reclaim_(std::move(reclaim)) {}
 
 bool Validation::is_due() const {
-  if (s_.validation == nullptr || is_evaluated(state_)) return false;
-  if (state_.step == 0) return s_.options.eval_on_start;
-  return state_.step == s_.plan.total_steps ||
-         train::is_due(state_.step, s_.options.eval_strategy, s_.plan.eval_steps, s_.plan);
+  if (s_.validation == nullptr) return false;
+  const bool is_wanted = state_.step == 0
+                             ? s_.options.eval_on_start
+                             : state_.step == s_.plan.total_steps ||
+                                   train::is_due(state_.step, s_.options.eval_strategy, s_.plan.eval_steps, s_.plan);
+  return is_wanted && !is_evaluated(state_);  // last: that goes through the whole history
 }
 
 void Validation::evaluate() {
@@ -59,7 +61,7 @@ std::optional<eval::Answers> Validation::predict(std::int64_t step) {
     state_.eval_batch_tokens = limit;  // of an evaluation that ends in a shortage nothing is kept
     return answers;
   } catch (const DivergedError& e) {
-    throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), step, kAdvice));
+    throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), step, kDivergedAdvice));
   }
 }
 
@@ -71,7 +73,7 @@ void Validation::note(const eval::Answers& answers, double runtime_s) {
   add_evaluation(state_, metrics, answers.loss, epoch);
   bool is_best = false;
   if (state_.step > 0) {  // the untrained model is no candidate: a run's result is something it trained
-    if (metrics.best) state_.best_threshold = metrics.best->f1_threshold;
+    if (metrics.best) state_.f1_threshold = metrics.best->f1_threshold;
     is_best = is_better(json, s_.options, state_.best_metric);
     state_.evaluations_without_gain =
         is_gain(json, s_.options, state_.best_metric) ? 0 : state_.evaluations_without_gain + 1;
