@@ -231,7 +231,8 @@ class FlatMapReader : public YAML::EventHandler {
 
 /// What yaml-cpp's messages mean in a flat file.
 std::string explain(const std::string& message) {
-  if (message == YAML::ErrorMsg::MAP_VALUE) return "a ':' cannot stand here; put a text that holds ': ' in quotes";
+  if (message == YAML::ErrorMsg::MAP_VALUE)
+    return "a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in the same column";
   if (message == YAML::ErrorMsg::END_OF_MAP) {
     return "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
   }

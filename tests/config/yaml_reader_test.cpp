@@ -64,7 +64,8 @@ TEST(YamlReader, RefusesKeysThatAreNoWords) {
 
 TEST(YamlReader, NamesThePlaceOfASyntaxError) {
   EXPECT_EQ(refusal_of_yaml("run_name: a: b\n"),
-            "a.yaml:1:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes");
+            "a.yaml:1:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in "
+            "the same column");
   EXPECT_EQ(refusal_of_yaml("seed: 1\n\ttf32: true\n"),
             "a.yaml:2:1: error: a tab cannot begin a line; every key begins in the first column");
   EXPECT_EQ(refusal_of_yaml("seed: 1 #\n tf32: true\n"),
@@ -80,7 +81,8 @@ TEST(YamlReader, NamesTheLineThatLacksItsColonOrTheSpaceBehindIt) {
   EXPECT_EQ(refusal_of_yaml("tf32: true\nseed 4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed 4'");
   EXPECT_EQ(refusal_of_yaml("tf32: true\nseed=4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed=4'");
   EXPECT_EQ(refusal_of_yaml("seed: 1\n# http://a.b\nrun_name: a: b\n"),
-            "a.yaml:3:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes");
+            "a.yaml:3:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in "
+            "the same column");
 }
 
 TEST(YamlReader, ReportsWhatCameBeforeASyntaxErrorToo) {
