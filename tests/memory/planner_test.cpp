@@ -43,6 +43,16 @@ TEST(Plan, SavesByHalfPrecisionAndMoreByRecomputing) {
   EXPECT_LT(4 * plan_step(base(false, true), 16).activations, plan_step(base(), 16).activations);
 }
 
+TEST(Plan, CountsCopiesOfHalfOperandsWhereACpuHasAmx) {
+  for (const auto& [bf16, is_cuda] : {std::pair(true, false), std::pair(false, false), std::pair(true, true)}) {
+    StepShape shape = base(bf16);
+    shape.is_cuda = is_cuda;
+    const std::uint64_t without = plan_step(shape, 16).tensors();
+    shape.has_amx = true;
+    EXPECT_EQ(plan_step(shape, 16).tensors() > without, bf16 && !is_cuda);
+  }
+}
+
 TEST(Plan, ItsLargestMicroBatchFitsAndOneMoreDoesNot) {
   for (const std::uint64_t room : {2 * kGib, 5 * kGib, 24 * kGib}) {
     const std::int64_t n = largest_micro_batch(base(), room, 1000);
