@@ -139,9 +139,7 @@ TEST_F(DecodeQuestion, GivesProbabilitiesAsSinglePrecisionNumbers) {
 
 TEST_F(DecodeQuestion, NamesTheQuestionWhoseLogitsAreNotFinite) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_THAT(message_of<DivergedError>([&] {
-                decode({{0, 0, 0, nan, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0, 0}});
-              }),
+  EXPECT_THAT(message_of<DivergedError>([&] { decode({{0, 0, 0, nan, 0, 0, 0}}, {{0, 0, 0, 0, 0, 0, 0}}); }),
               HasSubstr("'q1'"));
 }
 

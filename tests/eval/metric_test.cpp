@@ -198,9 +198,7 @@ TEST(Evaluate, ScoresTheOfficialDevSetPerfectlyOnItsOwnAnswers) {
 
 TEST(Evaluate, NamesThreeQuestionsWithoutAPredictionAndNoMore) {
   const auto data = dataset({question("p", {"x"}), question("q", {"x"}), question("r", {"x"}), question("s", {"x"})});
-  EXPECT_THAT(message_of<DataError>([&] {
-                evaluate(data, {{"p", "x"}});
-              }),
+  EXPECT_THAT(message_of<DataError>([&] { evaluate(data, {{"p", "x"}}); }),
               AllOf(HasSubstr("'q', 'r', 's'."), Not(HasSubstr("more"))));
 }
 
