@@ -272,10 +272,11 @@ void copy_file_durably(const std::string& source, const std::string& target) {
 // process of the same id is stepped over.
 std::string unused_name_beside(const std::string& path) {
   static std::atomic<unsigned> counter{0};
+  struct stat status{};
   std::string name;
   do {
     name = fmt::format("{}/{}{}-{}", directory_of(path), kTemporaryPrefix, ::getpid(), counter++);
-  } while (is_there(name));
+  } while (::lstat(name.c_str(), &status) == 0);  // what may not be looked at is for open() to say
   return name;
 }
 

@@ -157,6 +157,12 @@ TEST_F(Files, KeepTheOldContentWhenReplacingFails) {
   EXPECT_THROW(write_file_atomically(in("missing/f"), "x"), StorageError);
 }
 
+// Nothing can be found out there about a name beside it either.
+TEST_F(Files, UnderAPathThatIsTooLongAreRefused) {
+  const std::string folder(5000, 'x');
+  EXPECT_THROW(write_file_atomically(folder + "/name", "text"), StorageError);
+}
+
 TEST_F(Files, CanBeReplacedFromManyThreads) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
