@@ -21,10 +21,9 @@ fs::path trash_of(const fs::path& directory) {
 
 std::vector<fs::path> entries_of(const std::string& directory) {
   std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    entries.push_back(it->path());
-  }
+  std::error_code ignored;
+  if (!fs::is_directory(directory, ignored)) return entries;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) entries.push_back(entry.path());
   return entries;
 }
 

@@ -171,14 +171,16 @@ std::string describe_missing_command(const CLI::App& command, const std::vector<
                      fmt::join(names, ", "));
 }
 
-// "unexpected argument 'ture'; '--bf16' takes true or false."
+// "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off."
 std::string describe_unexpected(const std::string& word, const std::vector<std::string>& args,
                                 std::string_view command) {
   const auto at = std::find(args.begin(), args.end(), word);
   const std::string before = at == args.begin() || at == args.end() ? "" : *std::prev(at);
-  return fmt::format("unexpected argument '{}'{}", printable(word),
-                     switch_flags().contains(before) ? fmt::format("; '{}' takes true or false.", before)
-                                                     : hint_at_flag(word, command));
+  std::string hint = hint_at_flag(word, command);
+  if (hint == "." && switch_flags().contains(before)) {
+    hint = fmt::format("; '{0}' alone means true, {0}=false turns it off.", before);
+  }
+  return fmt::format("unexpected argument '{}'{}", printable(word), hint);
 }
 
 // `args`: the command line.

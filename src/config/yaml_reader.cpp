@@ -63,16 +63,14 @@ class Lines {
   }
   Place at(const YAML::Mark& mark) const { return at(offset(mark)); }
 
-  /// Where the line above begins, and its text, if that is no `key: value`: YAML lets such a text go on in the next
-  /// line.
+  /// Where the line above begins, and its text, if that is no `key: value` and YAML has let it go on as the key of the
+  /// line of `mark`, whose first ':' is then one too many.
   std::optional<std::pair<Place, std::string>> text_above(const YAML::Mark& mark) const {
-    if (mark.is_null() || mark.line == 0) return std::nullopt;
-    const std::size_t start = starts_[mark.line - 1];
-    std::string_view line = text_.substr(start, starts_[mark.line] - start);
-    line = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
-    const bool has_key = line.ends_with(":") || line.find(": ") != line.npos || line.find(":\t") != line.npos;
-    if (line.empty() || line.starts_with("#") || has_key) return std::nullopt;
-    return std::pair(at(start), std::string(line));
+    if (mark.is_null() || key_end(line_of(mark.line)) != static_cast<std::size_t>(mark.column)) return std::nullopt;
+    int above = mark.line - 1;
+    while (above >= 0 && line_of(above).empty()) --above;
+    if (above < 0 || key_end(line_of(above)) != std::string_view::npos) return std::nullopt;
+    return std::pair(at(starts_[above]), std::string(line_of(above)));
   }
 
   /// yaml-cpp lets a text without its closing quote end with the file.
@@ -99,6 +97,21 @@ class Lines {
   }
 
  private:
+  std::string_view line_of(int number) const {
+    const std::string_view rest = text_.substr(starts_[number]);
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    return line.substr(0, line.find_last_not_of(" \t\r") + 1);
+  }
+
+  // Of the first ':' that blanks or the line's end follow.
+  static std::size_t key_end(std::string_view line) {
+    std::size_t colon = line.find(':');
+    while (colon != line.npos && colon + 1 < line.size() && line[colon + 1] != ' ' && line[colon + 1] != '\t') {
+      colon = line.find(':', colon + 1);
+    }
+    return colon;
+  }
+
   std::string_view text_, name_;
   std::size_t source_;
   std::vector<std::size_t> starts_;

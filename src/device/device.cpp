@@ -36,13 +36,20 @@ Device select_cpu(const DeviceOptions& options) {
   return device;
 }
 
+bool user_sets_allocator() {
+  return std::getenv("PYTORCH_CUDA_ALLOC_CONF") != nullptr || std::getenv("PYTORCH_ALLOC_CONF") != nullptr;
+}
+
 // Packed batches have another number of tokens each; segments of a fixed size would be left with holes that
 // no later tensor fits. The user's own settings stand. Makes the first allocation.
 void let_segments_grow(const c10::Device& gpu) {
-  if (std::getenv("PYTORCH_CUDA_ALLOC_CONF") != nullptr || std::getenv("PYTORCH_ALLOC_CONF") != nullptr) return;
+  if (user_sets_allocator()) return;
   c10::CachingAllocator::setAllocatorSettings("expandable_segments:True");
   try {
     at::empty({1}, gpu);
+  } catch (const c10::OutOfMemoryError&) {  // full just now, which says nothing of segments
+  } catch (const c10::AcceleratorError&) {
+    throw;
   } catch (const c10::Error&) {  // WSL and some virtual GPUs lack what that needs (pytorch#192330)
     stop_growing_segments();
   }
@@ -95,6 +102,7 @@ Device select_device(const DeviceOptions& options) {
 }
 
 void stop_growing_segments() {
+  if (user_sets_allocator()) return;
   c10::CachingAllocator::setAllocatorSettings("expandable_segments:False");
 }
 

@@ -138,7 +138,8 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
-// Cast once: autocast would make a copy of the input for each of the three, and keep them for the backward pass.
+// Cast once: autocast would make a copy of the input for each of the three, and keep them for the backward pass. Their
+// three gradients are summed in bf16 for it.
 Qkv EncoderLayer::project(const at::Tensor& hidden, bool bf16) const {
   const at::Tensor input = bf16 ? hidden.to(at::kBFloat16) : hidden;
   return {query_->forward(input), key_->forward(input), value_->forward(input)};

@@ -36,11 +36,11 @@ nlohmann::json earlier_results(const std::string& path) {
 
 void write_results(const std::string& run_directory, const std::string& name, const nlohmann::json& values) {
   const std::filesystem::path directory(run_directory);
-  write_sorted(directory / name, values);
   const auto all = directory / kAllResults;
   nlohmann::json merged = earlier_results(all.string());
   merged.update(values);
   write_sorted(all, merged);
+  write_sorted(directory / name, values);  // last: kLastResult stands for all files
 }
 
 }  // namespace

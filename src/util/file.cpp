@@ -283,7 +283,8 @@ std::string unused_name_beside(const std::string& path) {
 bool is_temporary_name(std::string_view name) {
   if (!name.starts_with(kTemporaryPrefix)) return false;
   name.remove_prefix(kTemporaryPrefix.size());
-  return std::ranges::count(name, '-') == 1 && name.find_first_not_of("0123456789-") == name.npos;
+  return std::ranges::count(name, '-') == 1 && name.find_first_not_of("0123456789-") == name.npos &&
+         !name.starts_with('-') && !name.ends_with('-');
 }
 
 void write_file_atomically(const std::string& path, std::string_view bytes) {

@@ -80,9 +80,16 @@ TEST(YamlReader, NamesTheLineThatLacksItsColonOrTheSpaceBehindIt) {
   EXPECT_EQ(refusal_of_yaml("seed:4\ntf32: true\n"), "a.yaml:1:1: " + form + "'seed:4'; a space must follow the ':'");
   EXPECT_EQ(refusal_of_yaml("tf32: true\nseed 4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed 4'");
   EXPECT_EQ(refusal_of_yaml("tf32: true\nseed=4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed=4'");
-  EXPECT_EQ(refusal_of_yaml("seed: 1\n# http://a.b\nrun_name: a: b\n"),
-            "a.yaml:3:12: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in "
-            "the same column");
+  EXPECT_EQ(refusal_of_yaml("seed:4\n\ntf32: true\n"), "a.yaml:1:1: " + form + "'seed:4'; a space must follow the ':'");
+}
+
+TEST(YamlReader, BlamesNoLineAboveASecondColon) {
+  for (const char* above : {"---", "output_dir:\n  /a/b", "run_name: my\n  long name", "train_file:\n  - a.json",
+                            "seed: 1\n# http://a.b", "seed: 1\n  # http://a.b"}) {
+    EXPECT_THAT(refusal_of_yaml(std::string(above) + "\nlogging_dir: a: b\n"),
+                testing::HasSubstr(":15: error: a ':' cannot stand here"))
+        << above;
+  }
 }
 
 TEST(YamlReader, ReportsWhatCameBeforeASyntaxErrorToo) {

@@ -189,7 +189,8 @@ class Mistakes(EndToEndTest):
     def test_an_argument_too_many_is_named(self):
         self.refused(["train", "config.yaml"], "unexpected argument 'config.yaml'")
         self.refused(["eval", "run", "dev.json"], "did you mean '--data dev.json'?")
-        self.refused(["--bf16", "ture"], "unexpected argument 'ture'; '--bf16' takes true or false.")
+        self.refused(["--bf16", "ture"], "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off.")
+        self.refused(["--overwrite", "base.yaml"], "did you mean '--config base.yaml'?")
 
     def test_missing_values_and_arguments(self):
         for args, text in ((["--config"], "--config"), (["--set"], "--set"), (["data"], "a command is missing after 'data'"),

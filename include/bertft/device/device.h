@@ -24,6 +24,7 @@ struct Device {
 Device select_device(const DeviceOptions& options);
 
 /// On a GPU: the allocator takes segments of a fixed size from now on; those that have grown are used further.
+/// The user's own settings of the allocator stand.
 void stop_growing_segments();
 
 /// Waits until the device has finished everything it was given.

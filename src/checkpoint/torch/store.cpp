@@ -59,18 +59,19 @@ std::string reason_of(const std::exception& error) {
   return of_files != nullptr ? of_files->code().message() : error.what();
 }
 
+// Only warns where it cannot: what was saved is there.
 void remove_older(const std::string& run_directory, std::int64_t step, const Retention& retention) {
   if (!retention.newest) return;
   std::int64_t kept = 0;
-  for (const Found& found : list_checkpoints(run_directory)) {
-    // A later one is damaged, or training would have gone on from it.
-    if (found.step > step || !is_ours(found)) continue;
-    if (kept++ < *retention.newest || found.step == retention.best_step) continue;
-    try {
+  try {
+    for (const Found& found : list_checkpoints(run_directory)) {
+      // A later one is damaged, or training would have gone on from it.
+      if (found.step > step || !is_ours(found)) continue;
+      if (kept++ < *retention.newest || found.step == retention.best_step) continue;
       remove_checkpoint(found.directory);
-    } catch (const StorageError& e) {
-      log::warn(e.what());
     }
+  } catch (const std::exception& e) {
+    log::warn(fmt::format("older checkpoints were not removed: {}", reason_of(e)));
   }
 }
 

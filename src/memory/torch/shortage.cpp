@@ -31,6 +31,12 @@ std::string fact_of(const std::exception& error) {
   return std::string(line.substr(0, line.find(" If reserved but unallocated memory")));
 }
 
+// A segment whose growing the driver broke off may refuse whatever is asked of it later (pytorch#188008).
+bool may_have_broken_a_segment(const Shortage& shortage) {
+  const auto says = [&](const char* text) { return shortage.message.find(text) != std::string::npos; };
+  return says("CUDA driver error") || says("INTERNAL ASSERT FAILED");
+}
+
 // On a CPU the thread's queue of autograd keeps what was ready when a backward pass was left, and
 // with it most of the graph, until the next pass has emptied it.
 void forget_aborted_backward() {
@@ -61,20 +67,20 @@ std::optional<Shortage> shortage_of(const std::exception& error) {
 std::optional<Shortage> attempt(const device::Device& device, const std::function<void()>& work,
                                 const std::function<void()>& release) {
   std::optional<Shortage> shortage;
-  bool is_the_allocators = true;
   try {
     work();
     return std::nullopt;
   } catch (const std::exception& error) {
     shortage = shortage_of(error);
     if (!shortage) throw;
-    is_the_allocators = dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr;
   }
   // Outside the handler: the exception itself may hold what has to go.
   release();
-  if (!device.is_cuda()) forget_aborted_backward();
-  // A segment whose growing the driver broke off may refuse whatever is asked of it later (pytorch#188008).
-  if (device.is_cuda() && !is_the_allocators) device::stop_growing_segments();
+  if (!device.is_cuda()) {
+    forget_aborted_backward();
+  } else if (may_have_broken_a_segment(*shortage)) {
+    device::stop_growing_segments();
+  }
   release_cached(device);
   return shortage;
 }
