@@ -23,7 +23,11 @@ std::vector<fs::path> entries_of(const std::string& directory) {
   std::vector<fs::path> entries;
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) return entries;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) entries.push_back(entry.path());
+  try {
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory)) entries.push_back(entry.path());
+  } catch (const fs::filesystem_error& e) {
+    throw StorageError(fmt::format("{} cannot be listed: {}", directory, e.code().message()));
+  }
   return entries;
 }
 

@@ -11,8 +11,8 @@ namespace bertft::checkpoint {
 // a killed process leaves nothing half-written under a valid one.
 constexpr std::string_view kTrashPrefix = ".trash-";
 
-/// What lies in a directory; nothing where there is none. throws std::filesystem::filesystem_error when it cannot be
-/// listed: that is not the same as nothing
+/// What lies in a directory; nothing where there is none. throws StorageError when it cannot be listed: that is not the
+/// same as nothing
 std::vector<std::filesystem::path> entries_of(const std::string& directory);
 
 /// Whether a file or directory of this name is what a killed process has left in a run directory.
