@@ -53,12 +53,13 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-// A file that is given alone: run_qa.py takes its arguments from one, eval and predict have data to name.
+// What goes behind a message on `word`, which stands where nothing belongs; "" where it is no file: run_qa.py takes
+// its arguments from one, eval and predict have data to name.
 std::string hint_at_flag(const std::string& word, std::string_view command) {
   const bool is_yaml = word.ends_with(".yaml") || word.ends_with(".yml");
-  if (!is_yaml && !word.ends_with(".json") && !word.ends_with(".jsonl")) return ".";
+  if (!is_yaml && !word.ends_with(".json") && !word.ends_with(".jsonl")) return "";
   const bool takes_data = command == "eval" || command == "predict";
-  if (!is_yaml && !takes_data && command != "train") return ".";
+  if (!is_yaml && !takes_data && command != "train") return "";
   return fmt::format("; did you mean '{} {}'?", takes_data && !is_yaml ? "--data" : "--config", printable(word));
 }
 
@@ -70,9 +71,9 @@ std::vector<std::string> with_command(std::vector<std::string> args) {
     args.insert(args.begin(), "train");
   } else if (std::find(kCommands.begin(), kCommands.end(), args[0]) == kCommands.end()) {
     const auto meant = nearest(args[0], kCommands);
+    const std::string hint = meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(args[0], "train");
     throw UsageError(fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
-                                 printable(args[0]),
-                                 meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(args[0], "train")));
+                                 printable(args[0]), hint.empty() ? "." : hint));
   }
   return args;
 }
@@ -174,16 +175,16 @@ std::string describe_missing_command(const CLI::App& command, const std::vector<
 // "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off."
 std::string describe_unexpected(const std::string& word, const std::vector<std::string>& args,
                                 std::string_view command) {
-  const auto at = std::find(args.begin(), args.end(), word);
-  const std::string before = at == args.begin() || at == args.end() ? "" : *std::prev(at);
-  std::string hint = hint_at_flag(word, command);
-  if (hint == "." && switch_flags().contains(before)) {
-    hint = fmt::format("; '{0}' alone means true, {0}=false turns it off.", before);
-  }
-  return fmt::format("unexpected argument '{}'{}", printable(word), hint);
+  std::string text = fmt::format("unexpected argument '{}'", printable(word));
+  if (const std::string hint = hint_at_flag(word, command); !hint.empty()) return text + hint;
+  const auto at = std::adjacent_find(args.begin(), args.end(), [&](const std::string& flag, const std::string& next) {
+    return next == word && switch_flags().contains(flag);
+  });
+  if (at == args.end()) return text + ".";
+  return text + fmt::format("; '{0}' alone means true, {0}=false turns it off.", *at);
 }
 
-// `args`: the command line.
+// `args`: the command line, without the program.
 int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& args) {
   const auto [command, name] = innermost(app);
   const std::vector<std::string> commands = names_of_commands(*command);

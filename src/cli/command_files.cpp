@@ -16,13 +16,13 @@ std::optional<std::string> data_file(const std::string& given, const config::Res
                                      const std::optional<std::string>& of_key) {
   for (const char* other : {"validation_file", "test_file"}) {
     const std::string& named = resolved.origins.at(other);
-    if (std::string_view(other) != key && named.starts_with("--")) {
+    if (std::string_view(other) != key && config::is_flag(named)) {
       throw UsageError(fmt::format("{} names no data here; this command takes --data FILE.", named));
     }
   }
   const std::string& origin = resolved.origins.at(key);
   if (!given.empty()) {
-    if (origin.starts_with("--")) throw UsageError(fmt::format("--data and {} both name data; give one.", origin));
+    if (config::is_flag(origin)) throw UsageError(fmt::format("--data and {} both name data; give one.", origin));
     return given;
   }
   if (!of_key || is_there(*of_key)) return of_key;

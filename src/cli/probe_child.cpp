@@ -35,7 +35,7 @@ int wait_for(pid_t child) {
   int status = 0;
   pid_t ended = 0;
   while ((ended = waitpid(child, &status, WNOHANG)) == 0) {
-    if (train::SignalGuard::received() != 0) kill(child, SIGTERM);
+    if (train::SignalGuard::received()) kill(child, SIGTERM);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   train::SignalGuard::stop_if_received();

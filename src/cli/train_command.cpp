@@ -82,8 +82,8 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   if (flags.mode() == run::TrainMode::kTrain) signals.emplace();
   run::Inputs inputs = run::read_inputs(std::move(resolved));
   train::SignalGuard::stop_if_received();
-  const int signal = run::torch_half().train(std::move(inputs), flags.mode(), own_command());
-  return signal == 0 ? kOk : code_of_signal(signal);
+  const auto signal = run::torch_half().train(std::move(inputs), flags.mode(), own_command());
+  return signal ? code_of_signal(*signal) : kOk;
 }
 
 }  // namespace

@@ -191,16 +191,15 @@ std::optional<OtherJob> other_job(const Resolved& resolved) {
     return found == resolved.passed_over.end() ? nullptr : &found->second;
   };
   const auto wishes = [](const Override& wish) { return !asks_for_nothing(Scalar{wish.value, Scalar::Form::kPlain}); };
-  const auto is_of_command_line = [](const Override& wish) { return wish.origin.starts_with("--"); };
   const Override* train = given("do_train");
   if (train && wishes(*train)) return std::nullopt;
   for (const auto& [key, command] : {std::pair("do_eval", "eval"), std::pair("do_predict", "predict")}) {
     const Override* wish = given(key);
-    if (wish && wishes(*wish) && is_of_command_line(*wish)) {
+    if (wish && wishes(*wish) && is_flag(wish->origin)) {
       return OtherJob{fmt::format("--{} without --do_train", key), command};
     }
   }
-  if (train && is_of_command_line(*train)) return OtherJob{"--do_train " + train->value, "eval"};
+  if (train && is_flag(train->origin)) return OtherJob{"--do_train " + train->value, "eval"};
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "bertft/config/config.h"
+#include "bertft/util/text.h"
 #include "config/foreign_keys.h"
 #include "config/scalar.h"
 #include "config/schema.h"
@@ -44,26 +45,6 @@ std::string facts(const OptionInfo& option) {
   if (!option.unit.empty() && default_is_number) parts.back() += " " + option.unit;
   if (!option.aliases.empty()) parts.push_back(fmt::format("also {}", fmt::join(option.aliases, ", ")));
   return fmt::format("({})", fmt::join(parts, "; "));
-}
-
-/// Appends words to `out`, whose last line is `column` wide, and breaks before column 80.
-void append_wrapped(std::string& out, std::size_t column, std::size_t indent, std::string_view words) {
-  constexpr std::size_t kWidth = 80;
-  for (std::size_t begin = 0; begin < words.size();) {
-    const std::size_t end = std::min(words.find(' ', begin), words.size());
-    const std::size_t length = end - begin;
-    if (column > indent && column + 1 + length > kWidth) {
-      out += "\n" + std::string(indent, ' ');
-      column = indent;
-    } else if (column > indent) {
-      out += ' ';
-      ++column;
-    }
-    out += words.substr(begin, length);
-    column += length;
-    begin = end + 1;
-  }
-  out += '\n';
 }
 
 }  // namespace
@@ -107,6 +88,10 @@ std::vector<std::string> list_foreign_keys() {
   return keys;
 }
 
+bool is_flag(std::string_view origin) {
+  return origin.starts_with("--");
+}
+
 std::string flag_of(std::string_view key) {
   std::string flag = "--" + std::string(key);
   std::replace(flag.begin(), flag.end(), '_', '-');
@@ -124,7 +109,7 @@ std::string help_for_options() {
     }
     const std::string flag = "  " + flag_of(option.key) + placeholder(option);
     out += flag.size() + 2 > kIndent ? flag + "\n" + std::string(kIndent, ' ') : fmt::format("{:<{}}", flag, kIndent);
-    append_wrapped(out, kIndent, kIndent, option.help + " " + facts(option));
+    out += wrapped(option.help + " " + facts(option), kIndent, kIndent) + "\n";
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -21,9 +22,13 @@ namespace {
 constexpr std::string_view kForm = "expected lines of the form 'key: value'";
 
 // A text where a key and its value should stand.
-void refuse_text(Problems& problems, const Place& place, const std::string& text) {
+void refuse_text(Problems& problems, const Place& place, std::string_view text) {
+  if (text.starts_with('\t')) {
+    problems.add(place, "a tab cannot begin a line; every key begins in the first column");
+    return;
+  }
   problems.add(place, fmt::format("{}, found '{}'", kForm, printable(text, 60)),
-               text.find(':') == std::string::npos ? "" : "; a space must follow the ':'");
+               text.find(':') == text.npos ? "" : "; a space must follow the ':'");
 }
 
 /// Byte offsets to places, and back to the text that stands there.
@@ -63,14 +68,26 @@ class Lines {
   }
   Place at(const YAML::Mark& mark) const { return at(offset(mark)); }
 
-  /// Where the line above begins, and its text, if that is no `key: value` and YAML has let it go on as the key of the
-  /// line of `mark`, whose first ':' is then one too many.
-  std::optional<std::pair<Place, std::string>> text_above(const YAML::Mark& mark) const {
-    if (mark.is_null() || key_end(line_of(mark.line)) != static_cast<std::size_t>(mark.column)) return std::nullopt;
-    int above = mark.line - 1;
-    while (above >= 0 && line_of(above).empty()) --above;
-    if (above < 0 || key_end(line_of(above)) != std::string_view::npos) return std::nullopt;
-    return std::pair(at(starts_[above]), std::string(line_of(above)));
+  /// Of the lines up to that of `mark` the first which begins like a key, or with a tab, and is none: yaml-cpp takes it
+  /// for a part of what stands around it, and stumbles further down.
+  std::optional<int> first_without_key(const YAML::Mark& mark) const {
+    for (int number = 0; number <= mark.line && number < static_cast<int>(starts_.size()); ++number) {
+      const std::string_view line = text_of(number);
+      const bool begins_like_key =
+          !line.empty() && (std::isalnum(static_cast<unsigned char>(line[0])) || line[0] == '_');
+      if (line.starts_with('\t') || (begins_like_key && !has_key(line))) return number;
+    }
+    return std::nullopt;
+  }
+
+  Place at_line(int number) const { return at(starts_[number]); }
+
+  /// A line without its comment.
+  std::string_view text_of(int number) const {
+    std::string_view line = text_.substr(starts_[number]);
+    line = line.substr(0, line.find('\n'));
+    line = line.substr(0, line.find(" #"));
+    return line.substr(0, line.find_last_not_of(" \t\r") + 1);
   }
 
   /// yaml-cpp lets a text without its closing quote end with the file.
@@ -97,19 +114,8 @@ class Lines {
   }
 
  private:
-  std::string_view line_of(int number) const {
-    const std::string_view rest = text_.substr(starts_[number]);
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    return line.substr(0, line.find_last_not_of(" \t\r") + 1);
-  }
-
-  // Of the first ':' that blanks or the line's end follow.
-  static std::size_t key_end(std::string_view line) {
-    std::size_t colon = line.find(':');
-    while (colon != line.npos && colon + 1 < line.size() && line[colon + 1] != ' ' && line[colon + 1] != '\t') {
-      colon = line.find(':', colon + 1);
-    }
-    return colon;
+  static bool has_key(std::string_view line) {
+    return line.ends_with(':') || line.find(": ") != line.npos || line.find(":\t") != line.npos;
   }
 
   std::string_view text_, name_;
@@ -126,8 +132,22 @@ class FlatMapReader : public YAML::EventHandler {
   std::vector<Assignment> take() { return std::move(assignments_); }
   std::size_t num_documents() const { return num_documents_; }
 
+  /// Of a file that is valid YAML, once all of it was read.
+  void check_root() const {
+    if (num_documents_ == 0) problems_.add(lines_.at(0), fmt::format("{}, found nothing", kForm));
+    if (!wrong_root_) return;
+    const auto& [place, scalar] = *wrong_root_;
+    if (scalar.form == Scalar::Form::kList) {
+      problems_.add(place, fmt::format("{}, found a list", kForm));
+    } else if (is_null(scalar)) {
+      problems_.add(place, fmt::format("{}, found nothing", kForm));
+    } else {
+      refuse_text(problems_, place, scalar.text);
+    }
+  }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++num_documents_ == 2) {
+    if (++num_documents_ == 2 && root_is_map_) {  // after any other root yaml-cpp sees one without `---`, too
       problems_.add(lines_.at(mark), "a second document starts here", "; a configuration file holds one");
     }
   }
@@ -186,7 +206,7 @@ class FlatMapReader : public YAML::EventHandler {
   void node(const YAML::Mark& mark, Scalar scalar) {
     if (depth_ == 0) {
       root_is_map_ = false;
-      if (num_documents_ == 1) refuse_root(mark, scalar);
+      if (num_documents_ == 1) wrong_root_ = {lines_.at(mark), scalar};
     } else if (is_entry() && !key_) {
       take_key(mark, scalar);
     } else if (is_entry()) {
@@ -222,21 +242,12 @@ class FlatMapReader : public YAML::EventHandler {
     }
   }
 
-  void refuse_root(const YAML::Mark& mark, const Scalar& scalar) {
-    if (scalar.form == Scalar::Form::kList) {
-      problems_.add(lines_.at(mark), fmt::format("{}, found a list", kForm));
-    } else if (is_null(scalar)) {
-      problems_.add(lines_.at(mark), fmt::format("{}, found nothing", kForm));
-    } else {
-      refuse_text(problems_, lines_.at(mark), scalar.text);
-    }
-  }
-
   const Lines& lines_;
   Problems& problems_;
   std::vector<Assignment> assignments_;
   std::map<std::string, std::size_t> first_seen_;  // key -> line
   std::optional<Key> key_;                         // read, its value still to come
+  std::optional<std::pair<Place, Scalar>> wrong_root_;
   std::size_t num_documents_ = 0;
   std::size_t depth_ = 0;
   bool root_is_map_ = false;
@@ -244,13 +255,12 @@ class FlatMapReader : public YAML::EventHandler {
 
 /// What yaml-cpp's messages mean in a flat file.
 std::string explain(const std::string& message) {
-  if (message == YAML::ErrorMsg::MAP_VALUE)
+  if (message == YAML::ErrorMsg::MAP_VALUE) {
     return "a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in the same column";
+  }
   if (message == YAML::ErrorMsg::END_OF_MAP) {
     return "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
   }
-  if (message == YAML::ErrorMsg::TAB_IN_INDENTATION)
-    return "a tab cannot begin a line; every key begins in the first column";
   if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
   return "not valid YAML: " + printable(message);
 }
@@ -278,11 +288,10 @@ std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, 
     YAML::Parser parser(stream);
     while (reader.num_documents() < 2 && parser.HandleNextDocument(reader)) {
     }
-    if (reader.num_documents() == 0) problems.add(lines.at(0), fmt::format("{}, found nothing", kForm));
+    reader.check_root();
   } catch (const YAML::Exception& error) {
-    const auto above = error.msg == YAML::ErrorMsg::MAP_VALUE ? lines.text_above(error.mark) : std::nullopt;
-    if (above) {
-      refuse_text(problems, above->first, above->second);
+    if (const auto number = lines.first_without_key(error.mark)) {
+      refuse_text(problems, lines.at_line(*number), lines.text_of(*number));
     } else {
       problems.add(lines.at(error.mark), explain(error.msg));
     }

@@ -29,7 +29,6 @@ constexpr std::array kKinds{
 constexpr std::uint32_t kNumBuckets = 8;
 constexpr std::size_t kShownFindings = 5;
 constexpr std::size_t kBarColumns = 40;
-constexpr std::size_t kColumns = 80;
 
 std::string_view form_name(Dataset::Form form) {
   switch (form) {
@@ -77,18 +76,9 @@ std::string count_line(std::string_view what, std::uint64_t n, std::string_view 
   return fmt::format("  {:<20} {:>11}{}{}\n", what, with_thousands(n), more.empty() ? "" : "   ", more);
 }
 
-// A line broken at blanks, or anywhere in a word wider than the page.
-std::string wrapped(std::string_view line, std::string_view indent) {
-  std::string text(indent);
-  const std::size_t room = kColumns - indent.size() - 2;  // what goes on stands two columns deeper
-  while (count_code_points(line) > room) {
-    const std::size_t limit = byte_offset_of(line, room);
-    const std::size_t blank = line.rfind(' ', limit);
-    const std::size_t end = blank == std::string_view::npos || blank == 0 ? limit : blank;
-    text.append(line.substr(0, end)).append("\n").append(indent).append("  ");
-    line.remove_prefix(end == blank ? end + 1 : end);
-  }
-  return text.append(line) + "\n";
+// What goes on in further lines stands two columns deeper.
+std::string indented(std::string_view line, std::size_t indent) {
+  return std::string(indent, ' ') + wrapped(line, indent, indent + 2) + "\n";
 }
 
 std::string findings_text(const std::vector<Finding>& findings) {
@@ -100,7 +90,7 @@ std::string findings_text(const std::vector<Finding>& findings) {
     for (const Finding& finding : findings) {
       if (finding.kind != kind || ++num_of_kind > kShownFindings) continue;
       const std::string who = finding.question_id.empty() ? "" : printable(finding.question_id, 60) + ": ";
-      shown += wrapped(who + finding.message, "    ");
+      shown += indented(who + finding.message, 4);
     }
     if (num_of_kind == 0) continue;
     text += count_line(heading, num_of_kind) + shown;
@@ -178,9 +168,9 @@ Json DataCheck::to_json() const {
 }
 
 std::string DataCheck::to_text() const {
-  std::string text = wrapped(fmt::format("SQuAD data, {} form{}{}", form_name(form),
-                                         version.empty() ? "" : ", version ", printable(version, 40)),
-                             "  ");
+  std::string text = indented(fmt::format("SQuAD data, {} form{}{}", form_name(form),
+                                          version.empty() ? "" : ", version ", printable(version, 40)),
+                              2);
   text += count_line("articles", num_articles);
   text += count_line("paragraphs", num_paragraphs);
   text += count_line("questions", num_questions);

@@ -48,9 +48,7 @@ void let_segments_grow(const c10::Device& gpu) {
   try {
     at::empty({1}, gpu);
   } catch (const c10::OutOfMemoryError&) {  // full just now, which says nothing of segments
-  } catch (const c10::AcceleratorError&) {
-    throw;
-  } catch (const c10::Error&) {  // WSL and some virtual GPUs lack what that needs (pytorch#192330)
+  } catch (const c10::Error&) {             // WSL and some virtual GPUs lack what that needs (pytorch#192330)
     stop_growing_segments();
   }
 }

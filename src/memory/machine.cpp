@@ -1,4 +1,4 @@
-#include "memory/machine.h"
+#include "bertft/memory/machine.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -76,6 +76,14 @@ Capacity machine_capacity(const std::string& proc, const std::string& cgroup) {
 
 Capacity machine_capacity() {
   return machine_capacity("/proc", "/sys/fs/cgroup");
+}
+
+bool machine_has_amx() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("amx-bf16");
+#else
+  return false;
+#endif
 }
 
 }  // namespace bertft::memory

@@ -77,14 +77,6 @@ std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num
 
 }  // namespace
 
-bool machine_has_amx() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("amx-bf16");
-#else
-  return false;
-#endif
-}
-
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   const Sizes s(shape);
   const std::int64_t tokens = num_features * shape.length;

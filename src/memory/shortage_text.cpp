@@ -12,7 +12,14 @@ struct Spelling {
   std::string_view second = {};
 };
 
-constexpr std::array kSpellings{
+// Of segments that grow.
+constexpr std::array kOfGrowing{
+    Spelling{"INTERNAL ASSERT FAILED", "CUDACachingAllocator"},
+    Spelling{"CUDA driver error: device not ready"},
+    Spelling{"CUDA driver error: out of memory"},
+};
+
+constexpr std::array kOthers{
     Spelling{"CUDA out of memory"},
     Spelling{"CUDA error: out of memory"},
     Spelling{"HIP out of memory"},
@@ -21,21 +28,27 @@ constexpr std::array kSpellings{
     Spelling{"OOM trying to allocate workspace for cublaslt"},
     Spelling{"CUDNN_STATUS_ALLOC_FAILED"},
     Spelling{"CUDNN_STATUS_NOT_SUPPORTED"},
-    Spelling{"INTERNAL ASSERT FAILED", "CUDACachingAllocator"},
-    Spelling{"CUDA driver error: device not ready"},
-    Spelling{"CUDA driver error: out of memory"},  // of expandable segments
     Spelling{"DefaultCPUAllocator: can't allocate memory"},
     Spelling{"DefaultCPUAllocator: not enough memory"},
     Spelling{"nonzero is not supported for tensors with more than INT_MAX elements"},
     Spelling{"std::bad_alloc"},
 };
 
+template <std::size_t N>
+bool says_one_of(const std::array<Spelling, N>& spellings, std::string_view text) {
+  const auto has = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
+  return std::any_of(spellings.begin(), spellings.end(),
+                     [&](const Spelling& spelling) { return has(spelling.first) && has(spelling.second); });
+}
+
 }  // namespace
 
 bool says_out_of_memory(std::string_view text) {
-  const auto has = [&](std::string_view part) { return text.find(part) != std::string_view::npos; };
-  return std::any_of(kSpellings.begin(), kSpellings.end(),
-                     [&](const Spelling& spelling) { return has(spelling.first) && has(spelling.second); });
+  return says_one_of(kOfGrowing, text) || says_one_of(kOthers, text);
+}
+
+bool says_growing_was_broken_off(std::string_view text) {
+  return says_one_of(kOfGrowing, text);
 }
 
 }  // namespace bertft::memory

@@ -8,4 +8,8 @@ namespace bertft::memory {
 /// CPU allocator and PyTorch's caching allocator (LIBTORCH §2.3, RELIABILITY §4.5).
 bool says_out_of_memory(std::string_view text);
 
+/// Whether it says, besides, that the driver broke off the growing of a segment, which may refuse whatever is asked
+/// of it later (pytorch#188008).
+bool says_growing_was_broken_off(std::string_view text);
+
 }  // namespace bertft::memory

@@ -138,11 +138,10 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
-// Cast once: autocast would make a copy of the input for each of the three, and keep them for the backward pass. Their
-// three gradients are summed in bf16 for it.
 Qkv EncoderLayer::project(const at::Tensor& hidden, bool bf16) const {
-  const at::Tensor input = bf16 ? hidden.to(at::kBFloat16) : hidden;
-  return {query_->forward(input), key_->forward(input), value_->forward(input)};
+  const at::Tensor half = bf16 ? hidden.detach().to(at::kBFloat16) : at::Tensor();
+  const auto input = [&] { return bf16 ? as_cast_of(hidden, half) : hidden; };
+  return {query_->forward(input()), key_->forward(input()), value_->forward(input())};
 }
 
 at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_idx,

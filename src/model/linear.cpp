@@ -68,12 +68,21 @@ struct LinearThroughFp32 : torch::autograd::Function<LinearThroughFp32> {
   }
 };
 
+struct AsCastOf : torch::autograd::Function<AsCastOf> {
+  static at::Tensor forward(AutogradContext*, const at::Tensor& /*x*/, const at::Tensor& half) { return half.detach(); }
+  static variable_list backward(AutogradContext*, const variable_list& grads) { return {grads[0].to(at::kFloat), {}}; }
+};
+
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   const bool is_bf16_on_cpu = x.is_cpu() && at::autocast::is_autocast_enabled(at::kCPU);
   if (is_bf16_on_cpu && !has_fast_bf16()) return linear_bf16_through_fp32(x, weight, bias);
   return at::linear(x, weight, bias);
+}
+
+at::Tensor as_cast_of(const at::Tensor& x, const at::Tensor& half) {
+  return AsCastOf::apply(x, half);
 }
 
 at::Tensor linear_bf16_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

@@ -11,6 +11,13 @@ namespace bertft::model {
 /// returns [T, O] float32, or bfloat16 under autocast
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
+/// `half` as what autocast would make of x, for each of several layers that take x: one copy is kept for the backward
+/// pass where autocast would keep one for each, and the gradients still reach x, and are summed, in float32.
+///
+/// x     [T, I] float32
+/// half  [T, I] bfloat16: x's values
+at::Tensor as_cast_of(const at::Tensor& x, const at::Tensor& half);
+
 /// What linear() takes under autocast on a CPU for which ATen has no fast product of bfloat16 (an x86 without
 /// AVX-512: there that takes thirty times as long as one of float32). In the forward
 /// pass operands and results are rounded as there, in the backward pass gradients less often; the products are of

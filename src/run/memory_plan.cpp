@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "bertft/memory/limits.h"
+#include "bertft/memory/machine.h"
 #include "bertft/run/model_files.h"
 #include "bertft/train/plan.h"
 #include "bertft/util/error.h"

@@ -16,8 +16,9 @@ namespace {
 
 constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr int kExitInterrupted = 128 + SIGINT;
+constexpr int kNoSignal = 0;
 
-std::atomic<int> g_received{0};             // handlers can reach nothing else
+std::atomic<int> g_received{kNoSignal};     // handlers can reach nothing else
 std::atomic<bool> g_tells_terminal{false};  // isatty() is not for handlers
 std::array<struct sigaction, kSignals.size()> g_previous;
 
@@ -29,7 +30,7 @@ struct KeepErrno {
 
 extern "C" void remember_signal(int signal) {
   const KeepErrno keep;
-  int none = 0;
+  int none = kNoSignal;
   const bool is_first = g_received.compare_exchange_strong(none, signal);
   if (signal != SIGINT) return;
   if (!is_first) _exit(kExitInterrupted);
@@ -45,7 +46,7 @@ Interrupted::Interrupted(int signal)
       signal_(signal) {}
 
 SignalGuard::SignalGuard() {
-  g_received = 0;
+  g_received = kNoSignal;
   g_tells_terminal = isatty(STDERR_FILENO) == 1;
   struct sigaction action{};
   action.sa_handler = remember_signal;
@@ -65,12 +66,13 @@ bool SignalGuard::is_request(int signal) {
   return std::find(kSignals.begin(), kSignals.end(), signal) != kSignals.end();
 }
 
-int SignalGuard::received() {
-  return g_received;
+std::optional<int> SignalGuard::received() {
+  const int signal = g_received;
+  return signal == kNoSignal ? std::nullopt : std::optional(signal);
 }
 
 void SignalGuard::stop_if_received() {
-  if (received() != 0) throw Interrupted(received());
+  if (const auto signal = received()) throw Interrupted(*signal);
 }
 
 }  // namespace bertft::train

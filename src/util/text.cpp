@@ -196,6 +196,20 @@ std::string_view first_line(std::string_view text) {
   return text.substr(0, text.find('\n'));
 }
 
+std::string wrapped(std::string_view text, std::size_t column, std::size_t indent) {
+  constexpr std::size_t kColumns = 80;
+  std::string lines;
+  for (std::size_t room = kColumns - column; count_code_points(text) > room; room = kColumns - indent) {
+    const std::size_t limit = byte_offset_of(text, room);
+    const std::size_t blank = text.rfind(' ', limit);
+    const bool at_blank = blank != text.npos && blank > 0;
+    const std::size_t end = at_blank ? blank : limit;
+    lines.append(text.substr(0, end)).append("\n").append(indent, ' ');
+    text.remove_prefix(at_blank ? end + 1 : end);
+  }
+  return lines.append(text);
+}
+
 std::string with_thousands(std::int64_t n) {
   std::string digits = fmt::format("{}", n);
   const std::size_t first_digit = n < 0 ? 1 : 0;

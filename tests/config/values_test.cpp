@@ -90,6 +90,10 @@ struct Refused {
   const char *yaml, *text;
 };
 
+void PrintTo(const Refused& refused, std::ostream* out) {
+  *out << refused.yaml;
+}
+
 class RefusedValue : public testing::TestWithParam<Refused> {};
 
 TEST_P(RefusedValue, IsNamedWithWhatWasExpected) {

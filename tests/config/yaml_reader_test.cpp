@@ -68,6 +68,8 @@ TEST(YamlReader, NamesThePlaceOfASyntaxError) {
             "the same column");
   EXPECT_EQ(refusal_of_yaml("seed: 1\n\ttf32: true\n"),
             "a.yaml:2:1: error: a tab cannot begin a line; every key begins in the first column");
+  EXPECT_EQ(refusal_of_yaml("\tseed: 1\n"),
+            "a.yaml:1:1: error: a tab cannot begin a line; every key begins in the first column");
   EXPECT_EQ(refusal_of_yaml("seed: 1 #\n tf32: true\n"),
             "a.yaml:2:2: error: this line does not fit the map above; every key begins in the same column, with ': ' "
             "behind it");
@@ -80,6 +82,11 @@ TEST(YamlReader, NamesTheLineThatLacksItsColonOrTheSpaceBehindIt) {
   EXPECT_EQ(refusal_of_yaml("seed:4\ntf32: true\n"), "a.yaml:1:1: " + form + "'seed:4'; a space must follow the ':'");
   EXPECT_EQ(refusal_of_yaml("tf32: true\nseed 4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed 4'");
   EXPECT_EQ(refusal_of_yaml("tf32: true\nseed=4\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed=4'");
+  EXPECT_EQ(refusal_of_yaml("seed:4  # note: x\ntf32: true\n"),
+            "a.yaml:1:1: " + form + "'seed:4'; a space must follow the ':'");
+  EXPECT_EQ(refusal_of_yaml("tf32: true\nseed:4\n\n# note\nbf16: true\n"),
+            "a.yaml:2:1: " + form + "'seed:4'; a space must follow the ':'");
+  EXPECT_EQ(refusal_of_yaml("tf32: true\nseed 4  # note: x\nbf16: true\n"), "a.yaml:2:1: " + form + "'seed 4'");
   EXPECT_EQ(refusal_of_yaml("seed:4\n\ntf32: true\n"), "a.yaml:1:1: " + form + "'seed:4'; a space must follow the ':'");
 }
 

@@ -163,7 +163,7 @@ class DiskFull(EndToEndTest):
         self.assertNotIn("train_results.json", names(self.cwd / "run"))
         self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
                          (self.cwd / "whole" / "model.safetensors").read_bytes())
-        self.assertIn("There is no checkpoint to go on from: make room, then start again.", result.err)
+        self.assertIn("There is no checkpoint to go on from: once that is mended, start again.", result.err)
         answered = self.run_program("eval", "run", "--data", self.dev_file)
         self.assertEqual(answered.code, 0, answered)
         before = tree(self.cwd / "run")

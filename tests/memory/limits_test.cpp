@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "bertft/memory/machine.h"
 #include "bertft/util/error.h"
-#include "memory/machine.h"
 #include "temporary_directory.h"
 
 namespace bertft::memory {

@@ -1,6 +1,7 @@
 #include "model/linear.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -65,6 +66,25 @@ TEST_P(LinearThroughFp32, IsWhatAutocastGivesButForRounding) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Inputs, LinearThroughFp32, testing::Values(at::kFloat, at::kBFloat16));
+
+TEST(AsCastOf, SumsTheGradientsOfAllUsersInFloat32) {
+  const at::Tensor x = at::ones({2, 3}).requires_grad_(true);
+  const at::Tensor half = x.detach().to(at::kBFloat16);
+  const double small = 1.0 / 512;  // beside 1 less than half a unit in the last place of bfloat16
+  at::Tensor sum = at::zeros({});
+  for (const double factor : {1.0, small, small}) sum = sum + (as_cast_of(x, half) * factor).sum().to(at::kFloat);
+  sum.backward();
+  EXPECT_EQ(x.grad().scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::equal(x.grad(), at::full({2, 3}, 1 + 2 * small)));
+}
+
+TEST(AsCastOf, HandsOutTheCopyItself) {
+  const at::Tensor x = at::ones({2, 3}).requires_grad_(true);
+  const at::Tensor half = x.detach().to(at::kBFloat16);
+  EXPECT_EQ(as_cast_of(x, half).const_data_ptr(), half.const_data_ptr());
+  const at::NoGradGuard no_grad;
+  EXPECT_FALSE(as_cast_of(x, half).requires_grad());
+}
 
 }  // namespace
 }  // namespace bertft::model

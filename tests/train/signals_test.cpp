@@ -9,7 +9,7 @@ namespace {
 
 TEST(SignalGuard, OutlivesASignalThatIsSentTwice) {
   const SignalGuard guard;
-  EXPECT_EQ(SignalGuard::received(), 0);
+  EXPECT_EQ(SignalGuard::received(), std::nullopt);
   EXPECT_NO_THROW(SignalGuard::stop_if_received());
   for (int i = 0; i < 2; ++i) std::raise(SIGTERM);  // as from a scheduler, to the process and to its group
   EXPECT_EQ(SignalGuard::received(), SIGTERM);
@@ -31,7 +31,7 @@ TEST(SignalGuard, LeavesSignalsAsItFoundThem) {
   {
     const SignalGuard guard;
     std::raise(SIGHUP);
-    EXPECT_EQ(SignalGuard::received(), 0);
+    EXPECT_EQ(SignalGuard::received(), std::nullopt);
   }
   EXPECT_EQ(std::signal(SIGHUP, SIG_DFL), SIG_IGN);
   EXPECT_EQ(std::signal(SIGTERM, SIG_DFL), SIG_DFL);

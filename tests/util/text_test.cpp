@@ -118,6 +118,20 @@ TEST(MemoryText, IsInBinaryUnits) {
   EXPECT_EQ(memory_text(std::uint64_t{15} << 29), "7.5 GiB");
 }
 
+TEST(Wrapped, BreaksAtBlanksAndCountsCodePoints) {
+  const std::string word = "äöü";
+  std::string text = word;
+  for (int i = 0; i < 19; ++i) text += " " + word;  // 79 columns
+  EXPECT_EQ(wrapped(text, 1, 4), text);
+  EXPECT_EQ(wrapped(text, 2, 4), text.substr(0, text.rfind(' ')) + "\n    " + word);
+  EXPECT_EQ(wrapped("", 2, 4), "");
+}
+
+TEST(Wrapped, BreaksAWordThatIsWiderThanThePage) {
+  const std::string indent(60, ' '), full(20, 'a');
+  EXPECT_EQ(wrapped(std::string(35, 'a'), 70, 60), "aaaaaaaaaa\n" + indent + full + "\n" + indent + "aaaaa");
+}
+
 TEST(Counted, HasASingular) {
   EXPECT_EQ(counted(0, "step"), "0 steps");
   EXPECT_EQ(counted(1, "step"), "1 step");

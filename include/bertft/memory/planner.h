@@ -21,9 +21,6 @@ struct StepShape {
   bool has_amx = false;          // the CPU: its products of bf16 copy a part of an operand
 };
 
-/// Whether this machine's CPU has AMX for bf16.
-bool machine_has_amx();
-
 /// The bytes of a step at its fullest, by what they hold.
 struct StepBytes {
   std::uint64_t weights = 0, gradients = 0, optimizer = 0;

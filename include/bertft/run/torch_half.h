@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "bertft/device/options.h"
@@ -28,9 +29,9 @@ struct AnswerRun {
 struct TorchHalf {
   std::string (*library_versions)();
 
-  /// returns the signal that stopped it, once all was saved; 0: none did
+  /// returns the signal that stopped it, if one did, once all was saved
   /// throws what its parts throw; OutOfMemoryError whose text says what would help
-  int (*train)(Inputs inputs, TrainMode mode, const Invocation& invocation);
+  std::optional<int> (*train)(Inputs inputs, TrainMode mode, const Invocation& invocation);
 
   /// Answers every question, with progress on the terminal. `when_ready` is called once device and model
   /// are, before the work: what it makes on the disk is not left behind by a refusal.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "bertft/util/error.h"
 
 namespace bertft::train {
@@ -27,8 +29,8 @@ class SignalGuard {
   /// Whether `signal` is one of these.
   static bool is_request(int signal);
 
-  /// The first signal received, or 0.
-  static int received();
+  /// The first signal received, if any was.
+  static std::optional<int> received();
 
   /// For the time before the first step. throws Interrupted once a signal was received
   static void stop_if_received();

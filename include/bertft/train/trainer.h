@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,10 +50,10 @@ void withdraw_results(const std::string& run_directory);
 ///
 /// state    RunState{} with its identity, or that of a checkpoint whose weights `model` already holds
 /// moments  the optimizer's, which belong to it; empty: none
-/// returns  the signal that interrupted it, 0: none
+/// returns  the signal that interrupted it, if one did
 /// throws   DivergedError, StorageError (the last save failed; the model may be there alone, without has_results()),
 ///          OutOfMemoryError (not even one feature fits; the steps before it are saved), what reading back the
 ///          best checkpoint throws (InputError, WeightsError, CheckpointError)
-int train_model(const Setup& setup, RunState state, std::vector<device::NamedTensor> moments);
+std::optional<int> train_model(const Setup& setup, RunState state, std::vector<device::NamedTensor> moments);
 
 }  // namespace bertft::train

@@ -46,6 +46,10 @@ std::string to_lower_ascii(std::string_view text);
 /// Up to the first line break: what an error says before its advice.
 std::string_view first_line(std::string_view text);
 
+/// A text broken at blanks, or within a word that is too long, into lines of at most 80 code points: the first begins
+/// at `column`, the others behind `indent` blanks.
+std::string wrapped(std::string_view text, std::size_t column, std::size_t indent);
+
 /// 1234567 -> "1,234,567".
 std::string with_thousands(std::int64_t n);
 template <std::unsigned_integral N>

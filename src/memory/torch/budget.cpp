@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "memory/machine.h"
+#include "bertft/memory/machine.h"
 #include "memory/torch/cpu_allocator.h"
 #include "memory/torch/cuda.h"
 

@@ -31,12 +31,6 @@ std::string fact_of(const std::exception& error) {
   return std::string(line.substr(0, line.find(" If reserved but unallocated memory")));
 }
 
-// A segment whose growing the driver broke off may refuse whatever is asked of it later (pytorch#188008).
-bool may_have_broken_a_segment(const Shortage& shortage) {
-  const auto says = [&](const char* text) { return shortage.message.find(text) != std::string::npos; };
-  return says("CUDA driver error") || says("INTERNAL ASSERT FAILED");
-}
-
 // On a CPU the thread's queue of autograd keeps what was ready when a backward pass was left, and
 // with it most of the graph, until the next pass has emptied it.
 void forget_aborted_backward() {
@@ -78,7 +72,7 @@ std::optional<Shortage> attempt(const device::Device& device, const std::functio
   release();
   if (!device.is_cuda()) {
     forget_aborted_backward();
-  } else if (may_have_broken_a_segment(*shortage)) {
+  } else if (says_growing_was_broken_off(shortage->message)) {
     device::stop_growing_segments();
   }
   release_cached(device);

@@ -1,6 +1,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -39,7 +40,7 @@ auto with_own_errors(Work work, std::string_view when_lost = "") {
   }
 }
 
-int guarded_train(Inputs inputs, TrainMode mode, const Invocation& invocation) {
+std::optional<int> guarded_train(Inputs inputs, TrainMode mode, const Invocation& invocation) {
   return with_own_errors([&] { return carry_out(std::move(inputs), mode, invocation); },
                          "Checkpoints are whole: --resume auto goes on from the newest. ");
 }

@@ -38,7 +38,7 @@ void tell(const report::Rows& rows) {
 
 }  // namespace
 
-int carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation) {
+std::optional<int> carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation) {
   Job job = make_job(std::move(inputs), invocation);
   switch (mode) {
     case TrainMode::kTrain:
@@ -49,7 +49,7 @@ int carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation) {
       warn_of_full_disk(job);
       tell(describe_start(job));
       log::info("dry run: nothing was written");
-      return 0;
+      return std::nullopt;
     case TrainMode::kProbe:
     case TrainMode::kProbeForParent:
       break;
@@ -57,7 +57,7 @@ int carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation) {
   const auto weights = model_weights(job);
   if (mode == TrainMode::kProbe) tell(describe(job, weights->summary(), std::nullopt));
   probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
-  return 0;
+  return std::nullopt;
 }
 
 }  // namespace bertft::run

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <optional>
+
 #include "bertft/run/torch_half.h"
 
 namespace bertft::run {
 
 /// What a train command was told to do: TorchHalf::train.
-int carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation);
+std::optional<int> carry_out(Inputs inputs, TrainMode mode, const Invocation& invocation);
 
 }  // namespace bertft::run

@@ -212,9 +212,8 @@ class FirstStep : public report::Observer {
   bool is_done_ = false;
 };
 
-// returns the signal that ended it, 0: none
-int train_from(Start start, const Job& job, model::QaModel& model, const std::string& weights_line,
-               const std::string& run_directory) {
+std::optional<int> train_from(Start start, const Job& job, model::QaModel& model, const std::string& weights_line,
+                              const std::string& run_directory) {
   const config::Options& o = job.options();
   const auto console = report::make_console();
   const auto metrics =
@@ -287,14 +286,15 @@ void settle_memory(Start& start, Job& job, const weights::ModelWeights& weights)
   start.state.memory_savers = std::move(savers);
 }
 
-int train_once(Job& job, Held& held) {
+// returns the signal that ended it, if one did
+std::optional<int> train_once(Job& job, Held& held) {
   const train::TrainOptions& o = job.options().train;
   if (!held.directory && o.resume_from_checkpoint && checkpoint::was_run_directory(*o.output_dir)) {
     held.directory.emplace(*o.output_dir, Existing::kContinue);
     checkpoint::restore_replaced(*o.output_dir);
   }
   Start start = find_start(job);
-  if (is_finished(start, job)) return 0;
+  if (is_finished(start, job)) return std::nullopt;
   if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);
   auto weights = weights_of(start, job);
   if (!held.directory) held.directory.emplace(*o.output_dir, existing_policy(o));
@@ -333,10 +333,10 @@ report::Rows describe_start(Job& job) {
   return describe_from(start, job, weights_of(start, job)->summary());
 }
 
-int run_training(Job& job) {
+std::optional<int> run_training(Job& job) {
   Held held{.is_new = !job.options().train.resume_from_checkpoint};
   while (true) {
-    int signal = 0;
+    std::optional<int> signal;
     const auto shortage = shortage_in([&] {
       try {
         signal = train_once(job, held);
@@ -344,8 +344,10 @@ int run_training(Job& job) {
         if (!held.has_begun) throw;
         const auto saved = continuation_of(job.options().train, held).saved;
         throw StorageError(
-            saved ? fmt::format("{}\nMake room; --resume auto goes on from {}, which is whole.", e.what(), *saved)
-                  : fmt::format("{}\nThere is no checkpoint to go on from: make room, then start again.", e.what()));
+            saved
+                ? fmt::format("{}\nOnce that is mended, --resume auto goes on from {}, which is whole.", e.what(),
+                              *saved)
+                : fmt::format("{}\nThere is no checkpoint to go on from: once that is mended, start again.", e.what()));
       }
     });
     if (!shortage) return signal;

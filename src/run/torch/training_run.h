@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "run/torch/job.h"
 
 namespace bertft::run {
@@ -10,8 +12,8 @@ report::Rows describe_start(Job& job);
 
 /// Trains: from the model's directory or a checkpoint to the files in output_dir. Where memory does
 /// not suffice it takes the savers that memory_savers allows and goes on from what was saved.
-/// returns the signal that stopped it, once all was saved; 0: none did
+/// returns the signal that stopped it, if one did, once all was saved
 /// throws what its parts throw; OutOfMemoryError whose text says what would help
-int run_training(Job& job);
+std::optional<int> run_training(Job& job);
 
 }  // namespace bertft::run

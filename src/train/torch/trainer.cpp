@@ -44,156 +44,163 @@ data::MicroBatchLimit limit_of(const TrainOptions& options, const RunState& stat
   return limit;
 }
 
-struct Training {
-  Training(const Setup& setup, RunState run_state)
-      : s(setup),
-        state(std::move(run_state)),
-        optimizer(setup.model.parameters(), setup.optim),
-        engine({setup.model, optimizer, setup.device, setup.features}, limit_of(setup.options, state),
-               state.identity.seed),
-        batches(setup.features, setup.plan, state.identity.data_seed, setup.device.torch_device),
-        saving(s, state, optimizer),
-        validation(s, state, [this] { return saving.finish_writing(); }),
-        warmup(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {
-    engine.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
-    engine.on_shortage([this] { return saving.finish_writing(); });
+class Training {
+ public:
+  Training(const Setup& setup, RunState run_state, const std::vector<device::NamedTensor>& moments)
+      : s_(setup),
+        state_(std::move(run_state)),
+        optimizer_(setup.model.parameters(), setup.optim),
+        engine_({setup.model, optimizer_, setup.device, setup.features}, limit_of(setup.options, state_),
+                state_.identity.seed),
+        batches_(setup.features, setup.plan, state_.identity.data_seed, setup.device.torch_device),
+        saving_(s_, state_, optimizer_),
+        validation_(s_, state_, [this] { return saving_.finish_writing(); }),
+        warmup_(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {
+    engine_.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
+    engine_.on_shortage([this] { return saving_.finish_writing(); });
+    if (moments.empty()) return;
+    optimizer_.load_state(moments, state_.applied_steps);
+    saving_.begin_at_checkpoint();
   }
 
-  int run();
+  std::optional<int> run();
+
+ private:
   void train_step();
   void note_shrunk(const Shrunk& shrunk);
   void log_if_due();
   void save_if_due();
-  int finish(const std::string& outcome);
-  int interrupted();
+  std::optional<int> finish(const std::string& outcome);
+  std::optional<int> interrupted();
   void write_results(const std::string& outcome, const eval::Answers* answers);  // null: no validation
   report::RunFinished end_of_run(const std::string& outcome) const;
   void add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const;
 
   double learning_rate(std::int64_t step) const {
-    return s.optim.learning_rate * optim::schedule_factor(s.optim.lr_scheduler_type, step, warmup, s.plan.total_steps);
+    return s_.optim.learning_rate *
+           optim::schedule_factor(s_.optim.lr_scheduler_type, step, warmup_, s_.plan.total_steps);
   }
 
-  const Setup s;
-  RunState state;
-  optim::AdamW optimizer;
-  StepEngine engine;
-  BatchesAhead batches;
-  Saving saving;
-  Validation validation;
-  std::int64_t warmup;
+  const Setup s_;
+  RunState state_;
+  optim::AdamW optimizer_;
+  StepEngine engine_;
+  BatchesAhead batches_;
+  Saving saving_;
+  Validation validation_;
+  std::int64_t warmup_;
 
-  StepResult last;                    // of the step just done
-  std::int64_t trained_features = 0;  // by this process
-  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+  StepResult last_;                    // of the step just done
+  std::int64_t trained_features_ = 0;  // by this process
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-int Training::run() {
-  if (validation.is_due()) {  // before the first step, or where a signal cut an evaluation off
-    validation.evaluate();
+std::optional<int> Training::run() {
+  if (validation_.is_due()) {  // before the first step, or where a signal cut an evaluation off
+    validation_.evaluate();
     save_if_due();
   }
   try {
-    while (!is_over(state, s.plan, s.options) && SignalGuard::received() == 0) {
+    while (!is_over(state_, s_.plan, s_.options) && !SignalGuard::received()) {
       train_step();
       log_if_due();
-      if (validation.is_due()) validation.evaluate();
+      if (validation_.is_due()) validation_.evaluate();
       save_if_due();
     }
   } catch (const std::exception& e) {
     // OutOfMemoryError: all retries failed. Any other shortage was thrown outside attempt().
     if (dynamic_cast<const OutOfMemoryError*>(&e) != nullptr || memory::is_out_of_memory(e)) {
-      saving.save_after_shortage();
+      saving_.save_after_shortage();
     }
     throw;
   }
-  if (!is_over(state, s.plan, s.options) || validation.is_due()) {
-    saving.save_and_wait();
+  if (!is_over(state_, s_.plan, s_.options) || validation_.is_due()) {
+    saving_.save_and_wait();
     return interrupted();
   }
-  return finish(state.step < s.plan.total_steps ? "stopped early" : "done");
+  return finish(state_.step < s_.plan.total_steps ? "stopped early" : "done");
 }
 
 void Training::train_step() {
-  const double rate = learning_rate(state.step);
-  last = engine.run(batches.take(state.step, engine.limit()), state.step, rate);
-  if (engine.limit() != limit_of(s.options, state)) state.micro_batch_tokens = engine.limit().tokens;
-  ++state.step;
-  if (last.applied) {
-    state.skipped_in_a_row = 0;
-    ++state.steps_since_log;
-    state.loss_since_log += last.loss;
-    state.loss_total += last.loss;
-    ++state.applied_steps;
-  } else if (state.skipped_in_a_row++ >= kMaxSkippedInARow) {
+  const double rate = learning_rate(state_.step);
+  last_ = engine_.run(batches_.take(state_.step, engine_.limit()), state_.step, rate);
+  if (engine_.limit() != limit_of(s_.options, state_)) state_.micro_batch_tokens = engine_.limit().tokens;
+  ++state_.step;
+  if (last_.applied) {
+    state_.skipped_in_a_row = 0;
+    ++state_.steps_since_log;
+    state_.loss_since_log += last_.loss;
+    state_.loss_total += last_.loss;
+    ++state_.applied_steps;
+  } else if (state_.skipped_in_a_row++ >= kMaxSkippedInARow) {
     throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n{}",
-                                    state.skipped_in_a_row, state.step, kDivergedAdvice));
+                                    state_.skipped_in_a_row, state_.step, kDivergedAdvice));
   } else {
-    s.emit(
-        report::Notice{fmt::format("step {}: loss or gradients are not finite; the step was not applied", state.step)});
+    s_.emit(report::Notice{
+        fmt::format("step {}: loss or gradients are not finite; the step was not applied", state_.step)});
   }
-  trained_features += last.num_features;
-  s.emit(report::StepFinished{.step = state.step,
-                              .epoch = s.plan.epoch_after(state.step),
-                              .num_features = last.num_features,
-                              .learning_rate = rate,
-                              .loss = last.loss,
-                              .grad_norm = last.grad_norm});
+  trained_features_ += last_.num_features;
+  s_.emit(report::StepFinished{.step = state_.step,
+                               .epoch = s_.plan.epoch_after(state_.step),
+                               .num_features = last_.num_features,
+                               .learning_rate = rate,
+                               .loss = last_.loss,
+                               .grad_norm = last_.grad_norm});
 }
 
 void Training::note_shrunk(const Shrunk& shrunk) {
-  s.emit(report::Notice{fmt::format(
+  s_.emit(report::Notice{fmt::format(
       "step {}: out of memory in {} ({} tokens); redone with {} tokens a micro-batch, effective batch still {}",
-      state.step + 1, shrunk.phase, with_thousands(shrunk.tokens), with_thousands(shrunk.tokens_limit),
-      s.plan.effective_batch)});
+      state_.step + 1, shrunk.phase, with_thousands(shrunk.tokens), with_thousands(shrunk.tokens_limit),
+      s_.plan.effective_batch)});
 }
 
 void Training::log_if_due() {
-  if (state.step % s.plan.logging_steps != 0) return;
-  const report::LogDue event{.step = state.step,
-                             .epoch = s.plan.epoch_after(state.step),
-                             .loss = state.loss_since_log / static_cast<double>(state.steps_since_log),
-                             .grad_norm = last.grad_norm,
-                             .learning_rate = learning_rate(state.step - 1),
-                             .peak_memory_bytes = memory::peak_memory_bytes(s.device)};
-  add_log(state, event);
-  state.loss_since_log = 0;
-  state.steps_since_log = 0;
-  s.emit(event);
+  if (state_.step % s_.plan.logging_steps != 0) return;
+  const report::LogDue event{.step = state_.step,
+                             .epoch = s_.plan.epoch_after(state_.step),
+                             .loss = state_.loss_since_log / static_cast<double>(state_.steps_since_log),
+                             .grad_norm = last_.grad_norm,
+                             .learning_rate = learning_rate(state_.step - 1),
+                             .peak_memory_bytes = memory::peak_memory_bytes(s_.device)};
+  add_log(state_, event);
+  state_.loss_since_log = 0;
+  state_.steps_since_log = 0;
+  s_.emit(event);
 }
 
 void Training::save_if_due() {
-  if (s.options.save_strategy == IntervalStrategy::kNo || state.step == 0) return;
-  const bool last_step = state.step == s.plan.total_steps;
-  const bool new_best = state.best_step == state.step;
-  if (last_step || new_best || is_due(state.step, s.options.save_strategy, s.plan.save_steps, s.plan)) {
-    saving.try_to_save();
+  if (s_.options.save_strategy == IntervalStrategy::kNo || state_.step == 0) return;
+  const bool last_step = state_.step == s_.plan.total_steps;
+  const bool new_best = state_.best_step == state_.step;
+  if (last_step || new_best || is_due(state_.step, s_.options.save_strategy, s_.plan.save_steps, s_.plan)) {
+    saving_.try_to_save();
   }
 }
 
-int Training::finish(const std::string& outcome) {
-  saving.save_last();
-  const std::int64_t final_step = saving.final_step();
-  const std::string final_checkpoint = checkpoint::directory_of(s.run_directory, final_step);
-  if (final_step != state.step) {
-    s.model.load(weights::read_weights(final_checkpoint, s.model.config(), weights::Head::kRequired));
+std::optional<int> Training::finish(const std::string& outcome) {
+  saving_.save_last();
+  const std::int64_t final_step = saving_.final_step();
+  const std::string final_checkpoint = checkpoint::directory_of(s_.run_directory, final_step);
+  if (final_step != state_.step) {
+    s_.model.load(weights::read_weights(final_checkpoint, s_.model.config(), weights::Head::kRequired));
   }
   const eval::Answers* answers = nullptr;
-  if (s.validation != nullptr) {
-    answers = validation.answers_of(final_step);
+  if (s_.validation != nullptr) {
+    answers = validation_.answers_of(final_step);
     if (answers == nullptr) return interrupted();
   }
-  checkpoint::publish_model(final_checkpoint, s.run_directory);
+  checkpoint::publish_model(final_checkpoint, s_.run_directory);
   write_results(outcome, answers);
-  return 0;
+  return std::nullopt;
 }
 
-int Training::interrupted() {
-  const int signal = SignalGuard::received();
-  report::RunFinished finished = end_of_run(fmt::format("interrupted by SIG{}", sigabbrev_np(signal)));
-  finished.rows.push_back({"saved", checkpoint::directory_of(s.run_directory, state.step)});
+std::optional<int> Training::interrupted() {
+  const std::optional<int> signal = SignalGuard::received();
+  report::RunFinished finished = end_of_run(fmt::format("interrupted by SIG{}", sigabbrev_np(*signal)));
+  finished.rows.push_back({"saved", checkpoint::directory_of(s_.run_directory, state_.step)});
   finished.rows.push_back({"go on", "with the same command and --resume auto"});
-  s.emit(finished);
+  s_.emit(finished);
   return signal;
 }
 
@@ -201,30 +208,30 @@ void Training::write_results(const std::string& outcome, const eval::Answers* an
   report::RunFinished finished = end_of_run(outcome);
   std::optional<eval::Metrics> metrics;
   if (answers != nullptr) {
-    metrics = eval::score(*s.validation, answers->predictions);
-    eval::write_prediction_files(prediction_prefix(s.run_directory), s.validation->dataset, answers->predictions,
-                                 s.validation->with_negative);
+    metrics = eval::score(*s_.validation, answers->predictions);
+    eval::write_prediction_files(prediction_prefix(s_.run_directory), s_.validation->dataset, answers->predictions,
+                                 s_.validation->with_negative);
     add_rows(finished, *metrics);
   }
-  finished.rows.push_back({"model", s.run_directory + "  (loads with from_pretrained)"});
-  s.emit(finished);
+  finished.rows.push_back({"model", s_.run_directory + "  (loads with from_pretrained)"});
+  s_.emit(finished);
   // Last, so that these files stand for all the others: has_results().
-  if (metrics) write_eval_results(s.run_directory, *metrics, answers->loss, s.plan.epoch_after(state.step));
-  write_train_results(s.run_directory, state, s.plan, finished.runtime_s, trained_features);
+  if (metrics) write_eval_results(s_.run_directory, *metrics, answers->loss, s_.plan.epoch_after(state_.step));
+  write_train_results(s_.run_directory, state_, s_.plan, finished.runtime_s, trained_features_);
 }
 
 report::RunFinished Training::end_of_run(const std::string& outcome) const {
   return {.outcome = outcome,
-          .step = state.step,
-          .runtime_s = seconds_since(start),
-          .num_features = trained_features,
-          .peak_memory_bytes = memory::peak_memory_bytes(s.device),
+          .step = state_.step,
+          .runtime_s = seconds_since(start_),
+          .num_features = trained_features_,
+          .peak_memory_bytes = memory::peak_memory_bytes(s_.device),
           .rows = {}};
 }
 
 void Training::add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const {
   finished.rows.push_back({"result", fmt::format("exact {:.1f}  f1 {:.1f}  at threshold {:g}", metrics.exact,
-                                                 metrics.f1, s.validation->null_score_diff_threshold)});
+                                                 metrics.f1, s_.validation->null_score_diff_threshold)});
   if (!metrics.best) return;
   finished.rows.push_back(
       {"best",
@@ -244,13 +251,9 @@ void withdraw_results(const std::string& run_directory) {
   std::filesystem::remove(std::filesystem::path(run_directory) / kLastResult);
 }
 
-int train_model(const Setup& setup, RunState state, std::vector<device::NamedTensor> moments) {
-  Training training(setup, std::move(state));
-  if (!moments.empty()) {
-    training.optimizer.load_state(moments, training.state.applied_steps);
-    training.saving.begin_at_checkpoint();
-    moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
-  }
+std::optional<int> train_model(const Setup& setup, RunState state, std::vector<device::NamedTensor> moments) {
+  Training training(setup, std::move(state), moments);
+  moments.clear();  // the optimizer has its own: a resumed run takes no more memory than the first
   return training.run();
 }
 

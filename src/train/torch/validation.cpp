@@ -22,11 +22,11 @@ Validation::Validation(const Setup& setup, RunState& state, std::function<bool()
 
 bool Validation::is_due() const {
   if (s_.validation == nullptr) return false;
-  const bool is_wanted = state_.step == 0
-                             ? s_.options.eval_on_start
-                             : state_.step == s_.plan.total_steps ||
-                                   train::is_due(state_.step, s_.options.eval_strategy, s_.plan.eval_steps, s_.plan);
-  return is_wanted && !is_evaluated(state_);  // last: that goes through the whole history
+  const bool at_start = state_.step == 0 && s_.options.eval_on_start;
+  const bool later =
+      state_.step > 0 && (state_.step == s_.plan.total_steps ||
+                          train::is_due(state_.step, s_.options.eval_strategy, s_.plan.eval_steps, s_.plan));
+  return (at_start || later) && !is_evaluated(state_);  // last: that goes through the whole history
 }
 
 void Validation::evaluate() {
@@ -48,7 +48,7 @@ const eval::Answers* Validation::answers_of(std::int64_t step) {
 std::optional<eval::Answers> Validation::predict(std::int64_t step) {
   eval::Hooks hooks;
   hooks.progress = [this](std::int64_t done, std::int64_t total) { s_.emit(report::EvaluationProgress{done, total}); };
-  hooks.stop = [] { return SignalGuard::received() != 0; };
+  hooks.stop = [] { return SignalGuard::received().has_value(); };
   hooks.reclaim = reclaim_;
   hooks.batch_tokens = state_.eval_batch_tokens;
   std::optional<std::int64_t> limit = state_.eval_batch_tokens;

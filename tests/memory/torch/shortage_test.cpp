@@ -96,6 +96,13 @@ INSTANTIATE_TEST_SUITE_P(
         "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.",
         "nonzero is not supported for tensors with more than INT_MAX elements", "std::bad_alloc"));
 
+TEST(OutOfMemory, SaysWhetherGrowingWasBrokenOff) {
+  EXPECT_TRUE(says_growing_was_broken_off("CUDA driver error: out of memory"));
+  EXPECT_TRUE(says_growing_was_broken_off(
+      "!handles_.at(i) INTERNAL ASSERT FAILED at \"../c10/cuda/CUDACachingAllocator.cpp\":396"));
+  EXPECT_FALSE(says_growing_was_broken_off("CUDA out of memory. Tried to allocate 24.00 MiB."));
+}
+
 class OtherText : public testing::TestWithParam<const char*> {};
 
 TEST_P(OtherText, IsNotTakenForIt) {

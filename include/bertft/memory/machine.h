@@ -13,4 +13,7 @@ Capacity machine_capacity();
 /// The same from files under other roots, for tests.
 Capacity machine_capacity(const std::string& proc, const std::string& cgroup);
 
+/// Whether its CPU multiplies bf16 with AMX.
+bool machine_has_amx();
+
 }  // namespace bertft::memory
