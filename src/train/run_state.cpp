@@ -54,7 +54,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"loss_since_log", state.loss_since_log},
                     {"loss_total", state.loss_total},
                     {"evaluations_without_gain", state.evaluations_without_gain},
-                    {"best_threshold", or_null(state.f1_threshold)},
+                    {"best_threshold", or_null(state.f1_threshold)},  // the name that files of earlier versions have
                     {"micro_batch_tokens", or_null(state.micro_batch_tokens)},
                     {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
                     {"memory_savers", state.memory_savers}};

@@ -86,6 +86,20 @@ def run(*args, cwd, env=None, timeout=60, **popen):
     return result
 
 
+@functools.cache
+def can_trace():
+    """Whether strace is there and may trace, which containers may forbid."""
+    return shutil.which("strace") and subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
+
+
+def run_traced(call, injection, *args, cwd, timeout=120):
+    """The program, to which strace does something when it enters the system call `call`: "error=EIO", "signal=KILL"."""
+    traced = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{injection}",
+                             BINARY, *map(str, args)],
+                            cwd=cwd, env=environment(), capture_output=True, timeout=timeout, preexec_fn=default_signals)
+    return Result(traced.returncode, traced.stdout.decode(), traced.stderr.decode())
+
+
 # ---- data ----
 
 WARES = ["salt", "wool", "honey", "amber", "copper", "linen", "cheese", "glass"]

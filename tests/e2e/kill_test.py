@@ -1,23 +1,12 @@
 """A run killed at any moment, by SIGKILL, goes on to the same bits."""
 
-import functools
 import random
 import shutil
-import subprocess
 import time
 import unittest
 
 import harness
 from resume_test import ResumeTest
-
-STRACE = shutil.which("strace")
-
-
-@functools.cache
-def can_trace():
-    """Containers may forbid tracing."""
-    return STRACE is not None and subprocess.run([STRACE, "-o", "/dev/null", "true"], capture_output=True).returncode == 0
-
 
 class KilledAtRandom(ResumeTest):
     SEQUENCES = 2
@@ -39,7 +28,7 @@ class KilledAtRandom(ResumeTest):
                 self.assert_same_run(self.cwd / "run")
 
 
-@unittest.skipUnless(can_trace(), "strace is not there, or may not trace")
+@unittest.skipUnless(harness.can_trace(), "strace is not there, or may not trace")
 class KilledInASystemCall(ResumeTest):
     """White box: the kernel kills the process when it enters its Nth call of a kind.
 
@@ -48,10 +37,8 @@ class KilledInASystemCall(ResumeTest):
     """
 
     def assert_killed_run_goes_on(self, call, number):
-        traced = subprocess.run([STRACE, "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e",
-                                 f"inject={call}:signal=KILL:when={number}", harness.BINARY, *self.training(*self.long)],
-                                cwd=self.cwd, env=harness.environment(), capture_output=True, timeout=120)
-        self.assertEqual(traced.returncode, -9, traced.stderr.decode())
+        killed = harness.run_traced(call, f"signal=KILL:when={number}", *self.training(*self.long), cwd=self.cwd)
+        self.assertEqual(killed.code, -9, killed)
         self.go_on()
         self.assert_same_run(self.cwd / "run")
         self.assertEqual([n for n in harness.names(self.cwd / "run") if n.startswith(".")], [])

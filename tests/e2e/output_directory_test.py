@@ -217,5 +217,23 @@ class TheInputs(EndToEndTest):
         self.assertEqual((tree(model), data.read_bytes()), before)
 
 
+@unittest.skipUnless(harness.can_trace(), "strace is not there, or may not trace")
+class FileSystem(EndToEndTest):
+    def test_without_hard_links_gets_a_copy_of_the_weights(self):
+        result = harness.run_traced("link,linkat", "error=EPERM", *self.training(), cwd=self.cwd)
+        self.assertEqual(result.code, 0, result)
+        ours, saved = (self.cwd / "run" / part / "model.safetensors" for part in ("", "checkpoint-4"))
+        self.assertEqual(ours.read_bytes(), saved.read_bytes())
+        self.assertEqual(ours.stat().st_nlink, 1)
+        self.assertEqual([n for n in names(self.cwd / "run") if n.startswith(".")], [])
+
+    def test_that_cannot_list_the_run_is_told_of_and_no_run_begins_anew(self):
+        self.trained()
+        before = tree(self.cwd)
+        result = harness.run_traced("getdents64", "error=EIO", *self.training("--resume", "auto"), cwd=self.cwd)
+        self.assert_refused(result, 73, "run cannot be read: Input/output error")
+        self.assertEqual(tree(self.cwd), before)
+
+
 if __name__ == "__main__":
     harness.main()

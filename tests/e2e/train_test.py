@@ -1,9 +1,10 @@
 """Whole runs on a tiny model: what they leave behind, that they learn, and that they repeat."""
 
 import json
+import pathlib
 
 import harness
-from harness import EndToEndTest, metric_lines, names
+from harness import EndToEndTest, metric_lines, names, wait_until
 
 MODEL_FILES = {"model.safetensors", "config.json", "vocab.txt", "tokenizer_config.json", "trainer_state.json",
                "bert_finetune_config.yaml", "README.md"}
@@ -113,6 +114,14 @@ class Training(EndToEndTest):
         models = [(self.cwd / run / "model.safetensors").read_bytes() for run in "abc"]
         self.assertEqual(models[0], models[1])
         self.assertNotEqual(models[0], models[2])
+
+    def test_keeps_no_weights_mapped_that_it_began_with(self):
+        with self.started(*self.training("--max-steps", 10000)) as process:
+            log = self.cwd / "run" / "metrics.jsonl"
+            wait_until(lambda: log.exists() and '"log"' in log.read_text())
+            maps = pathlib.Path(f"/proc/{process.pid}/maps").read_text()
+            self.assertNotIn(".safetensors", maps)
+            self.assertIn("libtorch", maps)
 
     def test_leaves_out_a_step_that_is_not_finite_and_can_still_be_resumed(self):
         # The first step throws the weights so far that the second overflows.
