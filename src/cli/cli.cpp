@@ -184,6 +184,15 @@ std::string describe_unexpected(const std::string& word, const std::vector<std::
   return text + fmt::format("; '{0}' alone means true, {0}=false turns it off.", *at);
 }
 
+// What CLI11 says of a value that is no number: "Could not convert: --na-prob-thresh = abc".
+std::string describe_no_number(const std::string& fact) {
+  constexpr std::string_view kHead = "Could not convert: ", kEquals = " = ";
+  const auto equals = fact.find(kEquals);
+  if (!fact.starts_with(kHead) || equals == std::string::npos) return "";
+  return fmt::format("{} takes a number, got '{}'.", fact.substr(kHead.size(), equals - kHead.size()),
+                     printable(fact.substr(equals + kEquals.size())));
+}
+
 // `args`: the command line, without the program.
 int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& args) {
   const auto [command, name] = innermost(app);
@@ -200,6 +209,8 @@ int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::ve
     help += " and bert-finetune --help all";
   } else if (!unexpected.empty()) {  // which is why something else is missing
     fact = describe_unexpected(unexpected.front(), args, command->get_name());
+  } else if (const std::string number = describe_no_number(fact); !number.empty()) {
+    fact = number;
   } else if (fact.starts_with(":")) {  // CLI11 does not name hidden options
     fact = fmt::format("{} needs a value.", printable(args.back()));
   }

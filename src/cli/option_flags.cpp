@@ -135,8 +135,10 @@ std::vector<std::string> join_switch_values(const std::vector<std::string>& args
   };
   std::vector<std::string> joined;
   for (const std::string& arg : args) {
-    if (arg.ends_with('=') && switches.contains(arg.substr(0, arg.size() - 1))) {  // to CLI11 that means true
-      throw UsageError(fmt::format("'{}' lacks a value: true or false.", arg));
+    // To CLI11 that means true, or what stands next.
+    if (arg.starts_with("--") && arg.find('=') == arg.size() - 1) {
+      const bool is_switch = switches.contains(arg.substr(0, arg.size() - 1));
+      throw UsageError(fmt::format("'{}' lacks a value{}", printable(arg), is_switch ? ": true or false." : "."));
     }
     if (!joined.empty() && takes(joined.back(), arg)) {
       joined.back() += "=" + arg;

@@ -20,6 +20,10 @@ namespace bertft::config {
 namespace {
 
 constexpr std::string_view kForm = "expected lines of the form 'key: value'";
+constexpr std::string_view kDoesNotFit =
+    "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
+constexpr const char* kNoReferences = "anchors and aliases (& and *) are not supported";
+constexpr const char* kWriteOut = "; write the value out, or put a text that begins so in quotes";
 
 // A text where a key and its value should stand.
 void refuse_text(Problems& problems, const Place& place, std::string_view text) {
@@ -147,8 +151,11 @@ class FlatMapReader : public YAML::EventHandler {
   }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (++num_documents_ == 2 && root_is_map_) {  // after any other root yaml-cpp sees one without `---`, too
+    if (++num_documents_ != 2 || !root_is_map_) return;
+    if (lines_.text_of(mark.line).starts_with("---")) {
       problems_.add(lines_.at(mark), "a second document starts here", "; a configuration file holds one");
+    } else {  // to yaml-cpp that is one, too
+      problems_.add(lines_.at(mark), std::string(kDoesNotFit));
     }
   }
   void OnDocumentEnd() override {}
@@ -191,10 +198,7 @@ class FlatMapReader : public YAML::EventHandler {
     bool is_usable;
   };
 
-  void refuse_reference(const YAML::Mark& mark) {
-    problems_.add(lines_.at(mark), "anchors and aliases (& and *) are not supported",
-                  "; write the value out, or put a text that begins so in quotes");
-  }
+  void refuse_reference(const YAML::Mark& mark) { problems_.add(lines_.at(mark), kNoReferences, kWriteOut); }
 
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     if (tag == "?" || tag == "!" || tag.empty()) return;
@@ -258,9 +262,9 @@ std::string explain(const std::string& message) {
   if (message == YAML::ErrorMsg::MAP_VALUE) {
     return "a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in the same column";
   }
-  if (message == YAML::ErrorMsg::END_OF_MAP) {
-    return "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
-  }
+  if (message == YAML::ErrorMsg::END_OF_MAP) return std::string(kDoesNotFit);
+  if (message == YAML::ErrorMsg::UNKNOWN_TOKEN) return "no text begins so; put it in quotes";
+  if (message == YAML::ErrorMsg::UNKNOWN_ANCHOR) return kNoReferences + std::string(kWriteOut);
   if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
   return "not valid YAML: " + printable(message);
 }

@@ -81,13 +81,19 @@ void refuse_duplicate_ids(const std::vector<Question>& questions, std::string_vi
   const std::vector<std::uint32_t> first = first_equals(
       questions.size(), [&](std::uint32_t i) { return std::hash<std::string>{}(questions[i].id); },
       [&](std::uint32_t i, std::uint32_t j) { return questions[i].id == questions[j].id; });
+  std::vector<std::uint32_t> repeated;
   for (std::uint32_t i = 0; i < first.size(); ++i) {
-    if (first[i] == i) continue;
-    throw DataError(
-        fmt::format("{}: questions {} and {} (counted from 1) have the same id '{}'.\n"
-                    "Predictions are kept by id: give every question its own.",
-                    printable(name), first[i] + 1, i + 1, printable(questions[i].id, 60)));
+    if (first[i] != i) repeated.push_back(i);
   }
+  if (repeated.empty()) return;
+  const std::uint32_t i = repeated.front();
+  const std::string more =
+      repeated.size() == 1 ? ""
+                           : fmt::format("; {} repeat an earlier one's in all", counted(repeated.size(), "question"));
+  throw DataError(
+      fmt::format("{}: questions {} and {} (counted from 1) have the same id '{}'{}.\n"
+                  "Predictions are kept by id: give every question its own.",
+                  printable(name), first[i] + 1, i + 1, printable(questions[i].id, 60), more));
 }
 
 Dataset read(std::string_view text, std::string_view name, TextTokenizing* tokenizing) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include "bertft/util/error.h"
@@ -44,9 +43,8 @@ std::uint64_t parse_amount(std::string_view key, std::string_view text, std::uin
   return static_cast<std::uint64_t>(bytes);
 }
 
-std::uint64_t planned_usable(const MemoryOptions& options) {
-  const std::uint64_t given =
-      parse_amount("memory_limit", *options.memory_limit, std::numeric_limits<std::int64_t>::max());
+std::uint64_t planned_usable(const MemoryOptions& options, std::uint64_t whole) {
+  const std::uint64_t given = parse_amount("memory_limit", *options.memory_limit, whole);
   const std::uint64_t reserve = reserve_of(options, given);
   return given - std::min(given, reserve);
 }

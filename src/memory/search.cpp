@@ -75,7 +75,8 @@ class Search {
     const std::int64_t best = result_.num_features;
     if (best + 1 >= too_large_) return std::nullopt;
     if (num_failures_ > 0) return std::max(best + 1, step_down());
-    if (result_.trials.size() >= kMostTrials) return std::nullopt;
+    // Stepping down counts as one, however often: where the plan was that wrong, only sizes that fit teach anything.
+    if (fitting_.size() + (fitting_.size() < result_.trials.size() ? 1 : 0) >= kMostTrials) return std::nullopt;
     const std::int64_t size = largest_expected_to_fit();
     if (result_.trials.size() == 1 && best == 1 && size > kSmall) {
       return grows_between(task_, 1, kSmall) ? kSmall : std::max(kSmall, size / 2);

@@ -54,7 +54,7 @@ StagedBatch stage(data::PackedBatch packed, c10::Device device) {
 }
 
 DeviceBatch to_device(const StagedBatch& batch, c10::Device device) {
-  return batch.pinned ? copied_to(device, *batch.pinned) : on_host(batch.packed, /*pinned=*/false);
+  return batch.pinned ? copied_to(device, *batch.pinned) : to_device(batch.packed, device);
 }
 
 DeviceBatch to_device(const data::PackedBatch& batch, c10::Device device) {

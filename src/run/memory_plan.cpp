@@ -1,6 +1,7 @@
 #include "bertft/run/memory_plan.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <thread>
 
@@ -11,6 +12,22 @@
 #include "bertft/util/error.h"
 
 namespace bertft::run {
+
+namespace {
+
+// An amount may be that of any machine; a share is of this one's memory.
+std::uint64_t usable_of_limit(const memory::MemoryOptions& options, bool is_cuda) {
+  const bool is_share = options.memory_limit->find('%') != std::string::npos;
+  if (is_share && is_cuda) {
+    throw ConfigError(
+        "a plan is made without a GPU, of which memory_limit could be a share.\n"
+        "Give an amount such as 12GiB, or --device cpu.");
+  }
+  return memory::planned_usable(options,
+                                is_share ? memory::machine_capacity().total : std::numeric_limits<std::int64_t>::max());
+}
+
+}  // namespace
 
 memory::PlanReport plan_memory(config::Resolved resolved) {
   const config::Options& options = resolved.options;
@@ -27,15 +44,8 @@ memory::PlanReport plan_memory(config::Resolved resolved) {
                                 .num_threads = std::max(1U, std::thread::hardware_concurrency()),
                                 .has_amx = memory::machine_has_amx()};
   check_length(options.data, shape.encoder.max_position_embeddings);
-  std::optional<std::uint64_t> usable;
-  if (options.memory.memory_limit) {
-    if (options.memory.memory_limit->find('%') != std::string::npos) {
-      throw ConfigError(
-          "a plan is made without a device, of which memory_limit could be a share.\n"
-          "Give an amount such as 12GiB.");
-    }
-    usable = memory::planned_usable(options.memory);
-  }
+  const auto usable =
+      options.memory.memory_limit ? std::optional(usable_of_limit(options.memory, is_cuda)) : std::nullopt;
   const std::int64_t effective = train::effective_batch(options.train);
   const memory::PlanBatches batches{.effective = effective,
                                     .micro = train::micro_batch(options.train, effective, options.data.max_seq_length),

@@ -27,6 +27,7 @@ TEST(YamlReader, RefusesAnchorsAndAliases) {
       ": error: anchors and aliases (& and *) are not supported; write the value out, or put a text "
       "that begins so in quotes\n";
   EXPECT_EQ(refusal_of_yaml("seed: &s 1\ndata_seed: *s\n"), "a.yaml:1:7" + text + "a.yaml:2:12" + text + "2 errors");
+  EXPECT_EQ(refusal_of_yaml("train_file: *.json\n"), "a.yaml:1:13" + text.substr(0, text.size() - 1));
   EXPECT_EQ(refusal_of_yaml("a: &a [*a]\n"),
             "a.yaml:1:1: error: unknown key 'a'; 'bert-finetune --help all' lists all keys\na.yaml:1:4" + text +
                 "a.yaml:1:8" + text + "3 errors");
@@ -40,6 +41,9 @@ TEST(YamlReader, RefusesTags) {
 TEST(YamlReader, RefusesASecondDocument) {
   EXPECT_EQ(refusal_of_yaml("seed: 1\n---\nseed: 2\n"),
             "a.yaml:2:1: error: a second document starts here; a configuration file holds one");
+  EXPECT_EQ(refusal_of_yaml("  seed: 1\ntf32: true\n"),
+            "a.yaml:2:1: error: this line does not fit the map above; every key begins in the same column, with ': ' "
+            "behind it");
 }
 
 TEST(YamlReader, RefusesRootsThatAreNotAMap) {
@@ -102,7 +106,7 @@ TEST(YamlReader, BlamesNoLineAboveASecondColon) {
 TEST(YamlReader, ReportsWhatCameBeforeASyntaxErrorToo) {
   EXPECT_EQ(refusal_of_yaml("seed: x\noutput_dir: @runs\n"),
             "a.yaml:1:7: error: seed: expected a non-negative integer, got 'x'\n"
-            "a.yaml:2:13: error: not valid YAML: unknown token\n2 errors");
+            "a.yaml:2:13: error: no text begins so; put it in quotes\n2 errors");
 }
 
 TEST(YamlReader, RefusesATextThatNeverEnds) {

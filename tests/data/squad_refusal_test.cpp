@@ -125,6 +125,10 @@ TEST(SquadReader, NamesAnIdThatOccursTwice) {
   EXPECT_THAT(refusal(document(R"("c")", R"({"id":"a","question":"q"},{"id":"b","question":"q"},)"
                                          R"({"id":"a","question":"r"})")),
               StartsWith("data.json: questions 1 and 3 (counted from 1) have the same id 'a'."));
+  EXPECT_THAT(refusal(document(R"("c")", R"({"id":"a","question":"q"},{"id":"b","question":"q"},)"
+                                         R"({"id":"a","question":"r"},{"id":"b","question":"s"})")),
+              StartsWith("data.json: questions 1 and 3 (counted from 1) have the same id 'a'; 2 questions repeat an "
+                         "earlier one's in all."));
 }
 
 TEST(SquadReader, TakesAnIntegerIdAndItsTextForTheSame) {

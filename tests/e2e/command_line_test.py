@@ -131,6 +131,7 @@ class Flags(EndToEndTest):
         self.assertRegex(self.dumped("--bf16", "--gradient-checkpointing", "yes"), r"(?m)^bf16: true ")
         self.assertRegex(self.dumped("--bf16", "auto"), r"(?m)^bf16: auto +# --bf16$")
         self.assert_refused(self.run_program("--bf16=", "--dump-config"), 2, "'--bf16=' lacks a value: true or false.")
+        self.assert_refused(self.run_program("--seed=", "7", "--dump-config"), 2, "'--seed=' lacks a value.")
 
     def test_probe_memory_is_an_option_where_it_has_a_value(self):
         for flags in (["--probe-memory", "auto"], ["--probe-memory=auto"], ["--probe_memory", "auto"]):

@@ -203,6 +203,10 @@ class Predictions(EvalTest):
                              "--na-prob-thresh", 1e9)
         self.assertEqual(scored, whole)
 
+    def test_need_a_number_for_a_threshold(self):
+        self.assert_refused(self.run_program("eval", "--na-prob-thresh", "abc"), 2,
+                            "--na-prob-thresh takes a number, got 'abc'.")
+
     def test_with_odds_that_are_no_probabilities_are_scored_with_a_warning(self):
         out = self.saved()
         odds = json.loads((out / "null_odds.json").read_text())

@@ -205,6 +205,12 @@ class Plan(MemoryTest):
         self.assertTrue(all(row["fits"] is False for row in rows))
         self.assertIn("Nothing fits, not even one feature", self.run_program(*arguments).out)
 
+    def test_takes_a_share_of_this_machines_memory_but_not_of_a_gpu_that_nobody_looks_at(self):
+        arguments = ("--plan-memory", "--model-name-or-path", self.model, *self.WINDOWS, "--memory-limit", "50%")
+        rows = self.printed_json(self.run_program(*arguments, "--device", "cpu", "--json"))["micro_batches"]
+        self.assertTrue(all(row["fits"] for row in rows))
+        self.assert_refused(self.run_program(*arguments), 78, "made without a GPU", "12GiB, or --device cpu")
+
     def test_is_not_made_for_windows_that_the_model_cannot_take(self):
         self.assert_refused(self.run_program("--plan-memory", "--model-name-or-path", self.model, "--max-seq-length", 140),
                             78, "this model has 128 positions")

@@ -151,9 +151,10 @@ TEST_F(MachineCapacity, IsNoMatterOfTheGroupsOfOtherControllers) {
 }
 
 TEST(PlannedUsable, IsTheLimitLessItsReserve) {
-  EXPECT_EQ(planned_usable({.memory_limit = "1GiB", .memory_reserve = "25%"}), 768 * kMib);
-  EXPECT_EQ(planned_usable({.memory_limit = "1GiB", .memory_reserve = {}}), 768 * kMib);
-  EXPECT_EQ(planned_usable({.memory_limit = "100MiB", .memory_reserve = {}}), 0U);
+  EXPECT_EQ(planned_usable({.memory_limit = "1GiB", .memory_reserve = "25%"}, 8 * kGib), 768 * kMib);
+  EXPECT_EQ(planned_usable({.memory_limit = "1GiB", .memory_reserve = {}}, 8 * kGib), 768 * kMib);
+  EXPECT_EQ(planned_usable({.memory_limit = "100MiB", .memory_reserve = {}}, 8 * kGib), 0U);
+  EXPECT_EQ(planned_usable({.memory_limit = "50%", .memory_reserve = "0"}, 8 * kGib), 4 * kGib);
 }
 
 }  // namespace

@@ -93,6 +93,25 @@ TEST(Search, FindsNothingWhereNothingFits) {
   EXPECT_THAT(sizes(result), ElementsAre(1));
 }
 
+TEST(Search, FindsNothingWhereThereIsNoMemoryAtAll) {
+  FakeDevice device{.limit = 0};
+  const SearchResult result = device.search(32);
+  EXPECT_EQ(result.num_features, 0);
+  EXPECT_THAT(sizes(result), ElementsAre(1));
+}
+
+// As the known finders are tried: from a first size that is far too large down to what fits. Theirs take it or its
+// powers, 62 of 500 and 8 of 128.
+TEST(Search, ComesDownFromAFirstSizeThatThePlanWronglyBelievedIn) {
+  for (const auto& [first, largest] : {std::pair{500, 100}, {128, 8}, {128, 1}, {16, 15}, {2, 1}}) {
+    FakeDevice device{.limit = 1000.0 + 10 * largest, .predicted_slope = 0.01, .predicted_fixed = 1};
+    const SearchResult result = device.search(first);
+    EXPECT_EQ(result.trials.front().num_features, first);
+    EXPECT_LE(result.num_features, largest);
+    EXPECT_GE(result.num_features, largest * 9 / 10) << first;
+  }
+}
+
 TEST(Search, FindsOneWhereOneFits) {
   FakeDevice device{.limit = 1010};
   EXPECT_EQ(device.search(32).num_features, 1);
@@ -157,6 +176,7 @@ TEST(Search, StepsDownWhereMoreIsTakenThanMeasuredBytesSay) {
                             }});
   EXPECT_GE(result.num_features, 50);
   EXPECT_LE(result.num_features, 80);
+  EXPECT_LE(result.trials.size(), 8U);
 }
 
 // What the plan does not know of: a trial sees it, since it is a whole cycle.

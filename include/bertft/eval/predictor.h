@@ -7,9 +7,9 @@
 #include <optional>
 #include <string>
 
-#include "bertft/data/batch.h"
 #include "bertft/device/device.h"
 #include "bertft/eval/answers.h"
+#include "bertft/model/device_batch.h"
 #include "bertft/model/qa_model.h"
 
 namespace bertft::eval {
@@ -30,7 +30,7 @@ struct ScoredBatch {
   at::Tensor logits;  // [T, 2] on the host
   double loss = 0;    // sum over its features
 };
-ScoredBatch score_batch(model::QaModel& model, const device::Device& device, const data::PackedBatch& packed);
+ScoredBatch score_batch(model::QaModel& model, const device::Device& device, const model::StagedBatch& staged);
 
 /// Runs the model over all windows and decodes each question as soon as its last window is
 /// scored, on a second thread while the next batch runs; logits of at most one batch are on the

@@ -42,8 +42,8 @@ std::optional<std::uint64_t> limit_that_leaves(const MemoryOptions& options, std
 /// "1.0 GiB (memory_limit 1GiB, 256 MiB of it memory_reserve)", "22.1 GiB (free memory less memory_reserve 768 MiB)".
 std::string budget_text(const Budget& budget);
 
-/// What a plan may use of `memory_limit`, which is set, without a device: 0 when the reserve takes it all.
-/// throws ConfigError as parse_amount
-std::uint64_t planned_usable(const MemoryOptions& options);
+/// What a plan may use of `memory_limit`, which is set, without a device: 0 when the reserve takes it all. `whole` is
+/// what it may be a share of. throws ConfigError as parse_amount
+std::uint64_t planned_usable(const MemoryOptions& options, std::uint64_t whole);
 
 }  // namespace bertft::memory

@@ -6,6 +6,8 @@
 
 #include <future>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "bertft/data/batch.h"
@@ -59,6 +61,50 @@ class Decoder {
   std::vector<Logits> logits_;
 };
 
+// All windows in order, the batch to come packed, and for a GPU pinned, on another thread.
+class BatchesInOrder {
+ public:
+  BatchesInOrder(const data::Features& features, c10::Device device)
+      : features_(features), device_(device), order_(features.windows.size()) {
+    std::iota(order_.begin(), order_.end(), 0U);
+  }
+
+  std::size_t num_windows() const { return order_.size(); }
+
+  // The batch that begins with window `first`.
+  model::StagedBatch take(std::size_t first, const data::MicroBatchLimit& limit) {
+    std::optional<model::StagedBatch> ahead;
+    if (next_.valid()) ahead = next_.get();
+    model::StagedBatch batch =
+        ahead && first == next_first_ && limit == next_limit_ ? *std::move(ahead) : make(first, limit);
+    next_first_ = first + batch.packed.num_sequences();
+    next_limit_ = limit;
+    if (next_first_ < num_windows()) {
+      next_ = std::async([this, begin = next_first_, limit] { return make(begin, limit); });
+    }
+    return batch;
+  }
+
+ private:
+  model::StagedBatch make(std::size_t first, const data::MicroBatchLimit& limit) const {
+    const auto rest = std::span(order_).subspan(first);
+    data::PackedBatch packed = data::pack(features_, rest.first(data::first_slice_size(features_, rest, limit)), 0);
+    try {
+      return model::stage(packed, device_);
+    } catch (const std::exception& error) {  // no room for pinned memory now: to_device() finds it, or fails
+      if (!memory::is_out_of_memory(error)) throw;
+      return {std::move(packed), std::nullopt};
+    }
+  }
+
+  const data::Features& features_;
+  c10::Device device_;
+  std::vector<std::uint32_t> order_;
+  std::size_t next_first_ = 0;
+  data::MicroBatchLimit next_limit_;
+  std::future<model::StagedBatch> next_;  // last: it is waited for before what it uses goes
+};
+
 // How large batches may be. Cutting them changes nothing: each feature's logits do not depend on its
 // neighbours.
 class BatchSize {
@@ -86,18 +132,17 @@ class BatchSize {
 
 }  // namespace
 
-ScoredBatch score_batch(model::QaModel& model, const device::Device& device, const data::PackedBatch& packed) {
+ScoredBatch score_batch(model::QaModel& model, const device::Device& device, const model::StagedBatch& staged) {
   const at::NoGradGuard no_grad;
-  const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
+  const model::DeviceBatch batch = model::to_device(staged, device.torch_device);
   const model::SpanLogits logits = model.forward(batch, std::nullopt);
   return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
 }
 
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
                                const Hooks& hooks) {
-  const auto total = task.features.windows.size();
-  std::vector<std::uint32_t> order(total);
-  std::iota(order.begin(), order.end(), 0U);
+  BatchesInOrder batches(task.features, device.torch_device);
+  const std::size_t total = batches.num_windows();
   BatchSize size({task.options.per_device_eval_batch_size, hooks.batch_tokens});
 
   Decoder decoder(task);
@@ -106,15 +151,14 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
   memory::TriesOfOne tries_of_one;
   for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
-    const std::span<const std::uint32_t> rest(order.data() + done, total - done);
-    const auto batch = rest.first(data::first_slice_size(task.features, rest, size.of_next()));
-    data::PackedBatch packed = data::pack(task.features, batch, 0);
-    const auto tokens = static_cast<std::int64_t>(packed.num_tokens());
+    model::StagedBatch batch = batches.take(done, size.of_next());
+    const std::size_t num_features = batch.packed.num_sequences();
+    const auto tokens = static_cast<std::int64_t>(batch.packed.num_tokens());
     ScoredBatch scored;
-    const auto shortage = memory::attempt(device, [&] { scored = score_batch(model, device, packed); });
+    const auto shortage = memory::attempt(device, [&] { scored = score_batch(model, device, batch); });
     if (shortage) {
       if (hooks.reclaim()) continue;
-      if (packed.num_sequences() <= 1) {
+      if (num_features <= 1) {
         if (tries_of_one.may_try_again()) continue;
         memory::fail_one_feature(tokens, "evaluation", *shortage);
       }
@@ -127,10 +171,10 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     size.fitted(tokens);
     tries_of_one.succeeded();
     loss += scored.loss;
-    done += packed.num_sequences();
+    done += num_features;
     if (decoding.valid()) decoding.get();
-    decoding =
-        std::async([&decoder, batch = std::move(packed), logits = scored.logits] { decoder.add(batch, logits); });
+    decoding = std::async(
+        [&decoder, packed = std::move(batch.packed), logits = scored.logits] { decoder.add(packed, logits); });
     hooks.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   }
   if (decoding.valid()) decoding.get();

@@ -101,8 +101,10 @@ class Probe {
   void evaluate(std::int64_t num_features) {
     const auto n = static_cast<std::size_t>(std::min(task_.eval_batch, num_features));
     const std::vector<std::uint32_t> windows(n, 0U);
-    const data::PackedBatch packed = data::pack(features_, windows, 0);
-    const auto shortage = memory::attempt(task_.device, [&] { eval::score_batch(model_, task_.device, packed); });
+    const auto shortage = memory::attempt(task_.device, [&] {
+      eval::score_batch(model_, task_.device,
+                        model::stage(data::pack(features_, windows, 0), task_.device.torch_device));
+    });
     if (shortage) throw DoesNotFit{"evaluation"};
   }
 
