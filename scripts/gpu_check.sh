@@ -171,5 +171,6 @@ if wanted memory; then
   for gib in 12 8 24; do probe $gib 384 true; done
   for pair in 128:32 512:6 64:64 256:16 320:14; do probe 12 ${pair%:*} false ${pair#*:}; done
   for gib in 8 24; do probe $gib 384 false; done
+  for gib in 11 16 40 80; do probe $gib 384 true; done
 fi
 exit $failed

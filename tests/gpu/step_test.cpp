@@ -14,6 +14,7 @@
 #include "model/attention.h"
 #include "model/dropout.h"
 #include "model/packed_batch.h"
+#include "train/torch/measured_step.h"
 #include "train/torch/probe_fixture.h"
 #include "train/torch/small_run.h"
 #include "weights/family_configs.h"
@@ -254,6 +255,19 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
     EXPECT_NEAR(tight.run(windows, 0, /*learning_rate=*/0).loss, expected, 1e-3 * expected) << recompute;
     EXPECT_GT(shrunk, 0) << recompute;
     limit(memory::capacity_of(device_).total);
+  }
+}
+
+TEST_F(Gpu, TakesWhatThePlanSays) {
+  for (const bool bf16 : precisions()) {
+    for (const bool recomputed : {false, true}) {
+      for (const StepCase& c : {minilm("MiniLm", 384, 32, bf16, recomputed), base("Base", 128, 32, bf16, recomputed)}) {
+        memory::release_cached(device_);
+        const auto planned = memory::plan_step(shape_of(c, device_), c.num_features).tensors();
+        EXPECT_NEAR(static_cast<double>(planned) / static_cast<double>(measure(c, device_).training), 1, 0.1)
+            << c.name << " bf16 " << bf16 << " recomputed " << recomputed;
+      }
+    }
   }
 }
 

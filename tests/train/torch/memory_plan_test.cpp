@@ -1,118 +1,36 @@
 // The planner's bytes beside those that real steps take.
 
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cstdlib>
-#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "bertft/memory/budget.h"
 #include "bertft/memory/search.h"
-#include "memory/torch/cpu_allocator.h"
+#include "train/torch/measured_step.h"
 #include "train/torch/small_run.h"
-#include "weights/family_configs.h"
 
 namespace bertft::train {
 namespace {
 
-using memory::CpuAllocator;
-
-struct Case {
-  std::string name;
-  std::int64_t vocabulary, hidden, layers, heads;
-  std::int64_t length, num_features;
-  bool bf16, gradient_checkpointing;
-  weights::ConfigOfSize family = weights::bert_config;
-};
-
-void PrintTo(const Case& c, std::ostream* out) {
-  *out << c.name;
-}
-
-weights::BertSize size_of(const Case& c) {
-  return {.vocabulary = c.vocabulary,
-          .hidden = c.hidden,
-          .layers = c.layers,
-          .heads = c.heads,
-          .inner = 4 * c.hidden,
-          .positions = 512};
-}
-
-// One window of exactly `length` tokens.
-data::Features window_of(std::int64_t length) {
-  std::string context = "aa";
-  for (std::int64_t i = 5; i < length; ++i) context += " b";
-  const std::string text =
-      R"({"id":"1","question":"qqq","context":")" + context + R"(","answers":[{"text":"aa","answer_start":0}]})";
-  data::DataOptions options;
-  options.max_seq_length = length;
-  options.doc_stride = 0;
-  return make_features(data::read(text), data::WordTokenizer(), options, data::Purpose::kTraining);
-}
-
-device::Device device_of(const Case& c) {
-  device::Device device;
-  device.bf16 = c.bf16;
-  return device;
-}
-
-model::ModelOptions options_of(const Case& c) {
-  model::ModelOptions options;
-  options.gradient_checkpointing = c.gradient_checkpointing;
-  return options;
-}
-
-memory::StepShape shape_of(const Case& c) {
-  return memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c), c.length);
-}
-
-// The most bytes in use over a step of two micro-batches, when there are moments, and over an
-// evaluation batch of as many features as one of them.
-struct Measured {
-  std::uint64_t training, evaluation;
-};
-Measured measure(const Case& c) {
-  const model::TinyModel tiny(c.family(size_of(c)));
-  const data::Features features = window_of(c.length);
-  CpuAllocator& allocator = CpuAllocator::instance();
-  const std::uint64_t before = allocator.in_use();
-  allocator.reset_peak();
-  const device::Device device = device_of(c);
-  model::QaModel model = tiny.make(device, options_of(c));
-  optim::AdamW optimizer(model.parameters(), {});
-  StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
-  const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
-  engine.run(std::span(windows).first(1), 0, kLearningRate);  // makes the moments
-  engine.run(windows, 1, kLearningRate);
-  const std::uint64_t training = allocator.peak() - before;
-
-  allocator.reset_peak();
-  const at::NoGradGuard no_grad;
-  const data::PackedBatch packed =
-      data::pack(features, std::span(windows).first(static_cast<std::size_t>(c.num_features)), 0);
-  const model::DeviceBatch batch = model::to_device(packed, c10::kCPU);
-  model::span_loss_sum(model.forward(batch, std::nullopt), batch);
-  return {training, allocator.peak() - before};
-}
+const device::Device kCpu;
 
 // With two threads: what each of them holds is part of the plan.
-class OfEachShape : public testing::TestWithParam<Case> {
+class OfEachShape : public testing::TestWithParam<StepCase> {
   const Threads threads_{2};
 };
 
 class MemoryPlan : public OfEachShape {};
 
 TEST_P(MemoryPlan, IsWithinTenPercentOfRealSteps) {
-  const Case& c = GetParam();
-  const memory::StepBytes plan = memory::plan_step(shape_of(c), c.num_features);
-  const memory::StepBytes evaluation = memory::plan_evaluation(shape_of(c), c.num_features);
-  const Measured measured = measure(c);
+  const StepCase& c = GetParam();
+  const memory::StepBytes plan = memory::plan_step(shape_of(c, kCpu), c.num_features);
+  const memory::StepBytes evaluation = memory::plan_evaluation(shape_of(c, kCpu), c.num_features);
+  const Measured measured = measure(c, kCpu);
   const auto expect_close = [](const memory::StepBytes& bytes, std::uint64_t used) {
     EXPECT_NEAR(static_cast<double>(bytes.tensors()) / static_cast<double>(used), 1, 0.1)
         << fmt::format("planned {:.1f} MiB (activations {:.1f}, workspace {:.1f}), measured {:.1f} MiB",
@@ -127,20 +45,20 @@ class MemoryCalibration : public OfEachShape {};
 
 // The two calibration steps, and the size that they let expect to fit, are the search's own.
 TEST_P(MemoryCalibration, IsWithinFivePercent) {
-  const Case& c = GetParam();
-  const std::uint64_t room = memory::plan_step(shape_of(c), 3 * c.num_features).tensors();
+  const StepCase& c = GetParam();
+  const std::uint64_t room = memory::plan_step(shape_of(c, kCpu), 3 * c.num_features).tensors();
   std::vector<memory::Trial> measured;
   const memory::SearchTask task{
       .at_most = 1000,
       .usable_bytes = room,
-      .predict = [&](std::int64_t n) { return memory::plan_step(shape_of(c), n).tensors(); },
+      .predict = [&](std::int64_t n) { return memory::plan_step(shape_of(c, kCpu), n).tensors(); },
       .run_trial =
           [&](std::int64_t n) {
             memory::Trial trial{.num_features = n, .fits = true, .phase = "done", .peak_bytes = room, .steps_done = 2};
             if (measured.size() == 3) return trial;
-            Case of_size = c;
+            StepCase of_size = c;
             of_size.num_features = n;
-            trial.peak_bytes = measure(of_size).training;
+            trial.peak_bytes = measure(of_size, kCpu).training;
             return measured.emplace_back(trial);
           }};
   memory::find_micro_batch(task);
@@ -152,27 +70,7 @@ TEST_P(MemoryCalibration, IsWithinFivePercent) {
       << third.num_features << " features after " << measured[0].num_features << " and " << measured[1].num_features;
 }
 
-Case tiny(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 1100, 64, 2, 2, length, n, bf16, checkpointing};
-}
-Case minilm(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 384, 6, 12, length, n, bf16, checkpointing};
-}
-Case base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 768, 12, 12, length, n, bf16, checkpointing};
-}
-
-Case electra_small(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 256, 12, 4, length, n, bf16, checkpointing, weights::electra_config};
-}
-Case distilbert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 768, 6, 12, length, n, bf16, checkpointing, weights::distilbert_config};
-}
-Case albert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30000, 768, 12, 12, length, n, bf16, checkpointing, weights::albert_config};
-}
-
-std::string name_of(const testing::TestParamInfo<Case>& shape) {
+std::string name_of(const testing::TestParamInfo<StepCase>& shape) {
   return shape.param.name;
 }
 
@@ -205,8 +103,8 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 // Every combination, an hour of them, where they are asked for:
 // BERTFT_EVERY_SHAPE=1 build/tests/train_torch_tests --gtest_filter='Every*'
-std::vector<Case> every_case() {
-  std::vector<Case> cases;
+std::vector<StepCase> every_case() {
+  std::vector<StepCase> cases;
   if (std::getenv("BERTFT_EVERY_SHAPE") == nullptr) return cases;
   for (const std::int64_t length : {64, 128, 256, 384, 512}) {
     for (const bool bf16 : {false, true}) {

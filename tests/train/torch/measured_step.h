@@ -1,0 +1,113 @@
+#pragma once
+
+#include <ATen/core/grad_mode.h>
+
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bertft/memory/budget.h"
+#include "train/torch/small_run.h"
+#include "weights/family_configs.h"
+
+namespace bertft::train {
+
+// A shape, and what a step of it is measured with.
+struct StepCase {
+  std::string name;
+  std::int64_t vocabulary, hidden, layers, heads;
+  std::int64_t length, num_features;
+  bool bf16, gradient_checkpointing;
+  weights::ConfigOfSize family = weights::bert_config;
+};
+
+inline void PrintTo(const StepCase& c, std::ostream* out) {
+  *out << c.name;
+}
+
+inline weights::BertSize size_of(const StepCase& c) {
+  return {.vocabulary = c.vocabulary,
+          .hidden = c.hidden,
+          .layers = c.layers,
+          .heads = c.heads,
+          .inner = 4 * c.hidden,
+          .positions = 512};
+}
+
+// One window of exactly `length` tokens.
+inline data::Features window_of(std::int64_t length) {
+  std::string context = "aa";
+  for (std::int64_t i = 5; i < length; ++i) context += " b";
+  const std::string text =
+      R"({"id":"1","question":"qqq","context":")" + context + R"(","answers":[{"text":"aa","answer_start":0}]})";
+  data::DataOptions options;
+  options.max_seq_length = length;
+  options.doc_stride = 0;
+  return make_features(data::read(text), data::WordTokenizer(), options, data::Purpose::kTraining);
+}
+
+inline device::Device device_of(const StepCase& c, device::Device device) {
+  device.bf16 = c.bf16;
+  return device;
+}
+
+inline model::ModelOptions options_of(const StepCase& c) {
+  model::ModelOptions options;
+  options.gradient_checkpointing = c.gradient_checkpointing;
+  return options;
+}
+
+inline memory::StepShape shape_of(const StepCase& c, const device::Device& device) {
+  return memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c, device), c.length);
+}
+
+// The most bytes in use over a step of two micro-batches, when there are moments, and over an
+// evaluation batch of as many features as one of them.
+struct Measured {
+  std::uint64_t training, evaluation;
+};
+inline Measured measure(const StepCase& c, const device::Device& on) {
+  const model::TinyModel tiny(c.family(size_of(c)));
+  const data::Features features = window_of(c.length);
+  const device::Device device = device_of(c, on);
+  const std::uint64_t before = memory::use_of(device).now;
+  memory::reset_peak(device);
+  model::QaModel model = tiny.make(device, options_of(c));
+  optim::AdamW optimizer(model.parameters(), {});
+  StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
+  const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
+  engine.run(std::span(windows).first(1), 0, kLearningRate);  // makes the moments
+  engine.run(windows, 1, kLearningRate);
+  const std::uint64_t training = memory::use_of(device).peak - before;
+
+  memory::reset_peak(device);
+  const at::NoGradGuard no_grad;
+  const data::PackedBatch packed =
+      data::pack(features, std::span(windows).first(static_cast<std::size_t>(c.num_features)), 0);
+  const model::DeviceBatch batch = model::to_device(packed, device.torch_device);
+  model::span_loss_sum(model.forward(batch, std::nullopt), batch);
+  return {training, memory::use_of(device).peak - before};
+}
+
+inline StepCase tiny(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 1100, 64, 2, 2, length, n, bf16, checkpointing};
+}
+inline StepCase minilm(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 384, 6, 12, length, n, bf16, checkpointing};
+}
+inline StepCase base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 768, 12, 12, length, n, bf16, checkpointing};
+}
+
+inline StepCase electra_small(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 256, 12, 4, length, n, bf16, checkpointing, weights::electra_config};
+}
+inline StepCase distilbert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30522, 768, 6, 12, length, n, bf16, checkpointing, weights::distilbert_config};
+}
+inline StepCase albert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
+  return {std::move(name), 30000, 768, 12, 12, length, n, bf16, checkpointing, weights::albert_config};
+}
+
+}  // namespace bertft::train
