@@ -66,11 +66,13 @@ void restore_replaced(const std::string& run_directory) {
     if (is_there(target)) continue;
     try {
       verify(trash.string());
-      std::error_code ignored;
-      fs::rename(trash, target, ignored);
-    } catch (const Error&) {
-      // half deleted: what it was removed for is there
+    } catch (const CheckpointError&) {
+      continue;  // half deleted: what it was removed for is there
     }
+    std::error_code error;
+    fs::rename(trash, target, error);
+    if (error)
+      throw StorageError(fmt::format("{} cannot be given its name back: {}", target.string(), error.message()));
   }
 }
 
@@ -96,12 +98,13 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory) {
   const fs::path from(checkpoint_directory), to(run_directory);
   std::vector<std::string> names = weights::tokenizer_files(checkpoint_directory);
-  names.insert(names.end(), {"config.json", "README.md", "trainer_state.json"});
-  for (const std::string& name : names) {
-    const std::string source = from / name;
-    if (name == "config.json" || is_there(source)) write_file_atomically(to / name, read_file(source));
-  }
+  names.insert(names.end(), {"config.json", "README.md"});
+  const auto publish = [&](const std::string& name) {
+    if (is_there(from / name)) write_file_atomically(to / name, read_file(from / name));
+  };
+  for (const std::string& name : names) publish(name);
   publish_weights(from / "model.safetensors", to / "model.safetensors");
+  publish("trainer_state.json");
 }
 
 }  // namespace bertft::checkpoint

@@ -84,6 +84,12 @@ std::uint32_t Features::length(const Window& w) const {
   return first_context_position(w) + w.num_context_tokens + 1;
 }
 
+std::uint32_t Features::max_length() const {
+  std::uint32_t longest = 0;
+  for (const Window& window : windows) longest = std::max(longest, length(window));
+  return longest;
+}
+
 std::uint32_t Features::first_context_position(const Window& w) const {
   return static_cast<std::uint32_t>(question_tokens(w).size()) + 2;
 }

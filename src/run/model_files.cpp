@@ -7,6 +7,7 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/run_directory.h"
+#include "bertft/train/results.h"
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -40,6 +41,18 @@ void check_fit(const ModelFiles& files, const config::Options& options) {
 bool holds_model(const fs::path& directory) {
   return is_there((directory / "model.safetensors").string()) ||
          is_there((directory / "model.safetensors.index.json").string());
+}
+
+// Whether a run has gone on since it left its model: by a later checkpoint, and no end that came after.
+bool has_gone_on(const std::string& directory) {
+  if (train::has_results(directory)) return false;
+  const std::vector<checkpoint::Found> checkpoints = checkpoint::list_checkpoints(directory);
+  if (checkpoints.empty()) return false;
+  try {
+    return checkpoints.front().step > train::read_run_state(directory).step;
+  } catch (const Error&) {
+    return false;  // not the model of a run of ours
+  }
 }
 
 // The step of the best checkpoint, by the newest one that can be read.
@@ -114,14 +127,16 @@ std::string resolve_model_directory(const std::string& given) {
         printable(given), error ? fmt::format(" ({})", error.message()) : ""));
   }
   checkpoint::verify_model(given);
-  if (holds_model(given)) return given;
+  const bool is_left_behind = holds_model(given) && has_gone_on(given);
+  if (holds_model(given) && !is_left_behind) return given;
   const std::optional<std::int64_t> best = best_step(given);
   const auto chosen = usable_checkpoint(given, best);
   if (!chosen && is_there((fs::path(given) / checkpoint::kStoredConfig).string())) {
     throw InputError(fmt::format("{} is the directory of a run that has saved no checkpoint yet.", printable(given)));
   }
   if (!chosen) return given;  // reading the weights will say what is missing
-  log::info(fmt::format("{} holds no model of its own; taking its {} checkpoint, {}", given,
+  log::info(fmt::format("{} {}; taking its {} checkpoint, {}", given,
+                        is_left_behind ? "has gone on since it left its model" : "holds no model of its own",
                         chosen->step == best ? "best" : "newest", chosen->directory));
   return chosen->directory;
 }

@@ -45,17 +45,21 @@ const TorchHalf* open_library(DeviceChoice device) {
   // Never closed: LibTorch's threads may run to the end.
   void* library = dlopen(path_of(name).c_str(), RTLD_LAZY | RTLD_LOCAL);
   const void* table = library == nullptr ? nullptr : dlsym(library, kTable);
-  if (table == nullptr) fail_to_open(name, dlerror());
+  if (table == nullptr) {
+    const char* reason = dlerror();
+    fail_to_open(name, reason == nullptr ? "it has no table of functions" : reason);
+  }
   return static_cast<const TorchHalf*>(table);
 }
 
-// Nobody waits for it when a command ends before it needs LibTorch: the program's end takes the thread along.
+// On a thread of its own, or, where none is to be had, when it is asked for. Nobody waits for it when a command ends
+// before it needs LibTorch: the program's end takes the thread along.
 std::shared_future<const TorchHalf*> opened;
 
 }  // namespace
 
 void begin_to_open_torch_half(DeviceChoice device) {
-  opened = std::async(std::launch::async, open_library, device);
+  opened = std::async(open_library, device);
 }
 
 const TorchHalf& torch_half() {

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "bertft/eval/prediction_files.h"
+#include "bertft/train/results.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
@@ -15,6 +16,7 @@ namespace bertft::train {
 namespace {
 
 constexpr const char *kEvalResults = "eval_results.json", *kAllResults = "all_results.json";
+constexpr const char* kLastResult = "train_results.json";  // written after all others, so that it stands for them
 
 // Hugging Face's form: keys sorted, four spaces, no newline at the end.
 void write_sorted(const std::filesystem::path& path, const nlohmann::json& values) {
@@ -61,6 +63,15 @@ void write_eval_results(const std::string& run_directory, const eval::Metrics& m
   values["epoch"] = epoch;
   values["eval_loss"] = loss;
   write_results(run_directory, kEvalResults, values);
+}
+
+bool has_results(const std::string& run_directory) {
+  const std::filesystem::path directory(run_directory);
+  return is_there(directory / "model.safetensors") && is_there(directory / kLastResult);
+}
+
+void withdraw_results(const std::string& run_directory) {
+  std::filesystem::remove(std::filesystem::path(run_directory) / kLastResult);
 }
 
 void withdraw_evaluation(const std::string& run_directory) {

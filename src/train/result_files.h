@@ -9,9 +9,6 @@
 
 namespace bertft::train {
 
-/// Written after all others, so that it stands for them.
-inline constexpr const char* kLastResult = "train_results.json";
-
 /// train_results.json, and its keys merged into all_results.json (PARITY P8).
 void write_train_results(const std::string& run_directory, const RunState& state, const Plan& plan, double runtime_s,
                          std::int64_t num_features);

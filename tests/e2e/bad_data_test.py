@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 
 import harness
 from harness import EndToEndTest
@@ -69,6 +70,26 @@ class Files(BadDataTest):
     def test_a_validation_file_is_checked_as_well(self):
         path = self.written("dev.json", '{"data": [')
         self.assert_training_refused(self.training("--validation-file", path), 65, "dev.json:1:", "not JSON")
+
+
+class GiantFiles(BadDataTest):
+    """Looked at by a process that may take eight times the file, and what it is itself."""
+
+    def refused(self, content, *texts):
+        path = self.written("giant.json", content)
+        limit = 8 * path.stat().st_size + (64 << 20)
+        result = self.run_program("data", "check", path,
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        self.assert_refused(result, 65, *texts)
+
+    def test_of_a_million_empty_paragraphs(self):
+        paragraphs = ",".join(['{"context":"","qas":[]}'] * 1_000_000)
+        self.refused('{"data":[{"title":"","paragraphs":[' + paragraphs + ']}]}', "giant.json: no questions in it.")
+
+    def test_of_strings_of_ten_megabytes(self):
+        question = {**QA, "id": "i" * 10_000_000}
+        self.refused(json.dumps(document(qas=[question, question])), "have the same id 'iii", "ii...'.")
+        self.refused(json.dumps(document(context="c" * 10_000_000)) + "x", "giant.json:1:", "error: not JSON")
 
 
 class Fields(BadDataTest):

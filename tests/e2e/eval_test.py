@@ -79,6 +79,18 @@ class Model(EvalTest):
         self.assertIn(f"taking its best checkpoint, run/checkpoint-{best}", result.err)
         self.assertEqual(self.printed_json(result), self.scores(self.run_directory / f"checkpoint-{best}"))
 
+    def test_takes_a_checkpoint_of_a_run_that_has_gone_on_since_it_left_its_model(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        first, last = harness.checkpoints(run).values()
+        for name in ("model.safetensors", "trainer_state.json"):
+            shutil.copy(first / name, run / name)
+        self.assertEqual(self.scores("run"), self.scores(first))  # an end that was the best checkpoint's
+        (run / "train_results.json").unlink()
+        best = json.loads((last / "trainer_state.json").read_text())["best_global_step"]
+        result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
+        self.assertIn(f"run has gone on since it left its model; taking its best checkpoint, run/checkpoint-{best}", result.err)
+        self.assertEqual(self.printed_json(result), self.scores(f"run/checkpoint-{best}"))
+
     def test_without_a_whole_checkpoint_says_so(self):
         broken = shutil.copytree(self.run_directory, self.cwd / "run")
         (broken / "model.safetensors").unlink()

@@ -193,6 +193,11 @@ class DiskFull(EndToEndTest):
         self.assertEqual(events, [(kind, step) for step in (1, 2, 3, 4) for kind in ("checkpoint", "checkpoint_failed")])
         self.assertEqual(result.err.count("checkpoint-4 was not saved"), 1, result)
 
+    def test_at_an_earlier_save_is_told_of_long_before_the_next(self):
+        self.run_program(*self.training("--save-steps", 100, "--max-steps", 200), preexec_fn=self.limit_files_to_500_kb)
+        events = [(e["kind"], e["step"]) for e in harness.metric_lines(self.cwd / "run")]
+        self.assertLess(events.index(("checkpoint_failed", 100)), events.index(("log", 199)))
+
     def test_at_an_earlier_save_that_training_has_to_wait_for_does_not_stop_it_either(self):
         # Within this limit there is no room for copies of weights and moments beside them.
         result = self.run_program(*self.training("--save-steps", 1, "--memory-limit", "1800KiB", "--memory-reserve", 0,

@@ -112,7 +112,7 @@ TEST(Evaluate, FindsAThresholdThatAnswersNothingBelowRawOdds) {
   const Predictions predictions{{"a", "x"}, {"b", "x"}};
   const Metrics searched = evaluate(data, predictions, scoring);
   EXPECT_EQ(searched.best->f1, 100);
-  EXPECT_LT(searched.best->f1_threshold, -3.5);
+  EXPECT_LT(static_cast<float>(searched.best->f1_threshold), -3.5F);  // as the decoder compares it
   scoring.na_prob_threshold = searched.best->f1_threshold;
   EXPECT_EQ(evaluate(data, predictions, scoring).f1, 100);
 }

@@ -28,7 +28,7 @@ void verify(const std::string& directory);
 void verify_model(const std::string& directory);
 
 /// Gives a checkpoint its name back that a process was replacing when it was killed. Only while
-/// the run directory is held: another process may be replacing it now.
+/// the run directory is held: another process may be replacing it now. throws StorageError, InputError
 void restore_replaced(const std::string& run_directory);
 
 /// The first of `candidates` at which `check` does not throw an Error; each that was passed over is added
@@ -40,8 +40,8 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
 /// The newest checkpoint that verifies; `skipped` as in first_good().
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);
 
-/// Makes a checkpoint's model files the run directory's own, each by a temporary name and a
-/// rename, model.safetensors last. throws StorageError, InputError
+/// Makes a checkpoint's model files the run directory's own, each by a temporary name and a rename;
+/// trainer_state.json, which tells what step they are of, last. throws StorageError, InputError
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory);
 
 }  // namespace bertft::checkpoint

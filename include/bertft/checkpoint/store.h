@@ -49,7 +49,10 @@ class Store {
 
   /// Returns when nothing is being written any more. throws StorageError
   void wait();
-  /// True while a save may be in work, which holds copies of the tensors until wait() returns.
+  /// Returns at once. throws StorageError of a save that has failed in the meantime
+  void notice_end();
+  /// True from a save to its end, which wait() or notice_end() has to have seen: so long it may hold copies of the
+  /// tensors.
   bool is_writing() const;
 
   /// Makes the snapshot's model the run directory's own, as publish_model() makes a checkpoint's: it is a third of a

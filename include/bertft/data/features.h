@@ -41,6 +41,8 @@ struct Features {
 
   /// Tokens in the window, with [CLS] and both [SEP].
   std::uint32_t length(const Window& w) const;
+  /// The same of the longest window; 0 without any.
+  std::uint32_t max_length() const;
   /// Position of the window's first context token.
   std::uint32_t first_context_position(const Window& w) const;
 };

@@ -38,12 +38,6 @@ struct Setup {
   }
 };
 
-/// Whether `run_directory` holds all that train_model() leaves at the end of training.
-bool has_results(const std::string& run_directory);
-
-/// Of a run that goes on: whatever end it had before, it is not over. Afterwards has_results() is false.
-void withdraw_results(const std::string& run_directory);
-
 /// The loop: fetch, step, observe; log, evaluate and save when due (PARITY P4). Trains to the end, or until early
 /// stopping or a signal that a SignalGuard has received. Leaves the final model and its evaluation in the run directory
 /// unless interrupted. A state that is_over() already is brought to that end: its process was killed before.

@@ -4,11 +4,12 @@
 #include <ATen/ops/from_blob.h>
 #include <fmt/format.h>
 
+#include <chrono>
 #include <exception>
 #include <filesystem>
+#include <future>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
@@ -104,15 +105,18 @@ void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot
   remove_older(run_directory, snapshot.step, snapshot.retention);
 }
 
+std::future_status state_of(const std::future<void>& writing) {
+  return writing.wait_for(std::chrono::seconds(0));
+}
+
 }  // namespace
 
 struct Store::Impl {
   std::string run_directory;
-  std::thread writer;
-  std::exception_ptr failure;
+  std::future<void> writing;  // valid until somebody has asked for its end
 };
 
-Store::Store(std::string run_directory) : impl_(new Impl{std::move(run_directory), {}, {}}) {
+Store::Store(std::string run_directory) : impl_(new Impl{std::move(run_directory), {}}) {
   remove_leftovers(impl_->run_directory);
 }
 
@@ -147,27 +151,21 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
     write_checkpoint(impl_->run_directory, snapshot);
     return;
   }
-  const auto held = std::make_shared<const Snapshot>(std::move(copy));
-  try {
-    impl_->writer = std::thread([impl = impl_.get(), held] {
-      try {
-        write_checkpoint(impl->run_directory, *held);
-      } catch (...) {
-        impl->failure = std::current_exception();
-      }
-    });
-  } catch (const std::system_error&) {  // no more threads to be had
-    write_checkpoint(impl_->run_directory, *held);
-  }
+  impl_->writing =
+      std::async([impl = impl_.get(), held = std::move(copy)] { write_checkpoint(impl->run_directory, held); });
+  if (state_of(impl_->writing) == std::future_status::deferred) wait();  // no more threads to be had
 }
 
 void Store::wait() {
-  if (impl_->writer.joinable()) impl_->writer.join();
-  if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
+  if (impl_->writing.valid()) impl_->writing.get();
+}
+
+void Store::notice_end() {
+  if (impl_->writing.valid() && state_of(impl_->writing) == std::future_status::ready) wait();
 }
 
 bool Store::is_writing() const {
-  return impl_->writer.joinable();
+  return impl_->writing.valid();
 }
 
 void Store::publish(const Snapshot& snapshot) {

@@ -63,7 +63,9 @@ std::optional<std::string> shortage_in(const std::function<void()>& work) {
 
 std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved) {
-  Situation situation = situation_of(job, job.options(), step_shape(job), beginning);
+  memory::StepShape shape = step_shape(job);
+  shape.length = job.train_features.max_length();  // max_seq_length may be far above, and lowering it no remedy
+  Situation situation = situation_of(job, job.options(), std::move(shape), beginning);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
   situation.savers = advisable_savers(situation.shape, job.device, goes_on);
   const memory::StepBytes bytes = memory::plan_step(situation.shape, 1);
@@ -76,10 +78,11 @@ std::string explain_shortage(const Job& job, const std::string& fact, Beginning 
   return fact + "\n" + advice(situation) + (saved ? "\nsaved: " + *saved : "");
 }
 
-std::string explain_shortage(const TrainedModel& trained, const Means& means, const std::string& fact) {
+std::string explain_shortage(const TrainedModel& trained, const data::Features& features, const Means& means,
+                             const std::string& fact) {
   const config::Options& o = trained.resolved.options;
   Situation situation =
-      situation_of(means, o, memory::step_shape(trained.files.config, o.model, means.device, o.data.max_seq_length),
+      situation_of(means, o, memory::step_shape(trained.files.config, o.model, means.device, features.max_length()),
                    Beginning::kAsTold);
   const memory::StepBytes bytes = memory::plan_evaluation(situation.shape, 1);
   situation.needed = bytes.weights + bytes.workspace;

@@ -22,7 +22,8 @@ std::optional<std::string> shortage_in(const std::function<void()>& work);
 std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved);
 
-/// The same where a trained model only answers.
-std::string explain_shortage(const TrainedModel& trained, const Means& means, const std::string& fact);
+/// The same where a trained model only answers `features`.
+std::string explain_shortage(const TrainedModel& trained, const data::Features& features, const Means& means,
+                             const std::string& fact);
 
 }  // namespace bertft::run

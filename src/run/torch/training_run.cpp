@@ -17,6 +17,7 @@
 #include "bertft/run/output_directory.h"
 #include "bertft/run/startup.h"
 #include "bertft/run/version.h"
+#include "bertft/train/results.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/trainer.h"
 #include "bertft/util/error.h"

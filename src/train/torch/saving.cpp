@@ -57,14 +57,22 @@ void Saving::save_after_shortage() {
   }
 }
 
+void Saving::notice_end() {
+  end_writing(&checkpoint::Store::notice_end);
+}
+
 bool Saving::finish_writing() {
   if (!store_.is_writing()) return false;
+  end_writing(&checkpoint::Store::wait);
+  return true;
+}
+
+void Saving::end_writing(void (checkpoint::Store::*end)()) {
   try {
-    store_.wait();
+    (store_.*end)();
   } catch (const StorageError& e) {
     tell_of_failure(saved_.value().step, e);
   }
-  return true;
 }
 
 void Saving::save_and_wait() {

@@ -29,6 +29,9 @@ class Saving {
   /// The same where memory has run out, and waits: the failed step has changed nothing, what came before it is kept.
   void save_after_shortage();
 
+  /// Tells of a save that has failed since it was last asked for.
+  void notice_end();
+
   /// Waits for a checkpoint that is being written, whose copies take memory; false when there is none.
   bool finish_writing();
 
@@ -46,6 +49,7 @@ class Saving {
  private:
   checkpoint::Snapshot snapshot() const;
   void refuse_weights_that_are_not_finite() const;
+  void end_writing(void (checkpoint::Store::*end)());
   void tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run = false);
 
   const Setup& s_;

@@ -26,7 +26,7 @@ StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learni
   } catch (const c10::Error&) {
     // Pinned memory that was copied from asks its device for an event when it is freed, in a destructor:
     // of a device that is lost that ends the process without a word. So it is not freed.
-    static_cast<void>(new StepBatches(std::move(batches)));
+    if (parts_.device.is_cuda()) static_cast<void>(new StepBatches(std::move(batches)));
     throw;
   }
 }

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <filesystem>
 #include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
@@ -19,7 +18,6 @@
 #include "bertft/train/step_engine.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
-#include "bertft/util/file.h"
 #include "bertft/util/text.h"
 #include "bertft/weights/model_directory.h"
 #include "train/history.h"
@@ -103,6 +101,7 @@ std::optional<int> Training::run() {
   try {
     while (!is_over(state_, s_.plan, s_.options) && !SignalGuard::received()) {
       train_step();
+      saving_.notice_end();
       log_if_due();
       if (validation_.is_due()) validation_.evaluate();
       save_if_due();
@@ -241,15 +240,6 @@ void Training::add_rows(report::RunFinished& finished, const eval::Metrics& metr
 }
 
 }  // namespace
-
-bool has_results(const std::string& run_directory) {
-  const std::filesystem::path directory(run_directory);
-  return is_there(directory / "model.safetensors") && is_there(directory / kLastResult);
-}
-
-void withdraw_results(const std::string& run_directory) {
-  std::filesystem::remove(std::filesystem::path(run_directory) / kLastResult);
-}
 
 std::optional<int> train_model(const Setup& setup, RunState state, std::vector<device::NamedTensor> moments) {
   Training training(setup, std::move(state), moments);

@@ -158,6 +158,22 @@ TEST_F(StoreTest, ReportsAFailedSaveAtTheNextWaitAndLeavesNothing) {
   EXPECT_THAT(run_.names(), ElementsAre("checkpoint-1"));
 }
 
+TEST_F(StoreTest, TellsOfTheEndOfASaveToWhoeverAsksMeanwhile) {
+  Store store(run_.path());
+  Snapshot bad = snapshot(1);
+  bad.files["no-such-folder/file"] = "";
+  store.save(bad);
+  EXPECT_TRUE(store.is_writing());
+  const auto until_it_has_ended = [&] {
+    while (store.is_writing()) store.notice_end();
+  };
+  EXPECT_THROW(until_it_has_ended(), StorageError);
+  EXPECT_FALSE(store.is_writing());
+  store.save(snapshot(2));
+  EXPECT_NO_THROW(until_it_has_ended());
+  EXPECT_THAT(run_.names(), ElementsAre("checkpoint-2"));
+}
+
 TEST_F(StoreTest, ListsCheckpointsByNumberNewestFirst) {
   for (const char* name :
        {"checkpoint-9", "checkpoint-10", "checkpoint-", "checkpoint-1x", "checkpoint--", "other-3"}) {
