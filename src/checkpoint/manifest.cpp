@@ -32,8 +32,13 @@ std::string manifest_of(const std::string& directory) {
 }
 
 Json read_manifest(const std::string& directory) {
+  const std::string path = manifest_of(directory);
+  std::error_code ignored;
+  // A pipe would be waited for.
+  if (fs::exists(path, ignored) && !fs::is_regular_file(path, ignored))
+    damaged(directory, "its manifest.json is no file");
   try {
-    return read_json(manifest_of(directory));
+    return read_json(path);
   } catch (const DataError&) {
     damaged(directory, "its manifest.json cannot be read");
   }

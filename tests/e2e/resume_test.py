@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 
@@ -220,11 +221,16 @@ class StoppedRun(ResumeTest):
                       result.err)
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
 
+    def put_a_pipe_for_the_manifest(self):
+        (self.newest / "manifest.json").unlink()
+        os.mkfifo(self.newest / "manifest.json")
+
     def test_refuses_a_damaged_checkpoint_that_was_named(self):
         for spoil, text in ((lambda: self.flip_a_bit(self.newest / "model.safetensors"), "another content"),
                             (lambda: (self.newest / "model.safetensors").write_bytes(b"short"), "another size"),
                             (lambda: (self.newest / "vocab.txt").unlink(), "vocab.txt is missing"),
-                            (lambda: (self.newest / "manifest.json").write_text("{"), "manifest.json cannot be read")):
+                            (lambda: (self.newest / "manifest.json").write_text("{"), "manifest.json cannot be read"),
+                            (self.put_a_pipe_for_the_manifest, "manifest.json is no file")):
             with self.subTest(text):
                 shutil.rmtree(self.newest)
                 shutil.copytree(self.stopped / self.newest.name, self.newest)
