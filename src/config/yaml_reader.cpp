@@ -72,14 +72,18 @@ class Lines {
   }
   Place at(const YAML::Mark& mark) const { return at(offset(mark)); }
 
-  /// Of the lines up to that of `mark` the first which begins like a key, or with a tab, and is none: yaml-cpp takes it
-  /// for a part of what stands around it, and stumbles further down.
-  std::optional<int> first_without_key(const YAML::Mark& mark) const {
-    for (int number = 0; number <= mark.line && number < static_cast<int>(starts_.size()); ++number) {
+  /// The line of `mark`, or the next above it that says something, if it begins like a key and is none: yaml-cpp takes
+  /// it for a part of what stands around it, and stumbles behind it. Also the line of `mark` if it begins with a tab.
+  std::optional<int> line_without_key(const YAML::Mark& mark) const {
+    for (int number = std::min(mark.line, static_cast<int>(starts_.size()) - 1); number >= 0; --number) {
       const std::string_view line = text_of(number);
-      const bool begins_like_key =
-          !line.empty() && (std::isalnum(static_cast<unsigned char>(line[0])) || line[0] == '_');
-      if (line.starts_with('\t') || (begins_like_key && !has_key(line))) return number;
+      if (number == mark.line && line.starts_with('\t')) return number;
+      const std::size_t first = line.find_first_not_of(" \t");
+      if (first == line.npos || line[first] == '#') continue;
+      const bool is_plain = line.find_first_of("\"'[]{}") == line.npos;  // no piece of a longer value
+      const bool begins_like_key = std::isalnum(static_cast<unsigned char>(line[0])) || line[0] == '_';
+      if (begins_like_key && is_plain && !has_key(line)) return number;
+      if (number < mark.line) break;
     }
     return std::nullopt;
   }
@@ -294,7 +298,7 @@ std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, 
     }
     reader.check_root();
   } catch (const YAML::Exception& error) {
-    if (const auto number = lines.first_without_key(error.mark)) {
+    if (const auto number = lines.line_without_key(error.mark)) {
       refuse_text(problems, lines.at_line(*number), lines.text_of(*number));
     } else {
       problems.add(lines.at(error.mark), explain(error.msg));

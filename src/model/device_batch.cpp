@@ -57,6 +57,13 @@ DeviceBatch to_device(const StagedBatch& batch, c10::Device device) {
   return batch.pinned ? copied_to(device, *batch.pinned) : to_device(batch.packed, device);
 }
 
+DeviceBatch to_device(StagedBatch&& batch, c10::Device device) {
+  if (!batch.pinned) return to_device(batch.packed, device);
+  DeviceBatch pinned = std::move(*batch.pinned);
+  batch.pinned.reset();
+  return copied_to(device, std::move(pinned));
+}
+
 DeviceBatch to_device(const data::PackedBatch& batch, c10::Device device) {
   return device.is_cuda() ? copied_to(device, on_host(batch, /*pinned=*/true)) : on_host(batch, /*pinned=*/false);
 }

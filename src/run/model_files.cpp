@@ -43,15 +43,17 @@ bool holds_model(const fs::path& directory) {
          is_there((directory / "model.safetensors.index.json").string());
 }
 
-// Whether a run has gone on since it left its model: by a later checkpoint, and no end that came after.
+// Whether a run has gone on since it left its model: by a later checkpoint, of which that model is not the best so far
+// either, and no end that came after.
 bool has_gone_on(const std::string& directory) {
   if (train::has_results(directory)) return false;
   const std::vector<checkpoint::Found> checkpoints = checkpoint::list_checkpoints(directory);
   if (checkpoints.empty()) return false;
   try {
-    return checkpoints.front().step > train::read_run_state(directory).step;
+    const std::int64_t step = train::read_run_state(directory).step;
+    return checkpoints.front().step > step && train::read_run_state(checkpoints.front().directory).best_step != step;
   } catch (const Error&) {
-    return false;  // not the model of a run of ours
+    return false;  // not the model of a run of ours, or nothing better can be read
   }
 }
 
@@ -84,6 +86,17 @@ std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_direct
   }
   for (const std::string& line : skipped) log::warn(line);
   return chosen;
+}
+
+// The same of a run that has a model besides: where none is whole, that one has to do.
+std::optional<checkpoint::Found> whole_checkpoint(const std::string& run_directory,
+                                                  const std::optional<std::int64_t>& best) {
+  try {
+    return usable_checkpoint(run_directory, best);
+  } catch (const CheckpointError& e) {
+    log::warn(fmt::format("{} An older model is taken, the one in {} itself.", first_line(e.what()), run_directory));
+    return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -130,7 +143,8 @@ std::string resolve_model_directory(const std::string& given) {
   const bool is_left_behind = holds_model(given) && has_gone_on(given);
   if (holds_model(given) && !is_left_behind) return given;
   const std::optional<std::int64_t> best = best_step(given);
-  const auto chosen = usable_checkpoint(given, best);
+  const auto chosen = is_left_behind ? whole_checkpoint(given, best) : usable_checkpoint(given, best);
+  if (!chosen && is_left_behind) return given;
   if (!chosen && is_there((fs::path(given) / checkpoint::kStoredConfig).string())) {
     throw InputError(fmt::format("{} is the directory of a run that has saved no checkpoint yet.", printable(given)));
   }

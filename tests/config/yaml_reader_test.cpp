@@ -72,6 +72,8 @@ TEST(YamlReader, NamesThePlaceOfASyntaxError) {
             "the same column");
   EXPECT_EQ(refusal_of_yaml("seed: 1\n\ttf32: true\n"),
             "a.yaml:2:1: error: a tab cannot begin a line; every key begins in the first column");
+  EXPECT_EQ(refusal_of_yaml("seed: 1\n\t# comment\ntf32: true\n"),
+            "a.yaml:2:1: error: a tab cannot begin a line; every key begins in the first column");
   EXPECT_EQ(refusal_of_yaml("\tseed: 1\n"),
             "a.yaml:1:1: error: a tab cannot begin a line; every key begins in the first column");
   EXPECT_EQ(refusal_of_yaml("seed: 1 #\n tf32: true\n"),
@@ -96,7 +98,8 @@ TEST(YamlReader, NamesTheLineThatLacksItsColonOrTheSpaceBehindIt) {
 
 TEST(YamlReader, BlamesNoLineAboveASecondColon) {
   for (const char* above : {"---", "output_dir:\n  /a/b", "run_name: my\n  long name", "train_file:\n  - a.json",
-                            "seed: 1\n# http://a.b", "seed: 1\n  # http://a.b"}) {
+                            "seed: 1\n# http://a.b", "seed: 1\n  # http://a.b", "report_to: [\nnone\n]",
+                            "train_file: \"a\nb c\"", "run_name: 'a\n\nb c'", "\t# comment\nseed: 1"}) {
     EXPECT_THAT(refusal_of_yaml(std::string(above) + "\nlogging_dir: a: b\n"),
                 testing::HasSubstr(":15: error: a ':' cannot stand here"))
         << above;

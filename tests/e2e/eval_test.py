@@ -91,6 +91,30 @@ class Model(EvalTest):
         self.assertIn(f"run has gone on since it left its model; taking its best checkpoint, run/checkpoint-{best}", result.err)
         self.assertEqual(self.printed_json(result), self.scores(f"run/checkpoint-{best}"))
 
+    def test_takes_the_model_of_a_run_whose_best_one_it_is_although_later_checkpoints_are_there(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        first, last = harness.checkpoints(run).values()
+        best = json.loads((last / "trainer_state.json").read_text())["best_global_step"]
+        for name in ("model.safetensors", "trainer_state.json"):
+            shutil.copy(run / f"checkpoint-{best}" / name, run / name)
+        (run / "train_results.json").unlink()  # the run was killed before that, or its last save has failed
+        result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
+        self.assertNotIn("taking its", result.err)
+        self.assertEqual(self.printed_json(result), self.scores(f"run/checkpoint-{best}"))
+
+    def test_takes_the_older_model_of_a_run_where_no_later_checkpoint_is_whole(self):
+        run = shutil.copytree(self.run_directory, self.cwd / "run")
+        first, last = harness.checkpoints(run).values()
+        for name in ("model.safetensors", "trainer_state.json"):
+            shutil.copy(first / name, run / name)
+        (run / "train_results.json").unlink()
+        expected = self.scores(first)
+        for checkpoint in (first, last):
+            (checkpoint / "config.json").write_text("{}")
+        result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
+        self.assertRegex(result.err, r"warning none of the 2 checkpoints in run is whole\. An older model is taken")
+        self.assertEqual(self.printed_json(result), expected)
+
     def test_without_a_whole_checkpoint_says_so(self):
         broken = shutil.copytree(self.run_directory, self.cwd / "run")
         (broken / "model.safetensors").unlink()

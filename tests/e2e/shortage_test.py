@@ -83,6 +83,23 @@ class Training(ShortageTest):
         self.assertIn("one feature of 128 tokens does not fit", result.err)
         self.assertEqual(re.findall(r"redone with (\d+) tokens", result.err), ["127"], result)
 
+    def test_of_a_probe_speaks_of_its_full_windows_though_the_data_has_shorter_ones(self):
+        result = self.short(self.limited("1600KiB", "--max-seq-length", 128, "--set", "probe_memory=auto"))
+        self.assertIn("for one feature of 128 tokens", result.err)
+        self.tried(result)
+
+    def test_of_an_evaluation_of_longer_windows_than_training_has_names_a_command_that_works(self):
+        short = harness.write_json(self.cwd / "short.json", {"data": [{"title": "Salt", "paragraphs": [
+            {"context": "Barden sells salt.", "qas": [{"id": "1", "question": "Who sells salt?", "is_impossible": False,
+                                                       "answers": [{"text": "Barden", "answer_start": 0}]}]}]}]})
+        result = self.short(self.limited(
+            "800KiB", "--max-seq-length", 128, "--validation-file", self.one_long_window(120),
+            "--per-device-eval-batch-size", 1, train=short,
+            model=self.model_of(HIDDEN=16, LAYERS=1, HEADS=4, INTERMEDIATE=1024)))
+        self.assertIn("(evaluation)", result.err)
+        self.assertIn("for one feature of 120 tokens", result.err)
+        self.tried(result)
+
     def test_before_an_earlier_run_is_replaced_leaves_that_alone(self):
         self.trained("--max-steps", 1)
         before = tree(self.cwd / "run")

@@ -51,8 +51,7 @@ class Store {
   void wait();
   /// Returns at once. throws StorageError of a save that has failed in the meantime
   void notice_end();
-  /// True from a save to its end, which wait() or notice_end() has to have seen: so long it may hold copies of the
-  /// tensors.
+  /// True from a save until wait() or notice_end() has seen its end: it may still hold copies of the tensors.
   bool is_writing() const;
 
   /// Makes the snapshot's model the run directory's own, as publish_model() makes a checkpoint's: it is a third of a

@@ -151,8 +151,10 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
     write_checkpoint(impl_->run_directory, snapshot);
     return;
   }
-  impl_->writing =
-      std::async([impl = impl_.get(), held = std::move(copy)] { write_checkpoint(impl->run_directory, held); });
+  impl_->writing = std::async([impl = impl_.get(), held = std::move(copy)]() mutable {
+    const Snapshot mine = std::move(held);  // so that it goes when this ends
+    write_checkpoint(impl->run_directory, mine);
+  });
   if (state_of(impl_->writing) == std::future_status::deferred) wait();  // no more threads to be had
 }
 

@@ -132,9 +132,9 @@ class BatchSize {
 
 }  // namespace
 
-ScoredBatch score_batch(model::QaModel& model, const device::Device& device, const model::StagedBatch& staged) {
+ScoredBatch score_batch(model::QaModel& model, const device::Device& device, model::StagedBatch&& staged) {
   const at::NoGradGuard no_grad;
-  const model::DeviceBatch batch = model::to_device(staged, device.torch_device);
+  const model::DeviceBatch batch = model::to_device(std::move(staged), device.torch_device);
   const model::SpanLogits logits = model.forward(batch, std::nullopt);
   return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
 }
@@ -155,7 +155,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     const std::size_t num_features = batch.packed.num_sequences();
     const auto tokens = static_cast<std::int64_t>(batch.packed.num_tokens());
     ScoredBatch scored;
-    const auto shortage = memory::attempt(device, [&] { scored = score_batch(model, device, batch); });
+    const auto shortage = memory::attempt(device, [&] { scored = score_batch(model, device, std::move(batch)); });
     if (shortage) {
       if (hooks.reclaim()) continue;
       if (num_features <= 1) {

@@ -138,7 +138,9 @@ void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_paren
   const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
   std::int64_t found = 0;
   const auto shortage = shortage_in([&] { found = with_savers(job, find); });
-  if (shortage) throw OutOfMemoryError(explain_shortage(job, *shortage, Beginning::kAsTold, std::nullopt));
+  if (shortage)
+    throw OutOfMemoryError(
+        explain_shortage(job, job.options().data.max_seq_length, *shortage, Beginning::kAsTold, std::nullopt));
   std::cout << fmt::format("largest: {} ({} tokens)\n", counted(found, "feature"),
                            with_thousands(found * job.options().data.max_seq_length))
             << "use: " << use_line(job, found) << "\nkept in " << probe_file(job) << std::endl;

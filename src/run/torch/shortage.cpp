@@ -61,10 +61,10 @@ std::optional<std::string> shortage_in(const std::function<void()>& work) {
   }
 }
 
-std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
+std::string explain_shortage(const Job& job, std::int64_t length, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved) {
   memory::StepShape shape = step_shape(job);
-  shape.length = job.train_features.max_length();  // max_seq_length may be far above, and lowering it no remedy
+  shape.length = length;
   Situation situation = situation_of(job, job.options(), std::move(shape), beginning);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
   situation.savers = advisable_savers(situation.shape, job.device, goes_on);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -18,8 +19,8 @@ std::optional<std::string> shortage_in(const std::function<void()>& work);
 
 /// The message for a run in which not even one feature fits (CONVENTIONS §4.3): `fact`, what there
 /// is and what a step needs, up to three remedies with what they save, and a command that is
-/// expected to work. `saved`: the checkpoint to go on from.
-std::string explain_shortage(const Job& job, const std::string& fact, Beginning beginning,
+/// expected to work. `length`: tokens of the longest window that has to fit; `saved`: the checkpoint to go on from.
+std::string explain_shortage(const Job& job, std::int64_t length, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved);
 
 /// The same where a trained model only answers `features`.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -327,6 +328,13 @@ Continuation continuation_of(const train::TrainOptions& options, const Held& hel
   return {saved, can_go_on ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
 }
 
+// That has to fit: a probe's windows are as long as windows can be, a run's no longer than its data make them, and then
+// a lower max_seq_length is no remedy.
+std::int64_t longest_window(const Job& job) {
+  if (job.options().memory.probe_memory == memory::ProbeMemory::kAuto) return job.options().data.max_seq_length;
+  return std::max(job.train_features.max_length(), job.validation_features ? job.validation_features->max_length() : 0);
+}
+
 }  // namespace
 
 report::Rows describe_start(Job& job) {
@@ -354,7 +362,7 @@ std::optional<int> run_training(Job& job) {
     if (!shortage) return signal;
     const auto [saved, beginning] = continuation_of(job.options().train, held);
     if (!take_saver(job, std::string(first_line(*shortage)))) {
-      throw OutOfMemoryError(explain_shortage(job, *shortage, beginning, saved));
+      throw OutOfMemoryError(explain_shortage(job, longest_window(job), *shortage, beginning, saved));
     }
     if (beginning == Beginning::kNewestCheckpoint) {
       job.resolved.options.train.resume_from_checkpoint = "auto";
