@@ -89,8 +89,8 @@ std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_direct
 }
 
 // The same of a run that has a model besides: where none is whole, that one has to do.
-std::optional<checkpoint::Found> whole_checkpoint(const std::string& run_directory,
-                                                  const std::optional<std::int64_t>& best) {
+std::optional<checkpoint::Found> usable_checkpoint_if_any(const std::string& run_directory,
+                                                          const std::optional<std::int64_t>& best) {
   try {
     return usable_checkpoint(run_directory, best);
   } catch (const CheckpointError& e) {
@@ -143,7 +143,7 @@ std::string resolve_model_directory(const std::string& given) {
   const bool is_left_behind = holds_model(given) && has_gone_on(given);
   if (holds_model(given) && !is_left_behind) return given;
   const std::optional<std::int64_t> best = best_step(given);
-  const auto chosen = is_left_behind ? whole_checkpoint(given, best) : usable_checkpoint(given, best);
+  const auto chosen = is_left_behind ? usable_checkpoint_if_any(given, best) : usable_checkpoint(given, best);
   if (!chosen && is_left_behind) return given;
   if (!chosen && is_there((fs::path(given) / checkpoint::kStoredConfig).string())) {
     throw InputError(fmt::format("{} is the directory of a run that has saved no checkpoint yet.", printable(given)));
