@@ -43,20 +43,6 @@ bool holds_model(const fs::path& directory) {
          is_there((directory / "model.safetensors.index.json").string());
 }
 
-// Whether a run has gone on since it left its model: by a later checkpoint, of which that model is not the best so far
-// either, and no end that came after.
-bool has_gone_on(const std::string& directory) {
-  if (train::has_results(directory)) return false;
-  const std::vector<checkpoint::Found> checkpoints = checkpoint::list_checkpoints(directory);
-  if (checkpoints.empty()) return false;
-  try {
-    const std::int64_t step = train::read_run_state(directory).step;
-    return checkpoints.front().step > step && train::read_run_state(checkpoints.front().directory).best_step != step;
-  } catch (const Error&) {
-    return false;  // not the model of a run of ours, or nothing better can be read
-  }
-}
-
 // The step of the best checkpoint, by the newest one that can be read.
 std::optional<std::int64_t> best_step(const std::string& run_directory) {
   for (const auto& found : checkpoint::list_checkpoints(run_directory)) {
@@ -67,6 +53,20 @@ std::optional<std::int64_t> best_step(const std::string& run_directory) {
     }
   }
   return std::nullopt;
+}
+
+// Whether a run has gone on since it left its model: by a later checkpoint, of which that model is not the best so far
+// either, and no end that came after.
+bool has_gone_on(const std::string& directory) {
+  if (train::has_results(directory)) return false;
+  const std::vector<checkpoint::Found> checkpoints = checkpoint::list_checkpoints(directory);
+  if (checkpoints.empty()) return false;
+  try {
+    const std::int64_t step = train::read_run_state(directory).step;
+    return checkpoints.front().step > step && best_step(directory) != step;
+  } catch (const Error&) {
+    return false;  // not the model of a run of ours
+  }
 }
 
 // The best checkpoint of a run, else the newest, that holds a whole model; tells of those passed over.
