@@ -78,8 +78,9 @@ class GiantFiles(BadDataTest):
     def refused(self, content, *texts):
         path = self.written("giant.json", content)
         limit = 8 * path.stat().st_size + (64 << 20)
+        # Of memory that it can write to: address space is reserved by each thread's heap as well.
         result = self.run_program("data", "check", path,
-                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)))
         self.assert_refused(result, 65, *texts)
 
     def test_of_a_million_empty_paragraphs(self):
