@@ -20,7 +20,7 @@ namespace bertft::config {
 namespace {
 
 constexpr std::string_view kForm = "expected lines of the form 'key: value'";
-constexpr std::string_view kDoesNotFit =
+constexpr const char* kDoesNotFit =
     "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
 constexpr const char* kNoReferences = "anchors and aliases (& and *) are not supported";
 constexpr const char* kWriteOut = "; write the value out, or put a text that begins so in quotes";
@@ -159,7 +159,7 @@ class FlatMapReader : public YAML::EventHandler {
     if (lines_.text_of(mark.line).starts_with("---")) {
       problems_.add(lines_.at(mark), "a second document starts here", "; a configuration file holds one");
     } else {  // to yaml-cpp that is one, too
-      problems_.add(lines_.at(mark), std::string(kDoesNotFit));
+      problems_.add(lines_.at(mark), kDoesNotFit);
     }
   }
   void OnDocumentEnd() override {}
@@ -266,7 +266,7 @@ std::string explain(const std::string& message) {
   if (message == YAML::ErrorMsg::MAP_VALUE) {
     return "a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in the same column";
   }
-  if (message == YAML::ErrorMsg::END_OF_MAP) return std::string(kDoesNotFit);
+  if (message == YAML::ErrorMsg::END_OF_MAP) return kDoesNotFit;
   if (message == YAML::ErrorMsg::UNKNOWN_TOKEN) return "no text begins so; put it in quotes";
   if (message == YAML::ErrorMsg::UNKNOWN_ANCHOR) return kNoReferences + std::string(kWriteOut);
   if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";

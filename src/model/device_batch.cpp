@@ -36,7 +36,7 @@ DeviceBatch on_host(const data::PackedBatch& batch, bool pinned) {
   return result;
 }
 
-// Without waiting for the copy.
+// Without waiting for the copies; each tensor goes as soon as it is copied from.
 DeviceBatch copied_to(c10::Device device, DeviceBatch pinned) {
   for (at::Tensor* tensor : {&pinned.ids, &pinned.type_ids, &pinned.positions, &pinned.sequence_of_row,
                              &pinned.cu_seqlens, &pinned.start_rows, &pinned.end_rows}) {
@@ -53,15 +53,9 @@ StagedBatch stage(data::PackedBatch packed, c10::Device device) {
   return batch;
 }
 
-DeviceBatch to_device(const StagedBatch& batch, c10::Device device) {
-  return batch.pinned ? copied_to(device, *batch.pinned) : to_device(batch.packed, device);
-}
-
-DeviceBatch to_device(StagedBatch&& batch, c10::Device device) {
+DeviceBatch to_device(StagedBatch& batch, c10::Device device) {
   if (!batch.pinned) return to_device(batch.packed, device);
-  DeviceBatch pinned = std::move(*batch.pinned);
-  batch.pinned.reset();
-  return copied_to(device, std::move(pinned));
+  return copied_to(device, *std::exchange(batch.pinned, std::nullopt));
 }
 
 DeviceBatch to_device(const data::PackedBatch& batch, c10::Device device) {

@@ -88,17 +88,6 @@ std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_direct
   return chosen;
 }
 
-// The same of a run that has a model besides: where none is whole, that one has to do.
-std::optional<checkpoint::Found> usable_checkpoint_if_any(const std::string& run_directory,
-                                                          const std::optional<std::int64_t>& best) {
-  try {
-    return usable_checkpoint(run_directory, best);
-  } catch (const CheckpointError& e) {
-    log::warn(fmt::format("{} An older model is taken, the one in {} itself.", first_line(e.what()), run_directory));
-    return std::nullopt;
-  }
-}
-
 }  // namespace
 
 void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory) {
@@ -140,17 +129,23 @@ std::string resolve_model_directory(const std::string& given) {
         printable(given), error ? fmt::format(" ({})", error.message()) : ""));
   }
   checkpoint::verify_model(given);
-  const bool is_left_behind = holds_model(given) && has_gone_on(given);
-  if (holds_model(given) && !is_left_behind) return given;
+  const bool has_model = holds_model(given);
+  if (has_model && !has_gone_on(given)) return given;
   const std::optional<std::int64_t> best = best_step(given);
-  const auto chosen = is_left_behind ? usable_checkpoint_if_any(given, best) : usable_checkpoint(given, best);
-  if (!chosen && is_left_behind) return given;
+  std::optional<checkpoint::Found> chosen;
+  try {
+    chosen = usable_checkpoint(given, best);
+  } catch (const CheckpointError& e) {
+    if (!has_model) throw;
+    log::warn(fmt::format("{} An older model is taken, the one in {} itself.", first_line(e.what()), given));
+    return given;
+  }
   if (!chosen && is_there((fs::path(given) / checkpoint::kStoredConfig).string())) {
     throw InputError(fmt::format("{} is the directory of a run that has saved no checkpoint yet.", printable(given)));
   }
   if (!chosen) return given;  // reading the weights will say what is missing
   log::info(fmt::format("{} {}; taking its {} checkpoint, {}", given,
-                        is_left_behind ? "has gone on since it left its model" : "holds no model of its own",
+                        has_model ? "has gone on since it left its model" : "holds no model of its own",
                         chosen->step == best ? "best" : "newest", chosen->directory));
   return chosen->directory;
 }

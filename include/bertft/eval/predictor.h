@@ -30,8 +30,7 @@ struct ScoredBatch {
   at::Tensor logits;  // [T, 2] on the host
   double loss = 0;    // sum over its features
 };
-/// Of `staged` only what was packed is left.
-ScoredBatch score_batch(model::QaModel& model, const device::Device& device, model::StagedBatch&& staged);
+ScoredBatch score_batch(model::QaModel& model, const device::Device& device, model::StagedBatch& staged);
 
 /// Runs the model over all windows and decodes each question as soon as its last window is
 /// scored, on a second thread while the next batch runs; logits of at most one batch are on the

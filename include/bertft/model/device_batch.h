@@ -32,11 +32,10 @@ struct StagedBatch {
 };
 StagedBatch stage(data::PackedBatch packed, c10::Device device);
 
-/// Copies a batch to the device for which it was staged.
-DeviceBatch to_device(const StagedBatch& batch, c10::Device device);
-/// The same for the last time: what was pinned is let go of at once, before work on the device can fail. (To free it
-/// later asks the device for an event, in a destructor: of a device that is lost that ends the process.)
-DeviceBatch to_device(StagedBatch&& batch, c10::Device device);
+/// Copies a batch to the device for which it was staged. What was pinned is let go of at once; a batch that is asked
+/// for again is pinned anew. (To free pinned memory that was copied from asks its device for an event, in a destructor:
+/// once work has failed and the device is lost that ends the process without a word.)
+DeviceBatch to_device(StagedBatch& batch, c10::Device device);
 DeviceBatch to_device(const data::PackedBatch& batch, c10::Device device);
 
 }  // namespace bertft::model

@@ -1,14 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <future>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "bertft/data/batch.h"
 #include "bertft/data/features.h"
 #include "bertft/model/device_batch.h"
 #include "bertft/train/plan.h"
+#include "bertft/util/made_ahead.h"
 
 namespace bertft::train {
 
@@ -29,22 +30,19 @@ class BatchesAhead {
   /// `features` must outlive it; `data_seed` keys the order.
   BatchesAhead(const data::Features& features, const Plan& plan, std::uint64_t data_seed, c10::Device device);
 
-  BatchesAhead(const BatchesAhead&) = delete;  // its thread knows it by its place
-  BatchesAhead& operator=(const BatchesAhead&) = delete;
-
   /// Those of step `step`, counted from 0. The next step's will be cut to the same limit; asked for
   /// with another they are made anew. Not cut when there was no memory for that.
   StepBatches take(std::int64_t step, const data::MicroBatchLimit& limit);
 
  private:
-  StepBatches make(std::int64_t step, const data::MicroBatchLimit& limit);
+  using Wanted = std::pair<std::int64_t, data::MicroBatchLimit>;  // a step's, cut to a limit
+  StepBatches make(const Wanted& wanted);
 
   const data::Features& features_;
   std::int64_t num_steps_;
-  DataOrder order_;  // used by one thread at a time: take() waits for the other
+  DataOrder order_;
   c10::Device device_;
-  std::int64_t next_step_ = -1;
-  std::future<StepBatches> next_;
+  MadeAhead<Wanted, StepBatches> ahead_{[this](const Wanted& wanted) { return make(wanted); }};
 };
 
 }  // namespace bertft::train

@@ -62,18 +62,23 @@ std::string reason_of(const std::exception& error) {
 
 // Only warns where it cannot: what was saved is there.
 void remove_older(const std::string& run_directory, std::int64_t step, const Retention& retention) {
+  const auto try_to = [](const auto& work) {
+    try {
+      work();
+    } catch (const std::exception& e) {
+      log::warn(fmt::format("older checkpoints were not removed: {}", reason_of(e)));
+    }
+  };
   if (!retention.newest) return;
   std::int64_t kept = 0;
-  try {
+  try_to([&] {
     for (const Found& found : list_checkpoints(run_directory)) {
       // A later one is damaged, or training would have gone on from it.
       if (found.step > step || !is_ours(found)) continue;
       if (kept++ < *retention.newest || found.step == retention.best_step) continue;
-      remove_checkpoint(found.directory);
+      try_to([&] { remove_checkpoint(found.directory); });
     }
-  } catch (const std::exception& e) {
-    log::warn(fmt::format("older checkpoints were not removed: {}", reason_of(e)));
-  }
+  });
 }
 
 // Writes what a checkpoint begins with, the model and the small files, into a temporary directory, for `finish` to go

@@ -12,6 +12,7 @@
 
 #include "bertft/data/batch.h"
 #include "bertft/memory/shortage.h"
+#include "bertft/util/made_ahead.h"
 #include "bertft/util/text.h"
 
 namespace bertft::eval {
@@ -73,22 +74,19 @@ class BatchesInOrder {
 
   // The batch that begins with window `first`.
   model::StagedBatch take(std::size_t first, const data::MicroBatchLimit& limit) {
-    std::optional<model::StagedBatch> ahead;
-    if (next_.valid()) ahead = next_.get();
-    model::StagedBatch batch =
-        ahead && first == next_first_ && limit == next_limit_ ? *std::move(ahead) : make(first, limit);
-    next_first_ = first + batch.packed.num_sequences();
-    next_limit_ = limit;
-    if (next_first_ < num_windows()) {
-      next_ = std::async([this, begin = next_first_, limit] { return make(begin, limit); });
-    }
+    model::StagedBatch batch = ahead_.take({first, limit});
+    const std::size_t next = first + batch.packed.num_sequences();
+    if (next < num_windows()) ahead_.begin({next, limit});
     return batch;
   }
 
  private:
-  model::StagedBatch make(std::size_t first, const data::MicroBatchLimit& limit) const {
-    const auto rest = std::span(order_).subspan(first);
-    data::PackedBatch packed = data::pack(features_, rest.first(data::first_slice_size(features_, rest, limit)), 0);
+  using Wanted = std::pair<std::size_t, data::MicroBatchLimit>;  // its first window, and how large it may be
+
+  model::StagedBatch make(const Wanted& wanted) const {
+    const auto rest = std::span(order_).subspan(wanted.first);
+    const std::size_t size = data::first_slice_size(features_, rest, wanted.second);
+    data::PackedBatch packed = data::pack(features_, rest.first(size), 0);
     try {
       return model::stage(packed, device_);
     } catch (const std::exception& error) {  // no room for pinned memory now: to_device() finds it, or fails
@@ -100,9 +98,7 @@ class BatchesInOrder {
   const data::Features& features_;
   c10::Device device_;
   std::vector<std::uint32_t> order_;
-  std::size_t next_first_ = 0;
-  data::MicroBatchLimit next_limit_;
-  std::future<model::StagedBatch> next_;  // last: it is waited for before what it uses goes
+  MadeAhead<Wanted, model::StagedBatch> ahead_{[this](const Wanted& wanted) { return make(wanted); }};
 };
 
 // How large batches may be. Cutting them changes nothing: each feature's logits do not depend on its
@@ -132,9 +128,9 @@ class BatchSize {
 
 }  // namespace
 
-ScoredBatch score_batch(model::QaModel& model, const device::Device& device, model::StagedBatch&& staged) {
+ScoredBatch score_batch(model::QaModel& model, const device::Device& device, model::StagedBatch& staged) {
   const at::NoGradGuard no_grad;
-  const model::DeviceBatch batch = model::to_device(std::move(staged), device.torch_device);
+  const model::DeviceBatch batch = model::to_device(staged, device.torch_device);
   const model::SpanLogits logits = model.forward(batch, std::nullopt);
   return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
 }
@@ -155,7 +151,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     const std::size_t num_features = batch.packed.num_sequences();
     const auto tokens = static_cast<std::int64_t>(batch.packed.num_tokens());
     ScoredBatch scored;
-    const auto shortage = memory::attempt(device, [&] { scored = score_batch(model, device, std::move(batch)); });
+    const auto shortage = memory::attempt(device, [&] { scored = score_batch(model, device, batch); });
     if (shortage) {
       if (hooks.reclaim()) continue;
       if (num_features <= 1) {

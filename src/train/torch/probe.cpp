@@ -102,8 +102,8 @@ class Probe {
     const auto n = static_cast<std::size_t>(std::min(task_.eval_batch, num_features));
     const std::vector<std::uint32_t> windows(n, 0U);
     const auto shortage = memory::attempt(task_.device, [&] {
-      eval::score_batch(model_, task_.device,
-                        model::stage(data::pack(features_, windows, 0), task_.device.torch_device));
+      model::StagedBatch batch = model::stage(data::pack(features_, windows, 0), task_.device.torch_device);
+      eval::score_batch(model_, task_.device, batch);
     });
     if (shortage) throw DoesNotFit{"evaluation"};
   }

@@ -58,18 +58,18 @@ void Saving::save_after_shortage() {
 }
 
 void Saving::notice_end() {
-  end_writing(&checkpoint::Store::notice_end);
+  tell_if_it_fails([&] { store_.notice_end(); });
 }
 
 bool Saving::finish_writing() {
   if (!store_.is_writing()) return false;
-  end_writing(&checkpoint::Store::wait);
+  tell_if_it_fails([&] { store_.wait(); });
   return true;
 }
 
-void Saving::end_writing(void (checkpoint::Store::*end)()) {
+void Saving::tell_if_it_fails(const std::function<void()>& end_of_writing) {
   try {
-    (store_.*end)();
+    end_of_writing();
   } catch (const StorageError& e) {
     tell_of_failure(saved_.value().step, e);
   }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <optional>
 
 #include "bertft/checkpoint/store.h"
@@ -49,7 +50,7 @@ class Saving {
  private:
   checkpoint::Snapshot snapshot() const;
   void refuse_weights_that_are_not_finite() const;
-  void end_writing(void (checkpoint::Store::*end)());
+  void tell_if_it_fails(const std::function<void()>& end_of_writing);
   void tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run = false);
 
   const Setup& s_;

@@ -25,25 +25,18 @@ BatchesAhead::BatchesAhead(const data::Features& features, const Plan& plan, std
 StepBatches BatchesAhead::take(std::int64_t step, const data::MicroBatchLimit& limit) {
   StepBatches batches;
   try {
-    if (next_.valid()) batches = next_.get();
-    if (step != next_step_ || batches.limit != limit) {
-      batches.micro_batches.clear();  // old and new ones together would take twice the pinned memory
-      batches = make(step, limit);
-    }
+    batches = ahead_.take({step, limit});
   } catch (const std::exception& error) {
     if (!memory::is_out_of_memory(error)) throw;
     const auto windows = order_.windows(step);
     batches = {{windows.begin(), windows.end()}, limit, {}};
   }
-  next_step_ = step + 1;
-  if (next_step_ < num_steps_) {
-    next_ = std::async([this, limit, next = next_step_] { return make(next, limit); });
-  }
+  if (step + 1 < num_steps_) ahead_.begin({step + 1, limit});
   return batches;
 }
 
-StepBatches BatchesAhead::make(std::int64_t step, const data::MicroBatchLimit& limit) {
-  return make_batches(features_, order_.windows(step), limit, device_);
+StepBatches BatchesAhead::make(const Wanted& wanted) {
+  return make_batches(features_, order_.windows(wanted.first), wanted.second, device_);
 }
 
 }  // namespace bertft::train

@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/stack.h>
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,17 +20,6 @@ void StepEngine::cut(StepBatches& batches) const {
 }
 
 StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learning_rate) {
-  try {
-    return run_until_it_fits(batches, step, learning_rate);
-  } catch (const c10::Error&) {
-    // Pinned memory that was copied from asks its device for an event when it is freed, in a destructor:
-    // of a device that is lost that ends the process without a word. So it is not freed.
-    if (parts_.device.is_cuda()) static_cast<void>(new StepBatches(std::move(batches)));
-    throw;
-  }
-}
-
-StepResult StepEngine::run_until_it_fits(StepBatches& batches, std::int64_t step, double learning_rate) {
   while (true) {
     StepResult result;
     Place place;
@@ -51,12 +39,12 @@ StepResult StepEngine::run_until_it_fits(StepBatches& batches, std::int64_t step
   }
 }
 
-StepResult StepEngine::run_once(const StepBatches& batches, std::int64_t step, double learning_rate, Place& place) {
+StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double learning_rate, Place& place) {
   StepResult result;
   result.num_features = static_cast<std::int64_t>(batches.windows.size());
   parts_.optimizer.zero_grad();
   at::Tensor loss;
-  for (const model::StagedBatch& staged : batches.micro_batches) {
+  for (model::StagedBatch& staged : batches.micro_batches) {
     const auto features = static_cast<std::int64_t>(staged.packed.num_sequences());
     const auto tokens = static_cast<std::int64_t>(staged.packed.num_tokens());
     place = {"forward", std::max(place.num_features, features), std::max(place.num_tokens, tokens), features, tokens};

@@ -113,7 +113,7 @@ TEST_F(Storm, OnceInABackwardPassLeavesNothingBehindWhenTheWorkIsTriedAgain) {
   std::vector<std::uint32_t> windows(features_.windows.size());
   std::iota(windows.begin(), windows.end(), 0U);
   const StepBatches step = make_batches(features_, windows, {}, c10::kCPU);
-  const model::DeviceBatch batch = model::to_device(step.micro_batches[0], c10::kCPU);
+  const model::DeviceBatch batch = model::to_device(step.micro_batches[0].packed, c10::kCPU);
   const auto pass = [&] { model::span_loss_sum(model.forward(batch, model::DropoutSeed{1, 0}), batch).backward(); };
   const auto clear = [&] {
     for (const auto& parameter : model.parameters()) parameter.tensor.mutable_grad().reset();
