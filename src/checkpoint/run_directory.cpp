@@ -56,6 +56,16 @@ fs::path existing_ancestor(fs::path path) {
   return path.empty() ? fs::path(".") : path;
 }
 
+// Makes the folder, and its place in each folder above that was not there.
+void make_durably(const std::string& path) {
+  const fs::path wanted = fs::absolute(path);
+  const fs::path there = existing_ancestor(wanted);
+  std::error_code error;
+  fs::create_directories(wanted, error);
+  if (error) throw OutputError(fmt::format("output_dir {} cannot be made: {}.", path, error.message()));
+  for (fs::path made = wanted; made != there; made = made.parent_path()) sync_directory(made.parent_path().string());
+}
+
 // Permissions lie (read-only mounts, network file systems): only writing shows it.
 void check_writable(const fs::path& folder, const std::string& wanted) {
   const std::string probe = unused_name_beside((folder / kLockName).string());
@@ -177,9 +187,7 @@ bool was_run_directory(const std::string& path) {
 
 RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::move(path)), existing_(existing) {
   check_run_directory(path_, existing);
-  std::error_code error;
-  fs::create_directories(path_, error);
-  if (error) throw OutputError(fmt::format("output_dir {} cannot be made: {}.", path_, error.message()));
+  make_durably(path_);
   const std::string lock = (fs::path(path_) / kLockName).string();
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));

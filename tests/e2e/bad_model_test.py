@@ -180,6 +180,14 @@ class Place(BadModelTest):
                 (self.spoilt / name).symlink_to("../../blobs/53aa")
                 self.refused(66, f"{name}': it is a link to '../../blobs/53aa', which is not there")
 
+    def test_that_may_not_be_read(self):
+        for name in ("config.json", "vocab.txt", "model.safetensors", "."):
+            with self.subTest(name):
+                self.spoilt = self.copied_model()
+                (self.spoilt / name).chmod(0o000)
+                self.assert_training_refused(self.training(model=self.spoilt), 66, str(self.spoilt / name),
+                                             "Permission denied", preexec_fn=harness.bound_by_permissions)
+
     def test_that_is_a_name_on_the_hub(self):
         self.assert_training_refused(self.training(model="google-bert/bert-base-uncased"), 66, "hf download")
 

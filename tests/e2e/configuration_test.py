@@ -48,6 +48,11 @@ class Errors(ConfigurationTest):
                      "unknown key 'foo'  (--set, argument 1)", "got 'x'  (--max-seq-length)", "\n5 errors\n",
                      num_lines=[6], env={"BERT_FINETUNE_SEED": "zz", "BERT_FINETUNE_FROBNICATE": "1"})
 
+    def test_of_a_file_that_may_not_be_read(self):
+        self.written("private.yaml", "seed: 1\n").chmod(0o000)
+        self.assert_training_refused(["--config", "private.yaml"], 66, "private.yaml", "Permission denied",
+                                     preexec_fn=harness.bound_by_permissions)
+
     def test_of_a_single_setting_is_one_line(self):
         self.refused(["--set", "learing_rate=3e-5"], "error: unknown key 'learing_rate'  (--set, argument 1)",
                      "did you mean 'learning_rate'?", num_lines=[1])

@@ -42,10 +42,14 @@ class OutputDirectory(EndToEndTest):
         self.refused(73, "cannot be written", output="/proc/bertft/run")
         self.refused(73, "x" * 50, output="x" * 300)
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
     def test_that_is_read_only(self):
         (self.cwd / "run").mkdir(mode=0o555)
-        self.refused(73, "cannot be written: Permission denied")
+        (self.cwd / "locked").mkdir(mode=0o000)
+        for output, fact in (("run", "run cannot be written"), ("run/deeper", "run/deeper cannot be written"),
+                             ("locked", "locked cannot be read"), ("locked/deeper", "locked/deeper cannot be made")):
+            with self.subTest(output):
+                self.assert_training_refused(self.training(output=output), 73, f"{fact}: Permission denied",
+                                             preexec_fn=harness.bound_by_permissions)
 
     def test_that_is_empty_or_several_levels_deep_is_fine(self):
         (self.cwd / "run").mkdir()
@@ -231,6 +235,12 @@ class FileSystem(EndToEndTest):
         self.assertEqual(ours.read_bytes(), saved.read_bytes())
         self.assertEqual(ours.stat().st_nlink, 1)
         self.assertEqual([n for n in names(self.cwd / "run") if n.startswith(".")], [])
+
+    def test_is_told_to_keep_each_folder_that_was_made(self):
+        result, calls = harness.calls_of("fsync", *self.training(output="a/b/run"), cwd=self.cwd)
+        self.assertEqual(result.code, 0, result)
+        for folder in (self.cwd, self.cwd / "a", self.cwd / "a" / "b", self.cwd / "a" / "b" / "run"):
+            self.assertTrue(any(f"<{folder}>)" in call for call in calls), (folder, calls))
 
     def test_that_cannot_list_the_run_is_told_of_and_no_run_begins_anew(self):
         self.trained()

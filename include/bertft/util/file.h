@@ -84,7 +84,8 @@ std::string unused_name_beside(const std::string& path);
 /// Whether a name without its directory is one of those, which a killed process leaves behind.
 bool is_temporary_name(std::string_view name);
 
-/// Makes a rename or an unlink inside `directory` durable; file systems without it are tolerated.
+/// Makes a rename or an unlink inside `directory` durable, or a folder made there; file systems without
+/// it are tolerated, and folders that may not be read.
 void sync_directory(const std::string& directory);
 
 /// For the start of main. Opens /dev/null on each of the descriptors 0 to 2 that is closed, so

@@ -1,7 +1,11 @@
 #include "bertft/train/probe.h"
 
+#include <ATen/Context.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
 
 #include "bertft/memory/budget.h"
 #include "memory/torch/cpu_allocator.h"
@@ -120,17 +124,42 @@ TEST_F(ReusedProbe, DoesNotHoldWithLessMemory) {
 }
 
 TEST_F(ReusedProbe, DoesNotHoldForAnotherTask) {
-  ProbeTask longer = task(kMib, 8);
-  longer.length = 32;
-  EXPECT_FALSE(reuse(longer));
-  parts_.model_options.gradient_checkpointing = true;
-  EXPECT_FALSE(reuse(task(kMib, 8)));
-  parts_.model_options.gradient_checkpointing = false;
-  parts_.device.bf16 = true;
-  EXPECT_FALSE(reuse(task(kMib, 8)));
-  parts_.device.bf16 = false;
+  const auto with = [this](auto&& change) {
+    ProbeTask changed = task(kMib, 8);
+    change(changed);
+    return reuse(changed);
+  };
+  EXPECT_EQ(with([](ProbeTask&) {}), 5);
+  EXPECT_FALSE(with([](ProbeTask& t) { t.length = 32; }));
+  EXPECT_FALSE(with([](ProbeTask& t) { t.effective_batch = 16; }));
+  EXPECT_FALSE(with([](ProbeTask& t) { t.eval_batch = 16; }));
   EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 2", "12GiB")));
   EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 1", "11GiB")));
+}
+
+TEST_F(ReusedProbe, DoesNotHoldForAnotherModelOrDevice) {
+  const auto with = [this](auto& part, const auto& other) {
+    const auto before = std::exchange(part, other);
+    const auto found = reuse(task(kMib, 8));
+    part = before;
+    return found;
+  };
+  weights::EncoderConfig& config = parts_.bert.config;
+  EXPECT_EQ(with(config.hidden_size, config.hidden_size), 5);
+  EXPECT_FALSE(with(config.hidden_size, 2 * config.hidden_size));
+  EXPECT_FALSE(with(config.num_hidden_layers, config.num_hidden_layers + 1));
+  EXPECT_FALSE(with(config.vocab_size, config.vocab_size + 1));
+  EXPECT_FALSE(with(config.dropout.attention_probs, 0.5));
+  EXPECT_FALSE(with(parts_.model_options.gradient_checkpointing, true));
+  EXPECT_FALSE(with(parts_.device.bf16, true));
+  EXPECT_FALSE(with(parts_.device.identity, std::string("another card")));
+}
+
+TEST_F(ReusedProbe, DoesNotHoldForOtherKernels) {
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  const auto found = reuse(task(kMib, 8));
+  at::globalContext().setDeterministicAlgorithms(false, false);
+  EXPECT_FALSE(found);
 }
 
 TEST_F(ReusedProbe, DoesNotHoldWhenItsFileIsDamagedOrGone) {
