@@ -27,8 +27,8 @@ struct Hooks {
 
 /// What one batch gives.
 struct ScoredBatch {
-  at::Tensor logits;  // [T, 2] on the host
-  double loss = 0;    // sum over its features
+  at::Tensor start, end;  // logits [T] on the host
+  double loss = 0;        // sum over its features
 };
 ScoredBatch score_batch(model::QaModel& model, const device::Device& device, model::StagedBatch& staged);
 

@@ -1,7 +1,7 @@
 #include "bertft/eval/predictor.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/stack.h>
+#include <ATen/ops/cat.h>
 #include <fmt/format.h>
 
 #include <future>
@@ -23,18 +23,16 @@ class Decoder {
  public:
   explicit Decoder(const Task& task) : task_(task) { predictions_.resize(task.dataset.questions.size()); }
 
-  // `logits` [T, 2] on the host, of a batch of consecutive windows.
-  void add(const data::PackedBatch& batch, const at::Tensor& logits) {
-    const auto* values = logits.const_data_ptr<float>();
+  // A batch of consecutive windows.
+  void add(const data::PackedBatch& batch, const ScoredBatch& scored) {
+    const auto* start = scored.start.const_data_ptr<float>();
+    const auto* end = scored.end.const_data_ptr<float>();
     for (std::size_t i = 0; i < batch.num_sequences(); ++i) {
       const data::Window& window = task_.features.windows[batch.windows[i]];
       if (!windows_.empty() && windows_.back().question_idx != window.question_idx) decode();
       windows_.push_back(window);
-      Logits& kept = logits_.emplace_back();
-      for (std::int32_t row = batch.cu_seqlens[i]; row < batch.cu_seqlens[i + 1]; ++row) {
-        kept.start.push_back(values[2 * row]);
-        kept.end.push_back(values[2 * row + 1]);
-      }
+      const std::int32_t first = batch.cu_seqlens[i], last = batch.cu_seqlens[i + 1];
+      logits_.push_back({{start + first, start + last}, {end + first, end + last}});
     }
   }
 
@@ -132,7 +130,10 @@ ScoredBatch score_batch(model::QaModel& model, const device::Device& device, mod
   const at::NoGradGuard no_grad;
   const model::DeviceBatch batch = model::to_device(staged, device.torch_device);
   const model::SpanLogits logits = model.forward(batch, std::nullopt);
-  return {at::stack({logits.start, logits.end}, 1).to(at::kCPU), model::span_loss_sum(logits, batch).item<double>()};
+  const at::Tensor loss = model::span_loss_sum(logits, batch);
+  const at::Tensor all = at::cat({logits.start, logits.end, loss.view(1)}).cpu();  // one wait for the device
+  const std::int64_t num_tokens = batch.num_tokens();
+  return {all.narrow(0, 0, num_tokens), all.narrow(0, num_tokens, num_tokens), all[2 * num_tokens].item<double>()};
 }
 
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
@@ -169,8 +170,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     loss += scored.loss;
     done += num_features;
     if (decoding.valid()) decoding.get();
-    decoding = std::async(
-        [&decoder, packed = std::move(batch.packed), logits = scored.logits] { decoder.add(packed, logits); });
+    decoding = std::async([&decoder, packed = std::move(batch.packed), scored] { decoder.add(packed, scored); });
     hooks.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   }
   if (decoding.valid()) decoding.get();
