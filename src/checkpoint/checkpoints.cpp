@@ -95,7 +95,29 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
   return first_good(list_checkpoints(run_directory), verify, skipped);
 }
 
-void publish_model(const std::string& checkpoint_directory, const std::string& run_directory) {
+void copy_checkpoint(const std::string& checkpoint_directory, const std::string& run_directory) {
+  const fs::path target = fs::path(run_directory) / fs::path(checkpoint_directory).filename();
+  const fs::path temporary = unused_name_beside(target);
+  std::error_code error;
+  fs::create_directory(temporary, error);
+  if (error) throw StorageError(fmt::format("cannot make '{}': {}", temporary.string(), error.message()));
+  try {
+    for (const fs::path& file : entries_of(checkpoint_directory)) {
+      const fs::path copy = temporary / file.filename();
+      file.extension() == ".safetensors" ? publish_weights(file, copy) : copy_file_durably(file, copy);
+    }
+    sync_directory(temporary);
+    fs::rename(temporary, target, error);
+    if (error) throw StorageError(fmt::format("cannot make '{}': {}", target.string(), error.message()));
+  } catch (const Error&) {
+    fs::remove_all(temporary, error);
+    throw;
+  }
+  sync_directory(run_directory);
+}
+
+void publish_model(const std::string& checkpoint_directory, const std::string& run_directory,
+                   const std::string& trainer_state) {
   const fs::path from(checkpoint_directory), to(run_directory);
   std::vector<std::string> names = weights::tokenizer_files(checkpoint_directory);
   names.insert(names.end(), {"config.json", "README.md"});
@@ -104,7 +126,7 @@ void publish_model(const std::string& checkpoint_directory, const std::string& r
   };
   for (const std::string& name : names) publish(name);
   publish_weights(from / "model.safetensors", to / "model.safetensors");
-  publish("trainer_state.json");
+  write_file_atomically(to / "trainer_state.json", trainer_state);
 }
 
 }  // namespace bertft::checkpoint

@@ -55,9 +55,21 @@ std::string gold_file(const EvalFlags& flags, const config::Resolved& resolved) 
       "Example: bert-finetune eval runs/squad2 --data dev-v2.0.json");
 }
 
+// A flag that a model would go by must not seem to have worked.
+void refuse_flags_for_models(const config::Resolved& resolved) {
+  for (const auto& [key, origin] : resolved.origins) {
+    if (!config::is_flag(origin) || key == "validation_file" || key == "max_eval_samples") continue;
+    throw UsageError(
+        fmt::format("{} of {} is nothing for --predictions, which are scored as they stand.\n"
+                    "Leave it out; a threshold goes with --null-odds FILE --na-prob-thresh FLOAT.",
+                    key, origin));
+  }
+}
+
 // Only scores a file: the official script's job.
 int score_file(const CLI::App& command, const EvalFlags& flags) {
   const config::Resolved resolved = run::resolve_and_tell(sources_of(command));
+  refuse_flags_for_models(resolved);
   if (!std::isfinite(flags.na_prob_threshold.value_or(0)))
     throw UsageError("--na-prob-thresh is no number that odds could pass.");
   data::Dataset dataset = data::read_dataset(gold_file(flags, resolved));

@@ -51,12 +51,15 @@ void refuse_several_processes() {
 }
 
 void refuse_another_job(const config::Resolved& resolved) {
-  if (const auto other = config::other_job(resolved)) {
-    throw UsageError(
-        fmt::format("{} asks for no training.\n"
-                    "What else run_qa does are commands here: bert-finetune {} MODEL_DIR --data FILE",
-                    other->wish, other->command));
-  }
+  const auto other = config::other_job(resolved);
+  if (!other) return;
+  const config::Options& o = resolved.options;
+  const auto& data = other->command == "eval" ? o.data.validation_file : o.data.test_file;
+  throw UsageError(
+      fmt::format("{} asks for no training.\n"
+                  "What else run_qa does are commands here: bert-finetune {} {} --data {}",
+                  other->wish, other->command, printable(o.model.model_name_or_path.value_or("MODEL_DIR")),
+                  printable(data.value_or("FILE"))));
 }
 
 int run_train_command(const CLI::App& command, const TrainFlags& flags) {

@@ -22,7 +22,24 @@
 namespace bertft::config {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 20;
+
+// "a/../b" is b only where a is no link to a directory elsewhere.
+std::string absolute_path(const std::string& given) {
+  fs::path result;
+  for (const fs::path& part : fs::absolute(given)) {
+    if (part == "." || part.empty()) continue;
+    std::error_code ignored;
+    if (part == ".." && result.filename() != ".." && !fs::is_symlink(result, ignored)) {
+      result = result.parent_path();
+    } else {
+      result /= part;
+    }
+  }
+  return result.string();
+}
 
 /// Merges sources, lowest precedence first, into one set of options.
 class Resolver {
@@ -223,7 +240,7 @@ class Resolver {
     for (const Field& field : fields_) {
       const Value value = field.get();
       const auto* path = std::get_if<std::string>(&value);
-      if (field.option.is_path && path) field.set(std::filesystem::absolute(*path).lexically_normal().string());
+      if (field.option.is_path && path) field.set(absolute_path(*path));
     }
   }
 

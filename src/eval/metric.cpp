@@ -47,14 +47,12 @@ struct Scored {
   bool has_answer;
   QuestionScore score;
   // For the search of the best threshold, which asks what an answer is worth once it is given.
-  bool answers_nothing;  // literally "", which is not the same as an empty normalised text
-  QuestionScore answer_score;
+  bool answers_nothing;                       // literally "", which is not the same as an empty normalised text
+  QuestionScore answer_score, nothing_score;  // of that answer, and of none
   double null_odds = 0;
 
   QuestionScore thresholded(std::optional<double> na_prob_threshold) const {
-    if (!na_prob_threshold || !(null_odds > *na_prob_threshold)) return score;
-    const double agreed = has_answer ? 0 : 1;
-    return {agreed, agreed};
+    return na_prob_threshold && null_odds > *na_prob_threshold ? nothing_score : score;
   }
 };
 
@@ -84,7 +82,11 @@ std::vector<Scored> score_questions(const data::Dataset& dataset, const Predicti
     }
     const std::string& prediction = found->second;
     const QuestionScore score = score_question(question, prediction);
-    Scored& s = scored.emplace_back(Scored{&question, !question.answers.empty(), score, prediction.empty(), score});
+    const bool has_answer = !question.answers.empty();
+    const double agreed = has_answer ? 0 : 1;
+    Scored& s = scored.emplace_back(Scored{&question, has_answer, score, prediction.empty(), score, {agreed, agreed}});
+    // The script gives nothing for no answer where the right one is empty once it is normalised ("the").
+    if (has_answer && !scoring.na_prob_threshold) s.nothing_score = score_question(question, "");
     if (!prediction.empty()) continue;
     const auto answer = scoring.best_answers.find(question.id);
     if (answer == scoring.best_answers.end()) continue;
@@ -132,13 +134,13 @@ struct BestThreshold {
 // Raises the threshold question by question, from `answers_nothing`, below all odds, to answering everything.
 BestThreshold find_best_threshold(const std::vector<const Scored*>& by_odds, double answers_nothing,
                                   double QuestionScore::* metric) {
-  auto sum = static_cast<double>(
-      std::count_if(by_odds.begin(), by_odds.end(), [](const Scored* s) { return !s->has_answer; }));
+  double sum = 0;
+  for (const Scored* s : by_odds) sum += s->nothing_score.*metric;
   double best_sum = sum;
   double threshold = answers_nothing;
   for (const Scored* s : by_odds) {
     const double loss_of_answering = s->answers_nothing ? 0 : -1;
-    sum += s->has_answer ? s->answer_score.*metric : loss_of_answering;
+    sum += s->has_answer ? s->answer_score.*metric - s->nothing_score.*metric : loss_of_answering;
     if (sum > best_sum) {
       best_sum = sum;
       threshold = s->null_odds;

@@ -99,6 +99,7 @@ class Console final : public Observer {
     evaluated_step_ = event.step;
     say({line});
     end_pause();
+    draw_training();  // the evaluation's line would stand for as long as saving takes
   }
 
   void on(const SavingCheckpoint& event) override {

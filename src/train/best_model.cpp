@@ -9,15 +9,23 @@
 namespace bertft::train {
 namespace {
 
+bool greater_is_better(const TrainOptions& options) {
+  return options.greater_is_better.value_or(options.metric_for_best_model != BestMetric::kLoss);
+}
+
 // By how much an evaluation is better; below 0: worse.
 double improvement(const Json& metrics, const TrainOptions& options, const std::optional<double>& best) {
   const double value = metric_value(metrics, options);
   if (!best) return std::numeric_limits<double>::infinity();
-  const bool greater = options.greater_is_better.value_or(options.metric_for_best_model != BestMetric::kLoss);
-  return greater ? value - *best : *best - value;
+  return greater_is_better(options) ? value - *best : *best - value;
 }
 
 }  // namespace
+
+std::string measure_of(const TrainOptions& options) {
+  return fmt::format("{}, {} is better", name_of(options.metric_for_best_model),
+                     greater_is_better(options) ? "greater" : "less");
+}
 
 double metric_value(const Json& metrics, const TrainOptions& options) {
   const auto found = metrics.find(name_of(options.metric_for_best_model));

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "bertft/train/options.h"
 #include "bertft/util/json.h"
 
 namespace bertft::train {
+
+/// What the best model is chosen by: "f1, greater is better".
+std::string measure_of(const TrainOptions& options);
 
 /// The value of metric_for_best_model in an evaluation's metrics.
 /// throws ConfigError when the evaluation does not have it

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "train/best_model.h"
 
 namespace bertft::train {
 namespace {
@@ -40,6 +42,15 @@ bool is_over(const RunState& state, const Plan& plan, const TrainOptions& option
   return state.step >= plan.total_steps || (patience && state.evaluations_without_gain >= *patience);
 }
 
+std::optional<std::string> set_measure(RunState& state, const TrainOptions& options) {
+  const std::optional<std::string> before = std::exchange(state.measure, measure_of(options));
+  if (!state.best_metric || !before || before == state.measure) return std::nullopt;
+  state.best_metric.reset();
+  state.best_step.reset();
+  state.evaluations_without_gain = 0;
+  return before;
+}
+
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
                                   const std::string& run_directory) {
   const Json own = {{"data_sha256", state.identity.data_sha256},
@@ -54,6 +65,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"loss_since_log", state.loss_since_log},
                     {"loss_total", state.loss_total},
                     {"evaluations_without_gain", state.evaluations_without_gain},
+                    {"measure", or_null(state.measure)},
                     {"best_threshold", or_null(state.f1_threshold)},  // the name that files of earlier versions have
                     {"micro_batch_tokens", or_null(state.micro_batch_tokens)},
                     {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
@@ -108,6 +120,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.loss_since_log = number_member(own, "loss_since_log", path).value_or(0);
   state.loss_total = number_member(own, "loss_total", path).value_or(0);
   state.evaluations_without_gain = required_integer(own, "evaluations_without_gain", path);
+  state.measure = string_member(own, "measure", path);
   state.f1_threshold = number_member(own, "best_threshold", path);
   state.micro_batch_tokens = integer_member(own, "micro_batch_tokens", path);
   state.eval_batch_tokens = integer_member(own, "eval_batch_tokens", path);
@@ -129,7 +142,9 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
   if (saved.data_sha256 != now.data_sha256) {
     differs("training file's SHA-256", first_digits(saved.data_sha256), first_digits(now.data_sha256));
   }
-  if (saved.num_features != now.num_features) differs("number of features", saved.num_features, now.num_features);
+  if (saved.num_features != now.num_features) {
+    differs("number of features (max_seq_length, doc_stride, max_train_samples)", saved.num_features, now.num_features);
+  }
   if (saved.effective_batch != now.effective_batch) {
     differs("effective batch", saved.effective_batch, now.effective_batch);
   }

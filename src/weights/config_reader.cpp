@@ -68,11 +68,13 @@ std::string ConfigReader::text(const char* key, std::string_view absent) const {
 
 Activation ConfigReader::activation(const char* key, std::string_view absent) const {
   const std::string name = text(key, absent);
+  std::vector<std::string_view> names;
   for (const ActivationName& known : kActivations) {
     if (known.name == name) return known.activation;
+    names.push_back(known.name);
   }
   throw ConfigError(
-      fmt::format("{}: {} '{}' is not supported; supported: gelu, gelu_new, relu", name_, key, printable(name)));
+      fmt::format("{}: {} '{}' is not supported; supported: {}", name_, key, printable(name), fmt::join(names, ", ")));
 }
 
 std::int64_t ConfigReader::num_token_types() const {

@@ -199,6 +199,20 @@ TEST(Resolve, RelativePathsCountFromTheWorkingDirectory) {
   const auto here = std::filesystem::current_path();
   EXPECT_EQ(resolve_yaml("train_file: data/../train.json").options.data.train_file, (here / "train.json").string());
   EXPECT_EQ(resolve_yaml("train_file: /data/train.json").options.data.train_file, "/data/train.json");
+  EXPECT_EQ(resolve_yaml("train_file: /../data/./deep/../../train.json").options.data.train_file, "/train.json");
+  EXPECT_EQ(resolve_yaml("output_dir: /runs/here/").options.train.output_dir, "/runs/here");
+}
+
+TEST(Resolve, PathsOverALinkLeadWhereTheSystemWouldGo) {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directories(directory / "far/away");
+  std::filesystem::create_directory_symlink(directory / "far/away", directory / "link");
+  const auto resolved = [&](const std::string& path) {
+    return *resolve_yaml("train_file: " + (directory / path)).options.data.train_file;
+  };
+  EXPECT_EQ(resolved("link/../../train.json"), directory / "link/../../train.json");
+  EXPECT_EQ(resolved("link/deep/../train.json"), directory / "link/train.json");
+  EXPECT_EQ(resolved("far/../link/train.json"), directory / "link/train.json");
 }
 
 TEST(Resolve, HuggingFacesWaysToSayTheSameAreUnderstood) {

@@ -180,8 +180,10 @@ class Mistakes(EndToEndTest):
                 self.refused(args, f"did you mean '{ours}'?")
 
     def test_a_run_qa_command_that_asks_for_no_training_is_sent_to_the_right_one(self):
-        self.refused(self.training("--do_eval"), "--do_eval without --do_train", "bert-finetune eval MODEL_DIR --data FILE")
-        self.refused(self.training("--do_train", "False", "--do_predict"), "bert-finetune predict MODEL_DIR --data FILE")
+        self.refused(self.training("--do_eval"), "--do_eval without --do_train", f"bert-finetune eval {self.model} --data FILE")
+        self.refused(self.training("--do_train", "False", "--do_predict", "--test_file", self.dev_file),
+                     f"bert-finetune predict {self.model} --data {self.dev_file}")
+        self.refused(["--do_eval"], "bert-finetune eval MODEL_DIR --data FILE")
         self.refused(self.training("--do_train", "False"), "--do_train False asks for no training")
 
     def test_an_unknown_command_of_a_command_is_answered_with_the_nearest(self):

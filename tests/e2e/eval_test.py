@@ -311,6 +311,13 @@ class Predictions(EvalTest):
             with self.subTest(flags):
                 self.refused(2, "requires --predictions", args=[self.run_directory, *flags])
 
+    def test_are_not_scored_where_a_flag_asks_for_what_only_a_model_does(self):
+        path = harness.write_json(self.cwd / "p.json", {})
+        for flags, text in ((["--null-score-diff-threshold", 3], "null_score_diff_threshold of --null-score-diff-threshold"),
+                            (["--set", "memory_limit=1GiB"], "memory_limit of --set, argument 1")):
+            with self.subTest(flags):
+                self.refused(2, f"{text} is nothing for --predictions", args=["--predictions", path, *flags])
+
     def test_cannot_be_saved_below_a_file(self):
         self.written("file", "mine")
         result = self.run_program("eval", self.run_directory, "--data", self.dev_file, "--save-predictions", "file/out")

@@ -192,7 +192,7 @@ class StoppedRun(ResumeTest):
     def test_needs_the_same_data(self):
         other = self.written("train.json", self.train_file.read_text().replace("great fire", "great feud"))
         self.refused(train=other, texts=["its training file's SHA-256 is"], code=78)
-        self.refused("--max-train-samples", 50, texts=["its number of features is 60, this configuration's is 50"], code=78)
+        self.refused("--max-train-samples", 50, texts=["its number of features (max_seq_length, doc_stride, max_train_samples) is 60, this configuration's is 50"], code=78)
 
     def test_goes_on_with_another_batch_splitting(self):
         # Twice the same batch size and half the accumulation are the same effective batch.
@@ -302,6 +302,30 @@ class StoppedRun(ResumeTest):
         result = self.go_on("--validation-file", other, "--max-eval-samples", 10)
         self.assertIn("resumed with another validation_file than before: the best model so far is the best of that one", result.err)
         self.assertIn("resumed with other options than before: max_eval_samples null -> 10", result.err)
+
+    def test_forgets_the_best_model_that_another_metric_chose(self):
+        saved = json.loads((self.newest / "trainer_state.json").read_text())
+        self.assertIsNotNone(saved["best_metric"])
+        result = self.go_on("--metric-for-best-model", "loss")
+        self.assertIn("another measure of the best model than before (loss, less is better; was f1, greater is better)",
+                      result.err)
+        state = json.loads((self.cwd / "run" / "trainer_state.json").read_text())
+        later = [e["eval_loss"] for e in state["log_history"] if "eval_loss" in e and e["step"] > saved["global_step"]]
+        self.assertEqual(state["best_metric"], min(later))
+
+    def test_brings_its_best_checkpoint_along_into_another_directory(self):
+        flags = (*self.long, "--save-steps", 5, "--eval-steps", 5, "--load-best-model-at-end", "--metric-for-best-model",
+                 "loss", "--greater-is-better")
+        self.trained(*flags, output="old")
+        best = json.loads((self.cwd / "old" / "trainer_state.json").read_text())["best_global_step"]
+        *_, newest = checkpoints(self.cwd / "old")
+        self.assertLess(best, newest)
+        result = self.trained(*flags, "--resume", f"old/checkpoint-{newest}", output="new")
+        self.assertIn(f"checkpoint-{best}, the best so far, to", result.err)
+        self.assertEqual(harness.tree(self.cwd / "new" / f"checkpoint-{best}"),
+                         harness.tree(self.cwd / "old" / f"checkpoint-{best}"))
+        self.assertEqual((self.cwd / "new" / "model.safetensors").read_bytes(),
+                         (self.cwd / "old" / "model.safetensors").read_bytes())
 
     def test_takes_back_a_checkpoint_that_was_about_to_be_replaced(self):
         self.newest.rename(self.newest.parent / f".trash-{self.newest.name}")

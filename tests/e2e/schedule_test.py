@@ -129,6 +129,15 @@ class BestModel(ScheduleTest):
         scored = self.run_program("eval", run, "--data", self.dev_file, "--json")
         self.assertEqual(json.loads(scored.out)["f1"], first["f1"])
 
+    def test_leaves_the_history_of_the_whole_run_and_its_own_threshold(self):
+        run = self.run_of(*self.FIRST_IS_BEST, "--logging-steps", 1)
+        state, first, last = (json.loads((path / "trainer_state.json").read_text())
+                              for path in (run, run / "checkpoint-2", run / "checkpoint-8"))
+        self.assertEqual((state["log_history"], state["global_step"]), (last["log_history"], 8))
+        threshold = [s["stateful_callbacks"]["bert_finetune"]["best_threshold"] for s in (state, first, last)]
+        self.assertEqual(threshold[0], threshold[1])
+        self.assertNotEqual(threshold[0], threshold[2])
+
     def test_stops_a_run_that_gets_no_better(self):
         flags = ("--eval-strategy", "steps", "--eval-steps", 1, "--save-steps", 1, "--load-best-model-at-end",
                  "--early-stopping-patience", 2, "--max-steps", 50, *STILL)
@@ -139,7 +148,7 @@ class BestModel(ScheduleTest):
         arguments = self.training("--validation-file", self.dev_file, *flags, "--resume", "auto")
         again = self.run_program(*arguments)
         self.assertEqual(again.code, 0, again)
-        self.assertIn("is finished", again.err)
+        self.assertIn("is finished: 3 of 50 steps done, stopped early", again.err)
         longer = (*arguments, "--early-stopping-patience", 40)
         with self.started(*longer) as process:  # the results of its earlier end are no longer its own
             wait_until(lambda: "step=10 " in (run / "train.log").read_text())

@@ -117,6 +117,17 @@ TEST(Evaluate, FindsAThresholdThatAnswersNothingBelowRawOdds) {
   EXPECT_EQ(evaluate(data, predictions, scoring).f1, 100);
 }
 
+TEST(Evaluate, FindsNoAnswerRightWhereTheRightAnswerIsNothingOnceItIsNormalised) {
+  const auto data = dataset({question("a", {"the"}), question("b", {"x"})});
+  const Predictions predictions{{"a", "y"}, {"b", "x"}};
+  Scoring scoring{.null_odds = NullOdds{{"b", 1}, {"a", 2}}, .na_prob_threshold = std::nullopt};
+  EXPECT_EQ(evaluate(data, predictions, scoring).best->exact, 100);
+  EXPECT_EQ(evaluate(data, predictions, scoring).best->exact_threshold, 1);
+  scoring.na_prob_threshold = 1.5;  // as the script, which gives it nothing
+  EXPECT_EQ(evaluate(data, predictions, scoring).best->exact, 50);
+  EXPECT_EQ(evaluate(data, predictions, scoring).exact, 50);
+}
+
 TEST(Evaluate, SearchesTheThresholdThroughEqualOddsInTheOrderOfTheFile) {
   const auto data = dataset({question("yes", {"x"}), question("no", {})});
   const Predictions predictions{{"yes", "x"}, {"no", "x"}};

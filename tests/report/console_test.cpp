@@ -233,6 +233,16 @@ TEST_F(ConsoleTest, LeavesEvaluationAndSavingOutOfTheRate) {
   EXPECT_THAT(lines_.back(), HasSubstr("features_s=64 "));
 }
 
+TEST_F(ConsoleTest, ShowsTrainingAgainAsSoonAsAnEvaluationIsOver) {
+  start(true);
+  train_to(10);
+  now_s_ += 1;
+  console_->on(EvaluationProgress{.done = 32, .total = 100});
+  ASSERT_THAT(status_, HasSubstr("eval"));
+  console_->on(Evaluated{.step = 10, .metrics = Json::object()});
+  EXPECT_THAT(status_, testing::StartsWith("step "));
+}
+
 TEST_F(ConsoleTest, PrintsAnEvaluationWithItsGroups) {
   start(true);
   console_->on(Evaluated{.step = 2000,

@@ -25,6 +25,7 @@ RunState some_state() {
           .steps_since_log = 2,
           .loss_since_log = 3.25,
           .loss_total = 10.5,
+          .measure = "exact, greater is better",
           .best_metric = 61.5,
           .best_step = 4,
           .evaluations_without_gain = 2,
@@ -91,6 +92,31 @@ TEST_F(RunStateFile, OfAnEarlierVersionHasAppliedAllItsSteps) {
   document["stateful_callbacks"]["bert_finetune"].erase("applied_steps");
   directory_.write("trainer_state.json", document.dump());
   EXPECT_EQ(read_run_state(directory_.path()).applied_steps, some_state().step);
+}
+
+TEST(RunState, ForgetsABestModelThatWasChosenByAnotherMeasure) {
+  TrainOptions options;
+  options.metric_for_best_model = BestMetric::kExact;
+  const auto changed = [&] {
+    RunState state = some_state();
+    const auto before = set_measure(state, options);
+    EXPECT_EQ(before.has_value(), !state.best_metric.has_value());
+    EXPECT_EQ(before.has_value(), !state.best_step.has_value());
+    EXPECT_EQ(before.has_value(), state.evaluations_without_gain == 0);
+    return before;
+  };
+  EXPECT_FALSE(changed());
+  options.greater_is_better = false;
+  EXPECT_EQ(changed(), "exact, greater is better");
+  options.greater_is_better.reset();
+  options.metric_for_best_model = BestMetric::kLoss;
+  EXPECT_EQ(changed(), "exact, greater is better");
+
+  RunState of_an_earlier_version = some_state();
+  of_an_earlier_version.measure.reset();
+  EXPECT_FALSE(set_measure(of_an_earlier_version, options));
+  EXPECT_EQ(of_an_earlier_version.best_metric, some_state().best_metric);
+  EXPECT_EQ(of_an_earlier_version.measure, "loss, less is better");
 }
 
 TEST(RunState, IsOverAtTheLastStepOrWhenPatienceIsAtItsEnd) {

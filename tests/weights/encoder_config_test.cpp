@@ -102,7 +102,8 @@ TEST(EncoderConfigReader, NamesWhatItSupportsWhenTheModelIsAnother) {
               HasSubstr("'roberta' is not supported; supported: albert, bert, distilbert, electra"));
   EXPECT_THAT(refusal(R"({"architectures":["RobertaModel"]})"), HasSubstr("supported: albert, bert"));
   EXPECT_THAT(refusal("{}"), HasSubstr("model_type is absent"));
-  EXPECT_THAT(refusal(R"({"model_type":"bert","hidden_act":"silu"})"), HasSubstr("supported: gelu, gelu_new, relu"));
+  EXPECT_THAT(refusal(R"({"model_type":"bert","hidden_act":"silu"})"),
+              HasSubstr("supported: gelu, gelu_python, gelu_new, gelu_pytorch_tanh,"));
   EXPECT_THAT(refusal(R"({"model_type":"bert","position_embedding_type":"relative_key"})"),
               HasSubstr("'relative_key' is not supported; supported: absolute"));
   EXPECT_THAT(refusal(R"({"model_type":"bert","is_decoder":true})"), HasSubstr("needs an encoder"));

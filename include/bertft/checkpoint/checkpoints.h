@@ -40,8 +40,13 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
 /// The newest checkpoint that verifies; `skipped` as in first_good().
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);
 
+/// Copies a checkpoint into the directory of another run, where it has the same name; whole or not at all.
+/// throws StorageError, InputError
+void copy_checkpoint(const std::string& checkpoint_directory, const std::string& run_directory);
+
 /// Makes a checkpoint's model files the run directory's own, each by a temporary name and a rename;
-/// trainer_state.json, which tells what step they are of, last. throws StorageError, InputError
-void publish_model(const std::string& checkpoint_directory, const std::string& run_directory);
+/// `trainer_state`, the content of trainer_state.json, last. throws StorageError, InputError
+void publish_model(const std::string& checkpoint_directory, const std::string& run_directory,
+                   const std::string& trainer_state);
 
 }  // namespace bertft::checkpoint

@@ -61,8 +61,8 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("resume_from_checkpoint", o.resume_from_checkpoint, {.help = "auto (newest good checkpoint of output_dir, else start afresh) or a checkpoint directory", .aliases = {"resume"}, .is_free_to_change = true});
   v.field("per_device_train_batch_size", o.per_device_train_batch_size, {.help = "features of a batch; times gradient_accumulation_steps is the effective batch", .unit = "features", .at_least = 1, .aliases = {"per_gpu_train_batch_size", "train_batch_size", "batch_size"}});
   v.field("gradient_accumulation_steps", o.gradient_accumulation_steps, {.help = "batches whose gradients make one step", .at_least = 1});
-  v.field("micro_batch_features", o.micro_batch_features, {.help = "cut the effective batch on the device by features; the result does not change", .unit = "features", .at_least = 1, .is_free_to_change = true});
-  v.field("micro_batch_tokens", o.micro_batch_tokens, {.help = "cut the effective batch on the device by tokens; the result does not change", .unit = "tokens", .at_least = 1, .is_free_to_change = true});
+  v.field("micro_batch_features", o.micro_batch_features, {.help = "cut the effective batch on the device by features; the result stays, but for rounding", .unit = "features", .at_least = 1, .is_free_to_change = true});
+  v.field("micro_batch_tokens", o.micro_batch_tokens, {.help = "cut the effective batch on the device by tokens; the result stays, but for rounding", .unit = "tokens", .at_least = 1, .is_free_to_change = true});
   v.field("num_train_epochs", o.num_train_epochs, {.help = "passes over the training data", .unit = "epochs", .above = 0});
   v.field("max_steps", o.max_steps, {.help = "optimizer steps in all; overrides num_train_epochs", .unit = "steps", .at_least = 1, .read_as_unset = -1});
   v.field("dataloader_drop_last", o.dataloader_drop_last, {.help = "leave out the last, shorter batch of an epoch"});

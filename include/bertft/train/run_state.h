@@ -30,6 +30,7 @@ struct RunState {
   std::int64_t steps_since_log = 0;              // applied ones
   double loss_since_log = 0;                     // sum over those steps
   double loss_total = 0;                         // sum over all applied steps
+  std::optional<std::string> measure;            // that best_metric is of: "f1, greater is better"
   std::optional<double> best_metric;
   std::optional<std::int64_t> best_step;
   std::int64_t evaluations_without_gain = 0;
@@ -44,6 +45,10 @@ struct RunState {
 
 /// Whether training has come to its end: all steps are done, or early stopping says so.
 bool is_over(const RunState& state, const Plan& plan, const TrainOptions& options);
+
+/// Makes `state` one whose best model is chosen as `options` say. A best one chosen by another measure is forgotten,
+/// since its figure cannot be compared with: returns that measure.
+std::optional<std::string> set_measure(RunState& state, const TrainOptions& options);
 
 /// Hugging Face's fields; ours stand in "stateful_callbacks" under "bert_finetune".
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,

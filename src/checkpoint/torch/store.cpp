@@ -177,8 +177,9 @@ bool Store::is_writing() const {
 
 void Store::publish(const Snapshot& snapshot) {
   wait();
-  write(impl_->run_directory, snapshot, "the model",
-        [&](const fs::path& temporary) { publish_model(temporary.string(), impl_->run_directory); });
+  write(impl_->run_directory, snapshot, "the model", [&](const fs::path& temporary) {
+    publish_model(temporary.string(), impl_->run_directory, snapshot.files.at("trainer_state.json"));
+  });
 }
 
 void Store::prune(std::int64_t step, const Retention& retention) {

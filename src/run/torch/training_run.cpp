@@ -150,6 +150,7 @@ void check_kept_model(const train::RunIdentity& identity, const std::string& out
 Start find_start(Job& job) {
   Start start{.checkpoint = find_resume(job.options().train), .state = {}, .moments = {}};
   start.state.identity = identity_of(job);
+  train::set_measure(start.state, job.options().train);
   if (job.validation_set) start.state.validation_sha256 = job.validation_set->sha256;
   if (!start.checkpoint) {
     const std::string& output_dir = *job.options().train.output_dir;
@@ -163,6 +164,12 @@ Start find_start(Job& job) {
   train::check_same_run(saved.identity, start.state.identity, directory);
   if (saved.best_step && saved.validation_sha256 && saved.validation_sha256 != start.state.validation_sha256) {
     log::warn("resumed with another validation_file than before: the best model so far is the best of that one");
+  }
+  if (const auto before = train::set_measure(saved, job.options().train)) {
+    log::warn(
+        fmt::format("resumed with another measure of the best model than before ({}; was {}): only evaluations "
+                    "from here on count",
+                    *saved.measure, *before));
   }
   saved.validation_sha256 = start.state.validation_sha256;
   start.state = std::move(saved);
@@ -269,8 +276,8 @@ bool is_finished(const Start& start, const Job& job) {
     return true;
   }
   if (!train::is_over(start.state, job.plan, o)) return false;
-  log::info(fmt::format("resume   {} is finished: {} of {} steps done", *o.output_dir, start.state.step,
-                        job.plan.total_steps));
+  log::info(fmt::format("resume   {} is finished: {} of {} steps done{}", *o.output_dir, start.state.step,
+                        job.plan.total_steps, start.state.step < job.plan.total_steps ? ", stopped early" : ""));
   return true;
 }
 
@@ -286,6 +293,16 @@ void settle_memory(Start& start, Job& job, const weights::ModelWeights& weights)
     start.state.eval_batch_tokens.reset();
   }
   start.state.memory_savers = std::move(savers);
+}
+
+// The best checkpoint so far of a run that goes on in another directory than its own.
+void bring_best_checkpoint(const Start& start, const std::string& output_dir) {
+  if (!start.checkpoint || !start.state.best_step) return;
+  const std::string old_directory = fs::path(start.checkpoint->directory).parent_path().string();
+  const std::string best = checkpoint::directory_of(old_directory, *start.state.best_step);
+  if (is_there(checkpoint::directory_of(output_dir, *start.state.best_step)) || !is_there(best)) return;
+  checkpoint::copy_checkpoint(best, output_dir);
+  log::info(fmt::format("resume   copied {}, the best so far, to {}", best, output_dir));
 }
 
 // returns the signal that ended it, if one did
@@ -310,6 +327,7 @@ std::optional<int> train_once(Job& job, Held& held) {
   held.directory->remove_replaced_run();
   held.has_begun = true;
   write_beginnings(job, *o.output_dir);
+  bring_best_checkpoint(start, *o.output_dir);
   return train_from(std::move(start), job, model, weights_line, *o.output_dir);
 }
 

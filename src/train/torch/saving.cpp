@@ -98,7 +98,7 @@ void Saving::save_last() {
       if (step == state_.step) {
         store_.publish(snapshot());
       } else {
-        checkpoint::publish_model(checkpoint::directory_of(s_.run_directory, step), s_.run_directory);
+        publish(step);
       }
     } catch (const std::exception&) {  // no room for that either: the first reason is what to tell
       throw e;
@@ -122,6 +122,14 @@ std::int64_t Saving::final_step() const {
   }
   s_.emit(report::Notice{fmt::format("the best checkpoint, {}, {}; the final model is the last step's", best, fault)});
   return state_.step;
+}
+
+void Saving::publish(std::int64_t step) const {
+  const std::string directory = checkpoint::directory_of(s_.run_directory, step);
+  RunState last = state_;
+  last.f1_threshold = read_f1_threshold(directory);
+  checkpoint::publish_model(directory, s_.run_directory,
+                            to_trainer_state_json(last, s_.plan, s_.options, s_.run_directory));
 }
 
 checkpoint::Snapshot Saving::snapshot() const {

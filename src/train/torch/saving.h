@@ -47,6 +47,10 @@ class Saving {
   /// which is read to find out, else, with a notice, the last.
   std::int64_t final_step() const;
 
+  /// Makes the checkpoint of that step the run's model. Its trainer_state.json has the history of the whole run, as
+  /// Trainer's save_state() after load_best_model_at_end, and the model's own threshold.
+  void publish(std::int64_t step) const;
+
  private:
   checkpoint::Snapshot snapshot() const;
   void refuse_weights_that_are_not_finite() const;

@@ -189,7 +189,7 @@ std::optional<int> Training::finish(const std::string& outcome) {
     answers = validation_.answers_of(final_step);
     if (answers == nullptr) return interrupted();
   }
-  checkpoint::publish_model(final_checkpoint, s_.run_directory);
+  saving_.publish(final_step);
   write_results(outcome, answers);
   return std::nullopt;
 }

@@ -254,12 +254,22 @@ TEST_F(StoreTest, FindsNothingWhereNothingIsGood) {
 TEST_F(StoreTest, MakesTheModelOfACheckpointTheRunsOwn) {
   save(snapshot(1));
   save(snapshot(2));
-  publish_model(directory_of(run_.path(), 1), run_.path());
-  publish_model(directory_of(run_.path(), 2), run_.path());
-  publish_model(directory_of(run_.path(), 2), run_.path());  // again, as after a crash
+  publish_model(directory_of(run_.path(), 1), run_.path(), "{}");
+  publish_model(directory_of(run_.path(), 2), run_.path(), "{\"epoch\": 2}");
+  publish_model(directory_of(run_.path(), 2), run_.path(), "{\"epoch\": 2}");  // again, as after a crash
   EXPECT_THAT(run_.names(),
               ElementsAre("checkpoint-1", "checkpoint-2", "config.json", "model.safetensors", "trainer_state.json"));
   EXPECT_EQ(read_file(run_ / "model.safetensors"), read_file(run_ / "checkpoint-2/model.safetensors"));
+  EXPECT_EQ(read_file(run_ / "trainer_state.json"), "{\"epoch\": 2}");
+}
+
+TEST_F(StoreTest, CopiesACheckpointIntoAnotherRun) {
+  save(snapshot(1));
+  const TemporaryDirectory other;
+  copy_checkpoint(directory_of(run_.path(), 1), other.path());
+  EXPECT_THAT(other.names(), ElementsAre("checkpoint-1"));
+  EXPECT_NO_THROW(verify(other / "checkpoint-1"));
+  EXPECT_THROW(copy_checkpoint(directory_of(run_.path(), 1), other / "none"), StorageError);
 }
 
 TEST_F(StoreTest, PublishesTheModelOfASnapshotWithoutACheckpoint) {
@@ -272,7 +282,7 @@ TEST_F(StoreTest, PublishesTheModelOfASnapshotWithoutACheckpoint) {
 
 TEST_F(StoreTest, LeavesTheModelThatWasPublishedBeforeWhereTheNextCannotBeWritten) {
   save(snapshot(1));
-  publish_model(directory_of(run_.path(), 1), run_.path());
+  publish_model(directory_of(run_.path(), 1), run_.path(), "{}");
   Snapshot bad = snapshot(2);
   bad.files["no-such-folder/file"] = "";
   EXPECT_THROW(Store(run_.path()).publish(bad), StorageError);
