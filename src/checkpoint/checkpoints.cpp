@@ -51,7 +51,7 @@ std::vector<Found> list_checkpoints(const std::string& run_directory) {
     const char* first = name.data() + kCheckpointPrefix.size();
     const char* last = name.data() + name.size();
     const auto [end, code] = std::from_chars(first, last, step);
-    if (code != std::errc() || end != last || directory_of(run_directory, step) != entry) continue;
+    if (code != std::errc() || end != last || step < 0 || directory_of(run_directory, step) != entry) continue;
     result.push_back({entry.string(), step});
   }
   std::sort(result.begin(), result.end(), [](const Found& a, const Found& b) { return a.step > b.step; });
@@ -73,6 +73,7 @@ void restore_replaced(const std::string& run_directory) {
     fs::rename(trash, target, error);
     if (error)
       throw StorageError(fmt::format("{} cannot be given its name back: {}", target.string(), error.message()));
+    sync_directory(run_directory);
   }
 }
 

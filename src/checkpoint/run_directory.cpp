@@ -34,20 +34,10 @@ constexpr std::string_view kLockName = "run.lock";
 constexpr std::string_view kProbeName = "probe.json";
 
 // What a run leaves at the top of its directory, besides checkpoints and a tokenizer's files (CONVENTIONS §3.4).
-constexpr std::array<std::string_view, 14> kRunFiles = {"model.safetensors",
-                                                        "config.json",
-                                                        "trainer_state.json",
-                                                        "train_results.json",
-                                                        "eval_results.json",
-                                                        "all_results.json",
-                                                        "eval_predictions.json",
-                                                        "eval_nbest_predictions.json",
-                                                        "eval_null_odds.json",
-                                                        "metrics.jsonl",
-                                                        "train.log",
-                                                        "environment.json",
-                                                        "README.md",
-                                                        kStoredConfig};
+constexpr auto kRunFiles = std::to_array<std::string_view>(
+    {"model.safetensors", "config.json", "trainer_state.json", "train_results.json", "eval_results.json",
+     "all_results.json", "eval_predictions.json", "eval_nbest_predictions.json", "eval_null_odds.json", "metrics.jsonl",
+     "train.log", "environment.json", "README.md", kStoredConfig});
 
 // The nearest folder that is there, from `path` upwards.
 fs::path existing_ancestor(fs::path path) {
@@ -95,7 +85,9 @@ bool holds_checkpoint_of_ours(const fs::path& folder) {
 }
 
 bool holds_run_of_ours(const fs::path& folder) {
-  return fs::exists(folder / kLockName) || fs::exists(folder / kStoredConfig) || holds_checkpoint_of_ours(folder);
+  std::error_code unknown;  // in a folder that may be listed but not entered
+  return fs::exists(folder / kLockName, unknown) || fs::exists(folder / kStoredConfig, unknown) ||
+         holds_checkpoint_of_ours(folder);
 }
 
 [[noreturn]] void fail_to_make(const std::string& path, const std::string& why,

@@ -60,7 +60,7 @@ class Search {
       result_.num_features = fitting_.back().num_features;
     } else {
       ++num_failures_;
-      too_large_ = std::min(too_large_, size);
+      too_large_ = size;
     }
   }
 

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <string>
@@ -59,6 +60,9 @@ std::shared_future<const TorchHalf*> opened;
 }  // namespace
 
 void begin_to_open_torch_half(DeviceChoice device) {
+  // Before libgomp reads it. By its own choice threads that wait for one another spin fifteen times as long: no faster
+  // on a machine of one's own, much slower beside other work (docs/results.md).
+  if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
   opened = std::async(open_library, device);
 }
 

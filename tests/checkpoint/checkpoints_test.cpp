@@ -20,7 +20,7 @@ using testing::ThrowsMessage;
 
 TEST(Checkpoints, HaveNumbersWrittenInOneWay) {
   const TemporaryDirectory parent;
-  for (const char* name : {"checkpoint-5", "checkpoint-007"}) fs::create_directory(parent / name);
+  for (const char* name : {"checkpoint-5", "checkpoint-007", "checkpoint--5"}) fs::create_directory(parent / name);
   const std::vector<Found> found = list_checkpoints(parent.path());
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].step, 5);

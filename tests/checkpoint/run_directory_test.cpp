@@ -71,6 +71,14 @@ TEST_F(RunDirectoryTest, IsSeenToBeInUseWithoutTakingIt) {
   EXPECT_NO_THROW(RunDirectory(parent_ / "run", Existing::kRefuse));
 }
 
+TEST_F(RunDirectoryTest, IsNotLockedThroughALink) {
+  fs::create_directory(parent_ / "run");
+  fs::create_symlink(parent_ / "elsewhere", parent_ / "run/run.lock");
+  EXPECT_THAT([&] { RunDirectory(parent_ / "run", Existing::kContinue); },
+              ThrowsMessage<OutputError>(HasSubstr("run.lock cannot be opened")));
+  EXPECT_FALSE(fs::exists(parent_ / "elsewhere"));
+}
+
 TEST_F(RunDirectoryTest, WaitsForOneWhoOnlyLooks) {
   const int looking = open(parent_.write("run.lock", "").c_str(), O_RDONLY);
   ASSERT_EQ(flock(looking, LOCK_SH), 0);

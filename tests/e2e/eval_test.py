@@ -71,13 +71,21 @@ class Model(EvalTest):
         self.refused(2, "--test-file names no data here", args=[bare, *self.WINDOWS, "--test-file", self.dev_file])
         self.assert_refused(self.run_program("eval", bare, *self.WINDOWS), 2, "eval needs data with gold answers: --data FILE")
 
+    def run_whose_best_model_is_not_its_newest(self):
+        """Its best one is of step 2, its newest of step 8."""
+        self.trained("--validation-file", self.dev_file, "--eval-strategy", "steps", "--eval-steps", 2, "--save-steps", 2,
+                     "--max-steps", 8, "--metric-for-best-model", "loss", "--greater-is-better", "--learning-rate", "3e-3")
+        run = self.cwd / "run"
+        self.assertEqual(json.loads((run / "trainer_state.json").read_text())["best_global_step"], 2)
+        self.assertEqual(list(harness.checkpoints(run)), [2, 6, 8])
+        return run
+
     def test_takes_the_best_checkpoint_of_an_unfinished_run_and_says_so(self):
-        unfinished = shutil.copytree(self.run_directory, self.cwd / "run")
-        (unfinished / "model.safetensors").unlink()
+        run = self.run_whose_best_model_is_not_its_newest()
+        (run / "model.safetensors").unlink()
         result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
-        best = json.loads((self.run_directory / "trainer_state.json").read_text())["best_global_step"]
-        self.assertIn(f"taking its best checkpoint, run/checkpoint-{best}", result.err)
-        self.assertEqual(self.printed_json(result), self.scores(self.run_directory / f"checkpoint-{best}"))
+        self.assertIn("taking its best checkpoint, run/checkpoint-2", result.err)
+        self.assertEqual(self.printed_json(result), self.scores("run/checkpoint-2"))
 
     def test_takes_a_checkpoint_of_a_run_that_has_gone_on_since_it_left_its_model(self):
         run = shutil.copytree(self.run_directory, self.cwd / "run")
@@ -92,15 +100,26 @@ class Model(EvalTest):
         self.assertEqual(self.printed_json(result), self.scores(f"run/checkpoint-{best}"))
 
     def test_takes_the_model_of_a_run_whose_best_one_it_is_although_later_checkpoints_are_there(self):
-        run = shutil.copytree(self.run_directory, self.cwd / "run")
-        first, last = harness.checkpoints(run).values()
-        best = json.loads((last / "trainer_state.json").read_text())["best_global_step"]
+        run = self.run_whose_best_model_is_not_its_newest()
         for name in ("model.safetensors", "trainer_state.json"):
-            shutil.copy(run / f"checkpoint-{best}" / name, run / name)
+            shutil.copy(run / "checkpoint-2" / name, run / name)
         (run / "train_results.json").unlink()  # the run was killed before that, or its last save has failed
         result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
         self.assertNotIn("taking its", result.err)
-        self.assertEqual(self.printed_json(result), self.scores(f"run/checkpoint-{best}"))
+        self.assertEqual(self.printed_json(result), self.scores("run/checkpoint-2"))
+
+    def test_goes_by_a_configuration_file_rather_than_by_the_stored_one(self):
+        self.written("c.yaml", "n_best_size: 3\n")
+        self.scores(self.run_directory, "--config", "c.yaml", "--save-predictions", "out")
+        candidates = json.loads((self.cwd / "out" / "nbest_predictions.json").read_text())
+        self.assertLessEqual(max(len(one) for one in candidates.values()), 3 + 1)  # and none at all
+
+    def test_needs_no_tokenizer_but_its_own(self):
+        tokenizer = self.copied_model()
+        self.trained("--tokenizer-name", tokenizer)
+        before = self.scores("run")
+        shutil.rmtree(tokenizer)
+        self.assertEqual(self.scores("run"), before)
 
     def test_takes_the_older_model_of_a_run_where_no_later_checkpoint_is_whole(self):
         run = shutil.copytree(self.run_directory, self.cwd / "run")

@@ -111,10 +111,13 @@ def run_traced(call, injection, *args, cwd, timeout=120):
     return _traced(["-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{injection}"], args, cwd, timeout)
 
 
-def calls_of(call, *args, cwd, timeout=120):
+def calls_of(call, *args, cwd, injections=(), timeout=120):
     """The program's result, and a line for each system call `call` that it made, with the paths of descriptors."""
     with tempfile.NamedTemporaryFile("r") as log:
-        result = _traced(["-y", "-o", log.name, "-e", f"trace={call}"], args, cwd, timeout)
+        options = ["-y", "-o", log.name, "-e", f"trace={call}"]
+        for injection in injections:
+            options += ["-e", f"inject={injection}"]
+        result = _traced(options, args, cwd, timeout)
         return result, log.read().splitlines()
 
 

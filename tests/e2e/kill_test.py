@@ -6,7 +6,8 @@ import time
 import unittest
 
 import harness
-from resume_test import ResumeTest
+from harness import checkpoints
+from resume_test import STEPS, ResumeTest
 
 class KilledAtRandom(ResumeTest):
     SEQUENCES = 2
@@ -60,6 +61,17 @@ class KilledInASystemCall(ResumeTest):
 
     def test_that_links(self):
         self.check("link", 1)
+
+    def test_that_links_before_it_tells_of_the_newer_model(self):
+        self.trained(*self.long, "--save-total-limit", STEPS)
+        first, *_, last = checkpoints(self.cwd / "run").values()
+        for name in ("model.safetensors", "trainer_state.json"):
+            shutil.copy(first / name, self.cwd / "run")
+        (self.cwd / "run" / "train_results.json").unlink()
+        older = (self.cwd / "run" / "trainer_state.json").read_bytes()
+        killed = harness.run_traced("link", "signal=KILL:when=1", *self.training(*self.long, "--resume", "auto"), cwd=self.cwd)
+        self.assertEqual(killed.code, -9, killed)
+        self.assertEqual((self.cwd / "run" / "trainer_state.json").read_bytes(), older)
 
     def test_that_makes_a_directory(self):
         self.check("mkdir", 1)

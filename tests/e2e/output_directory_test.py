@@ -1,6 +1,7 @@
 """Who may write where: an occupied, impossible or shared output directory, and a device that is not there."""
 
 import os
+import re
 import resource
 import unittest
 
@@ -50,6 +51,13 @@ class OutputDirectory(EndToEndTest):
             with self.subTest(output):
                 self.assert_training_refused(self.training(output=output), 73, f"{fact}: Permission denied",
                                              preexec_fn=harness.bound_by_permissions)
+
+    def test_that_may_be_listed_and_not_entered(self):
+        (self.cwd / "run").mkdir()
+        self.written("run/model.safetensors", "mine")
+        (self.cwd / "run").chmod(0o444)
+        self.assert_training_refused(self.training(), 73, "run is not empty", "--output-dir DIR",
+                                     preexec_fn=harness.bound_by_permissions)
 
     def test_that_is_empty_or_several_levels_deep_is_fine(self):
         (self.cwd / "run").mkdir()
@@ -241,6 +249,33 @@ class FileSystem(EndToEndTest):
         self.assertEqual(result.code, 0, result)
         for folder in (self.cwd, self.cwd / "a", self.cwd / "a" / "b", self.cwd / "a" / "b" / "run"):
             self.assertTrue(any(f"<{folder}>)" in call for call in calls), (folder, calls))
+
+    def test_is_told_to_keep_files_before_their_names_and_names_before_an_older_checkpoint_goes(self):
+        arguments = self.training("--save-steps", 1, "--save-total-limit", 1, "--validation-file", self.dev_file)
+        result, calls = harness.calls_of("fsync,rename,link", *arguments, cwd=self.cwd, injections=["link:error=EPERM"])
+        self.assertEqual(result.code, 0, result)
+        run, flushed, targets, names_are_safe = self.cwd / "run", set(), [], True
+        for call in calls:
+            if match := re.search(r"fsync\(\d+<(.*?)>", call):
+                flushed.add(match[1])
+                names_are_safe = names_are_safe or match[1] == str(run)
+            elif match := re.search(r'rename\("(.*?)", "(.*?)"', call):
+                source, target = match.groups()
+                targets.append(os.path.basename(target))
+                if os.path.basename(source).startswith("checkpoint-"):
+                    self.assertTrue(names_are_safe, call)
+                    continue
+                self.assertIn(source, flushed)
+                if targets[-1].startswith("checkpoint-"):
+                    names_are_safe = False
+                    for name in ("config.json", "manifest.json", "model.safetensors", "optimizer.safetensors"):
+                        self.assertIn(f"{source}/{name}", flushed)
+        self.assertTrue({".trash-checkpoint-3", "checkpoint-4", "model.safetensors", "trainer_state.json"} <= set(targets))
+
+    def test_without_locks_gets_a_warning(self):
+        result = harness.run_traced("flock", "error=ENOLCK", *self.training(), cwd=self.cwd)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("run cannot be locked (No locks available): start no second run there", result.err)
 
     def test_that_cannot_list_the_run_is_told_of_and_no_run_begins_anew(self):
         self.trained()

@@ -164,8 +164,9 @@ class BestModel(ScheduleTest):
         for paragraph in data["data"][0]["paragraphs"]:
             paragraph["qas"] = paragraph["qas"][:4]
         answerable = harness.write_json(self.cwd / "answerable.json", data)
-        arguments = self.training("--validation-file", answerable, "--metric-for-best-model", "best_f1", train=answerable)
-        self.assert_training_refused(arguments, 78, "metric_for_best_model is best_f1", "no unanswerable questions")
+        for metric in ("best_f1", "best_exact"):
+            arguments = self.training("--validation-file", answerable, "--metric-for-best-model", metric, train=answerable)
+            self.assert_training_refused(arguments, 78, f"metric_for_best_model is {metric}", "no unanswerable questions")
 
 
 if __name__ == "__main__":

@@ -106,6 +106,14 @@ TEST(Evaluate, FindsTheThresholdThatScoresBest) {
   EXPECT_EQ(metrics.best->exact_threshold, -2);  // the first of equals
 }
 
+TEST(Evaluate, FindsZeroWhereNothingIsAnsweredBelowOddsThatAreAllPositive) {
+  const auto data = dataset({question("a", {}), question("b", {})});
+  const Metrics metrics = evaluate(data, {{"a", "x"}, {"b", "x"}},
+                                   {.null_odds = NullOdds{{"a", 3.5}, {"b", 2}}, .na_prob_threshold = std::nullopt});
+  EXPECT_EQ(metrics.best->exact, 100);
+  EXPECT_EQ(metrics.best->exact_threshold, 0);
+}
+
 TEST(Evaluate, FindsAThresholdThatAnswersNothingBelowRawOdds) {
   const auto data = dataset({question("a", {}), question("b", {})});
   Scoring scoring{.null_odds = NullOdds{{"a", -3.5}, {"b", 2}}, .na_prob_threshold = std::nullopt};

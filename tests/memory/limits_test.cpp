@@ -67,8 +67,9 @@ TEST(Budget, TakesAReserveOfAnySizeBelowTheLimit) {
 }
 
 TEST(Limit, LeavesSoMuchBesideItsReserve) {
-  for (const auto& reserve : {std::optional<std::string>(), std::optional<std::string>("0"),
-                              std::optional<std::string>("300MiB"), std::optional<std::string>("40%")}) {
+  for (const auto& reserve :
+       {std::optional<std::string>(), std::optional<std::string>("0"), std::optional<std::string>("300MiB"),
+        std::optional<std::string>("1000B"), std::optional<std::string>("40%")}) {
     for (const std::uint64_t usable : {kMib, 3 * kGib, 100 * kGib}) {
       MemoryOptions options{.memory_limit = {}, .memory_reserve = reserve};
       const std::uint64_t limit = limit_that_leaves(options, usable).value();
@@ -126,6 +127,16 @@ TEST_F(MachineCapacity, KnowsTheOlderControlGroups) {
   write("cgroup/memory/job/memory.usage_in_bytes", std::to_string(2 * kGib));
   EXPECT_EQ(read().total, kGib);
   EXPECT_EQ(read().free, 0U);
+  write("cgroup/memory/job/memory.stat", "inactive_file 0\ntotal_inactive_file " + std::to_string(3 * kGib / 2) + "\n");
+  EXPECT_EQ(read().free, kGib / 2);
+}
+
+TEST_F(MachineCapacity, IsTheMachinesWhereAGroupsLimitIsAboveIt) {
+  write("proc/self/cgroup", "2:memory:/job\n");
+  write("cgroup/memory/job/memory.limit_in_bytes", "9223372036854771712\n");  // how the older groups write "none"
+  write("cgroup/memory/job/memory.usage_in_bytes", std::to_string(kGib));
+  EXPECT_EQ(read().total, 8 * kGib);
+  EXPECT_EQ(read().free, 4 * kGib);
 }
 
 TEST(MachineCapacityHere, IsSomething) {

@@ -138,6 +138,8 @@ TEST(PlanReport, TellsWhatOneFeatureTakesAndSavesToo) {
             plan_step(base(), 1).tensors() - plan_step(base(false, true), 1).tensors());
   EXPECT_EQ(json["evaluation"]["bytes"], plan_evaluation(base(), 8).total());
   EXPECT_EQ(json["evaluation"]["bytes_of_one"], plan_evaluation(base(), 1).total());
+  const Json bf16 = make_plan_report(base(true), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json();
+  EXPECT_EQ(bf16["evaluation"]["bytes"], plan_evaluation(base(), 8).total()) << "the larger of the two";
 }
 
 TEST(Plan, HoldsMixedValuesTwiceWhereAttentionTakesSequencesOneByOne) {

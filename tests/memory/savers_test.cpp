@@ -36,6 +36,14 @@ TEST(Savers, ThatAreInUseAreNotOffered) {
   EXPECT_THAT(savers_left(shape), IsEmpty());
 }
 
+TEST(Savers, ShortenWindowsToAMultipleOfEight) {
+  StepShape shape = base();
+  shape.length = 100;
+  EXPECT_EQ(savers_left(shape).back().value, "64");
+  shape.length = 384;
+  EXPECT_EQ(savers_left(shape).back().value, "256");
+}
+
 TEST(Savers, SaveWhatThePlanSays) {
   const StepShape shape = base();
   for (const Saver& saver : savers_left(shape)) {

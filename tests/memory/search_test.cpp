@@ -69,6 +69,11 @@ TEST(Search, NeedsOneTrialWhereThereIsPlentyOfRoom) {
   EXPECT_THAT(sizes(device.search(32)), ElementsAre(32));
 }
 
+TEST(Search, BeginsWithOneWhereThePlanLeavesLittleRoom) {
+  FakeDevice device{.limit = 2000};
+  EXPECT_EQ(device.search(80).trials.front().num_features, 1);  // 80 take nine tenths, by the plan
+}
+
 TEST(Search, CalibratesWithTwoSmallSizesAndConfirms) {
   FakeDevice device;
   const SearchResult result = device.search(1000);

@@ -252,6 +252,12 @@ TEST_F(ConsoleTest, PrintsAnEvaluationWithItsGroups) {
                                   "best so far"));
 }
 
+TEST_F(ConsoleTest, PrintsNoGroupsWhereThereIsOnlyOne) {
+  start(true);
+  console_->on(Evaluated{.step = 7, .metrics = {{"exact", 80.0}, {"f1", 88.5}, {"HasAns_f1", 88.5}}});
+  EXPECT_THAT(lines_, ElementsAre("eval @ 7   exact 80.0  f1 88.5"));
+}
+
 TEST_F(ConsoleTest, PrintsAnEvaluationWithoutGroups) {
   start(true);
   console_->on(Evaluated{.step = 7, .metrics = {{"exact", 80.0}, {"f1", 88.5}}});

@@ -77,6 +77,16 @@ TEST_F(AdviceTest, CountsWhatThisProcessHoldsAsFreeForTheNext) {
   EXPECT_THAT(advice(s_), HasSubstr("memory_limit: "));
 }
 
+TEST_F(AdviceTest, OffersNoReserveThatWouldNotLeaveTheRoom) {
+  s_.budget.reserve = 2 * kGib;
+  s_.options.memory_reserve = "2GiB";
+  const auto wanted = static_cast<std::uint64_t>(1.1 * static_cast<double>(s_.needed));
+  s_.capacity.free = wanted + memory::default_reserve(wanted) / 2;  // enough for it, not for the default beside it
+  EXPECT_THAT(advice(s_), HasSubstr("memory_reserve: 0 "));
+  s_.capacity.free = s_.needed;
+  EXPECT_THAT(advice(s_), Not(HasSubstr("memory_reserve:")));
+}
+
 TEST_F(AdviceTest, LowersAReserveThatTakesTheRoom) {
   s_.budget.reserve = 12 * kGib - s_.budget.usable;
   s_.options.memory_reserve = "12280MiB";
@@ -97,6 +107,31 @@ TEST_F(AdviceTest, TriesAsFewSaversAsAreExpectedToBeEnough) {
   may_use(memory::plan_step(saved, 1).tensors() * 112 / 100);
   use_all_of_the_device();
   EXPECT_THAT(advice(s_), EndsWith("\ntry:   bert-finetune gradient_checkpointing=true max_seq_length=256"));
+}
+
+TEST_F(AdviceTest, TakesNoSaversThatThePlansErrorMayEatUp) {
+  s_.savers.erase(s_.savers.begin() + 1, s_.savers.end());
+  may_use(memory::plan_step(memory::with_saver(s_.shape, s_.savers[0]), 1).tensors() * 105 / 100);
+  use_all_of_the_device();
+  EXPECT_THAT(advice(s_), AllOf(HasSubstr("\nhelps: gradient_checkpointing: true "),
+                                EndsWith("\ntry:   a smaller model; no settings are expected to be enough")));
+}
+
+TEST_F(AdviceTest, NamesNoSaverThatSavesNothing) {
+  s_.shape.encoder = weights::bert_config({1000, 64, 1, 4, 256, 512});
+  s_.shape.length = 64;
+  may_use(1000);
+  use_all_of_the_device();
+  std::vector<std::string> helpful;
+  for (const auto& saver : memory::savers_left(s_.shape)) {
+    if (memory::helps_one_feature(s_.shape, saver)) helpful.push_back(saver.key);
+  }
+  s_.savers = memory::savers_left(s_.shape);
+  ASSERT_LT(helpful.size(), s_.savers.size());
+  for (const auto& saver : s_.savers) {
+    const bool helps = std::ranges::find(helpful, saver.key) != helpful.end();
+    EXPECT_EQ(advice(s_).find(saver.key + ": ") != std::string::npos, helps) << saver.key;
+  }
 }
 
 TEST_F(AdviceTest, CallsWhatIsNotEnoughAHelpAlone) {

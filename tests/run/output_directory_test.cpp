@@ -45,6 +45,9 @@ TEST_F(OutputDirectoryTest, IsNoPlaceForTheModelToStartFrom) {
 TEST_F(OutputDirectoryTest, IsNoPlaceForDataThatOverwritingRemoves) {
   options_.data.train_file = directory_ / "data/train.json";
   expect_refused("train_file");
+  options_.data.train_file.reset();
+  options_.data.validation_file = directory_ / "data/dev.json";
+  expect_refused("validation_file");
   options_.train.overwrite = false;
   options_.train.resume_from_checkpoint = "auto";
   EXPECT_NO_THROW(check_output_directory(options_));

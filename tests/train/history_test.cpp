@@ -19,7 +19,10 @@ TEST(History, HoldsLogsUnderHuggingFacesKeys) {
 TEST(History, HoldsNullForWhatIsNotFinite) {
   RunState state;
   add_log(state, {.step = 10, .epoch = 0.5, .loss = kNan, .grad_norm = kNan, .learning_rate = 1e-5});
+  state.step = 10;
   add_evaluation(state, eval::Metrics{}, kNan, 0.5);
+  EXPECT_EQ(state.log_history[1]["epoch"], 0.5);
+  EXPECT_EQ(state.log_history[1]["step"], 10);
   EXPECT_TRUE(state.log_history[0]["loss"].is_null());
   EXPECT_TRUE(state.log_history[0]["grad_norm"].is_null());
   EXPECT_TRUE(state.log_history[1]["eval_loss"].is_null());

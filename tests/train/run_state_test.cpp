@@ -78,6 +78,7 @@ TEST_F(RunStateFile, SaysWhatTrainerSays) {
   EXPECT_EQ(document["eval_steps"], 500);
   EXPECT_EQ(document["save_steps"], 3);
   EXPECT_EQ(document["logging_steps"], 7);
+  EXPECT_EQ(document["train_batch_size"], 4);
   EXPECT_EQ(document["best_model_checkpoint"], checkpoint::directory_of("run", 4));
 }
 

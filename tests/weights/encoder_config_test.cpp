@@ -224,6 +224,7 @@ TEST(QuestionAnsweringConfig, LeavesOutLabelsOfAHeadOfAnotherWidth) {
   EXPECT_FALSE(three.contains("id2label"));
   EXPECT_FALSE(three.contains("label2id"));
   EXPECT_FALSE(parse_json(written(R"({"model_type":"bert","num_labels":5})"), "x").contains("num_labels"));
+  EXPECT_FALSE(parse_json(written(R"({"model_type":"bert","num_labels":1})"), "x").contains("num_labels"));
   const Json two = parse_json(written(R"({"model_type":"bert","id2label":{"0":"a","1":"b"}})"), "x");
   EXPECT_TRUE(two.contains("id2label"));
 }

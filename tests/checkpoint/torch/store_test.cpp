@@ -143,8 +143,14 @@ TEST_F(StoreTest, DoesNotTakeBackACheckpointThatWasBeingDeleted) {
   fs::rename(run_ / "checkpoint-2", run_ / ".trash-checkpoint-2");
   fs::remove(run_ / ".trash-checkpoint-2/model.safetensors");
   restore_replaced(run_.path());
-  std::vector<std::string> skipped;
-  EXPECT_EQ(newest_good(run_.path(), skipped)->step, 1);
+  EXPECT_THAT(run_.names(), ElementsAre(".trash-checkpoint-2", "checkpoint-1"));
+}
+
+TEST_F(StoreTest, DoesNotTakeBackACheckpointBesideItsReplacement) {
+  save(snapshot(2));
+  fs::copy(run_ / "checkpoint-2", run_ / ".trash-checkpoint-2");
+  restore_replaced(run_.path());
+  EXPECT_THAT(run_.names(), ElementsAre(".trash-checkpoint-2", "checkpoint-2"));
 }
 
 TEST_F(StoreTest, ReportsAFailedSaveAtTheNextWaitAndLeavesNothing) {
