@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bertft/util/error.h"
+#include "checkpoint/leftovers.h"
 #include "checkpoint/manifest.h"
 #include "temporary_directory.h"
 
@@ -24,6 +25,15 @@ TEST(Checkpoints, HaveNumbersWrittenInOneWay) {
   const std::vector<Found> found = list_checkpoints(parent.path());
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].step, 5);
+}
+
+TEST(Checkpoints, StayWhereTheirReplacementFails) {
+  const TemporaryDirectory parent;
+  fs::create_directory(parent / "checkpoint-5");
+  parent.write("checkpoint-5/model.safetensors", "old");
+  EXPECT_THROW(put_in_place(parent / ".tmp-5-1", parent / "checkpoint-5"), StorageError);
+  EXPECT_THAT(parent.names(), testing::ElementsAre("checkpoint-5"));
+  EXPECT_TRUE(fs::exists(parent / "checkpoint-5/model.safetensors"));
 }
 
 TEST(Checkpoints, AreNotTakenWhereTheManifestLeavesOutAFileThatResumingNeeds) {

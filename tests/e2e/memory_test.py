@@ -211,6 +211,16 @@ class Plan(MemoryTest):
         self.assertTrue(all(row["fits"] for row in rows))
         self.assert_refused(self.run_program(*arguments), 78, "made without a GPU", "12GiB, or --device cpu")
 
+    def test_is_made_for_the_named_configuration_and_marks_the_row_that_training_would_take(self):
+        larger = self.model_of(HIDDEN=128, LAYERS=2, HEADS=4, INTERMEDIATE=256)
+        plans = {}
+        for name, flags in (("own", ()), ("larger", ("--config-name", larger))):
+            result = self.run_program("--plan-memory", "--json", "--model-name-or-path", self.model, *self.WINDOWS, *flags)
+            plans[name] = self.printed_json(result)
+        self.assertGreater(plans["larger"]["parameters"], plans["own"]["parameters"])
+        row, = (row for row in plans["own"]["micro_batches"] if row["configured"])
+        self.assertEqual((row["precision"], row["gradient_checkpointing"]), ("bf16", False))  # of a GPU, by default
+
     def test_is_not_made_for_windows_that_the_model_cannot_take(self):
         self.assert_refused(self.run_program("--plan-memory", "--model-name-or-path", self.model, "--max-seq-length", 140),
                             78, "this model has 128 positions")

@@ -1,8 +1,12 @@
 #include "bertft/train/signals.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 namespace bertft::train {
 namespace {
@@ -19,11 +23,30 @@ TEST(SignalGuard, OutlivesASignalThatIsSentTwice) {
 TEST(SignalGuard, EndsAtOnceByAnInterruptAfterAnySignal) {
   EXPECT_EXIT(
       {
+        std::signal(SIGINT, SIG_DFL);  // which a background job of a shell ignores
         const SignalGuard guard;
         std::raise(SIGTERM);
         std::raise(SIGINT);
       },
       testing::ExitedWithCode(130), "");
+}
+
+TEST(SignalGuard, DisturbsNoCallThatASignalMeets) {
+  const SignalGuard guard;
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const pthread_t reader = pthread_self();
+  std::thread sender([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    pthread_kill(reader, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+  });
+  char byte = 0;
+  EXPECT_EQ(read(ends[0], &byte, 1), 1);  // and not EINTR
+  sender.join();
+  EXPECT_EQ(SignalGuard::received(), SIGTERM);
+  for (const int end : ends) close(end);
 }
 
 TEST(SignalGuard, LeavesSignalsAsItFoundThem) {
