@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Compares our tokenizer with the Rust `tokenizers` crate: ids and offsets in code points.
 
-usage: build/peers/bin/python tests/parity/tokenizer_parity.py HELPER [--train] [--only NAME]
+usage: build/peers/bin/python tests/parity/tokenizer_parity.py HELPER [--only NAME]
 
 HELPER is the program made of tokenizer_dump.cpp. The data are found through
 BERTFT_DATA_DIR. Prints one line per comparison and leaves with 1 on a difference, with 77
-(skipped) without data. Without --train it takes about a minute, with it two.
+(skipped) without data. It takes about a minute.
 
 Every scalar value is tried. Surrogates are not: they are no scalar values, so neither UTF-8
 nor the crate has a form for them.
@@ -307,13 +307,11 @@ def compare_loading(comparison, folder):
         comparison.run(f"saved again: {name}", saved, theirs.backend_tokenizer, LOADING_TEXTS)
 
 
-def arguments_and_data(description, **switches):
+def arguments_and_data(description):
     """The arguments, and the folder of the real data; leaves with 77 (skipped) without it."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("helper", type=Path)
     parser.add_argument("--only", help="only the texts whose name contains this")
-    for name, text in switches.items():
-        parser.add_argument(f"--{name}", action="store_true", help=text)
     args = parser.parse_args()
     if not os.environ.get("BERTFT_DATA_DIR"):
         print("skipped: BERTFT_DATA_DIR is unset")
@@ -322,7 +320,7 @@ def arguments_and_data(description, **switches):
 
 
 def main():
-    args, data = arguments_and_data(__doc__, train="also all texts of the rebuilt train file")
+    args, data = arguments_and_data(__doc__)
     exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
     vocab = lambda name: data / "vocab" / f"bert-base-{name}-vocab.txt"
 
@@ -332,10 +330,9 @@ def main():
         "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
         "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
         "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
+        "SQuAD 2.0 train": lambda: squad_texts(data / "squad" / "squad-v2.0-train-rebuilt.json.gz"),
         "XQuAD": lambda: [t for p in sorted((data / "qa-extra").glob("xquad.*.json")) for t in squad_texts(p)],
     }
-    if args.train:
-        sources["SQuAD 2.0 train"] = lambda: squad_texts(data / "squad" / "squad-v2.0-train-rebuilt.json.gz")
     texts = {name: make() for name, make in sources.items() if not args.only or args.only in name}
 
     with tempfile.TemporaryDirectory() as name:
