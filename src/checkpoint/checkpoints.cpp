@@ -98,23 +98,17 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
 
 void copy_checkpoint(const std::string& checkpoint_directory, const std::string& run_directory) {
   const fs::path target = fs::path(run_directory) / fs::path(checkpoint_directory).filename();
-  const fs::path temporary = unused_name_beside(target);
-  std::error_code error;
-  fs::create_directory(temporary, error);
-  if (error) throw StorageError(fmt::format("cannot make '{}': {}", temporary.string(), error.message()));
   try {
+    const DirectoryAside aside(target);
     for (const fs::path& file : entries_of(checkpoint_directory)) {
-      const fs::path copy = temporary / file.filename();
+      const fs::path copy = aside.path() / file.filename();
       file.extension() == ".safetensors" ? publish_weights(file, copy) : copy_file_durably(file, copy);
     }
-    sync_directory(temporary);
-    fs::rename(temporary, target, error);
-    if (error) throw StorageError(fmt::format("cannot make '{}': {}", target.string(), error.message()));
-  } catch (const Error&) {
-    fs::remove_all(temporary, error);
-    throw;
+    sync_directory(aside.path());
+    put_in_place(aside.path(), target);
+  } catch (const fs::filesystem_error& e) {
+    throw StorageError(fmt::format("cannot make '{}': {}", target.string(), e.code().message()));
   }
-  sync_directory(run_directory);
 }
 
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory,

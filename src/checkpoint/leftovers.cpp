@@ -43,6 +43,15 @@ void remove_leftovers(const std::string& run_directory) {
   }
 }
 
+DirectoryAside::DirectoryAside(const std::string& target) : path_(unused_name_beside(target)) {
+  fs::create_directory(path_);
+}
+
+DirectoryAside::~DirectoryAside() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
 void remove_checkpoint(const std::string& directory) {
   const fs::path trash = trash_of(directory);
   std::error_code error;

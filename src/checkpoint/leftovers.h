@@ -21,6 +21,21 @@ bool is_leftover(std::string_view name);
 /// Removes all of them, as far as the system lets it.
 void remove_leftovers(const std::string& run_directory);
 
+/// A new directory beside `target`, for what takes target's place when it is whole; it goes with the object where
+/// put_in_place() has not given it that name.
+class DirectoryAside {
+ public:
+  /// throws std::filesystem::filesystem_error
+  explicit DirectoryAside(const std::string& target);
+  ~DirectoryAside();
+  DirectoryAside(const DirectoryAside&) = delete;
+  DirectoryAside& operator=(const DirectoryAside&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 /// Removes a checkpoint: a crash in the middle leaves none under its name. throws StorageError
 void remove_checkpoint(const std::string& directory);
 

@@ -302,8 +302,10 @@ void write_file_atomically(const std::string& path, std::string_view bytes) {
 
 void sync_directory(const std::string& directory) {
   const Descriptor opened(open_retrying(directory.c_str(), O_RDONLY | O_DIRECTORY));
-  if (opened.get() < 0 && errno == EACCES) return;  // it may be written to all the same
-  if (opened.get() < 0) fail_storage("open", directory, errno);
+  if (opened.get() < 0) {
+    if (errno == EACCES) return;  // it may be written to all the same
+    fail_storage("open", directory, errno);
+  }
   const bool synced = sync_retrying(opened.get()) == 0;
   if (!synced && errno != EINVAL && errno != ENOTSUP && errno != EROFS) fail_storage("flush", directory, errno);
 }

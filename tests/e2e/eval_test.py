@@ -73,8 +73,7 @@ class Model(EvalTest):
 
     def run_whose_best_model_is_not_its_newest(self):
         """Its best one is of step 2, its newest of step 8."""
-        self.trained("--validation-file", self.dev_file, "--eval-strategy", "steps", "--eval-steps", 2, "--save-steps", 2,
-                     "--max-steps", 8, "--metric-for-best-model", "loss", "--greater-is-better", "--learning-rate", "3e-3")
+        self.trained("--validation-file", self.dev_file, *harness.FIRST_IS_BEST)
         run = self.cwd / "run"
         self.assertEqual(json.loads((run / "trainer_state.json").read_text())["best_global_step"], 2)
         self.assertEqual(list(harness.checkpoints(run)), [2, 6, 8])
@@ -101,9 +100,7 @@ class Model(EvalTest):
 
     def test_takes_the_model_of_a_run_whose_best_one_it_is_although_later_checkpoints_are_there(self):
         run = self.run_whose_best_model_is_not_its_newest()
-        for name in ("model.safetensors", "trainer_state.json"):
-            shutil.copy(run / "checkpoint-2" / name, run / name)
-        (run / "train_results.json").unlink()  # the run was killed before that, or its last save has failed
+        harness.go_on_since(run, run / "checkpoint-2")
         result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
         self.assertNotIn("taking its", result.err)
         self.assertEqual(self.printed_json(result), self.scores("run/checkpoint-2"))
@@ -124,9 +121,7 @@ class Model(EvalTest):
     def test_takes_the_older_model_of_a_run_where_no_later_checkpoint_is_whole(self):
         run = shutil.copytree(self.run_directory, self.cwd / "run")
         first, last = harness.checkpoints(run).values()
-        for name in ("model.safetensors", "trainer_state.json"):
-            shutil.copy(first / name, run / name)
-        (run / "train_results.json").unlink()
+        harness.go_on_since(run, first)
         expected = self.scores(first)
         for checkpoint in (first, last):
             (checkpoint / "config.json").write_text("{}")
@@ -178,10 +173,7 @@ class Model(EvalTest):
                      args=["bare", *self.WINDOWS, "--null-score-diff-threshold", "auto"])
 
     def test_of_answerable_questions_alone_needs_no_threshold(self):
-        data = harness.squad(4, seed=22)
-        for paragraph in data["data"][0]["paragraphs"]:
-            paragraph["qas"] = [qa for qa in paragraph["qas"] if qa["answers"]]
-        answered = harness.write_json(self.cwd / "v1.json", data)
+        answered = harness.write_json(self.cwd / "v1.json", harness.answerable_only(harness.squad(4, seed=22)))
         result = self.run_program("eval", self.bare_model(), "--data", answered, *self.WINDOWS, "--null-score-diff-threshold",
                                   "auto")
         self.assertEqual(result.code, 0, result)

@@ -163,6 +163,13 @@ def squad(num_paragraphs, seed):
     return {"version": "v2.0", "data": [{"title": "Towns", "paragraphs": paragraphs}]}
 
 
+def answerable_only(document):
+    """The document without its unanswerable questions."""
+    for paragraph in (p for article in document["data"] for p in article["paragraphs"]):
+        paragraph["qas"] = [qa for qa in paragraph["qas"] if qa["answers"]]
+    return document
+
+
 def questions_of(document):
     return [qa for article in document["data"] for p in article["paragraphs"] for qa in p["qas"]]
 
@@ -358,6 +365,19 @@ class EndToEndTest(unittest.TestCase):
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+
+
+# The loss falls while training: taking the greatest for the best makes the first evaluation of a run, at step 2 of 8,
+# the best.
+FIRST_IS_BEST = ("--metric-for-best-model", "loss", "--greater-is-better", "--eval-strategy", "steps", "--eval-steps", 2,
+                 "--save-steps", 2, "--max-steps", 8, "--learning-rate", "3e-3")
+
+
+def go_on_since(run, checkpoint):
+    """Makes a finished run one that has left the model of a checkpoint and has gone on, or was killed, since."""
+    for name in ("model.safetensors", "trainer_state.json"):
+        shutil.copy(checkpoint / name, run / name)
+    (run / "train_results.json").unlink()
 
 
 # Limits for the small model, whose weights take 350 KiB, with gradients and moments 1.4 MiB, and a window of 64 tokens

@@ -314,8 +314,7 @@ class StoppedRun(ResumeTest):
         self.assertEqual(state["best_metric"], min(later))
 
     def test_brings_its_best_checkpoint_along_into_another_directory(self):
-        flags = (*self.long, "--save-steps", 5, "--eval-steps", 5, "--load-best-model-at-end", "--metric-for-best-model",
-                 "loss", "--greater-is-better")
+        flags = ("--validation-file", self.dev_file, *harness.FIRST_IS_BEST, "--load-best-model-at-end")
         self.trained(*flags, output="old")
         best = json.loads((self.cwd / "old" / "trainer_state.json").read_text())["best_global_step"]
         *_, newest = checkpoints(self.cwd / "old")

@@ -109,9 +109,7 @@ class Checkpoints(ScheduleTest):
 
 
 class BestModel(ScheduleTest):
-    # The loss falls while training: taking the greatest for the best makes the first evaluation the best.
-    FIRST_IS_BEST = ("--metric-for-best-model", "loss", "--greater-is-better", "--eval-strategy", "steps", "--eval-steps", 2,
-                     "--save-steps", 2, "--max-steps", 8, "--load-best-model-at-end", "--learning-rate", "3e-3")
+    FIRST_IS_BEST = (*harness.FIRST_IS_BEST, "--load-best-model-at-end")
 
     def test_is_the_final_model(self):
         run = self.run_of(*self.FIRST_IS_BEST)
@@ -160,10 +158,7 @@ class BestModel(ScheduleTest):
         self.assertEqual(self.steps_of(run, "eval"), list(range(1, 42)))
 
     def test_by_a_metric_that_the_data_does_not_have_is_refused(self):
-        data = harness.squad(4, seed=22)
-        for paragraph in data["data"][0]["paragraphs"]:
-            paragraph["qas"] = paragraph["qas"][:4]
-        answerable = harness.write_json(self.cwd / "answerable.json", data)
+        answerable = harness.write_json(self.cwd / "answerable.json", harness.answerable_only(harness.squad(4, seed=22)))
         for metric in ("best_f1", "best_exact"):
             arguments = self.training("--validation-file", answerable, "--metric-for-best-model", metric, train=answerable)
             self.assert_training_refused(arguments, 78, f"metric_for_best_model is {metric}", "no unanswerable questions")

@@ -28,10 +28,8 @@ class RunDirectory(EndToEndTest):
         self.assertEqual(set(names(self.cwd / "run")), RUN_FILES | {"checkpoint-4"})
 
     def test_keeps_that_questions_may_be_unanswerable_though_validation_data_have_none(self):
-        data = json.loads(self.dev_file.read_text())
-        for paragraph in data["data"][0]["paragraphs"]:
-            paragraph["qas"] = [qa for qa in paragraph["qas"] if qa["answers"]]
-        self.trained("--validation-file", harness.write_json(self.cwd / "answerable.json", data))
+        answerable = harness.answerable_only(json.loads(self.dev_file.read_text()))
+        self.trained("--validation-file", harness.write_json(self.cwd / "answerable.json", answerable))
         self.assertIn("version_2_with_negative: true ", (self.cwd / "run/bert_finetune_config.yaml").read_text())
 
     def test_has_metrics_as_json_lines(self):

@@ -85,18 +85,14 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
 // on with. throws StorageError, whatever went wrong: training can go on without
 void write(const std::string& run_directory, const Snapshot& snapshot, const std::string& what,
            const std::function<void(const fs::path& temporary)>& finish) {
-  const fs::path temporary = unused_name_beside(directory_of(run_directory, snapshot.step));
-  std::error_code ignored;
   try {
-    fs::create_directory(temporary);
-    write_tensors((temporary / "model.safetensors").string(), snapshot.model);
-    for (const auto& [name, content] : snapshot.files) write_new_file((temporary / name).string(), content);
-    finish(temporary);
+    const DirectoryAside aside(directory_of(run_directory, snapshot.step));
+    write_tensors((aside.path() / "model.safetensors").string(), snapshot.model);
+    for (const auto& [name, content] : snapshot.files) write_new_file((aside.path() / name).string(), content);
+    finish(aside.path());
   } catch (const std::exception& e) {
-    fs::remove_all(temporary, ignored);
     throw StorageError(fmt::format("{} was not saved: {}", what, reason_of(e)));
   }
-  fs::remove_all(temporary, ignored);
 }
 
 void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot) {

@@ -128,8 +128,7 @@ void Saving::publish(std::int64_t step) const {
   const std::string directory = checkpoint::directory_of(s_.run_directory, step);
   RunState last = state_;
   last.f1_threshold = read_f1_threshold(directory);
-  checkpoint::publish_model(directory, s_.run_directory,
-                            to_trainer_state_json(last, s_.plan, s_.options, s_.run_directory));
+  checkpoint::publish_model(directory, s_.run_directory, trainer_state_json(last));
 }
 
 checkpoint::Snapshot Saving::snapshot() const {
@@ -138,8 +137,12 @@ checkpoint::Snapshot Saving::snapshot() const {
                                 .optimizer = optimizer_.state(),
                                 .files = s_.model_files,
                                 .retention = {s_.options.save_total_limit, state_.best_step}};
-  snapshot.files["trainer_state.json"] = to_trainer_state_json(state_, s_.plan, s_.options, s_.run_directory);
+  snapshot.files["trainer_state.json"] = trainer_state_json(state_);
   return snapshot;
+}
+
+std::string Saving::trainer_state_json(const RunState& state) const {
+  return to_trainer_state_json(state, s_.plan, s_.options, s_.run_directory);
 }
 
 void Saving::refuse_weights_that_are_not_finite() const {

@@ -4,6 +4,7 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "bertft/checkpoint/store.h"
 #include "bertft/optim/adamw.h"
@@ -53,6 +54,7 @@ class Saving {
 
  private:
   checkpoint::Snapshot snapshot() const;
+  std::string trainer_state_json(const RunState& state) const;
   void refuse_weights_that_are_not_finite() const;
   void tell_if_it_fails(const std::function<void()>& end_of_writing);
   void tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run = false);
