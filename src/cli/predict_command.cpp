@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <functional>
 #include <iostream>
@@ -62,7 +63,9 @@ std::vector<eval::Prediction> answer_all(const run::TrainedModel& trained, const
 
 void print_answer(const eval::Prediction& prediction, bool negative, bool json) {
   if (!json) {
-    std::cout << (prediction.text.empty() ? "(no answer)" : prediction.text) << std::endl;
+    const std::string text = prediction.text.empty() ? "(no answer)" : prediction.text;
+    // A program gets the text as it stands; what would move the cursor is shown to a person, not done.
+    std::cout << (::isatty(STDOUT_FILENO) == 1 ? printable(text, text.max_size()) : text) << std::endl;
     return;
   }
   Json candidates = Json::array();

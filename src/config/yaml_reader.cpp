@@ -22,6 +22,7 @@ namespace {
 constexpr std::string_view kForm = "expected lines of the form 'key: value'";
 constexpr const char* kDoesNotFit =
     "this line does not fit the map above; every key begins in the same column, with ': ' behind it";
+constexpr const char* kOpenQuote = "the closing quote of this text is missing";
 constexpr const char* kNoReferences = "anchors and aliases (& and *) are not supported";
 constexpr const char* kWriteOut = "; write the value out, or put a text that begins so in quotes";
 
@@ -154,6 +155,11 @@ class FlatMapReader : public YAML::EventHandler {
     }
   }
 
+  /// Of a file that is not valid YAML: the last value may hold what belongs behind it, and is not worth a complaint.
+  void forget_last_value() {
+    if (!key_ && !assignments_.empty()) assignments_.pop_back();
+  }
+
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (++num_documents_ != 2 || !root_is_map_) return;
     if (lines_.text_of(mark.line).starts_with("---")) {
@@ -173,8 +179,10 @@ class FlatMapReader : public YAML::EventHandler {
   void OnAnchor(const YAML::Mark& mark, const std::string&) override { refuse_reference(mark); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
     refuse_tag(mark, tag);
-    if (tag == "!" && lines_.quote_is_open(mark))
-      problems_.add(lines_.at(mark), "the closing quote of this text is missing");
+    if (tag == "!" && lines_.quote_is_open(mark)) {
+      problems_.add(lines_.at(mark), kOpenQuote);
+      return skip_node();
+    }
     node(mark, {.text = value, .form = tag == "!" ? Scalar::Form::kQuoted : Scalar::Form::kPlain});
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -269,6 +277,9 @@ std::string explain(const std::string& message) {
   if (message == YAML::ErrorMsg::END_OF_MAP) return kDoesNotFit;
   if (message == YAML::ErrorMsg::UNKNOWN_TOKEN) return "no text begins so; put it in quotes";
   if (message == YAML::ErrorMsg::UNKNOWN_ANCHOR) return kNoReferences + std::string(kWriteOut);
+  if (message == YAML::ErrorMsg::EOF_IN_SCALAR) return kOpenQuote;
+  if (message == YAML::ErrorMsg::END_OF_SEQ_FLOW) return "the closing ']' of a list is missing";
+  if (message == YAML::ErrorMsg::END_OF_MAP_FLOW) return "the closing '}' of a map is missing";
   if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
   return "not valid YAML: " + printable(message);
 }
@@ -298,6 +309,7 @@ std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, 
     }
     reader.check_root();
   } catch (const YAML::Exception& error) {
+    reader.forget_last_value();
     if (const auto number = lines.line_without_key(error.mark)) {
       refuse_text(problems, lines.at_line(*number), lines.text_of(*number));
     } else {

@@ -80,7 +80,7 @@ TEST(YamlReader, NamesThePlaceOfASyntaxError) {
             "a.yaml:2:2: error: this line does not fit the map above; every key begins in the same column, with ': ' "
             "behind it");
   EXPECT_EQ(refusal_of_yaml("output_dir: \"runs\""), "accepted");
-  EXPECT_EQ(refusal_of_yaml("output_dir: \"runs"), "a.yaml:1:18: error: not valid YAML: illegal EOF in scalar");
+  EXPECT_EQ(refusal_of_yaml("output_dir: \"runs"), "a.yaml:1:18: error: the closing quote of this text is missing");
 }
 
 TEST(YamlReader, NamesTheLineThatLacksItsColonOrTheSpaceBehindIt) {
@@ -112,6 +112,16 @@ TEST(YamlReader, ReportsWhatCameBeforeASyntaxErrorToo) {
             "a.yaml:2:13: error: no text begins so; put it in quotes\n2 errors");
 }
 
+TEST(YamlReader, SaysNothingOfAValueThatASyntaxErrorMayHaveChanged) {
+  EXPECT_EQ(refusal_of_yaml("learning_rate: 3e-5\n num_train_epochs: 2\n"),
+            "a.yaml:2:18: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in "
+            "the same column");
+  EXPECT_EQ(refusal_of_yaml("seed: [1, 2\nbf16: true\n"), "a.yaml:2:5: error: the closing ']' of a list is missing");
+  EXPECT_EQ(refusal_of_yaml("seed: {a\n"), "a.yaml:2:1: error: the closing '}' of a map is missing");
+  EXPECT_EQ(refusal_of_yaml("seed: \"abc\nbf16: true\n"),
+            "a.yaml:1:7: error: the closing quote of this text is missing");
+}
+
 TEST(YamlReader, RefusesATextThatNeverEnds) {
   EXPECT_EQ(refusal_of_yaml("output_dir: \"runs\n"), "a.yaml:1:13: error: the closing quote of this text is missing");
   EXPECT_EQ(refusal_of_yaml("output_dir: 'it''s\n"), "a.yaml:1:13: error: the closing quote of this text is missing");
@@ -138,9 +148,7 @@ TEST(YamlReader, RefusesBytesThatAreNoText) {
 }
 
 TEST(YamlReader, RefusesDeepNesting) {
-  EXPECT_EQ(refusal_of_yaml("seed: " + std::string(5000, '[')),
-            "a.yaml:1:1: error: nested too deeply\n"
-            "a.yaml:1:7: error: seed: expected a non-negative integer, got a list\n2 errors");
+  EXPECT_EQ(refusal_of_yaml("seed: " + std::string(5000, '[')), "a.yaml:1:1: error: nested too deeply");
 }
 
 TEST(YamlReader, AMebibyteOnOneLineIsRefusedInNoTime) {

@@ -16,11 +16,11 @@ ERASE = "\r\x1b[K"
 
 
 class TerminalTest(EndToEndTest):
-    def on_terminal(self, *args, env=None):
-        """Exit code, and what a terminal of 60 columns received on stderr."""
+    def on_terminal(self, *args, env=None, results=False):
+        """Exit code, and what a terminal of 60 columns received on stderr, or of results too."""
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
-        process = harness.start(*args, cwd=self.cwd, stdout=subprocess.DEVNULL, stderr=slave,
+        process = harness.start(*args, cwd=self.cwd, stderr=slave, stdout=slave if results else subprocess.DEVNULL,
                                 env={"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **(env or {})})
         os.close(slave)
         received = b""
@@ -106,6 +106,18 @@ class Lines(TerminalTest):
                          ["command line, options", "tokenizer", "training file",
                           "training windows", "weights", "LibTorch", "device", "model", "run directory", "first step"])
         self.assertAlmostEqual(sum(float(part[1]) for part in parts), float(parts[-1][2]), delta=0.01)
+
+
+class Answer(TerminalTest):
+    def test_cannot_move_the_cursor(self):
+        text = "Bar\x1b[2Jden"
+        question = ["predict", self.learned_run(), "--question", "What?", "--context-file", self.written("text", text),
+                    "--null-score-diff-threshold", 1e6]
+        code, received = self.on_terminal(*question, results=True)
+        self.assertEqual(code, 0, received)
+        self.assertIn("Bar\\x1b[2Jden\n", received)
+        self.assertNotIn("\x1b[2J", received)
+        self.assertEqual(self.run_program(*question).out, text + "\n")
 
 
 class NobodyListens(TerminalTest):

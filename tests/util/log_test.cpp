@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -61,6 +62,7 @@ ChildResult on_pipe(const std::function<void()>& speak) {
 }
 
 ChildResult on_terminal(const char* term, const std::function<void()>& speak) {
+  std::fflush(nullptr);  // or the child would write it, too
   int terminal = -1;
   const pid_t child = ::forkpty(&terminal, nullptr, nullptr, nullptr);
   if (child == 0) {
