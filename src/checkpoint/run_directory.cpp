@@ -31,6 +31,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kLockName = "run.lock";
+constexpr std::uint64_t kMaxLockBytes = 4096;
 constexpr std::string_view kProbeName = "probe.json";
 
 // What a run leaves at the top of its directory, besides checkpoints and a tokenizer's files (CONVENTIONS §3.4).
@@ -119,6 +120,12 @@ void check_existing(const fs::path& wanted, Existing existing) {
     throw OutputError(
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
+  if (fs::exists(wanted / kManifestName, error)) {
+    throw OutputError(fmt::format(
+        "output_dir {} is a checkpoint, which the run would replace.\nName the directory of its run, or another, with "
+        "--output-dir DIR.",
+        path));
+  }
   if (!is_empty_but_for_probe(wanted)) {
     if (!holds_run_of_ours(wanted)) {
       throw OutputError(fmt::format(
@@ -144,9 +151,25 @@ bool take_lock(int fd) {
   return true;
 }
 
+// Who holds the lock, for those who find it taken.
+void sign_lock(int fd) {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  const std::string owner = fmt::format("process {} on {}\n", getpid(), host.data());
+  if (ftruncate(fd, 0) == 0) [[maybe_unused]]
+    const ssize_t written = write(fd, owner.data(), owner.size());
+}
+
 [[noreturn]] void fail_as_in_use(const std::string& path) {
-  throw OutputError(fmt::format(
-      "output_dir {} is in use by another run.\nWait for it, or choose another with --output-dir DIR.", path));
+  std::string owner;
+  try {
+    owner = read_file((fs::path(path) / kLockName).string(), kMaxLockBytes);
+  } catch (const InputError&) {  // it has just gone, or may not be read
+  }
+  const std::string_view line = first_line(owner);
+  throw OutputError(
+      fmt::format("output_dir {} is in use by another run{}.\nWait for it, or choose another with --output-dir DIR.",
+                  path, line.empty() ? "" : fmt::format(" ({})", printable(line))));
 }
 
 }  // namespace
@@ -183,7 +206,9 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   const std::string lock = (fs::path(path_) / kLockName).string();
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));
-  if (!take_lock(lock_fd_)) {
+  if (take_lock(lock_fd_)) {
+    sign_lock(lock_fd_);
+  } else {
     if (errno == EWOULDBLOCK) {
       close(lock_fd_);
       fail_as_in_use(path_);
@@ -203,7 +228,9 @@ void RunDirectory::remove_replaced_run() {
 }
 
 RunDirectory::~RunDirectory() {
-  if (lock_fd_ >= 0) close(lock_fd_);  // the lock goes with it
+  if (lock_fd_ < 0) return;
+  [[maybe_unused]] const int unsigned_again = ftruncate(lock_fd_, 0);
+  close(lock_fd_);  // the lock goes with it
 }
 
 }  // namespace bertft::checkpoint

@@ -54,7 +54,7 @@ std::set<std::string> names_of_keys() {
   for (const config::OptionInfo& option : config::list_options()) {
     for (const std::string& key : spelled_keys(option)) add(key);
   }
-  for (const std::string& key : config::list_foreign_keys()) add(key);
+  names.merge(foreign_flags());
   return names;
 }
 
@@ -116,6 +116,12 @@ std::set<std::string> flags_of(std::string_view key) {
     if (option.key != key) continue;
     for (const std::string& spelled : spelled_keys(option)) flags.merge(spellings(spelled));
   }
+  return flags;
+}
+
+std::set<std::string> foreign_flags() {
+  std::set<std::string> flags;
+  for (const std::string& key : config::list_foreign_keys()) flags.merge(spellings(key));
   return flags;
 }
 

@@ -17,6 +17,9 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups 
 /// Every flag that sets the option: "--resume", "--resume-from-checkpoint", ...
 std::set<std::string> flags_of(std::string_view key);
 
+/// Those of run_qa that are taken and do nothing, with a value or without.
+std::set<std::string> foreign_flags();
+
 /// The flags that mean true when they stand alone.
 std::set<std::string> switch_flags();
 

@@ -170,7 +170,9 @@ class FlatMapReader : public YAML::EventHandler {
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
-    node(mark, {.text = lines_.null_is_written(mark) ? "null" : ""});
+    const bool is_written = lines_.null_is_written(mark);
+    // Of `key:` alone the mark is where the next word stands.
+    node(!is_written && key_ ? key_->place : lines_.at(mark), {.text = is_written ? "null" : ""});
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     refuse_reference(mark);
@@ -183,12 +185,12 @@ class FlatMapReader : public YAML::EventHandler {
       problems_.add(lines_.at(mark), kOpenQuote);
       return skip_node();
     }
-    node(mark, {.text = value, .form = tag == "!" ? Scalar::Form::kQuoted : Scalar::Form::kPlain});
+    node(lines_.at(mark), {.text = value, .form = tag == "!" ? Scalar::Form::kQuoted : Scalar::Form::kPlain});
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {
     refuse_tag(mark, tag);
-    node(mark, {.text = "", .form = Scalar::Form::kList, .is_empty = true});
+    node(lines_.at(mark), {.text = "", .form = Scalar::Form::kList, .is_empty = true});
     ++depth_;
   }
   void OnSequenceEnd() override { --depth_; }
@@ -197,7 +199,7 @@ class FlatMapReader : public YAML::EventHandler {
     if (depth_ == 0) {
       root_is_map_ = true;
     } else {
-      node(mark, {.text = "", .form = Scalar::Form::kMap, .is_empty = true});
+      node(lines_.at(mark), {.text = "", .form = Scalar::Form::kMap, .is_empty = true});
     }
     ++depth_;
   }
@@ -219,14 +221,14 @@ class FlatMapReader : public YAML::EventHandler {
 
   bool is_entry() const { return root_is_map_ && depth_ == 1 && num_documents_ == 1; }
 
-  void node(const YAML::Mark& mark, Scalar scalar) {
+  void node(const Place& place, Scalar scalar) {
     if (depth_ == 0) {
       root_is_map_ = false;
-      if (num_documents_ == 1) wrong_root_ = {lines_.at(mark), scalar};
+      if (num_documents_ == 1) wrong_root_ = {place, scalar};
     } else if (is_entry() && !key_) {
-      take_key(mark, scalar);
+      take_key(place, scalar);
     } else if (is_entry()) {
-      if (key_->is_usable) assignments_.push_back({key_->text, std::move(scalar), key_->place, lines_.at(mark)});
+      if (key_->is_usable) assignments_.push_back({key_->text, std::move(scalar), key_->place, place});
       key_.reset();
     } else if (depth_ == 2 && !assignments_.empty()) {
       assignments_.back().value.is_empty = false;  // what it holds is looked at no further
@@ -242,8 +244,7 @@ class FlatMapReader : public YAML::EventHandler {
     }
   }
 
-  void take_key(const YAML::Mark& mark, const Scalar& scalar) {
-    const Place place = lines_.at(mark);
+  void take_key(const Place& place, const Scalar& scalar) {
     key_ = Key{.text = scalar.text, .place = place, .is_usable = false};
     const bool is_word = scalar.form == Scalar::Form::kPlain || scalar.form == Scalar::Form::kQuoted;
     if (!is_word || is_null(scalar)) {

@@ -131,17 +131,21 @@ RunState read_run_state(const std::string& checkpoint_directory) {
 }
 
 void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory) {
-  const auto differs = [&](const char* what, const auto& was, const auto& is) {
-    throw ConfigError(
-        fmt::format("{} belongs to another run: its {} is {}, this configuration's is {}.\n"
-                    "Resume with the data and the configuration of that run; to train further, start a new run with\n"
-                    "--model-name-or-path {} and another --output-dir.",
-                    checkpoint_directory, what, was, is, checkpoint_directory));
+  const auto text = [&](const char* what, const auto& was, const auto& is) {
+    return fmt::format(
+        "{} belongs to another run: its {} is {}, this configuration's is {}.\n"
+        "Resume with the data and the configuration of that run; to train further, start a new run with\n"
+        "--model-name-or-path {} and another --output-dir.",
+        checkpoint_directory, what, was, is, checkpoint_directory);
   };
   const auto first_digits = [](const std::string& sha256) { return sha256.substr(0, 12); };
   if (saved.data_sha256 != now.data_sha256) {
-    differs("training file's SHA-256", first_digits(saved.data_sha256), first_digits(now.data_sha256));
+    throw CheckpointError(
+        text("training file's SHA-256", first_digits(saved.data_sha256), first_digits(now.data_sha256)));
   }
+  const auto differs = [&](const char* what, const auto& was, const auto& is) {
+    throw ConfigError(text(what, was, is));
+  };
   if (saved.num_features != now.num_features) {
     differs("number of features (max_seq_length, doc_stride, max_train_samples)", saved.num_features, now.num_features);
   }

@@ -94,6 +94,8 @@ std::string question_answering_config_json(const EncoderConfig& config) {
   json["model_type"] = config.model_type;
   if (json.contains("torch_dtype")) json["torch_dtype"] = "float32";
   if (json.contains("dtype") || !json.contains("torch_dtype")) json["dtype"] = "float32";
+  // Of a model whose numbers were packed, or whose code stood beside it: ours are plain, and BERT's.
+  for (const char* key : {"quantization_config", "auto_map"}) json.erase(key);
   if (num_labels(json).value_or(2) != 2) {
     for (const char* key : {"id2label", "label2id", "num_labels"}) json.erase(key);
   }

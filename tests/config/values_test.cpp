@@ -158,9 +158,9 @@ INSTANTIATE_TEST_SUITE_P(Values, RefusedValue, testing::ValuesIn(kRefused));
 
 TEST(Values, NothingBehindTheColonIsAnError) {
   EXPECT_EQ(refusal_of_yaml("max_grad_norm:\nnull_score_diff_threshold: 1\n"),
-            "a.yaml:2:1: error: max_grad_norm: expected a positive number or null, got nothing");
+            "a.yaml:1:1: error: max_grad_norm: expected a positive number or null, got nothing");
   EXPECT_EQ(refusal_of_yaml("{max_steps: , seed: 1}"),
-            "a.yaml:1:13: error: max_steps: expected a positive integer or null, got nothing");
+            "a.yaml:1:2: error: max_steps: expected a positive integer or null, got nothing");
   EXPECT_EQ(refusal_of_set("max_steps", ""),
             "max_steps: expected a positive integer or null, got nothing  (--set, argument 1)");
 }

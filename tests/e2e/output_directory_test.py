@@ -119,6 +119,13 @@ class EarlierRun(EndToEndTest):
             with self.subTest(flags):
                 self.assert_training_refused(self.training(*flags), 73, "holds no run of this program")
 
+    def test_is_not_told_to_train_into_one_of_its_checkpoints(self):
+        self.trained("--max-steps", 2)
+        for flags in ((), ("--resume", "auto"), ("--overwrite",)):
+            with self.subTest(flags):
+                self.assert_training_refused(self.training("--max-steps", 2, *flags, output="run/checkpoint-2"), 73,
+                                             "run/checkpoint-2 is a checkpoint, which the run would replace")
+
     def test_can_be_trained_further_into_another_directory(self):
         self.trained("--max-steps", 1)
         result = self.trained(model="run", output="further")

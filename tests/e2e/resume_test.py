@@ -191,7 +191,7 @@ class StoppedRun(ResumeTest):
 
     def test_needs_the_same_data(self):
         other = self.written("train.json", self.train_file.read_text().replace("great fire", "great feud"))
-        self.refused(train=other, texts=["its training file's SHA-256 is"], code=78)
+        self.refused(train=other, texts=["its training file's SHA-256 is"])
         self.refused("--max-train-samples", 50, texts=["its number of features (max_seq_length, doc_stride, max_train_samples) is 60, this configuration's is 50"], code=78)
 
     def test_goes_on_with_another_batch_splitting(self):
@@ -213,6 +213,16 @@ class StoppedRun(ResumeTest):
         for flags in (["--dry-run"], []):
             self.assertEqual(self.run_program(*arguments, *flags).code, 0)
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+    def test_needs_the_same_configuration_and_tokenizer(self):
+        for name, old, new in (("config.json", '"hidden_dropout_prob": 0.1', '"hidden_dropout_prob": 0.2'),
+                               ("vocab.txt", "\na\nb\n", "\nb\na\n")):
+            with self.subTest(name):
+                path = self.copied_model() / name
+                changed = path.read_text().replace(old, new)
+                self.assertNotEqual(changed, path.read_text())
+                path.write_text(changed)
+                self.refused(model="model", texts=[f"was trained with other files than {self.cwd}/model holds now: {name}"])
 
     def test_passes_over_a_damaged_checkpoint_with_auto(self):
         self.flip_a_bit(self.newest / "optimizer.safetensors")
@@ -319,12 +329,22 @@ class StoppedRun(ResumeTest):
         best = json.loads((self.cwd / "old" / "trainer_state.json").read_text())["best_global_step"]
         *_, newest = checkpoints(self.cwd / "old")
         self.assertLess(best, newest)
-        result = self.trained(*flags, "--resume", f"old/checkpoint-{newest}", output="new")
-        self.assertIn(f"checkpoint-{best}, the best so far, to", result.err)
-        self.assertEqual(harness.tree(self.cwd / "new" / f"checkpoint-{best}"),
-                         harness.tree(self.cwd / "old" / f"checkpoint-{best}"))
-        self.assertEqual((self.cwd / "new" / "model.safetensors").read_bytes(),
-                         (self.cwd / "old" / "model.safetensors").read_bytes())
+        (self.cwd / "link").symlink_to(f"old/checkpoint-{newest}")
+        for number, name in enumerate((f"old/checkpoint-{newest}", f"old/checkpoint-{newest}/", "link")):
+            with self.subTest(name):
+                result = self.trained(*flags, "--resume", name, output=f"new{number}")
+                self.assertIn(f"checkpoint-{best}, the best so far, to", result.err)
+                self.assertIn(f"; checkpoint-{newest}: loaded", result.err)
+                new = self.cwd / f"new{number}"
+                self.assertEqual(harness.tree(new / f"checkpoint-{best}"), harness.tree(self.cwd / "old" / f"checkpoint-{best}"))
+                self.assertEqual((new / "model.safetensors").read_bytes(), (self.cwd / "old" / "model.safetensors").read_bytes())
+
+    def test_does_not_go_on_in_the_directory_of_another_run(self):
+        self.trained("--seed", 9, "--max-steps", 2, output="other")
+        before = tree(self.cwd / "other")
+        self.refused("--resume", self.newest, output="other", code=73,
+                     texts=[f"output_dir {self.cwd}/other holds another run", "belongs to another run: its effective batch is"])
+        self.assertEqual(tree(self.cwd / "other"), before)
 
     def test_takes_back_a_checkpoint_that_was_about_to_be_replaced(self):
         self.newest.rename(self.newest.parent / f".trash-{self.newest.name}")

@@ -62,6 +62,15 @@ class Training(ShortageTest):
         result = self.run_program(*self.limited("2MiB", "--memory-reserve", "1536KiB", "--probe-memory"))
         self.assertIn("has:   2.0 MiB (memory_limit 2MiB, 1.5 MiB of it memory_reserve); CPU", result.err)
 
+    def test_repeats_no_password(self):
+        arguments = self.limited(TINY)
+        result = self.short([*arguments, "--do_lower_case", "--hub-token", "hf_secret", "--token=hf_secret", "--seed", "42",
+                             "--set", "push_to_hub_token=hf_secret"])
+        self.assertNotIn("hf_secret", result.err)
+        self.assert_command(result, [*arguments, "--seed", "42"], "--resume", "auto")
+        self.tried(result)
+        self.assertNotIn("hf_secret", (self.cwd / "run" / "train.log").read_text())
+
     def test_in_a_later_step_keeps_the_steps_before_it(self):
         def arguments(limit, *flags):
             return self.limited(limit, "--per-device-train-batch-size", 1, "--max-steps", 10, *flags,

@@ -57,7 +57,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
 /// throws InputError, DataError, CheckpointError naming what is missing
 RunState read_run_state(const std::string& checkpoint_directory);
 
-/// Throws ConfigError naming the first thing that differs.
+/// Names the first thing that differs. throws CheckpointError (the training file), ConfigError
 void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory);
 
 /// The tuned no-answer threshold that a model directory of ours carries.

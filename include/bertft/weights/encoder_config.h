@@ -43,7 +43,8 @@ EncoderConfig read_encoder_config(const std::string& directory);
 /// The config.json we write: the base's keys in their order, unknown ones too, with
 /// `architectures`, `model_type` and `dtype` (or `torch_dtype`, where the base has it) set
 /// (PARITY §3.1). Labels for another number of outputs than our two are left out, since
-/// transformers would give its head their number.
+/// transformers would give its head their number; so is what says how other weights are packed or
+/// whose code they need.
 std::string question_answering_config_json(const EncoderConfig& config);
 
 /// The tensors of one layer by what they do; each is a ".weight" and a ".bias".

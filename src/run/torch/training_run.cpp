@@ -52,8 +52,9 @@ std::optional<checkpoint::Found> find_resume(const train::TrainOptions& options)
   if (!options.resume_from_checkpoint) return std::nullopt;
   if (*options.resume_from_checkpoint != "auto") {
     checkpoint::verify(*options.resume_from_checkpoint);
-    const checkpoint::Found named{*options.resume_from_checkpoint,
-                                  train::read_run_state(*options.resume_from_checkpoint).step};
+    // By its own name, beside which its run stands: not by that of a link, or as "." or "checkpoint-4/".
+    const std::string directory = fs::canonical(*options.resume_from_checkpoint).string();
+    const checkpoint::Found named{directory, train::read_run_state(directory).step};
     refuse_later_checkpoints(named, *options.output_dir);
     return named;
   }
@@ -147,6 +148,41 @@ void check_kept_model(const train::RunIdentity& identity, const std::string& out
   train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
 }
 
+// A checkpoint of elsewhere may go on where nothing stands yet, or its own run.
+void refuse_other_run(const train::RunIdentity& identity, const std::string& output_dir) {
+  try {
+    check_kept_model(identity, output_dir);
+    for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
+      train::check_same_run(train::read_run_state(there.directory).identity, identity, there.directory);
+    }
+  } catch (const Error& e) {
+    throw OutputError(
+        fmt::format("output_dir {} holds another run, whose files would be mixed with this one's:\n{}\n"
+                    "Choose another with --output-dir DIR.",
+                    output_dir, first_line(e.what())));
+  }
+}
+
+// Weights and moments are the checkpoint's; a tokenizer or a dropout that has changed where the run began would go on
+// as another run.
+void check_model_files(const ModelFiles& files, const std::string& checkpoint) {
+  std::vector<std::string> changed;
+  const auto written = [](const weights::EncoderConfig& c) { return weights::question_answering_config_json(c); };
+  if (written(weights::read_encoder_config(checkpoint)) != written(files.config)) changed.emplace_back("config.json");
+  for (const std::string name : weights::kTokenizerFiles) {
+    const auto content = [&](const std::string& directory) {
+      const std::string path = (fs::path(directory) / name).string();
+      return is_there(path) ? std::optional(read_file(path)) : std::nullopt;
+    };
+    if (content(checkpoint) != content(files.tokenizer_directory)) changed.push_back(name);
+  }
+  if (changed.empty()) return;
+  throw CheckpointError(
+      fmt::format("{} was trained with other files than {} holds now: {}.\n"
+                  "Put these back as they were, or start a new run with --overwrite.",
+                  checkpoint, files.directory, fmt::join(changed, ", ")));
+}
+
 Start find_start(Job& job) {
   Start start{.checkpoint = find_resume(job.options().train), .state = {}, .moments = {}};
   start.state.identity = identity_of(job);
@@ -162,6 +198,10 @@ Start find_start(Job& job) {
   const std::string& directory = start.checkpoint->directory;
   train::RunState saved = train::read_run_state(directory);
   train::check_same_run(saved.identity, start.state.identity, directory);
+  check_model_files(job.files, directory);
+  if (*job.options().train.resume_from_checkpoint != "auto") {
+    refuse_other_run(start.state.identity, *job.options().train.output_dir);
+  }
   if (saved.best_step && saved.validation_sha256 && saved.validation_sha256 != start.state.validation_sha256) {
     log::warn("resumed with another validation_file than before: the best model so far is the best of that one");
   }
