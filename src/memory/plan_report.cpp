@@ -61,6 +61,7 @@ std::string rows_text(const PlanReport& plan) {
     text += row.is_configured ? "  <\n" : "\n";
   }
   if (std::ranges::any_of(plan.rows, &PlanReport::Row::is_configured)) text += "< as configured\n";
+  text += "The largest is the whole step, without gradients of an earlier micro-batch.\n";
   if (plan.usable_bytes) {
     text += fmt::format("\"fits\" is within {}, the limit less its reserve{}\n", memory_text(*plan.usable_bytes),
                         plan.rows.front().bytes.context > 0 ? "; CUDA's context is outside a limit" : "");
@@ -111,7 +112,8 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   report.usable_bytes = usable_bytes;
   report.micro_batch = batches.micro;
   report.eval_batch = batches.eval;
-  const StepShape plain = variant(shape, false, false);
+  StepShape plain = variant(shape, false, false);
+  plain.effective_batch = batches.effective;
   report.evaluation = plan_evaluation(plain, batches.eval);
   report.evaluation_of_one = plan_evaluation(plain, 1);
   for (const Saver& saver : savers_left(plain)) {
@@ -123,7 +125,8 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   const auto place = std::ranges::lower_bound(sizes, batches.micro);
   if (*place != batches.micro) sizes.insert(place, batches.micro);
   for_each_variant([&](bool bf16, bool checkpointing) {
-    const StepShape varied = variant(shape, bf16, checkpointing);
+    StepShape varied = variant(shape, bf16, checkpointing);
+    varied.effective_batch = batches.effective;
     for (const std::int64_t n : sizes) {
       PlanReport::Row row{bf16, checkpointing, n, plan_step(varied, n), std::nullopt};
       if (usable_bytes) row.fits = row.bytes.tensors() <= *usable_bytes;
@@ -146,7 +149,7 @@ std::string PlanReport::to_text() const {
   return fmt::format(
              "{:.1f} M parameters: weights {}, gradients {}, AdamW {}\n"
              "Estimates at {} tokens{}; --probe-memory measures.\n\n",
-             static_cast<double>(num_parameters) / 1e6, memory_text(first.weights), memory_text(first.gradients),
+             static_cast<double>(num_parameters) / 1e6, memory_text(first.weights), memory_text(first.weights),
              memory_text(first.optimizer), length,
              first.context > 0 ? fmt::format(", CUDA context {}", memory_text(first.context)) : "") +
          rows_text(*this) + savings_text(*this) + cards_text(*this);

@@ -75,54 +75,106 @@ std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num
   return kFloatBytes * s.heads * head * num_features * (shape.length + 128);
 }
 
-}  // namespace
+// Of one moment: what there is besides weights and moments.
+struct Moment {
+  std::int64_t gradients, activations, workspace;
+};
 
-StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
-  const Sizes s(shape);
-  const std::int64_t tokens = num_features * shape.length;
-  const bool one_by_one = shape.is_cuda && !shape.bf16 && shape.encoder.dropout.attention_probs > 0;
-  const std::int64_t layer = layer_bytes_per_token(s, one_by_one);
-  // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
-  const std::int64_t kept =
-      shape.gradient_checkpointing ? (s.layers + 1) * kFloatBytes * s.h + layer : s.layers * layer;
-  // bf16 copies of the linear layers' weights live as long as the layer they belong to.
-  const std::int64_t casts = shape.bf16 ? kHalfBytes * s.linear / (shape.gradient_checkpointing ? s.layers : 1) : 0;
-
-  // The fullest moment is one of four. At the last layer's inner product, backwards: the
-  // gradient of the inner layer and of the weight, with all activations still there. At the same
-  // place one layer earlier: that layer's activations are gone, what shared weights sum up is there. At
-  // the last attention: its own gradients and scores, with what the layer keeps after it gone. At the
-  // embeddings: a gradient of the whole table beside the sum of the earlier micro-batches.
-  const std::int64_t copied =
-      shape.bf16 && !shape.is_cuda && shape.has_amx ? kHalfBytes * std::min(s.f, kCopiedColumns) : 0;
-  const std::int64_t inner = (s.wide * s.f + copied) * tokens + (s.wide + (shape.bf16 ? kFloatBytes : 0)) * s.h * s.f;
-  // Of each thread: three squares of a head's scores, and copies of its rows in fp32.
-  const std::int64_t head_rows = (shape.bf16 ? 5 : 3) * s.h / s.heads;
-  const std::int64_t scores =
-      shape.is_cuda ? 0 : shape.num_threads * kFloatBytes * shape.length * (3 * shape.length + head_rows);
-  const std::int64_t after_attention =
-      (shape.bf16 ? kHalfBytes * (s.h + 2 * s.f) + kFloatBytes * 2 * s.h : kFloatBytes * (3 * s.h + 2 * s.f)) * tokens;
-  // The gradients of weights that layers share are summed beside the earlier ones until the first
-  // layer has added its own; recomputed layers add theirs at once.
-  const std::int64_t sums = shape.gradient_checkpointing ? 0 : kFloatBytes * s.shared;
-  const std::int64_t next_inner = inner + sums - layer * tokens;
-  const std::int64_t attention = (kFloatBytes * s.h + 4 * s.wide * s.h) * tokens + scores +
-                                 flash_sums(shape, s, num_features) + sums - std::min(after_attention, kept * tokens);
-  const std::int64_t activations = tokens * (kept + outer_bytes_per_token(s)) + casts;
-  const std::int64_t table =
-      kFloatBytes * shape.encoder.vocab_size * s.e + 2 * kFloatBytes * s.e * tokens - activations;
-
+StepBytes bytes_at(const StepShape& shape, const Sizes& s, const Moment& moment) {
   StepBytes bytes;
-  bytes.weights = bytes.gradients = static_cast<std::uint64_t>(kFloatBytes * s.parameters);
-  bytes.optimizer = static_cast<std::uint64_t>(2 * kFloatBytes * s.parameters);
-  bytes.activations = static_cast<std::uint64_t>(activations);
-  bytes.workspace = static_cast<std::uint64_t>(std::max({inner, next_inner, attention, table, std::int64_t{0}}));
+  bytes.weights = static_cast<std::uint64_t>(kFloatBytes * s.parameters);
+  bytes.optimizer = 2 * bytes.weights;
+  bytes.gradients = static_cast<std::uint64_t>(moment.gradients);
+  bytes.activations = static_cast<std::uint64_t>(moment.activations);
+  bytes.workspace = static_cast<std::uint64_t>(std::max(moment.workspace, std::int64_t{0}));
   if (shape.is_cuda) {
     bytes.activations = static_cast<std::uint64_t>(kCudaRounding * static_cast<double>(bytes.activations));
     bytes.workspace += kCublasWorkspaces;
     bytes.context = kCudaContext;
   }
   return bytes;
+}
+
+const StepBytes& fuller(const StepBytes& a, const StepBytes& b) {
+  return a.total() < b.total() ? b : a;
+}
+
+/// A micro-batch, its forward and backward pass.
+class MicroBatch {
+ public:
+  MicroBatch(const StepShape& shape, const Sizes& sizes, std::int64_t num_features)
+      : shape_(shape), s_(sizes), tokens_(num_features * shape.length) {
+    const bool one_by_one = shape.is_cuda && !shape.bf16 && shape.encoder.dropout.attention_probs > 0;
+    layer_ = layer_bytes_per_token(s_, one_by_one);
+    // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
+    kept_ = shape.gradient_checkpointing ? (s_.layers + 1) * kFloatBytes * s_.h + layer_ : s_.layers * layer_;
+    // bf16 copies of the linear layers' weights live as long as the layer they belong to.
+    casts_ = shape.bf16 ? kHalfBytes * s_.linear / (shape.gradient_checkpointing ? s_.layers : 1) : 0;
+    // At a layer's inner product, backwards: the gradient of the inner layer and of the weight.
+    const std::int64_t copied =
+        shape.bf16 && !shape.is_cuda && shape.has_amx ? kHalfBytes * std::min(s_.f, kCopiedColumns) : 0;
+    inner_ = (s_.wide * s_.f + copied) * tokens_ + (s_.wide + (shape.bf16 ? kFloatBytes : 0)) * s_.h * s_.f;
+    // At its attention: that one's own gradients and scores, with what the layer keeps after it gone. Of each thread:
+    // three squares of a head's scores, and copies of its rows in fp32.
+    const std::int64_t head_rows = (shape.bf16 ? 5 : 3) * s_.h / s_.heads;
+    const std::int64_t scores =
+        shape.is_cuda ? 0 : shape.num_threads * kFloatBytes * shape.length * (3 * shape.length + head_rows);
+    const std::int64_t after_attention =
+        (shape.bf16 ? kHalfBytes * (s_.h + 2 * s_.f) + kFloatBytes * 2 * s_.h : kFloatBytes * (3 * s_.h + 2 * s_.f)) *
+        tokens_;
+    attention_ = (kFloatBytes * s_.h + 4 * s_.wide * s_.h) * tokens_ + scores + flash_sums(shape, s_, num_features) -
+                 std::min(after_attention, kept_ * tokens_);
+    // The gradients of weights that layers share are summed until the first layer has added its own; recomputed
+    // layers add theirs at once.
+    sums_ = shape.gradient_checkpointing ? 0 : kFloatBytes * s_.shared;
+    // At the embeddings: the gradient of what they have given, twice.
+    embedded_ = 2 * kFloatBytes * s_.e * tokens_;
+  }
+
+  /// Beside gradients of earlier ones. The fullest moment is one of four: at the last layer's inner product, with all
+  /// activations still there; at the one before, with what shared weights sum up; at the last attention; at the
+  /// embeddings, with a gradient of the whole table beside the earlier sum and the activations gone.
+  StepBytes after_others() const {
+    const std::int64_t table = kFloatBytes * shape_.encoder.vocab_size * s_.e;
+    const std::int64_t workspace =
+        std::max({inner_, inner_ + sums_ - layer_ * tokens_, attention_ + sums_, table + embedded_ - activations()});
+    return bytes_at(shape_, s_, {kFloatBytes * s_.parameters, activations(), workspace});
+  }
+
+  /// Beside none: gradients come layer by layer, as activations go. So the fullest moment is at the last layer, before
+  /// all but its own inner gradients, or at the first, or at the embeddings, when all are there.
+  StepBytes alone() const {
+    const bool is_shared = s_.shared > 0;
+    const std::int64_t inner_weights = is_shared ? 0 : kFloatBytes * 2 * s_.h * s_.f;
+    const std::int64_t workspace =
+        std::max({inner_, inner_ + sums_ - layer_ * tokens_, attention_ + sums_ + inner_weights});
+    const std::int64_t first_layer = is_shared ? 0 : 4 * s_.h * s_.h + 2 * s_.h * s_.f;
+    const std::int64_t behind_first = s_.parameters - shape_.encoder.vocab_size * s_.e - first_layer;
+    const std::int64_t of_one_layer = shape_.gradient_checkpointing ? 2 * kFloatBytes * s_.h + layer_ : layer_;
+    const std::int64_t one_layer = tokens_ * (of_one_layer + outer_bytes_per_token(s_)) + casts_ / s_.layers;
+    return fuller(fuller(bytes_at(shape_, s_, {0, activations(), workspace}),
+                         bytes_at(shape_, s_, {kFloatBytes * behind_first, one_layer, inner_})),
+                  bytes_at(shape_, s_, {kFloatBytes * s_.parameters, 0, embedded_}));
+  }
+
+ private:
+  std::int64_t activations() const { return tokens_ * (kept_ + outer_bytes_per_token(s_)) + casts_; }
+
+  const StepShape& shape_;
+  const Sizes& s_;
+  std::int64_t tokens_;
+  std::int64_t layer_, kept_;  // of a token
+  std::int64_t casts_, inner_, attention_, sums_, embedded_;
+};
+
+}  // namespace
+
+StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
+  const Sizes sizes(shape);
+  const std::int64_t left = shape.effective_batch ? *shape.effective_batch - num_features : num_features;
+  const std::int64_t next = std::min(num_features, left);  // the largest that finds gradients there
+  const StepBytes alone = MicroBatch(shape, sizes, num_features).alone();
+  return next > 0 ? fuller(alone, MicroBatch(shape, sizes, next).after_others()) : alone;
 }
 
 StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
@@ -138,14 +190,13 @@ StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
   const std::int64_t row = kFloatBytes * (shape.length + (shape.bf16 ? 3 * s.h / s.heads : 0));
   const std::int64_t scores = shape.is_cuda ? 0 : shape.num_threads * shape.length * row;
   const std::int64_t attention = tokens * (kFloatBytes + 4 * s.wide + narrow) * s.h + scores;
-  StepBytes bytes = plan_step(shape, num_features);
-  bytes.activations = 0;
-  bytes.workspace = static_cast<std::uint64_t>(std::max(inner, attention)) + (shape.is_cuda ? kCublasWorkspaces : 0);
-  return bytes;
+  return bytes_at(shape, s, {kFloatBytes * s.parameters, 0, std::max(inner, attention)});
 }
 
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most) {
-  return largest_size(0, at_most + 1, [&](std::int64_t n) { return plan_step(shape, n).tensors() <= bytes; });
+  StepShape of_many = shape;
+  of_many.effective_batch.reset();
+  return largest_size(0, at_most + 1, [&](std::int64_t n) { return plan_step(of_many, n).tensors() <= bytes; });
 }
 
 }  // namespace bertft::memory

@@ -11,7 +11,7 @@ namespace bertft::memory {
 namespace {
 
 constexpr std::size_t kMostTrials = 5;
-constexpr std::int64_t kSmall = 4;     // the second trial, where it shows the growth already
+constexpr std::int64_t kSmall = 4;     // the second trial after one feature, where it shows the growth already
 constexpr double kPlenty = 0.75;       // a prediction below this share of the room needs no calibration
 constexpr double kStepDown = 0.9;      // after a size that did not fit; more after each further one
 constexpr double kCaution = 0.995;     // of the room, after a size that did not fit
@@ -34,7 +34,7 @@ bool grows_between(const SearchTask& task, std::int64_t small, std::int64_t larg
 
 class Search {
  public:
-  explicit Search(const SearchTask& task) : task_(task), too_large_(task.at_most + 1) {}
+  explicit Search(const SearchTask& task) : task_(task), smallest_(smallest()), too_large_(task.at_most + 1) {}
 
   SearchResult run() {
     for (std::optional<std::int64_t> size = first(); size; size = next()) try_size(*size);
@@ -42,10 +42,18 @@ class Search {
   }
 
  private:
-  // Where there is plenty of room, all of it at once; else one feature, to learn.
+  // Where there is plenty of room, all of it at once; else little, to learn.
   std::int64_t first() const {
     const auto room = kPlenty * static_cast<double>(task_.usable_bytes);
-    return predict(task_, task_.at_most) <= room ? task_.at_most : 1;
+    return predict(task_, task_.at_most) <= room ? task_.at_most : smallest_;
+  }
+
+  // One feature, or the whole step where that takes less, or where it is small beside what is looked for: a step that
+  // is cut has gradients of its earlier parts beside it, and says less of one that is not.
+  std::int64_t smallest() const {
+    const std::int64_t whole = std::min(task_.effective_batch, task_.at_most);
+    if (whole <= 1) return 1;
+    return task_.predict(whole) < task_.predict(1) || task_.predict(2 * whole) <= task_.usable_bytes ? whole : 1;
   }
 
   void try_size(std::int64_t size) {
@@ -78,8 +86,9 @@ class Search {
     // Stepping down counts as one, however often: where the plan was that wrong, only sizes that fit teach anything.
     if (fitting_.size() + (fitting_.size() < result_.trials.size() ? 1 : 0) >= kMostTrials) return std::nullopt;
     const std::int64_t size = largest_expected_to_fit();
-    if (result_.trials.size() == 1 && best == 1 && size > kSmall) {
-      return grows_between(task_, 1, kSmall) ? kSmall : std::max(kSmall, size / 2);
+    const std::int64_t second = smallest_ == 1 ? kSmall : 2 * smallest_;
+    if (result_.trials.size() == 1 && best == smallest_ && size > second) {
+      return grows_between(task_, best, second) ? second : std::max(second, size / 2);
     }
     // A second shortage is not worth one feature more.
     const double close = std::max(kCloseEnough * static_cast<double>(best), too_large_ <= task_.at_most ? 1.0 : 0.0);
@@ -97,11 +106,19 @@ class Search {
   std::int64_t largest_expected_to_fit() const {
     const bool has_failed = too_large_ <= task_.at_most;
     const double room = (has_failed ? kCaution : 1.0) * static_cast<double>(task_.usable_bytes);
-    return largest_size(result_.num_features, too_large_,
-                        [&](std::int64_t n) { return calibrated_bytes(task_, fitting_, n) <= room; });
+    const auto fits = [&](std::int64_t n) { return calibrated_bytes(task_, fitting_, n) <= room; };
+    // The whole step at once may take less than more than half of it with the rest to follow, and that less than half.
+    const std::int64_t whole = task_.effective_batch, best = result_.num_features;
+    if (best >= whole) return largest_size(best, too_large_, fits);
+    if (whole < too_large_ && fits(whole)) return largest_size(whole, too_large_, fits);
+    for (std::int64_t n = std::min(whole, too_large_) - 1; n > std::max(best, whole / 2); --n) {
+      if (fits(n)) return n;
+    }
+    return largest_size(best, std::min(too_large_, whole / 2 + 1), fits);
   }
 
   const SearchTask& task_;
+  const std::int64_t smallest_;
   SearchResult result_;
   std::vector<Trial> fitting_;  // by size
   std::int64_t too_large_;

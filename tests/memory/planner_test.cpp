@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bertft/memory/plan_report.h"
 #include "weights/bert_config.h"
 
@@ -34,6 +36,28 @@ TEST(Plan, GrowsWithTheSize) {
         EXPECT_LE(plan_step(base(bf16, checkpointing), n).tensors(),
                   plan_step(base(bf16, checkpointing), n + 1).tensors());
       }
+    }
+  }
+}
+
+TEST(Plan, HasNoEarlierGradientsWhereOneMicroBatchIsTheStep) {
+  for (const bool bf16 : {false, true}) {
+    for (const bool checkpointing : {false, true}) {
+      const StepShape of_many = base(bf16, checkpointing);
+      StepShape shape = of_many;
+      shape.effective_batch = 16;
+      for (std::int64_t n = 1; n <= 8; ++n) EXPECT_EQ(plan_step(shape, n).total(), plan_step(of_many, n).total());
+      for (std::int64_t n = 16; n < 100; ++n) {
+        const StepBytes bytes = plan_step(shape, n);
+        EXPECT_LE(bytes.total(), plan_step(shape, n + 1).total());
+        EXPECT_LT(bytes.total(), plan_step(of_many, n).total());
+        EXPECT_GE(bytes.total(), 4 * bytes.weights);  // when all gradients are there
+      }
+      // A remainder of 4 finds the gradients of the first 12.
+      shape.effective_batch = 12;
+      const std::uint64_t at_once = plan_step(shape, 12).total();
+      shape.effective_batch = 16;
+      EXPECT_EQ(plan_step(shape, 12).total(), std::max(at_once, plan_step(of_many, 4).total()));
     }
   }
 }
@@ -125,6 +149,7 @@ TEST(PlanReport, LeavesReserveAndContextOfACardAlone) {
 TEST(PlanReport, HoldsTheContextOfCudaAgainstNoLimit) {
   StepShape shape = base();
   shape.is_cuda = true;
+  shape.effective_batch = 1;
   const StepBytes one = plan_step(shape, 1);
   const PlanReport report = make_plan_report(shape, {}, one.tensors());
   EXPECT_GT(one.context, 0U);

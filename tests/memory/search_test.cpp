@@ -1,5 +1,6 @@
 #include "bertft/memory/search.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <stdexcept>
+#include <string>
 
 namespace bertft::memory {
 namespace {
@@ -145,6 +147,56 @@ TEST(Search, FindsTheMaximumInFiveTrialsAndOneShortage) {
         if (!is_a_good_plan) continue;
         ASSERT_LE(device.num_trials, 5);
         ASSERT_LE(device.num_shortages, 1) << "limit " << limit << " error " << error << " flat " << flat;
+      }
+    }
+  }
+}
+
+// A step of `effective` features in micro-batches: gradients of an earlier one stand beside all but the first.
+double bytes_of_step(std::int64_t effective, double slope, std::int64_t n) {
+  constexpr double kFixed = 1000, kGradients = 300;
+  const std::int64_t next = std::min(n, effective - n);
+  const double alone = kFixed + std::max(kGradients, slope * static_cast<double>(n));
+  return next > 0 ? std::max(alone, kFixed + kGradients + slope * static_cast<double>(next)) : alone;
+}
+
+TEST(Search, FindsTheMaximumTooWhereTheWholeStepAtOnceTakesLess) {
+  constexpr std::int64_t kAtMost = 2000;
+  for (const double error : {0.9, 0.95, 1.0, 1.05, 1.1}) {
+    for (const std::int64_t effective : {1, 2, 5, 16, 17, 40, 120, 3000}) {
+      for (double limit = 1301; limit < 20000; limit *= 1.013) {
+        std::int64_t wanted = 0;
+        for (std::int64_t n = 1; n <= kAtMost; ++n) {
+          if (bytes_of_step(effective, 10, n) <= limit) wanted = n;
+        }
+        int num_shortages = 0;
+        const SearchResult result = find_micro_batch(
+            {.at_most = kAtMost,
+             .effective_batch = effective,
+             .usable_bytes = static_cast<std::uint64_t>(limit),
+             .predict =
+                 [&](std::int64_t n) { return static_cast<std::uint64_t>(bytes_of_step(effective, 10 * error, n)); },
+             .run_trial =
+                 [&](std::int64_t n) {
+                   const double bytes = bytes_of_step(effective, 10, n);
+                   if (bytes > limit) ++num_shortages;
+                   return Trial{.num_features = n,
+                                .fits = bytes <= limit,
+                                .phase = "",
+                                .peak_bytes = static_cast<std::uint64_t>(std::min(bytes, limit)),
+                                .features_per_s = 1,
+                                .steps_done = 2};
+                 }});
+        const std::string where = fmt::format("limit {} error {} effective batch {}", limit, error, effective);
+        ASSERT_LE(result.num_features, wanted) << where;
+        // Where the part that does not grow nearly fills the room, small trials teach nothing.
+        ASSERT_EQ(result.num_features > 0, wanted > 0) << where;
+        if (limit < 1300 / 0.6) continue;
+        // A calibration below half the step says less of sizes above it.
+        const bool is_close = error >= 0.95 && error <= 1.05;
+        ASSERT_GE(result.num_features, wanted - std::max<std::int64_t>(2, wanted / (is_close ? 50 : 20))) << where;
+        ASSERT_LE(result.trials.size(), is_close ? 5U : 6U) << where;
+        ASSERT_LE(num_shortages, is_close ? 1 : 2) << where;
       }
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "bertft/weights/model_directory.h"
 
@@ -13,7 +14,8 @@ constexpr double kEstimateError = 1.1;
 /// What decides how many bytes a training step takes.
 struct StepShape {
   weights::EncoderConfig encoder;
-  std::int64_t length = 384;  // tokens of every sequence: the worst case
+  std::int64_t length = 384;                         // tokens of every sequence: the worst case
+  std::optional<std::int64_t> effective_batch = {};  // features of a step; none: many more than a micro-batch
   bool bf16 = false;
   bool gradient_checkpointing = false;
   bool is_cuda = false;
@@ -33,15 +35,17 @@ struct StepBytes {
   std::uint64_t tensors() const { return total() - context; }
 };
 
-/// The bytes of a step with micro-batches of `num_features`, several of them to a step, from
-/// shapes alone (MEMORY §2.8). They hold for the reference path of `model`: the derivation
-/// stands beside the code. An estimate, to be confirmed by a real step.
+/// The bytes of a step in micro-batches of `num_features`, from shapes alone (MEMORY §2.8). They
+/// hold for the reference path of `model`: the derivation stands beside the code. An estimate, to
+/// be confirmed by a real step. Where one micro-batch is the whole step there is no sum of earlier
+/// gradients beside its activations: the bytes do not fall as `num_features` grows up to half the
+/// effective batch, nor from the whole of it on, but may in between.
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features);
 
 /// The same of an evaluation batch, beside gradients and moments, as training leaves them there.
 StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features);
 
-/// The largest micro-batch up to `at_most` features whose tensors fit into `bytes`; 0: none.
+/// The largest micro-batch up to `at_most` features, of steps of many, whose tensors fit into `bytes`; 0: none.
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most);
 
 }  // namespace bertft::memory

@@ -18,9 +18,10 @@ struct Trial {
 };
 
 struct SearchTask {
-  std::int64_t at_most = 1;  // features
+  std::int64_t at_most = 1;          // features
+  std::int64_t effective_batch = 0;  // of a step; 0: many more than `at_most`
   std::uint64_t usable_bytes = 0;
-  std::function<std::uint64_t(std::int64_t)> predict;  // bytes of a size, not falling
+  std::function<std::uint64_t(std::int64_t)> predict;  // bytes of a size, as plan_step()
   std::function<Trial(std::int64_t)> run_trial;        // of a size, on the device
   std::uint64_t peak_rounding = 0;                     // a measured peak may be so much too high
 };

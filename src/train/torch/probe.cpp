@@ -142,7 +142,8 @@ class ProbeBudget {
 
 memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell) {
   const ProbeBudget budget(task);
-  const memory::StepShape shape = memory::step_shape(task.config, task.model, task.device, task.length);
+  memory::StepShape shape = memory::step_shape(task.config, task.model, task.device, task.length);
+  shape.effective_batch = task.effective_batch;
   memory::SearchResult result;
   std::optional<Probe> trials;
   const auto shortage = memory::attempt(task.device, [&] { trials.emplace(task); }, [&] { trials.reset(); });
@@ -151,6 +152,7 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
     tell(result.trials.back());
   } else {
     result = memory::find_micro_batch({.at_most = task.at_most,
+                                       .effective_batch = task.effective_batch,
                                        .usable_bytes = task.budget.usable,
                                        .predict = [&](std::int64_t n) { return memory::plan_step(shape, n).tensors(); },
                                        .run_trial =

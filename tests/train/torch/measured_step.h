@@ -20,7 +20,14 @@ struct StepCase {
   std::int64_t length, num_features;
   bool bf16, gradient_checkpointing;
   weights::ConfigOfSize family = weights::bert_config;
+  bool is_whole_step = false;  // else the first of two micro-batches
 };
+
+inline StepCase whole_step(StepCase c) {
+  c.name += "AtOnce";
+  c.is_whole_step = true;
+  return c;
+}
 
 inline void PrintTo(const StepCase& c, std::ostream* out) {
   *out << c.name;
@@ -59,10 +66,12 @@ inline model::ModelOptions options_of(const StepCase& c) {
 }
 
 inline memory::StepShape shape_of(const StepCase& c, const device::Device& device) {
-  return memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c, device), c.length);
+  memory::StepShape shape = memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c, device), c.length);
+  if (c.is_whole_step) shape.effective_batch = c.num_features;
+  return shape;
 }
 
-// The most bytes in use over a step of two micro-batches, when there are moments, and over an
+// The most bytes in use over a step of one micro-batch or two, when there are moments, and over an
 // evaluation batch of as many features as one of them.
 struct Measured {
   std::uint64_t training, evaluation;
@@ -76,7 +85,7 @@ inline Measured measure(const StepCase& c, const device::Device& on) {
   model::QaModel model = tiny.make(device, options_of(c));
   optim::AdamW optimizer(model.parameters(), {});
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
-  const std::vector<std::uint32_t> windows(static_cast<std::size_t>(2 * c.num_features), 0U);
+  const std::vector<std::uint32_t> windows(static_cast<std::size_t>((c.is_whole_step ? 1 : 2) * c.num_features), 0U);
   engine.run(std::span(windows).first(1), 0, kLearningRate);  // makes the moments
   engine.run(windows, 1, kLearningRate);
   const std::uint64_t training = memory::use_of(device).peak - before;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <string>
@@ -78,6 +79,19 @@ const std::array kTiny = {tiny("Short", 64, 8, false, false), tiny("Long", 384, 
                           tiny("LongHalf", 512, 4, true, false), tiny("Recomputed", 512, 8, false, true),
                           tiny("RecomputedHalf", 256, 8, true, true)};
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryPlan, testing::ValuesIn(kTiny), name_of);
+INSTANTIATE_TEST_SUITE_P(AtOnce, MemoryPlan,
+                         testing::Values(whole_step(tiny("Tiny", 384, 4, false, false)),
+                                         whole_step(tiny("TinyHalf", 512, 4, true, false)),
+                                         whole_step(minilm("MiniLmShort", 64, 2, false, false)),
+                                         whole_step(minilm("MiniLm", 384, 8, false, false)),
+                                         whole_step(minilm("MiniLmHalf", 384, 8, true, false)),
+                                         whole_step(minilm("MiniLmRecomputed", 512, 8, false, true)),
+                                         whole_step(base("Base", 128, 4, false, false)),
+                                         whole_step(base("BaseHalf", 128, 4, true, false)),
+                                         whole_step(electra_small("Electra", 256, 4, false, false)),
+                                         whole_step(albert_base("Albert", 128, 4, false, false)),
+                                         whole_step(albert_base("AlbertHalfRecomputed", 128, 4, true, true))),
+                         name_of);
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryCalibration, testing::ValuesIn(kTiny), name_of);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -122,7 +136,13 @@ std::vector<StepCase> every_case() {
   }
   return cases;
 }
+std::vector<StepCase> every_whole_step() {
+  std::vector<StepCase> cases = every_case();
+  std::ranges::transform(cases, cases.begin(), whole_step);
+  return cases;
+}
 INSTANTIATE_TEST_SUITE_P(Every, MemoryPlan, testing::ValuesIn(every_case()), name_of);
+INSTANTIATE_TEST_SUITE_P(EveryAtOnce, MemoryPlan, testing::ValuesIn(every_whole_step()), name_of);
 INSTANTIATE_TEST_SUITE_P(Every, MemoryCalibration, testing::ValuesIn(every_case()), name_of);
 
 }  // namespace
