@@ -16,7 +16,4 @@ constexpr int kFormatVersion = 2;
 /// bytes and SHA-256 of each.
 std::string make_manifest(const std::string& directory);
 
-/// Whether this program made it: somebody else's directory of such a name is left alone.
-bool is_ours(const Found& checkpoint);
-
 }  // namespace bertft::checkpoint

@@ -68,7 +68,7 @@ std::vector<std::string> own_arguments() {
   const std::string line = read_file("/proc/self/cmdline");  // each word ends with a NUL
   std::vector<std::string> words;
   for (std::size_t begin = 0; begin < line.size();) {
-    const std::size_t end = line.find('\0', begin);
+    const std::size_t end = std::min(line.find('\0', begin), line.size());
     words.push_back(line.substr(begin, end - begin));
     begin = end + 1;
   }
@@ -92,8 +92,13 @@ std::string command_to_go_on(const std::vector<std::string>& settings, run::Begi
 }  // namespace
 
 run::Invocation own_command() {
-  return {.command_to_go_on = command_to_go_on,
-          .probe = [](const auto& settings) { probe_in_child(own_arguments(), settings); }};
+  return {.command_to_go_on = command_to_go_on, .probe = [](const std::string& config, const auto& settings) {
+            std::vector<std::string> command;
+            for (const std::string& word : own_arguments()) {
+              if (command.empty() || word == "-q" || word == "-qq" || word == "-v") command.push_back(word);
+            }
+            probe_in_child(std::move(command), config, settings);
+          }};
 }
 
 }  // namespace bertft::cli

@@ -1,5 +1,6 @@
 #include "cli/probe_child.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/prctl.h>
@@ -9,9 +10,11 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <string_view>
 #include <thread>
 #include <utility>
 
+#include "bertft/config/config.h"
 #include "bertft/train/signals.h"
 #include "bertft/util/error.h"
 #include "cli/exit_codes.h"
@@ -19,13 +22,49 @@
 namespace bertft::cli {
 namespace {
 
+// A pipe that holds all of `content`, for a child to read.
+class Handover {
+ public:
+  explicit Handover(const std::string& content) {
+    int ends[2];
+    if (pipe(ends) != 0) fail();
+    fd_ = ends[0];
+    if (content.size() > kPipeBytes) fcntl(ends[1], F_SETPIPE_SZ, content.size());
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);  // what it does not take nobody would ever read
+    const ssize_t written = write(ends[1], content.data(), content.size());
+    const int error = errno;
+    close(ends[1]);
+    errno = error;
+    if (written != static_cast<ssize_t>(content.size())) fail();
+  }
+  ~Handover() { close(fd_); }
+  Handover(const Handover&) = delete;
+  Handover& operator=(const Handover&) = delete;
+
+  std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
+
+ private:
+  static constexpr std::size_t kPipeBytes = 65536;  // unless asked for more, pipe(7)
+
+  [[noreturn]] static void fail() {
+    throw Error(fmt::format("the probe could not be given its options: {}.", system_reason(errno)));
+  }
+
+  int fd_ = -1;
+};
+
 pid_t start(std::vector<std::string> command) {
   std::vector<char*> argv;
   for (std::string& word : command) argv.push_back(word.data());
   argv.push_back(nullptr);
-  std::signal(SIGCHLD, SIG_DFL);  // ignored, as some launchers leave it, how the child ended would be lost
+  std::signal(SIGCHLD, SIG_DFL);   // ignored, as some launchers leave it, how the child ended would be lost
+  std::vector<char*> environment;  // but for options: they are in the command, and would count for more than there
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with(config::kEnvironmentPrefix)) environment.push_back(*entry);
+  }
+  environment.push_back(nullptr);
   pid_t child = 0;
-  const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environ);
+  const int error = posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, argv.data(), environment.data());
   if (error != 0) throw Error(fmt::format("the probe could not be started: {}.", system_reason(error)));
   return child;
 }
@@ -67,8 +106,11 @@ void check_end(int status) {
 
 }  // namespace
 
-void probe_in_child(std::vector<std::string> command, const std::vector<std::string>& settings) {
-  command.insert(command.end(), {"--probe-memory", "--probe-for-parent", std::to_string(getpid())});
+void probe_in_child(std::vector<std::string> command, const std::string& config,
+                    const std::vector<std::string>& settings) {
+  const Handover options(config);
+  command.insert(command.end(),
+                 {"--config", options.path(), "--probe-memory", "--probe-for-parent", std::to_string(getpid())});
   for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
   check_end(wait_for(start(std::move(command))));
 }

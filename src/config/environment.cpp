@@ -9,13 +9,12 @@
 namespace bertft::config {
 
 std::vector<Override> environment_overrides() {
-  constexpr std::string_view kPrefix = "BERT_FINETUNE_";
   std::vector<Override> overrides;
   for (char** entry = environ; entry && *entry; ++entry) {
     const std::string_view variable = *entry;
     const std::size_t equals = variable.find('=');
-    if (!variable.starts_with(kPrefix) || equals == std::string_view::npos) continue;
-    std::string key = to_lower_ascii(variable.substr(kPrefix.size(), equals - kPrefix.size()));
+    if (!variable.starts_with(kEnvironmentPrefix) || equals == std::string_view::npos) continue;
+    std::string key = to_lower_ascii(variable.substr(kEnvironmentPrefix.size(), equals - kEnvironmentPrefix.size()));
     overrides.push_back(
         {std::move(key), std::string(variable.substr(equals + 1)), std::string(variable.substr(0, equals))});
   }

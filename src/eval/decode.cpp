@@ -153,7 +153,9 @@ Prediction decode_question(const Task& task, std::span<const data::Window> windo
   const float null_odds = no_answer->score - best.start_logit - best.end_logit;
   prediction.null_odds = null_odds;
   prediction.best_text = best.text;
-  if (!(null_odds > static_cast<float>(task.null_score_diff_threshold))) prediction.text = best.text;
+  constexpr double kMost = std::numeric_limits<float>::max();
+  const auto threshold = static_cast<float>(std::clamp(task.null_score_diff_threshold, -kMost, kMost));
+  if (!(null_odds > threshold)) prediction.text = best.text;
   return prediction;
 }
 

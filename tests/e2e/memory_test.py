@@ -126,6 +126,18 @@ class Probe(MemoryTest):
         self.assertEqual(result.out, "")
         self.assertIn("micro-batches make the effective batch of 8", result.err)
 
+    def test_in_a_process_of_its_own_has_the_options_of_this_one_wherever_they_came_from(self):
+        reading, writing = os.pipe()
+        os.write(writing, b"per_device_train_batch_size: 16\nsave_total_limit: null\n")
+        os.close(writing)
+        result = self.run_program(*self.limited(TIGHT, "--config", f"/dev/fd/{reading}", "--set", "probe_memory=auto",
+                                                "--probe-process", "child"), pass_fds=[reading],
+                                  env={"BERT_FINETUNE_MAX_SEQ_LENGTH": "24", "BERT_FINETUNE_PER_DEVICE_EVAL_BATCH_SIZE": "3"})
+        os.close(reading)
+        self.assertEqual(result.code, 0, result)
+        key = json.loads((self.cwd / "run" / "probe.json").read_text())["key"]
+        self.assertEqual((key["length"], key["eval_batch"]), (64, 3))
+
     def test_can_come_first_in_a_run_that_was_killed_before_it_had_a_checkpoint(self):
         for process in ("same", "child"):
             with self.subTest(process):

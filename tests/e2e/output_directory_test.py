@@ -1,5 +1,6 @@
 """Who may write where: an occupied, impossible or shared output directory, and a device that is not there."""
 
+import json
 import os
 import re
 import resource
@@ -119,6 +120,20 @@ class EarlierRun(EndToEndTest):
             with self.subTest(flags):
                 self.assert_training_refused(self.training(*flags), 73, "holds no run of this program")
 
+    def test_beside_which_somebody_else_put_something_that_looks_like_its_checkpoint(self):
+        self.trained("--max-steps", 2)
+        for step in (3, 10**6):
+            (self.cwd / "run" / f"checkpoint-{step}").mkdir()
+            self.written(f"run/checkpoint-{step}/notes.txt", "mine")
+        for flags in (("--resume", "auto"), ("--overwrite",)):
+            with self.subTest(flags):
+                self.assert_training_refused(self.training("--max-steps", 4, "--save-steps", 1, *flags), 73,
+                                             "run/checkpoint-3 is no checkpoint of this program")
+        shutil.rmtree(self.cwd / "run/checkpoint-3")
+        self.trained("--max-steps", 2, "--overwrite")  # it never comes so far
+        self.trained("--max-steps", 2, "--resume", "run/checkpoint-2")
+        self.assertEqual((self.cwd / "run/checkpoint-1000000/notes.txt").read_text(), "mine")
+
     def test_is_not_told_to_train_into_one_of_its_checkpoints(self):
         self.trained("--max-steps", 2)
         for flags in ((), ("--resume", "auto"), ("--overwrite",)):
@@ -162,7 +177,7 @@ class DiskFull(EndToEndTest):
         self.assertNotIn("disk", self.run_program(*checked).err)
 
     # model.safetensors (350 KB) may be written, optimizer.safetensors (700 KB) may not.
-    FILES_UP_TO_500_KB = resource.RLIMIT_FSIZE, (500_000, 500_000)
+    FILES_UP_TO_500_KB = resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY)
 
     def limit_files_to_500_kb(self):
         resource.setrlimit(*self.FILES_UP_TO_500_KB)
@@ -203,6 +218,24 @@ class DiskFull(EndToEndTest):
         self.assertRegex(result.err, r"(?m)^The model of step 10 was saved; it is in \S*run\.$")
         self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
                          (self.cwd / "run" / "checkpoint-10" / "model.safetensors").read_bytes())
+
+    def test_at_the_save_of_the_best_model_makes_it_the_best_of_those_that_were_saved(self):
+        arguments = self.training("--validation-file", self.dev_file, *harness.FIRST_IS_BEST, "--load-best-model-at-end",
+                                  "--save-total-limit", 1, "--max-steps", 200, "--eval-steps", 10, "--save-steps", 10)
+        metrics = self.cwd / "run" / "metrics.jsonl"
+        with self.started(*arguments, preexec_fn=self.limit_files_to_500_kb) as process:
+            wait_until(lambda: metrics.exists() and "checkpoint_failed" in metrics.read_text())
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            result = harness.wait(process)
+        self.assertEqual(result.code, 0, result)
+        failed = {e["step"] for e in harness.metric_lines(self.cwd / "run", "checkpoint_failed")}
+        state = json.loads((self.cwd / "run" / "trainer_state.json").read_text())
+        saved = {e["step"]: e["eval_loss"] for e in state["log_history"] if "eval_loss" in e and e["step"] not in failed}
+        best = max(saved, key=saved.get)
+        self.assertLess(best, max(saved))
+        self.assertEqual(state["best_global_step"], best)
+        self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
+                         (self.cwd / "run" / f"checkpoint-{best}" / "model.safetensors").read_bytes())
 
     def test_at_an_earlier_save_does_not_stop_the_run(self):
         result = self.run_program(*self.training("--save-steps", 1), preexec_fn=self.limit_files_to_500_kb)

@@ -19,6 +19,9 @@ struct Found {
 /// Checkpoints of a run by name, newest first, unverified.
 std::vector<Found> list_checkpoints(const std::string& run_directory);
 
+/// Whether this program made it: somebody else's directory of such a name is left alone.
+bool is_ours(const Found& checkpoint);
+
 /// Checks manifest.json and the size and hash of every file it names.
 /// throws InputError when there is no such directory, CheckpointError naming what is wrong
 void verify(const std::string& directory);

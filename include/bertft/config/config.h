@@ -87,6 +87,8 @@ Resolved resolve(const Sources& sources);
 /// throws ConfigError that names all that are missing, as keys and as flags
 void require_for_training(const Resolved& resolved);
 
+inline constexpr std::string_view kEnvironmentPrefix = "BERT_FINETUNE_";
+
 /// BERT_FINETUNE_<KEY> variables of this process, in the form resolve() takes, sorted by name.
 std::vector<Override> environment_overrides();
 

@@ -65,7 +65,7 @@ void release_cached(const device::Device& device) {
   if (device.is_cuda()) {
     cuda::release_cached();
   } else {
-    CpuAllocator::instance().release_cached();
+    CpuAllocator::release_cached_if_installed();
   }
 }
 

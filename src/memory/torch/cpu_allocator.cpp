@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
@@ -18,6 +19,8 @@ constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kAlignment = 64;                  // of every block, LibTorch's own
 constexpr std::uint64_t kLarge = std::uint64_t{1} << 20;  // from here on a block is a mapping
 constexpr std::uint64_t kMostCut = 2;                     // a block is not used for less than its half
+
+std::atomic<CpuAllocator*> g_installed{nullptr};
 
 // Stands before each block's data.
 struct alignas(kAlignment) Header {
@@ -39,6 +42,7 @@ CpuAllocator& CpuAllocator::instance() {
   static CpuAllocator* const allocator = [] {
     auto* made = new CpuAllocator;
     c10::SetCPUAllocator(made, /*priority=*/100);
+    g_installed = made;
     return made;
   }();
   return *allocator;
@@ -163,6 +167,10 @@ std::uint64_t CpuAllocator::peak() const {
 void CpuAllocator::reset_peak() {
   const std::lock_guard lock(mutex_);
   peak_ = in_use_;
+}
+
+void CpuAllocator::release_cached_if_installed() {
+  if (CpuAllocator* const installed = g_installed) installed->release_cached();
 }
 
 void CpuAllocator::release_cached() {

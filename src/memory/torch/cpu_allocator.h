@@ -35,6 +35,8 @@ class CpuAllocator final : public c10::Allocator {
   std::uint64_t peak() const;  // most in use since reset_peak()
   void reset_peak();
   void release_cached();
+  /// Installs none: a run on a GPU has LibTorch's own on the host, and threads that use it.
+  static void release_cached_if_installed();
 
   /// For tests: asked before each allocation; true makes it fail as if the limit were reached.
   void set_fault(std::function<bool()> fault);

@@ -96,7 +96,7 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
       fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
       fmt::format("bf16={}", task.device.bf16)};
   if (job.resumes_itself) settings.emplace_back("resume_from_checkpoint=auto");
-  job.invocation.probe(settings);
+  job.invocation.probe(config::to_yaml(job.resolved), settings);
 }
 
 // The micro-batch that fits, in features; 0: none does.

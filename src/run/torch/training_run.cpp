@@ -36,10 +36,27 @@ namespace {
 namespace fs = std::filesystem;
 using checkpoint::Existing;
 
+std::vector<checkpoint::Found> checkpoints_of_ours(const std::string& output_dir) {
+  std::vector<checkpoint::Found> found = checkpoint::list_checkpoints(output_dir);
+  std::erase_if(found, [](const checkpoint::Found& one) { return !checkpoint::is_ours(one); });
+  return found;
+}
+
+// What somebody else put there is not replaced, and no save is to find that out.
+void refuse_names_taken(const std::string& output_dir, std::int64_t total_steps) {
+  for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
+    if (there.step > total_steps || checkpoint::is_ours(there)) continue;
+    throw OutputError(
+        fmt::format("{} is no checkpoint of this program, and may stand where the run will save one.\n"
+                    "Move it away, or choose another with --output-dir DIR.",
+                    there.directory));
+  }
+}
+
 // Steps done again beside the checkpoints of their first time would leave two runs in one
 // directory, and the next `--resume auto` with the older one.
 void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& output_dir) {
-  const std::vector<checkpoint::Found> there = checkpoint::list_checkpoints(output_dir);
+  const std::vector<checkpoint::Found> there = checkpoints_of_ours(output_dir);
   if (there.empty() || there.front().step <= from.step) return;
   throw OutputError(
       fmt::format("{} holds {}, later than {}.\n"
@@ -152,7 +169,7 @@ void check_kept_model(const train::RunIdentity& identity, const std::string& out
 void refuse_other_run(const train::RunIdentity& identity, const std::string& output_dir) {
   try {
     check_kept_model(identity, output_dir);
-    for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
+    for (const checkpoint::Found& there : checkpoints_of_ours(output_dir)) {
       train::check_same_run(train::read_run_state(there.directory).identity, identity, there.directory);
     }
   } catch (const Error& e) {
@@ -184,6 +201,7 @@ void check_model_files(const ModelFiles& files, const std::string& checkpoint) {
 }
 
 Start find_start(Job& job) {
+  refuse_names_taken(*job.options().train.output_dir, job.plan.total_steps);
   Start start{.checkpoint = find_resume(job.options().train), .state = {}, .moments = {}};
   start.state.identity = identity_of(job);
   train::set_measure(start.state, job.options().train);

@@ -17,10 +17,11 @@
 
 namespace bertft::train {
 
-Saving::Saving(const Setup& setup, const RunState& state, const optim::AdamW& optimizer)
+Saving::Saving(const Setup& setup, RunState& state, const optim::AdamW& optimizer)
     : s_(setup), state_(state), optimizer_(optimizer), store_(setup.run_directory) {}
 
 void Saving::begin_at_checkpoint() {
+  best_ = {state_.best_step, state_.best_metric};
   // A run may go on in another directory than its checkpoint's.
   const std::string here = checkpoint::directory_of(s_.run_directory, state_.step);
   std::error_code not_there;
@@ -31,6 +32,7 @@ void Saving::save() {
   if (saved_ == state_) return;
   const auto started = std::chrono::steady_clock::now();
   finish_writing();
+  note_success();  // of one that was written at once, too
   refuse_weights_that_are_not_finite();
   store_.save(snapshot(), [&] {
     s_.emit(report::SavingCheckpoint{.step = state_.step,
@@ -70,8 +72,15 @@ bool Saving::finish_writing() {
 void Saving::tell_if_it_fails(const std::function<void()>& end_of_writing) {
   try {
     end_of_writing();
+    note_success();
   } catch (const StorageError& e) {
     tell_of_failure(saved_.value().step, e);
+  }
+}
+
+void Saving::note_success() {
+  if (saved_ && !store_.is_writing() && saved_->best_step == saved_->step) {
+    best_ = {saved_->best_step, saved_->best_metric};
   }
 }
 
@@ -79,12 +88,13 @@ void Saving::save_and_wait() {
   try {
     save();
     store_.wait();
+    note_success();
   } catch (const StorageError& e) {
     tell_of_failure(state_.step, e, /*ends_run=*/true);
     throw;
   }
   // Again: a process may have been killed between saving and that.
-  store_.prune(state_.step, {s_.options.save_total_limit, state_.best_step});
+  store_.prune(state_.step, retention());
 }
 
 void Saving::save_last() {
@@ -136,9 +146,14 @@ checkpoint::Snapshot Saving::snapshot() const {
                                 .model = s_.model.parameters(),
                                 .optimizer = optimizer_.state(),
                                 .files = s_.model_files,
-                                .retention = {s_.options.save_total_limit, state_.best_step}};
+                                .retention = retention()};
   snapshot.files["trainer_state.json"] = trainer_state_json(state_);
   return snapshot;
+}
+
+// A best one without a checkpoint must not cost the run that of the best before it.
+checkpoint::Retention Saving::retention() const {
+  return {s_.options.save_total_limit, state_.best_step == state_.step ? state_.best_step : best_.step};
 }
 
 std::string Saving::trainer_state_json(const RunState& state) const {
@@ -158,6 +173,10 @@ void Saving::refuse_weights_that_are_not_finite() const {
 
 void Saving::tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run) {
   saved_.reset();
+  if (s_.options.load_best_model_at_end && state_.best_step == step && !ends_run) {
+    state_.best_step = best_.step;
+    state_.best_metric = best_.metric;
+  }
   s_.emit(report::SavingFailed{.step = step, .reason = error.what(), .ends_run = ends_run});
 }
 

@@ -13,10 +13,11 @@
 
 namespace bertft::train {
 
-/// Writes the checkpoints of a run. `setup`, `state` and `optimizer`, of which they are made, must outlive it.
+/// Writes the checkpoints of a run. `setup`, `state` and `optimizer`, of which they are made, must outlive it. Of the
+/// state it changes only what the best model is, where its checkpoint is not to be had.
 class Saving {
  public:
-  Saving(const Setup& setup, const RunState& state, const optim::AdamW& optimizer);
+  Saving(const Setup& setup, RunState& state, const optim::AdamW& optimizer);
 
   /// What is saved from now on: `state` is that of the checkpoint which training goes on from.
   void begin_at_checkpoint();
@@ -53,17 +54,25 @@ class Saving {
   void publish(std::int64_t step) const;
 
  private:
+  struct Best {
+    std::optional<std::int64_t> step;
+    std::optional<double> metric;
+  };
+
   checkpoint::Snapshot snapshot() const;
+  checkpoint::Retention retention() const;
+  void note_success();
   std::string trainer_state_json(const RunState& state) const;
   void refuse_weights_that_are_not_finite() const;
   void tell_if_it_fails(const std::function<void()>& end_of_writing);
   void tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run = false);
 
   const Setup& s_;
-  const RunState& state_;
+  RunState& state_;
   const optim::AdamW& optimizer_;
   checkpoint::Store store_;
   std::optional<RunState> saved_;  // what the newest checkpoint of this process holds
+  Best best_;                      // that has a whole checkpoint
 };
 
 }  // namespace bertft::train
