@@ -18,8 +18,8 @@ constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr int kExitInterrupted = 128 + SIGINT;
 constexpr int kNoSignal = 0;
 
-std::atomic<int> g_received{kNoSignal};     // handlers can reach nothing else
-std::atomic<bool> g_tells_terminal{false};  // isatty() is not for handlers
+std::atomic<int> g_received{kNoSignal};  // handlers can reach nothing else
+std::atomic<bool> g_is_terminal{false};  // isatty() is not for handlers
 std::array<struct sigaction, kSignals.size()> g_previous;
 
 // What a handler interrupts may be about to look at errno.
@@ -28,15 +28,25 @@ struct KeepErrno {
   ~KeepErrno() { errno = value; }
 };
 
+// A step may take a minute: until it ends nobody else answers. What a handler may do is write().
+void tell_received(int signal) {
+  const auto put = [](std::string_view text) {
+    [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, text.data(), text.size());
+  };
+  put(g_is_terminal ? "\nSIG" : "SIG");
+  put(sigabbrev_np(signal));
+  put(g_is_terminal ? ": ending as soon as what is done can be saved; Ctrl-C again ends at once\n"
+                    : ": ending as soon as what is done can be saved\n");
+}
+
 extern "C" void remember_signal(int signal) {
   const KeepErrno keep;
   int none = kNoSignal;
-  const bool is_first = g_received.compare_exchange_strong(none, signal);
-  if (signal != SIGINT) return;
-  if (!is_first) _exit(kExitInterrupted);
-  if (!g_tells_terminal) return;
-  constexpr std::string_view kLine = "\nending as soon as what is done can be saved; Ctrl-C again ends at once\n";
-  [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, kLine.data(), kLine.size());
+  if (g_received.compare_exchange_strong(none, signal)) {
+    tell_received(signal);
+  } else if (signal == SIGINT) {
+    _exit(kExitInterrupted);
+  }
 }
 
 }  // namespace
@@ -47,7 +57,7 @@ Interrupted::Interrupted(int signal)
 
 SignalGuard::SignalGuard() {
   g_received = kNoSignal;
-  g_tells_terminal = isatty(STDERR_FILENO) == 1;
+  g_is_terminal = isatty(STDERR_FILENO) == 1;
   struct sigaction action{};
   action.sa_handler = remember_signal;
   action.sa_flags = SA_RESTART;

@@ -82,6 +82,8 @@ class Probe(MemoryTest):
         self.assertEqual(lines[0].split(), ["features", "tokens", "peak", "features/s", "fits", "reached"])
         self.assertIn("use: ", result.out)
         kept = json.loads((self.cwd / "run/probe.json").read_text())
+        self.assertEqual([trial["features"] for trial in kept["trials"]],
+                         [int(n) for n in re.findall(r"trying (\d+) features? of 64 tokens", result.err)])
         self.assertEqual(len(kept["trials"]), sum(line.lstrip()[0].isdigit() for line in lines if line.strip()))
         self.assertGreater(kept["micro_batch_features"], 0)
         self.assertFalse((self.cwd / "run/model.safetensors").exists())

@@ -76,6 +76,7 @@ class Signals(ResumeTest):
     def assert_stops_and_goes_on(self, number, code, when):
         stopped = self.interrupt(number, when)
         self.assertEqual(stopped.code, code, stopped)
+        self.assertEqual(stopped.err.count(f"{number.name}: ending as soon as what is done can be saved\n"), 1, stopped)
         self.assertIn(f"interrupted by {number.name}", stopped.err)
         self.assertIn("go on", stopped.err)
         self.assertIn("--resume auto", stopped.err)
@@ -146,7 +147,11 @@ class Signals(ResumeTest):
                 with vocabulary.open("wb") as writer:  # opens once the program reads
                     process.send_signal(number)
                     writer.write(content)
-                self.assert_refused(harness.wait(process), code, f"interrupted by {number.name} while the run was loading")
+                ended = harness.wait(process)
+                answer, _, error = ended.err.partition("\n")
+                self.assertEqual(answer, f"{number.name}: ending as soon as what is done can be saved")
+                self.assert_refused(harness.Result(ended.code, ended.out, error), code,
+                                    f"interrupted by {number.name} while the run was loading")
                 self.assertEqual(names(self.cwd), ["model"])
 
 

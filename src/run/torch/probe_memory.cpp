@@ -79,8 +79,14 @@ std::int64_t with_savers(Job& job, const std::function<std::int64_t()>& find) {
 memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
                                 const std::function<void(const std::string&)>& say) {
   say(kTrialHead);
-  const memory::SearchResult result =
-      train::probe(task, [&](const memory::Trial& trial) { say(trial_line(trial, task.length)); });
+  const auto begin = [&](std::int64_t num_features) {
+    const std::string line = fmt::format("trying {} of {} tokens", counted(num_features, "feature"), task.length);
+    log::stderr_is_terminal() ? log::set_status_line(line) : log::info("probe     " + line);
+  };
+  const memory::SearchResult result = train::probe(task, begin, [&](const memory::Trial& trial) {
+    log::set_status_line("");
+    say(trial_line(trial, task.length));
+  });
   write_file_atomically(probe_file(job), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
   return result;
 }

@@ -140,7 +140,8 @@ class ProbeBudget {
 
 }  // namespace
 
-memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell) {
+memory::SearchResult probe(const ProbeTask& task, const std::function<void(std::int64_t)>& begin,
+                           const std::function<void(const memory::Trial&)>& tell) {
   const ProbeBudget budget(task);
   memory::StepShape shape = memory::step_shape(task.config, task.model, task.device, task.length);
   shape.effective_batch = task.effective_batch;
@@ -158,6 +159,7 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
                                        .run_trial =
                                            [&](std::int64_t n) {
                                              SignalGuard::stop_if_received();
+                                             begin(n);
                                              const memory::Trial trial = trials->run(n);
                                              tell(trial);
                                              return trial;
