@@ -50,9 +50,13 @@ int check(const CLI::App& command, const DataFlags& flags) {
 
 int print_features(const CLI::App& command, const DataFlags& flags) {
   config::Resolved resolved = run::resolve_and_tell(sources_of(command));
-  auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
+  const auto tokenizer = load_tokenizer_of(flags, resolved);
+  const data::DataOptions& options = resolved.options.data;
+  const auto at_most = flags.training ? options.max_train_samples : options.max_eval_samples;
+  auto [dataset, tokens] = data::read_and_tokenize(flags.file, *tokenizer, at_most);
   const auto purpose = flags.training ? data::Purpose::kTraining : data::Purpose::kEvaluation;
-  const data::Features features = data::make_features(dataset, std::move(tokens), resolved.options.data, purpose);
+  data::Features features = data::make_features(dataset, std::move(tokens), options, purpose);
+  if (flags.training) features.keep_first(at_most);  // as training does
   for (const data::Window& window : features.windows) {
     std::cout << python_json(data::feature_json(dataset, features, window), -1) << '\n';
     if (!std::cout) break;  // full, or nobody reads it: run() says so

@@ -2,7 +2,6 @@
 
 #include <set>
 #include <string>
-#include <string_view>
 
 #include "bertft/config/config.h"
 #include "config/problems.h"

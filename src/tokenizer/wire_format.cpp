@@ -1,5 +1,6 @@
 #include "tokenizer/wire_format.h"
 
+#include <bit>
 #include <limits>
 
 namespace bertft::tokenizer {

@@ -114,6 +114,11 @@ class Features(EndToEndTest):
         self.assertEqual(len(self.windows(*self.WINDOWS, data=path)), 20)
         self.assertEqual(len(self.windows(*self.WINDOWS, "--training", data=path)), 19)
 
+    def test_are_those_of_the_first_questions_where_told(self):
+        for samples, flags in (("train", ["--training"]), ("eval", [])):
+            windows = self.windows(*self.WINDOWS, *flags)
+            self.assertEqual(self.windows(*self.WINDOWS, f"--max-{samples}-samples", 3, *flags), windows[:3])
+
     def test_refuse_bad_input(self):
         for args, code, text in (((self.dev_file, "--model", "none"), 66, "none"),
                                  (("none.json", "--model", self.model, *self.WINDOWS), 66, "none.json"),

@@ -2,8 +2,8 @@
 
 namespace bertft::cli {
 
-/// The whole program: parses, dispatches to a command, turns every exception into a message
-/// on stderr and an exit code (DESIGN §4). Throws nothing.
+/// The whole program: parses, dispatches to a command, turns every std::exception into a
+/// message on stderr and an exit code (DESIGN §4).
 int run(int argc, char** argv);
 
 }  // namespace bertft::cli

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "bertft/report/rows.h"
 #include "bertft/util/json.h"
