@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ostream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,10 @@ struct Published {
   std::size_t num_tensors;
   std::int64_t num_parameters;  // of the question-answering class
 };
+
+void PrintTo(const Published& model, std::ostream* out) {
+  *out << model.name;
+}
 
 class PublishedModel : public testing::TestWithParam<Published> {};
 
@@ -148,6 +153,10 @@ TEST(Albert, RefusesMoreGroupsThanLayers) {
 struct Small {
   std::string model_type, config;
 };
+
+void PrintTo(const Small& model, std::ostream* out) {
+  *out << model.model_type;
+}
 
 class SmallModel : public testing::TestWithParam<Small> {
  protected:
