@@ -120,7 +120,7 @@ void check_existing(const fs::path& wanted, Existing existing) {
     throw OutputError(
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
-  if (fs::exists(wanted / kManifestName, error)) {
+  if (fs::exists(wanted / kManifestName, error) && is_ours({path, 0})) {
     throw OutputError(fmt::format(
         "output_dir {} is a checkpoint, which the run would replace.\nName the directory of its run, or another, with "
         "--output-dir DIR.",
@@ -151,13 +151,16 @@ bool take_lock(int fd) {
   return true;
 }
 
-// Who holds the lock, for those who find it taken.
-void sign_lock(int fd) {
+// Who holds the lock, for those who find it taken; nobody, when it is given back.
+void sign_lock(int fd, const std::string& owner) {
+  const bool is_written = ftruncate(fd, 0) == 0 && pwrite(fd, owner.data(), owner.size(), 0) >= 0;
+  if (!is_written) log::debug(fmt::format("run.lock cannot be written: {}", system_reason(errno)));
+}
+
+std::string this_process() {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
-  const std::string owner = fmt::format("process {} on {}\n", getpid(), host.data());
-  if (ftruncate(fd, 0) == 0) [[maybe_unused]]
-    const ssize_t written = write(fd, owner.data(), owner.size());
+  return fmt::format("process {} on {}\n", getpid(), host.data());
 }
 
 [[noreturn]] void fail_as_in_use(const std::string& path) {
@@ -207,7 +210,7 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));
   if (take_lock(lock_fd_)) {
-    sign_lock(lock_fd_);
+    sign_lock(lock_fd_, this_process());
   } else {
     if (errno == EWOULDBLOCK) {
       close(lock_fd_);
@@ -229,7 +232,7 @@ void RunDirectory::remove_replaced_run() {
 
 RunDirectory::~RunDirectory() {
   if (lock_fd_ < 0) return;
-  [[maybe_unused]] const int unsigned_again = ftruncate(lock_fd_, 0);
+  sign_lock(lock_fd_, "");
   close(lock_fd_);  // the lock goes with it
 }
 

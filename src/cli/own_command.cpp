@@ -40,6 +40,11 @@ std::string before_equals(const std::string& word) {
   return word.substr(0, word.find('='));
 }
 
+// "-1" and "-.5" are values.
+bool looks_like_flag(const std::string& word) {
+  return word.size() > 1 && word[0] == '-' && word.find_first_of("0123456789.", 1) != 1;
+}
+
 // The words without those that set one of `keys`, as flags or as --set, and without those of run_qa that do nothing
 // here, of which one may be a password.
 std::vector<std::string> without(const std::vector<std::string>& words, const std::vector<std::string>& keys) {
@@ -51,7 +56,7 @@ std::vector<std::string> without(const std::vector<std::string>& words, const st
   for (auto word = words.begin(); word != words.end(); ++word) {
     const std::string flag = before_equals(*word);
     const bool stands_alone =
-        switches.contains(flag) || word + 1 == words.end() || (foreign.contains(flag) && (word + 1)->starts_with('-'));
+        switches.contains(flag) || word + 1 == words.end() || (foreign.contains(flag) && looks_like_flag(*(word + 1)));
     const bool has_value_behind = flag == *word && !stands_alone;
     const std::string value = has_value_behind ? *(word + 1) : word->substr(std::min(flag.size() + 1, word->size()));
     if (flags.contains(flag) || (flag == "--set" && flags.contains("--" + before_equals(value)))) {

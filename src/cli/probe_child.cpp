@@ -58,7 +58,7 @@ pid_t start(std::vector<std::string> command) {
   for (std::string& word : command) argv.push_back(word.data());
   argv.push_back(nullptr);
   std::signal(SIGCHLD, SIG_DFL);   // ignored, as some launchers leave it, how the child ended would be lost
-  std::vector<char*> environment;  // but for options: they are in the command, and would count for more than there
+  std::vector<char*> environment;  // but for options, which would count for more than the file
   for (char** entry = environ; *entry != nullptr; ++entry) {
     if (!std::string_view(*entry).starts_with(config::kEnvironmentPrefix)) environment.push_back(*entry);
   }

@@ -157,10 +157,11 @@ class FlatMapReader : public YAML::EventHandler {
 
   /// Of a file that is not valid YAML: the last value may hold what belongs behind it, and is not worth a complaint.
   void forget_last_value() {
-    if (!key_ && !assignments_.empty()) assignments_.pop_back();
+    if (!key_ && last_is_taken_) assignments_.pop_back();
   }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
+    last_is_taken_ = false;
     if (++num_documents_ != 2 || !root_is_map_) return;
     if (lines_.text_of(mark.line).starts_with("---")) {
       problems_.add(lines_.at(mark), "a second document starts here", "; a configuration file holds one");
@@ -228,6 +229,7 @@ class FlatMapReader : public YAML::EventHandler {
     } else if (is_entry() && !key_) {
       take_key(place, scalar);
     } else if (is_entry()) {
+      last_is_taken_ = key_->is_usable;
       if (key_->is_usable) assignments_.push_back({key_->text, std::move(scalar), key_->place, place});
       key_.reset();
     } else if (depth_ == 2 && !assignments_.empty()) {
@@ -237,6 +239,7 @@ class FlatMapReader : public YAML::EventHandler {
 
   void skip_node() {
     if (!is_entry()) return;
+    last_is_taken_ = false;
     if (key_) {
       key_.reset();
     } else {
@@ -268,6 +271,7 @@ class FlatMapReader : public YAML::EventHandler {
   std::size_t num_documents_ = 0;
   std::size_t depth_ = 0;
   bool root_is_map_ = false;
+  bool last_is_taken_ = false;  // the value read last is that of the last assignment
 };
 
 /// What yaml-cpp's messages mean in a flat file.

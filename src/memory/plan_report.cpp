@@ -50,18 +50,18 @@ Json bytes_json(const StepBytes& bytes) {
 }
 
 std::string rows_text(const PlanReport& plan) {
-  std::string text = fmt::format("precision  recompute  features  activations  workspace      total{}\n",
+  std::string text = fmt::format("type  recompute  features  gradients  activations  workspace      total{}\n",
                                  plan.usable_bytes ? "  fits" : "");
   for (const PlanReport::Row& row : plan.rows) {
-    text += fmt::format("{:<9}  {:<9}  {:>8}  {:>11}  {:>9}  {:>9}", precision_name(row.bf16),
+    text += fmt::format("{:<4}  {:<9}  {:>8}  {:>9}  {:>11}  {:>9}  {:>9}", precision_name(row.bf16),
                         checkpointing_name(row.gradient_checkpointing), row.num_features,
-                        memory_text(row.bytes.activations), memory_text(row.bytes.workspace),
-                        memory_text(row.bytes.total()));
+                        memory_text(row.bytes.gradients), memory_text(row.bytes.activations),
+                        memory_text(row.bytes.workspace), memory_text(row.bytes.total()));
     if (row.fits) text += *row.fits ? "  yes" : "  no";
     text += row.is_configured ? "  <\n" : "\n";
   }
   if (std::ranges::any_of(plan.rows, &PlanReport::Row::is_configured)) text += "< as configured\n";
-  text += "The largest is the whole step, without gradients of an earlier micro-batch.\n";
+  text += "Bytes at the fullest moment: in a step at once gradients come as activations go.\n";
   if (plan.usable_bytes) {
     text += fmt::format("\"fits\" is within {}, the limit less its reserve{}\n", memory_text(*plan.usable_bytes),
                         plan.rows.front().bytes.context > 0 ? "; CUDA's context is outside a limit" : "");

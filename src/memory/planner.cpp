@@ -145,9 +145,11 @@ class MicroBatch {
   /// all but its own inner gradients, or at the first, or at the embeddings, when all are there.
   StepBytes alone() const {
     const bool is_shared = s_.shared > 0;
+    const std::int64_t sums = kFloatBytes * s_.shared;  // recomputed layers add theirs to this, too
     const std::int64_t inner_weights = is_shared ? 0 : kFloatBytes * 2 * s_.h * s_.f;
+    const std::int64_t last_layer = shape_.gradient_checkpointing ? kFloatBytes * s_.h : layer_;
     const std::int64_t workspace =
-        std::max({inner_, inner_ + sums_ - layer_ * tokens_, attention_ + sums_ + inner_weights});
+        std::max({inner_, inner_ + sums - last_layer * tokens_, attention_ + sums + inner_weights});
     const std::int64_t first_layer = is_shared ? 0 : 4 * s_.h * s_.h + 2 * s_.h * s_.f;
     const std::int64_t behind_first = s_.parameters - shape_.encoder.vocab_size * s_.e - first_layer;
     const std::int64_t of_one_layer = shape_.gradient_checkpointing ? 2 * kFloatBytes * s_.h + layer_ : layer_;
@@ -175,6 +177,12 @@ StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
   const std::int64_t next = std::min(num_features, left);  // the largest that finds gradients there
   const StepBytes alone = MicroBatch(shape, sizes, num_features).alone();
   return next > 0 ? fuller(alone, MicroBatch(shape, sizes, next).after_others()) : alone;
+}
+
+StepBytes plan_least(const StepShape& shape) {
+  const StepBytes one = plan_step(shape, 1);
+  const StepBytes whole = plan_step(shape, shape.effective_batch.value_or(1));
+  return whole.total() < one.total() ? whole : one;
 }
 
 StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {

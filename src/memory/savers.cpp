@@ -56,12 +56,12 @@ std::optional<std::vector<Saver>> savers_needed(StepShape shape, std::uint64_t b
                                                 const std::vector<Saver>& savers) {
   std::vector<Saver> taken;
   for (const Saver& saver : savers) {
-    if (plan_step(shape, 1).tensors() <= bytes) return taken;
+    if (plan_least(shape).tensors() <= bytes) return taken;
     if (!helps_one_feature(shape, saver)) continue;
     shape = with_saver(shape, saver);
     taken.push_back(saver);
   }
-  return plan_step(shape, 1).tensors() <= bytes ? std::optional(taken) : std::nullopt;
+  return plan_least(shape).tensors() <= bytes ? std::optional(taken) : std::nullopt;
 }
 
 }  // namespace bertft::memory

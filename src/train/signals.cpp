@@ -1,6 +1,7 @@
 #include "bertft/train/signals.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <string>
 #include <string_view>
 
 namespace bertft::train {
@@ -18,8 +20,8 @@ constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr int kExitInterrupted = 128 + SIGINT;
 constexpr int kNoSignal = 0;
 
-std::atomic<int> g_received{kNoSignal};  // handlers can reach nothing else
-std::atomic<bool> g_is_terminal{false};  // isatty() is not for handlers
+std::atomic<int> g_received{kNoSignal};              // handlers can reach nothing else
+std::array<std::string, kSignals.size()> g_answers;  // made beforehand: a handler cannot
 std::array<struct sigaction, kSignals.size()> g_previous;
 
 // What a handler interrupts may be about to look at errno.
@@ -28,15 +30,14 @@ struct KeepErrno {
   ~KeepErrno() { errno = value; }
 };
 
-// A step may take a minute: until it ends nobody else answers. What a handler may do is write().
+// A step may take a minute: until it ends nobody else answers. Where nobody reads, nobody is told.
 void tell_received(int signal) {
-  const auto put = [](std::string_view text) {
-    [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, text.data(), text.size());
-  };
-  put(g_is_terminal ? "\nSIG" : "SIG");
-  put(sigabbrev_np(signal));
-  put(g_is_terminal ? ": ending as soon as what is done can be saved; Ctrl-C again ends at once\n"
-                    : ": ending as soon as what is done can be saved\n");
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  if (poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    if (kSignals[i] != signal) continue;
+    [[maybe_unused]] const ssize_t told = write(STDERR_FILENO, g_answers[i].data(), g_answers[i].size());
+  }
 }
 
 extern "C" void remember_signal(int signal) {
@@ -57,7 +58,11 @@ Interrupted::Interrupted(int signal)
 
 SignalGuard::SignalGuard() {
   g_received = kNoSignal;
-  g_is_terminal = isatty(STDERR_FILENO) == 1;
+  const bool is_terminal = isatty(STDERR_FILENO) == 1;
+  std::ranges::transform(kSignals, g_answers.begin(), [&](int signal) {
+    return fmt::format("{}SIG{}: ending as soon as possible; what is done is kept{}\n", is_terminal ? "\n" : "",
+                       sigabbrev_np(signal), is_terminal ? "; Ctrl-C again ends at once" : "");
+  });
   struct sigaction action{};
   action.sa_handler = remember_signal;
   action.sa_flags = SA_RESTART;

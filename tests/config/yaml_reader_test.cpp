@@ -117,6 +117,10 @@ TEST(YamlReader, SaysNothingOfAValueThatASyntaxErrorMayHaveChanged) {
             "a.yaml:2:18: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in "
             "the same column");
   EXPECT_EQ(refusal_of_yaml("seed: [1, 2\nbf16: true\n"), "a.yaml:2:5: error: the closing ']' of a list is missing");
+  EXPECT_EQ(refusal_of_yaml("seed: x\nseed: [\n"),
+            "a.yaml:1:7: error: seed: expected a non-negative integer, got 'x'\n"
+            "a.yaml:2:1: error: duplicate key 'seed' (first on line 1); keep one\n"
+            "a.yaml:3:1: error: the closing ']' of a list is missing\n3 errors");
   EXPECT_EQ(refusal_of_yaml("seed: {a\n"), "a.yaml:2:1: error: the closing '}' of a map is missing");
   EXPECT_EQ(refusal_of_yaml("seed: \"abc\nbf16: true\n"),
             "a.yaml:1:7: error: the closing quote of this text is missing");

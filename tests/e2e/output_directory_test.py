@@ -121,18 +121,23 @@ class EarlierRun(EndToEndTest):
                 self.assert_training_refused(self.training(*flags), 73, "holds no run of this program")
 
     def test_beside_which_somebody_else_put_something_that_looks_like_its_checkpoint(self):
-        self.trained("--max-steps", 2)
-        for step in (3, 10**6):
+        flags = ("--max-steps", 4, "--save-steps", 2)
+        self.trained(*flags)
+        shutil.rmtree(self.cwd / "run/checkpoint-4")
+        for step in (4, 10**6):
             (self.cwd / "run" / f"checkpoint-{step}").mkdir()
             self.written(f"run/checkpoint-{step}/notes.txt", "mine")
-        for flags in (("--resume", "auto"), ("--overwrite",)):
-            with self.subTest(flags):
-                self.assert_training_refused(self.training("--max-steps", 4, "--save-steps", 1, *flags), 73,
-                                             "run/checkpoint-3 is no checkpoint of this program")
-        shutil.rmtree(self.cwd / "run/checkpoint-3")
-        self.trained("--max-steps", 2, "--overwrite")  # it never comes so far
-        self.trained("--max-steps", 2, "--resume", "run/checkpoint-2")
-        self.assertEqual((self.cwd / "run/checkpoint-1000000/notes.txt").read_text(), "mine")
+        before = tree(self.cwd / "run")
+        for how in (("--resume", "auto"), ("--overwrite",)):
+            with self.subTest(how):
+                result = self.run_program(*self.training(*flags, *how))
+                self.assertEqual(result.code, 73, result)
+                self.assertRegex(result.err, r"(?m)^error: \S*run/checkpoint-4 is no checkpoint of this program")
+                self.assertEqual(tree(self.cwd / "run"), before)
+        shutil.rmtree(self.cwd / "run/checkpoint-4")
+        self.trained(*flags, "--resume", "run/checkpoint-2")
+        self.trained(*flags, "--overwrite")
+        self.assertEqual((self.cwd / "run/checkpoint-1000000/notes.txt").read_text(), "mine")  # it never comes so far
 
     def test_is_not_told_to_train_into_one_of_its_checkpoints(self):
         self.trained("--max-steps", 2)

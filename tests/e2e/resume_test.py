@@ -76,7 +76,7 @@ class Signals(ResumeTest):
     def assert_stops_and_goes_on(self, number, code, when):
         stopped = self.interrupt(number, when)
         self.assertEqual(stopped.code, code, stopped)
-        self.assertEqual(stopped.err.count(f"{number.name}: ending as soon as what is done can be saved\n"), 1, stopped)
+        self.assertEqual(stopped.err.count(f"{number.name}: ending as soon as possible; what is done is kept\n"), 1, stopped)
         self.assertIn(f"interrupted by {number.name}", stopped.err)
         self.assertIn("go on", stopped.err)
         self.assertIn("--resume auto", stopped.err)
@@ -149,7 +149,7 @@ class Signals(ResumeTest):
                     writer.write(content)
                 ended = harness.wait(process)
                 answer, _, error = ended.err.partition("\n")
-                self.assertEqual(answer, f"{number.name}: ending as soon as what is done can be saved")
+                self.assertEqual(answer, f"{number.name}: ending as soon as possible; what is done is kept")
                 self.assert_refused(harness.Result(ended.code, ended.out, error), code,
                                     f"interrupted by {number.name} while the run was loading")
                 self.assertEqual(names(self.cwd), ["model"])
@@ -227,7 +227,7 @@ class StoppedRun(ResumeTest):
                 changed = path.read_text().replace(old, new)
                 self.assertNotEqual(changed, path.read_text())
                 path.write_text(changed)
-                self.refused(model="model", texts=[f"was trained with other files than {self.cwd}/model holds now: {name}"])
+                self.refused(model="model", texts=[f"was trained with another {self.cwd}/model/{name}."])
 
     def test_passes_over_a_damaged_checkpoint_with_auto(self):
         self.flip_a_bit(self.newest / "optimizer.safetensors")
@@ -274,6 +274,20 @@ class StoppedRun(ResumeTest):
         self.refused("--resume", self.newest, "--dry-run", texts=["is damaged"])
         self.flip_a_bit(self.newest / "model.safetensors")
         self.assertEqual(tree(self.cwd / "run"), before)
+
+    def test_can_go_on_from_a_named_checkpoint_beside_a_damaged_one(self):
+        oldest = self.cwd / "run" / f"checkpoint-{min(checkpoints(self.cwd / 'run'))}"
+        self.assertNotEqual(oldest, self.newest)
+        self.written(oldest / "trainer_state.json", "{")
+        (self.cwd / "run" / "checkpoint-1").mkdir()  # somebody's, which the run has no use for
+        self.trained(*self.long, "--resume", self.newest)
+        self.assertTrue((self.cwd / "run" / "checkpoint-1").exists())
+
+    def test_needs_the_configuration_as_it_is_meant_not_as_it_is_written(self):
+        path = self.copied_model() / "config.json"
+        config = json.loads(path.read_text())
+        path.write_text(json.dumps({"transformers_version": "5.0", **dict(reversed(config.items()))}))
+        self.trained(*self.long, "--resume", "auto", model="model")
 
     def test_can_go_on_from_a_named_checkpoint(self):
         self.trained(*self.long, "--resume", self.newest)

@@ -62,6 +62,15 @@ TEST(Plan, HasNoEarlierGradientsWhereOneMicroBatchIsTheStep) {
   }
 }
 
+TEST(Plan, ItsLeastIsASmallStepAtOnceWhereThatTakesLessThanItsParts) {
+  StepShape shape = base();
+  shape.effective_batch = 2;
+  EXPECT_LT(plan_step(shape, 2).total(), plan_step(shape, 1).total());
+  EXPECT_EQ(plan_least(shape).total(), plan_step(shape, 2).total());
+  shape.effective_batch = 100;
+  EXPECT_EQ(plan_least(shape).total(), plan_step(shape, 1).total());
+}
+
 TEST(Plan, SavesByHalfPrecisionAndMoreByRecomputing) {
   EXPECT_LT(plan_step(base(true), 16).activations, plan_step(base(), 16).activations);
   EXPECT_LT(4 * plan_step(base(false, true), 16).activations, plan_step(base(), 16).activations);

@@ -42,6 +42,9 @@ struct StepBytes {
 /// effective batch, nor from the whole of it on, but may in between.
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features);
 
+/// The least that a step can take: one feature at a time, or all of a small step at once.
+StepBytes plan_least(const StepShape& shape);
+
 /// The same of an evaluation batch, beside gradients and moments, as training leaves them there.
 StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features);
 

@@ -77,9 +77,9 @@ report::Rows describe(const Job& job, const std::string& weights_line,
   const std::int64_t micro_batch =
       train::micro_batch(o.train, job.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);
   const auto planned = [&](std::int64_t n) { return memory::plan_step(step_shape(job), n).tensors(); };
-  const char* doubt = planned(1) > job.budget.usable             ? ": not even one may fit"
-                      : planned(micro_batch) > job.budget.usable ? ": may be cut smaller"
-                                                                 : "";
+  const char* doubt = memory::plan_least(step_shape(job)).tensors() > job.budget.usable ? ": not even one may fit"
+                      : planned(micro_batch) > job.budget.usable                        ? ": may be cut smaller"
+                                                                                        : "";
   rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.budget),
                                         counted(micro_batch, "feature"), micro_batch == 1 ? "s" : "",
                                         memory_text(planned(micro_batch)), doubt)});

@@ -76,12 +76,20 @@ std::int64_t with_savers(Job& job, const std::function<std::int64_t()>& find) {
   return found;
 }
 
+void note(const std::string& line) {
+  log::info("probe     " + line);
+}
+
 memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
                                 const std::function<void(const std::string&)>& say) {
   say(kTrialHead);
   const auto begin = [&](std::int64_t num_features) {
     const std::string line = fmt::format("trying {} of {} tokens", counted(num_features, "feature"), task.length);
-    log::stderr_is_terminal() ? log::set_status_line(line) : log::info("probe     " + line);
+    if (log::stderr_is_terminal()) {
+      log::set_status_line(line);
+    } else {
+      note(line);
+    }
   };
   const memory::SearchResult result = train::probe(task, begin, [&](const memory::Trial& trial) {
     log::set_status_line("");
@@ -89,10 +97,6 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
   });
   write_file_atomically(probe_file(job), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
   return result;
-}
-
-void note(const std::string& line) {
-  log::info("probe     " + line);
 }
 
 // A process that has run out of a GPU's memory has left marks on it: the training starts in a clean one.

@@ -53,7 +53,7 @@ bool take_saver(Job& job, const std::string& why) {
 
 void take_expected_savers(Job& job) {
   while (true) {
-    const std::uint64_t needed = memory::plan_step(step_shape(job), 1).tensors();
+    const std::uint64_t needed = memory::plan_least(step_shape(job)).tensors();
     // Nearer to the limit only a real step can say.
     if (static_cast<double>(needed) <= memory::kEstimateError * static_cast<double>(job.budget.usable)) return;
     const std::string why =

@@ -68,7 +68,7 @@ std::string explain_shortage(const Job& job, std::int64_t length, const std::str
   Situation situation = situation_of(job, job.options(), std::move(shape), beginning);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
   situation.savers = advisable_savers(situation.shape, job.device, goes_on);
-  const memory::StepBytes bytes = memory::plan_step(situation.shape, 1);
+  const memory::StepBytes bytes = memory::plan_least(situation.shape);
   situation.needed = bytes.tensors();
   situation.needs = fmt::format(
       "needs: about {} for one feature of {} tokens: weights {}, gradients {},\n"

@@ -43,9 +43,9 @@ std::vector<checkpoint::Found> checkpoints_of_ours(const std::string& output_dir
 }
 
 // What somebody else put there is not replaced, and no save is to find that out.
-void refuse_names_taken(const std::string& output_dir, std::int64_t total_steps) {
+void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::int64_t total) {
   for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
-    if (there.step > total_steps || checkpoint::is_ours(there)) continue;
+    if (there.step <= done || there.step > total || checkpoint::is_ours(there)) continue;
     throw OutputError(
         fmt::format("{} is no checkpoint of this program, and may stand where the run will save one.\n"
                     "Move it away, or choose another with --output-dir DIR.",
@@ -165,12 +165,22 @@ void check_kept_model(const train::RunIdentity& identity, const std::string& out
   train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
 }
 
+// None where it cannot be read: damaged, it is passed over.
+std::optional<train::RunIdentity> identity_in(const std::string& directory) {
+  try {
+    return train::read_run_state(directory).identity;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 // A checkpoint of elsewhere may go on where nothing stands yet, or its own run.
 void refuse_other_run(const train::RunIdentity& identity, const std::string& output_dir) {
+  std::vector<std::string> states = {output_dir};
+  for (const checkpoint::Found& there : checkpoints_of_ours(output_dir)) states.push_back(there.directory);
   try {
-    check_kept_model(identity, output_dir);
-    for (const checkpoint::Found& there : checkpoints_of_ours(output_dir)) {
-      train::check_same_run(train::read_run_state(there.directory).identity, identity, there.directory);
+    for (const std::string& directory : states) {
+      if (const auto saved = identity_in(directory)) train::check_same_run(*saved, identity, directory);
     }
   } catch (const Error& e) {
     throw OutputError(
@@ -182,33 +192,52 @@ void refuse_other_run(const train::RunIdentity& identity, const std::string& out
 
 // Weights and moments are the checkpoint's; a tokenizer or a dropout that has changed where the run began would go on
 // as another run.
-void check_model_files(const ModelFiles& files, const std::string& checkpoint) {
+void check_model_files(const Inputs& in, const std::string& checkpoint) {
   std::vector<std::string> changed;
-  const auto written = [](const weights::EncoderConfig& c) { return weights::question_answering_config_json(c); };
-  if (written(weights::read_encoder_config(checkpoint)) != written(files.config)) changed.emplace_back("config.json");
-  for (const std::string name : weights::kTokenizerFiles) {
-    const auto content = [&](const std::string& directory) {
-      const std::string path = (fs::path(directory) / name).string();
+  // In any order of keys, and without what says how a file was written.
+  const auto content_of = [](const weights::EncoderConfig& config) {
+    nlohmann::json content = nlohmann::json::parse(weights::question_answering_config_json(config));
+    for (const char* key : {"transformers_version", "_name_or_path"}) content.erase(key);
+    return content;
+  };
+  if (content_of(weights::read_encoder_config(checkpoint)) != content_of(in.files.config)) {
+    const std::string directory = in.options().model.config_name.value_or(in.files.directory);
+    changed.push_back((fs::path(directory) / "config.json").string());
+  }
+  for (const char* name : weights::kTokenizerFiles) {
+    const auto content = [](const std::string& path) {
       return is_there(path) ? std::optional(read_file(path)) : std::nullopt;
     };
-    if (content(checkpoint) != content(files.tokenizer_directory)) changed.push_back(name);
+    const std::string path = (fs::path(in.files.tokenizer_directory) / name).string();
+    if (content((fs::path(checkpoint) / name).string()) != content(path)) changed.push_back(path);
   }
   if (changed.empty()) return;
   throw CheckpointError(
-      fmt::format("{} was trained with other files than {} holds now: {}.\n"
-                  "Put these back as they were, or start a new run with --overwrite.",
-                  checkpoint, files.directory, fmt::join(changed, ", ")));
+      fmt::format("{} was trained with another {}.\n"
+                  "Put that back, or name a copy of the checkpoint's: --config-name DIR --tokenizer-name DIR.",
+                  checkpoint, fmt::join(changed, ", ")));
+}
+
+// Whether the run of `saved` may go on from its checkpoint, where there is anything left to do.
+void check_going_on(const std::string& checkpoint, const train::RunState& saved, const Job& job) {
+  const train::TrainOptions& o = job.options().train;
+  if (train::is_over(saved, job.plan, o)) return;
+  refuse_names_taken(*o.output_dir, saved.step, job.plan.total_steps);
+  check_model_files(job, checkpoint);
+  if (*o.resume_from_checkpoint != "auto") refuse_other_run(saved.identity, *o.output_dir);
 }
 
 Start find_start(Job& job) {
-  refuse_names_taken(*job.options().train.output_dir, job.plan.total_steps);
   Start start{.checkpoint = find_resume(job.options().train), .state = {}, .moments = {}};
   start.state.identity = identity_of(job);
   train::set_measure(start.state, job.options().train);
   if (job.validation_set) start.state.validation_sha256 = job.validation_set->sha256;
   if (!start.checkpoint) {
     const std::string& output_dir = *job.options().train.output_dir;
-    if (!job.options().train.resume_from_checkpoint || train::has_results(output_dir)) return start;
+    const bool resumes = job.options().train.resume_from_checkpoint.has_value();
+    if (resumes && train::has_results(output_dir)) return start;
+    refuse_names_taken(output_dir, 0, job.plan.total_steps);
+    if (!resumes) return start;
     check_kept_model(start.state.identity, output_dir);
     log::info(fmt::format("resume   no checkpoint in {}; starting afresh", output_dir));
     return start;
@@ -216,10 +245,7 @@ Start find_start(Job& job) {
   const std::string& directory = start.checkpoint->directory;
   train::RunState saved = train::read_run_state(directory);
   train::check_same_run(saved.identity, start.state.identity, directory);
-  check_model_files(job.files, directory);
-  if (*job.options().train.resume_from_checkpoint != "auto") {
-    refuse_other_run(start.state.identity, *job.options().train.output_dir);
-  }
+  check_going_on(directory, saved, job);
   if (saved.best_step && saved.validation_sha256 && saved.validation_sha256 != start.state.validation_sha256) {
     log::warn("resumed with another validation_file than before: the best model so far is the best of that one");
   }

@@ -224,6 +224,8 @@ std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeT
     if (!usable || !searched || !found || *found < 0 || *found > *searched) return std::nullopt;
     const bool no_less_free = task.budget.usable >= static_cast<std::uint64_t>(*usable);
     const bool went_as_far = *found < *searched || *searched >= task.at_most;
+    // A step in pieces may take more than the same at once.
+    if (task.at_most < task.effective_batch && *found >= task.effective_batch) return std::nullopt;
     return no_less_free && went_as_far ? std::optional(std::min(*found, task.at_most)) : std::nullopt;
   } catch (const Error&) {
     return std::nullopt;  // a damaged file is one that does not hold

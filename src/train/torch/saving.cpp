@@ -32,7 +32,6 @@ void Saving::save() {
   if (saved_ == state_) return;
   const auto started = std::chrono::steady_clock::now();
   finish_writing();
-  note_success();  // of one that was written at once, too
   refuse_weights_that_are_not_finite();
   store_.save(snapshot(), [&] {
     s_.emit(report::SavingCheckpoint{.step = state_.step,
@@ -40,6 +39,7 @@ void Saving::save() {
                                      .blocked_s = seconds_since(started)});
   });
   saved_ = state_;
+  failed_.reset();
 }
 
 void Saving::try_to_save() {
@@ -64,9 +64,9 @@ void Saving::notice_end() {
 }
 
 bool Saving::finish_writing() {
-  if (!store_.is_writing()) return false;
+  const bool was_writing = store_.is_writing();
   tell_if_it_fails([&] { store_.wait(); });
-  return true;
+  return was_writing;
 }
 
 void Saving::tell_if_it_fails(const std::function<void()>& end_of_writing) {
@@ -76,12 +76,20 @@ void Saving::tell_if_it_fails(const std::function<void()>& end_of_writing) {
   } catch (const StorageError& e) {
     tell_of_failure(saved_.value().step, e);
   }
+  take_best_that_is_there();
 }
 
 void Saving::note_success() {
   if (saved_ && !store_.is_writing() && saved_->best_step == saved_->step) {
     best_ = {saved_->best_step, saved_->best_metric};
   }
+}
+
+// While the step is the newest it may still be saved, or be the run's model without a checkpoint.
+void Saving::take_best_that_is_there() {
+  if (!s_.options.load_best_model_at_end || !failed_ || state_.best_step != failed_ || *failed_ >= state_.step) return;
+  state_.best_step = best_.step;
+  state_.best_metric = best_.metric;
 }
 
 void Saving::save_and_wait() {
@@ -173,10 +181,7 @@ void Saving::refuse_weights_that_are_not_finite() const {
 
 void Saving::tell_of_failure(std::int64_t step, const std::exception& error, bool ends_run) {
   saved_.reset();
-  if (s_.options.load_best_model_at_end && state_.best_step == step && !ends_run) {
-    state_.best_step = best_.step;
-    state_.best_metric = best_.metric;
-  }
+  failed_ = step;
   s_.emit(report::SavingFailed{.step = step, .reason = error.what(), .ends_run = ends_run});
 }
 

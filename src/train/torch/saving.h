@@ -14,7 +14,7 @@
 namespace bertft::train {
 
 /// Writes the checkpoints of a run. `setup`, `state` and `optimizer`, of which they are made, must outlive it. Of the
-/// state it changes only what the best model is, where its checkpoint is not to be had.
+/// state it changes only which model is the best, once a step is over that was and could not be saved.
 class Saving {
  public:
   Saving(const Setup& setup, RunState& state, const optim::AdamW& optimizer);
@@ -62,6 +62,7 @@ class Saving {
   checkpoint::Snapshot snapshot() const;
   checkpoint::Retention retention() const;
   void note_success();
+  void take_best_that_is_there();
   std::string trainer_state_json(const RunState& state) const;
   void refuse_weights_that_are_not_finite() const;
   void tell_if_it_fails(const std::function<void()>& end_of_writing);
@@ -71,8 +72,9 @@ class Saving {
   RunState& state_;
   const optim::AdamW& optimizer_;
   checkpoint::Store store_;
-  std::optional<RunState> saved_;  // what the newest checkpoint of this process holds
-  Best best_;                      // that has a whole checkpoint
+  std::optional<RunState> saved_;       // what the newest checkpoint of this process holds
+  std::optional<std::int64_t> failed_;  // the step that was not saved when last tried
+  Best best_;                           // of those that were saved
 };
 
 }  // namespace bertft::train

@@ -66,6 +66,7 @@ std::optional<eval::Answers> Validation::predict(std::int64_t step) {
 }
 
 void Validation::note(const eval::Answers& answers, double runtime_s) {
+  reclaim_();  // an earlier best one whose save has failed is none to compare with
   const eval::Metrics metrics = eval::score(*s_.validation, answers.predictions);
   Json json = metrics.to_json();
   json["loss"] = answers.loss;

@@ -90,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(AtOnce, MemoryPlan,
                                          whole_step(base("BaseHalf", 128, 4, true, false)),
                                          whole_step(electra_small("Electra", 256, 4, false, false)),
                                          whole_step(albert_base("Albert", 128, 4, false, false)),
+                                         whole_step(albert_base("AlbertRecomputed", 384, 2, false, true)),
                                          whole_step(albert_base("AlbertHalfRecomputed", 128, 4, true, true))),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryCalibration, testing::ValuesIn(kTiny), name_of);
