@@ -39,7 +39,7 @@ struct TrainFlags {
 
 // torchrun and srun start one process per GPU; N copies training into one directory help nobody.
 void refuse_several_processes() {
-  for (const char* name : {"WORLD_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+  for (const char* name : {"WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"}) {
     const char* value = std::getenv(name);
     if (value != nullptr && std::atoi(value) > 1) {
       throw UsageError(

@@ -69,6 +69,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"best_threshold", or_null(state.f1_threshold)},  // the name that files of earlier versions have
                     {"micro_batch_tokens", or_null(state.micro_batch_tokens)},
                     {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
+                    {"num_threads", or_null(state.num_threads)},
                     {"memory_savers", state.memory_savers}};
   const std::optional<std::string> best =
       state.best_step ? std::optional(checkpoint::directory_of(run_directory, *state.best_step)) : std::nullopt;
@@ -124,6 +125,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.f1_threshold = number_member(own, "best_threshold", path);
   state.micro_batch_tokens = integer_member(own, "micro_batch_tokens", path);
   state.eval_batch_tokens = integer_member(own, "eval_batch_tokens", path);
+  state.num_threads = integer_member(own, "num_threads", path);
   for (const Json& key : own.value("memory_savers", Json::array())) {
     if (key.is_string()) state.memory_savers.push_back(key);
   }

@@ -238,7 +238,7 @@ class Mistakes(EndToEndTest):
             self.assert_refused(result, 66, "the working directory was deleted")
 
     def test_several_processes_are_refused(self):
-        for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
+        for name in ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
             with self.subTest(name):
                 self.assert_training_refused(self.training(), 2, "one of 4 processes", name, env={name: "4"})
 

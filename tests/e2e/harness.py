@@ -47,7 +47,7 @@ class Result:
 def environment(extra=None):
     """This process's environment without variables that the program reads, plus `extra`."""
     clean = {k: v for k, v in os.environ.items()
-             if not k.startswith(("BERT_FINETUNE_", "SLURM_")) and k != "WORLD_SIZE"}
+             if not k.startswith(("BERT_FINETUNE_", "SLURM_", "OMPI_")) and k != "WORLD_SIZE"}
     # A model this small gains nothing from a second thread, and loses much when a core is busy.
     return {**clean, "OMP_NUM_THREADS": "1", **(extra or {})}
 

@@ -1,5 +1,6 @@
 #include "run/torch/training_run.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -232,6 +233,7 @@ Start find_start(Job& job) {
   start.state.identity = identity_of(job);
   train::set_measure(start.state, job.options().train);
   if (job.validation_set) start.state.validation_sha256 = job.validation_set->sha256;
+  if (!job.device.is_cuda()) start.state.num_threads = at::get_num_threads();
   if (!start.checkpoint) {
     const std::string& output_dir = *job.options().train.output_dir;
     const bool resumes = job.options().train.resume_from_checkpoint.has_value();
@@ -255,6 +257,11 @@ Start find_start(Job& job) {
                     "from here on count",
                     *saved.measure, *before));
   }
+  if (saved.num_threads && start.state.num_threads && saved.num_threads != start.state.num_threads) {
+    log::info(fmt::format("resume   with {}, {} before: sums are rounded in another order, so not to the same bits",
+                          counted(*start.state.num_threads, "thread"), *saved.num_threads));
+  }
+  saved.num_threads = start.state.num_threads;
   saved.validation_sha256 = start.state.validation_sha256;
   start.state = std::move(saved);
   keep_savers(job, start.state.memory_savers);
