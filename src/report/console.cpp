@@ -56,6 +56,12 @@ class Console final : public Observer {
     draw_training();
   }
 
+  void on(const StepProgress& event) override {
+    if (!screen_.is_terminal && line_is_due(clock_())) {
+      say({fmt::format("step={} done={} total={}", event.step, event.done, event.total)});
+    }
+  }
+
   void on(const StepFinished& event) override {
     const double now_s = clock_();
     throughput_.step_finished(now_s, event.num_features);

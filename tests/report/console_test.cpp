@@ -188,6 +188,15 @@ TEST_F(ConsoleTest, IsNeverSilentForMoreThanThirtySeconds) {
   EXPECT_THAT(lines_.front(), HasSubstr("step=4 epoch=0.50 batch_loss=2 grad_norm=3 lr=1e-05 features_s=1.1"));
 }
 
+TEST_F(ConsoleTest, SpeaksDuringALongStepToo) {
+  start(false);
+  for (std::int64_t done = 10; done <= 700; done += 10) {
+    now_s_ += 1;
+    console_->on(StepProgress{.step = 3, .done = done, .total = 710});
+  }
+  EXPECT_THAT(lines_, ElementsAre("step=3 done=300 total=710", "step=3 done=600 total=710"));
+}
+
 TEST_F(ConsoleTest, SpeaksDuringALongEvaluationToo) {
   start(false);
   for (std::int64_t done = 0; done <= 700; done += 10) {

@@ -18,6 +18,12 @@ struct RunStarted {
       {};  // steps between evaluations; the last step always has one; unset: none
 };
 
+/// A step of several micro-batches is going on: `done` of `total` features.
+struct StepProgress {
+  std::int64_t step = 0;  // from 1
+  std::int64_t done = 0, total = 0;
+};
+
 /// One optimizer step. `loss` is the mean over the step's effective batch.
 struct StepFinished {
   std::int64_t step = 0;  // from 1
@@ -81,6 +87,7 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void on(const RunStarted&) {}
+  virtual void on(const StepProgress&) {}
   virtual void on(const StepFinished&) {}
   virtual void on(const LogDue&) {}
   virtual void on(const EvaluationProgress&) {}

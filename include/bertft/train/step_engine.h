@@ -66,6 +66,12 @@ class StepEngine {
   /// checkpoint being written; when it says true, the step is done again as it was.
   void on_shortage(std::function<bool()> reclaim) { reclaim_ = std::move(reclaim); }
 
+  /// Told of each micro-batch that is done and not the step's last: features so far, and of the step. By then a GPU may
+  /// only have been given the work.
+  void on_progress(std::function<void(std::int64_t done, std::int64_t total)> listener) {
+    progress_ = std::move(listener);
+  }
+
   /// Told of every step that is done again.
   void on_shrink(std::function<void(const Shrunk&)> listener) { listener_ = std::move(listener); }
 
@@ -90,6 +96,7 @@ class StepEngine {
   data::MicroBatchLimit limit_;
   std::uint64_t seed_;
   std::function<bool()> reclaim_ = [] { return false; };
+  std::function<void(std::int64_t, std::int64_t)> progress_ = [](std::int64_t, std::int64_t) {};
   std::function<void(const Shrunk&)> listener_ = [](const Shrunk&) {};
   memory::TriesOfOne tries_of_one_;  // of a micro-batch that cannot be cut
 };

@@ -44,6 +44,7 @@ StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double 
   result.num_features = static_cast<std::int64_t>(batches.windows.size());
   parts_.optimizer.zero_grad();
   at::Tensor loss;
+  std::int64_t done = 0;
   for (model::StagedBatch& staged : batches.micro_batches) {
     const auto features = static_cast<std::int64_t>(staged.packed.num_sequences());
     const auto tokens = static_cast<std::int64_t>(staged.packed.num_tokens());
@@ -56,6 +57,8 @@ StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double 
     part.backward();
     loss = loss.defined() ? loss + part.detach() : part.detach();
     result.num_tokens += batch.num_tokens();
+    done += features;
+    if (done < result.num_features) progress_(done, result.num_features);
   }
   place.phase = "optimizer";
   const at::Tensor figures = at::stack({loss, parts_.optimizer.clip_gradients()}).cpu();  // one wait for the device

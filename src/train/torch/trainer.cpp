@@ -55,6 +55,9 @@ class Training {
         validation_(s_, state_, [this] { return saving_.finish_writing(); }),
         warmup_(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {
     engine_.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
+    engine_.on_progress([this](std::int64_t done, std::int64_t total) {
+      s_.emit(report::StepProgress{.step = state_.step + 1, .done = done, .total = total});
+    });
     engine_.on_shortage([this] { return saving_.finish_writing(); });
     if (moments.empty()) return;
     optimizer_.load_state(moments, state_.applied_steps);

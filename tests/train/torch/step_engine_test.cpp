@@ -66,6 +66,16 @@ TEST(StepEngine, DrawsOtherDropoutMasksInEachStep) {
   EXPECT_NE(first.step(features, {}, 0).loss, second.step(features, {}, 1).loss);
 }
 
+TEST(StepEngine, TellsOfEachMicroBatchButTheLast) {
+  const data::Features features = seven_windows();
+  TrainedModel run;
+  StepEngine engine = run.engine(features, {.features = 3, .tokens = {}});
+  std::vector<std::pair<std::int64_t, std::int64_t>> told;
+  engine.on_progress([&](std::int64_t done, std::int64_t total) { told.emplace_back(done, total); });
+  TrainedModel::run(engine, features, 0);
+  EXPECT_EQ(told, (std::vector<std::pair<std::int64_t, std::int64_t>>{{3, 7}, {6, 7}}));
+}
+
 TEST(StepEngine, LowersTheLossOfABatchItSeesAgain) {
   const data::Features features = seven_windows();
   TrainedModel run;
