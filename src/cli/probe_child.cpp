@@ -27,15 +27,14 @@ class Handover {
  public:
   explicit Handover(const std::string& content) {
     int ends[2];
-    if (pipe(ends) != 0) fail();
+    if (pipe(ends) != 0) fail(errno);
     fd_ = ends[0];
     if (content.size() > kPipeBytes) fcntl(ends[1], F_SETPIPE_SZ, content.size());
     fcntl(ends[1], F_SETFL, O_NONBLOCK);  // what it does not take nobody would ever read
     const ssize_t written = write(ends[1], content.data(), content.size());
-    const int error = errno;
+    const int error = written < 0 ? errno : EMSGSIZE;
     close(ends[1]);
-    errno = error;
-    if (written != static_cast<ssize_t>(content.size())) fail();
+    if (written != static_cast<ssize_t>(content.size())) fail(error);
   }
   ~Handover() { close(fd_); }
   Handover(const Handover&) = delete;
@@ -46,8 +45,8 @@ class Handover {
  private:
   static constexpr std::size_t kPipeBytes = 65536;  // unless asked for more, pipe(7)
 
-  [[noreturn]] static void fail() {
-    throw Error(fmt::format("the probe could not be given its options: {}.", system_reason(errno)));
+  [[noreturn]] static void fail(int error) {
+    throw Error(fmt::format("the probe could not be given its options: {}.", system_reason(error)));
   }
 
   int fd_ = -1;
