@@ -92,6 +92,12 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
   return std::nullopt;
 }
 
+std::vector<Found> list_own_checkpoints(const std::string& run_directory) {
+  std::vector<Found> found = list_checkpoints(run_directory);
+  std::erase_if(found, [](const Found& one) { return !is_ours(one.directory); });
+  return found;
+}
+
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped) {
   return first_good(list_checkpoints(run_directory), verify, skipped);
 }

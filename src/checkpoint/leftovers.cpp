@@ -65,7 +65,7 @@ void put_in_place(const std::string& temporary, const std::string& directory) {
   const fs::path trash = trash_of(directory);
   fs::remove_all(trash);
   const bool replaces = fs::exists(directory);
-  if (replaces && !is_ours({directory, 0})) {
+  if (replaces && !is_ours(directory)) {
     throw StorageError(fmt::format("{} has its name and is not of this program; move it away", directory));
   }
   if (replaces) fs::rename(directory, trash);

@@ -94,10 +94,10 @@ std::string make_manifest(const std::string& directory) {
   return python_json({{"format", kFormat}, {"version", kFormatVersion}, {"files", files}}, 2) + "\n";
 }
 
-bool is_ours(const Found& checkpoint) {
-  if (!is_there(manifest_of(checkpoint.directory))) return false;
+bool is_ours(const std::string& checkpoint_directory) {
+  if (!is_there(manifest_of(checkpoint_directory))) return false;
   try {
-    return has_our_format(read_manifest(checkpoint.directory));
+    return has_our_format(read_manifest(checkpoint_directory));
   } catch (const Error&) {
     return true;  // a damaged one, or not to be read
   }

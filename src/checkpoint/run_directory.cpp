@@ -80,15 +80,10 @@ bool is_empty_but_for_probe(const fs::path& folder) {
   });
 }
 
-bool holds_checkpoint_of_ours(const fs::path& folder) {
-  const std::vector<Found> found = list_checkpoints(folder.string());
-  return std::any_of(found.begin(), found.end(), is_ours);
-}
-
 bool holds_run_of_ours(const fs::path& folder) {
   std::error_code unknown;  // in a folder that may be listed but not entered
   return fs::exists(folder / kLockName, unknown) || fs::exists(folder / kStoredConfig, unknown) ||
-         holds_checkpoint_of_ours(folder);
+         !list_own_checkpoints(folder.string()).empty();
 }
 
 [[noreturn]] void fail_to_make(const std::string& path, const std::string& why,
@@ -120,7 +115,7 @@ void check_existing(const fs::path& wanted, Existing existing) {
     throw OutputError(
         fmt::format("output_dir {} is a file, not a directory.\nChoose another with --output-dir DIR.", path));
   }
-  if (fs::exists(wanted / kManifestName, error) && is_ours({path, 0})) {
+  if (fs::exists(wanted / kManifestName, error) && is_ours(path)) {
     throw OutputError(fmt::format(
         "output_dir {} is a checkpoint, which the run would replace.\nName the directory of its run, or another, with "
         "--output-dir DIR.",
@@ -223,9 +218,7 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
 
 void RunDirectory::remove_replaced_run() {
   if (std::exchange(existing_, Existing::kContinue) != Existing::kOverwrite) return;
-  for (const Found& checkpoint : list_checkpoints(path_)) {
-    if (is_ours(checkpoint)) remove_checkpoint(checkpoint.directory);
-  }
+  for (const Found& checkpoint : list_own_checkpoints(path_)) remove_checkpoint(checkpoint.directory);
   for (const auto name : kRunFiles) fs::remove(fs::path(path_) / name);
   for (const auto* name : weights::kTokenizerFiles) fs::remove(fs::path(path_) / name);
 }

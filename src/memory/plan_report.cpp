@@ -112,8 +112,9 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   report.usable_bytes = usable_bytes;
   report.micro_batch = batches.micro;
   report.eval_batch = batches.eval;
-  StepShape plain = variant(shape, false, false);
-  plain.effective_batch = batches.effective;
+  StepShape step = shape;
+  step.effective_batch = batches.effective;
+  const StepShape plain = variant(step, false, false);
   report.evaluation = plan_evaluation(plain, batches.eval);
   report.evaluation_of_one = plan_evaluation(plain, 1);
   for (const Saver& saver : savers_left(plain)) {
@@ -125,8 +126,7 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   const auto place = std::ranges::lower_bound(sizes, batches.micro);
   if (*place != batches.micro) sizes.insert(place, batches.micro);
   for_each_variant([&](bool bf16, bool checkpointing) {
-    StepShape varied = variant(shape, bf16, checkpointing);
-    varied.effective_batch = batches.effective;
+    const StepShape varied = variant(step, bf16, checkpointing);
     for (const std::int64_t n : sizes) {
       PlanReport::Row row{bf16, checkpointing, n, plan_step(varied, n), std::nullopt};
       if (usable_bytes) row.fits = row.bytes.tensors() <= *usable_bytes;

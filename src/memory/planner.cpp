@@ -124,9 +124,6 @@ class MicroBatch {
         tokens_;
     attention_ = (kFloatBytes * s_.h + 4 * s_.wide * s_.h) * tokens_ + scores + flash_sums(shape, s_, num_features) -
                  std::min(after_attention, kept_ * tokens_);
-    // The gradients of weights that layers share are summed until the first layer has added its own; recomputed
-    // layers add theirs at once.
-    sums_ = shape.gradient_checkpointing ? 0 : kFloatBytes * s_.shared;
     // At the embeddings: the gradient of what they have given, twice.
     embedded_ = 2 * kFloatBytes * s_.e * tokens_;
   }
@@ -136,8 +133,11 @@ class MicroBatch {
   /// embeddings, with a gradient of the whole table beside the earlier sum and the activations gone.
   StepBytes after_others() const {
     const std::int64_t table = kFloatBytes * shape_.encoder.vocab_size * s_.e;
+    // The gradients of weights that layers share are summed until the first layer has added its own; recomputed
+    // layers add theirs at once.
+    const std::int64_t sums = shape_.gradient_checkpointing ? 0 : kFloatBytes * s_.shared;
     const std::int64_t workspace =
-        std::max({inner_, inner_ + sums_ - layer_ * tokens_, attention_ + sums_, table + embedded_ - activations()});
+        std::max({inner_, inner_ + sums - layer_ * tokens_, attention_ + sums, table + embedded_ - activations()});
     return bytes_at(shape_, s_, {kFloatBytes * s_.parameters, activations(), workspace});
   }
 
@@ -166,7 +166,7 @@ class MicroBatch {
   const Sizes& s_;
   std::int64_t tokens_;
   std::int64_t layer_, kept_;  // of a token
-  std::int64_t casts_, inner_, attention_, sums_, embedded_;
+  std::int64_t casts_, inner_, attention_, embedded_;
 };
 
 }  // namespace

@@ -133,7 +133,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
 }
 
 void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std::string& checkpoint_directory) {
-  const auto text = [&](const char* what, const auto& was, const auto& is) {
+  const auto difference = [&](const char* what, const auto& was, const auto& is) {
     return fmt::format(
         "{} belongs to another run: its {} is {}, this configuration's is {}.\n"
         "Resume with the data and the configuration of that run; to train further, start a new run with\n"
@@ -143,20 +143,19 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
   const auto first_digits = [](const std::string& sha256) { return sha256.substr(0, 12); };
   if (saved.data_sha256 != now.data_sha256) {
     throw CheckpointError(
-        text("training file's SHA-256", first_digits(saved.data_sha256), first_digits(now.data_sha256)));
+        difference("training file's SHA-256", first_digits(saved.data_sha256), first_digits(now.data_sha256)));
   }
-  const auto differs = [&](const char* what, const auto& was, const auto& is) {
-    throw ConfigError(text(what, was, is));
-  };
   if (saved.num_features != now.num_features) {
-    differs("number of features (max_seq_length, doc_stride, max_train_samples)", saved.num_features, now.num_features);
+    throw ConfigError(difference("number of features (max_seq_length, doc_stride, max_train_samples)",
+                                 saved.num_features, now.num_features));
   }
   if (saved.effective_batch != now.effective_batch) {
-    differs("effective batch", saved.effective_batch, now.effective_batch);
+    throw ConfigError(difference("effective batch", saved.effective_batch, now.effective_batch));
   }
-  if (saved.seed != now.seed) differs("seed", saved.seed, now.seed);
-  if (saved.data_seed != now.data_seed) differs("data_seed", saved.data_seed, now.data_seed);
-  if (saved.total_steps != now.total_steps) differs("number of steps", saved.total_steps, now.total_steps);
+  if (saved.seed != now.seed) throw ConfigError(difference("seed", saved.seed, now.seed));
+  if (saved.data_seed != now.data_seed) throw ConfigError(difference("data_seed", saved.data_seed, now.data_seed));
+  if (saved.total_steps != now.total_steps)
+    throw ConfigError(difference("number of steps", saved.total_steps, now.total_steps));
 }
 
 std::optional<double> read_f1_threshold(const std::string& model_directory) {

@@ -278,7 +278,7 @@ TEST_F(Gpu, IsProbedAndLeftAsItWas) {
   // So much that the allocator's segments of 20 MiB do not decide.
   ProbeTask task = parts.task(in_use + 2048 * kMib, /*at_most=*/1'000'000);
   task.effective_batch = task.at_most;
-  const memory::SearchResult result = probe(task, kSilent, [](const memory::Trial&) {});
+  const memory::SearchResult result = probe(task, [](const memory::Trial&) {});
   EXPECT_GT(result.num_features, 0);
   EXPECT_LT(result.num_features, 1'000'000);
   EXPECT_LE(result.trials.size(), 8U) << "five, and a few more where the allocator's holes decide";

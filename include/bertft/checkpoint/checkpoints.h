@@ -20,7 +20,10 @@ struct Found {
 std::vector<Found> list_checkpoints(const std::string& run_directory);
 
 /// Whether this program made it: somebody else's directory of such a name is left alone.
-bool is_ours(const Found& checkpoint);
+bool is_ours(const std::string& checkpoint_directory);
+
+/// Those of list_checkpoints() that are ours.
+std::vector<Found> list_own_checkpoints(const std::string& run_directory);
 
 /// Checks manifest.json and the size and hash of every file it names.
 /// throws InputError when there is no such directory, CheckpointError naming what is wrong

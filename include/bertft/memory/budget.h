@@ -34,7 +34,8 @@ std::uint64_t peak_memory_bytes(const device::Device& device);
 
 /// A step of a model on a device, at `length` tokens a feature, as the planner takes it.
 StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
-                     const device::Device& device, std::int64_t length);
+                     const device::Device& device, std::int64_t length,
+                     const std::optional<std::int64_t>& effective_batch = std::nullopt);
 
 /// Gives memory that allocators only keep for later back to the device.
 void release_cached(const device::Device& device);

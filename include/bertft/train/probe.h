@@ -34,9 +34,10 @@ struct ProbeTask {
 /// optimizer step with the moments in place, an evaluation batch, a step again. A step has a
 /// second micro-batch, as far as the effective batch leaves features for one. It works on a
 /// model and an optimizer of its own, which are gone when it returns; no data, file or counter
-/// is touched. `begin` hears of the size of a trial before it, which may take minutes, `tell` what came of it.
-memory::SearchResult probe(const ProbeTask& task, const std::function<void(std::int64_t)>& begin,
-                           const std::function<void(const memory::Trial&)>& tell);
+/// is touched. `tell` hears of every trial, `begin` of its size before it, which may take minutes.
+memory::SearchResult probe(
+    const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell,
+    const std::function<void(std::int64_t)>& begin = [](std::int64_t) {});
 
 /// What a result depends on; two probes with equal keys may stand for one another.
 Json probe_key(const ProbeTask& task, const std::string& version, const std::optional<std::string>& memory_limit);

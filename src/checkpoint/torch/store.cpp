@@ -72,9 +72,9 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
   if (!retention.newest) return;
   std::int64_t kept = 0;
   try_to([&] {
-    for (const Found& found : list_checkpoints(run_directory)) {
+    for (const Found& found : list_own_checkpoints(run_directory)) {
       // A later one is damaged, or training would have gone on from it.
-      if (found.step > step || !is_ours(found)) continue;
+      if (found.step > step) continue;
       if (kept++ < *retention.newest || found.step == retention.best_step) continue;
       try_to([&] { remove_checkpoint(found.directory); });
     }

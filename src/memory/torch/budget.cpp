@@ -36,9 +36,11 @@ Use use_of(const device::Device& device) {
 }
 
 StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
-                     const device::Device& device, std::int64_t length) {
+                     const device::Device& device, std::int64_t length,
+                     const std::optional<std::int64_t>& effective_batch) {
   return {.encoder = config,
           .length = length,
+          .effective_batch = effective_batch,
           .bf16 = device.bf16,
           .gradient_checkpointing = options.gradient_checkpointing.value_or(false),
           .is_cuda = device.is_cuda(),

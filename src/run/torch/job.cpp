@@ -55,10 +55,8 @@ Job make_job(Inputs inputs, const Invocation& invocation) {
 }
 
 memory::StepShape step_shape(const Job& job) {
-  memory::StepShape shape =
-      memory::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length);
-  shape.effective_batch = job.plan.largest_step();
-  return shape;
+  return memory::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length,
+                            job.plan.largest_step());
 }
 
 report::Rows describe(const Job& job, const std::string& weights_line,

@@ -91,10 +91,11 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
       note(line);
     }
   };
-  const memory::SearchResult result = train::probe(task, begin, [&](const memory::Trial& trial) {
+  const auto tell = [&](const memory::Trial& trial) {
     log::set_status_line("");
     say(trial_line(trial, task.length));
-  });
+  };
+  const memory::SearchResult result = train::probe(task, tell, begin);
   write_file_atomically(probe_file(job), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
   return result;
 }

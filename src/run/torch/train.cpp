@@ -19,7 +19,7 @@ void warn_of_full_disk(const Job& job) {
   const std::string& directory = *job.options().train.output_dir;
   const memory::StepBytes bytes = memory::plan_step(step_shape(job), 1);
   const std::uint64_t of_one = bytes.weights + bytes.optimizer;
-  const auto there = std::ranges::count_if(checkpoint::list_checkpoints(directory), checkpoint::is_ours);
+  const auto there = static_cast<std::int64_t>(checkpoint::list_own_checkpoints(directory).size());
   const std::int64_t to_come =
       train::most_checkpoints(job.plan, job.options().train, job.validation_set.has_value()) - there;
   const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);

@@ -37,16 +37,10 @@ namespace {
 namespace fs = std::filesystem;
 using checkpoint::Existing;
 
-std::vector<checkpoint::Found> checkpoints_of_ours(const std::string& output_dir) {
-  std::vector<checkpoint::Found> found = checkpoint::list_checkpoints(output_dir);
-  std::erase_if(found, [](const checkpoint::Found& one) { return !checkpoint::is_ours(one); });
-  return found;
-}
-
 // What somebody else put there is not replaced, and no save is to find that out.
 void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::int64_t total) {
   for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
-    if (there.step <= done || there.step > total || checkpoint::is_ours(there)) continue;
+    if (there.step <= done || there.step > total || checkpoint::is_ours(there.directory)) continue;
     throw OutputError(
         fmt::format("{} is no checkpoint of this program, and may stand where the run will save one.\n"
                     "Move it away, or choose another with --output-dir DIR.",
@@ -57,7 +51,7 @@ void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::i
 // Steps done again beside the checkpoints of their first time would leave two runs in one
 // directory, and the next `--resume auto` with the older one.
 void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& output_dir) {
-  const std::vector<checkpoint::Found> there = checkpoints_of_ours(output_dir);
+  const std::vector<checkpoint::Found> there = checkpoint::list_own_checkpoints(output_dir);
   if (there.empty() || there.front().step <= from.step) return;
   throw OutputError(
       fmt::format("{} holds {}, later than {}.\n"
@@ -178,7 +172,7 @@ std::optional<train::RunIdentity> identity_in(const std::string& directory) {
 // A checkpoint of elsewhere may go on where nothing stands yet, or its own run.
 void refuse_other_run(const train::RunIdentity& identity, const std::string& output_dir) {
   std::vector<std::string> states = {output_dir};
-  for (const checkpoint::Found& there : checkpoints_of_ours(output_dir)) states.push_back(there.directory);
+  for (const checkpoint::Found& there : checkpoint::list_own_checkpoints(output_dir)) states.push_back(there.directory);
   try {
     for (const std::string& directory : states) {
       if (const auto saved = identity_in(directory)) train::check_same_run(*saved, identity, directory);

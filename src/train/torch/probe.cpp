@@ -140,11 +140,11 @@ class ProbeBudget {
 
 }  // namespace
 
-memory::SearchResult probe(const ProbeTask& task, const std::function<void(std::int64_t)>& begin,
-                           const std::function<void(const memory::Trial&)>& tell) {
+memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell,
+                           const std::function<void(std::int64_t)>& begin) {
   const ProbeBudget budget(task);
-  memory::StepShape shape = memory::step_shape(task.config, task.model, task.device, task.length);
-  shape.effective_batch = task.effective_batch;
+  const memory::StepShape shape =
+      memory::step_shape(task.config, task.model, task.device, task.length, task.effective_batch);
   memory::SearchResult result;
   std::optional<Probe> trials;
   const auto shortage = memory::attempt(task.device, [&] { trials.emplace(task); }, [&] { trials.reset(); });

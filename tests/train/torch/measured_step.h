@@ -66,9 +66,8 @@ inline model::ModelOptions options_of(const StepCase& c) {
 }
 
 inline memory::StepShape shape_of(const StepCase& c, const device::Device& device) {
-  memory::StepShape shape = memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c, device), c.length);
-  if (c.is_whole_step) shape.effective_batch = c.num_features;
-  return shape;
+  return memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c, device), c.length,
+                            c.is_whole_step ? std::optional(c.num_features) : std::nullopt);
 }
 
 // The most bytes in use over a step of one micro-batch or two, when there are moments, and over an

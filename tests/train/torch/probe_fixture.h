@@ -7,8 +7,6 @@
 
 namespace bertft::train {
 
-constexpr auto kSilent = [](std::int64_t) {};  // of a trial that begins
-
 // What a ProbeTask refers to.
 struct ProbeParts {
   explicit ProbeParts(const model::TinyModel& of = model::TinyModel()) : bert(of), weights(bert.checkpoint()) {}

@@ -42,7 +42,7 @@ class ProbeTest : public testing::Test {
 };
 
 TEST_F(ProbeTest, TakesTheWholeEffectiveBatchWhereThereIsRoom) {
-  const memory::SearchResult result = probe(task(std::uint64_t{4} << 30, 8), kSilent, [](const memory::Trial&) {});
+  const memory::SearchResult result = probe(task(std::uint64_t{4} << 30, 8), [](const memory::Trial&) {});
   EXPECT_EQ(result.num_features, 8);
   ASSERT_THAT(sizes(result), ElementsAre(8));
   EXPECT_EQ(result.trials[0].steps_done, 2);
@@ -54,15 +54,14 @@ TEST_F(ProbeTest, FindsWhatTryingEverySizeFinds) {
     const ProbeTask searched = task(room, 32, /*effective_batch=*/32);
     int num_shortages = 0;
     const memory::SearchResult result =
-        probe(searched, kSilent, [&](const memory::Trial& trial) { num_shortages += trial.fits ? 0 : 1; });
+        probe(searched, [&](const memory::Trial& trial) { num_shortages += trial.fits ? 0 : 1; });
     // One size at a time, in a search that can only try that one.
     std::int64_t largest = result.num_features;
     for (std::int64_t n = std::max<std::int64_t>(1, result.num_features); n <= 32; ++n) {
       ProbeTask single = searched;
       single.at_most = n;
       bool fits = false;
-      probe(single, kSilent,
-            [&](const memory::Trial& trial) { fits = fits || (trial.num_features == n && trial.fits); });
+      probe(single, [&](const memory::Trial& trial) { fits = fits || (trial.num_features == n && trial.fits); });
       ASSERT_TRUE(fits || n > result.num_features) << n << " of " << room;
       if (!fits) break;
       largest = n;
@@ -75,7 +74,7 @@ TEST_F(ProbeTest, FindsWhatTryingEverySizeFinds) {
 }
 
 TEST_F(ProbeTest, FindsNothingWhereNotEvenOneFeatureFits) {
-  const memory::SearchResult result = probe(task(kMib / 16, 8), kSilent, [](const memory::Trial&) {});
+  const memory::SearchResult result = probe(task(kMib / 16, 8), [](const memory::Trial&) {});
   EXPECT_EQ(result.num_features, 0);
   EXPECT_FALSE(result.trials[0].fits);
 }
@@ -84,7 +83,7 @@ TEST_F(ProbeTest, LeavesMemoryLimitAndWeightsAsTheyWere) {
   const ProbeTask wanted = task(5 * kMib, 32, /*effective_batch=*/32);
   const at::Tensor before = parts_.bert.value("qa_outputs.weight").clone();
   const std::uint64_t in_use = CpuAllocator::instance().in_use();
-  probe(wanted, kSilent, [](const memory::Trial&) {});
+  probe(wanted, [](const memory::Trial&) {});
   EXPECT_EQ(CpuAllocator::instance().in_use(), in_use);
   EXPECT_EQ(CpuAllocator::instance().limit(), wanted.budget.limit);
   EXPECT_TRUE(at::equal(parts_.bert.value("qa_outputs.weight"), before));
