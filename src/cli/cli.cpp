@@ -87,16 +87,10 @@ void explain_bus_errors() {
   });
 }
 
-// -q, -qq and -v may stand anywhere; they concern the log alone.
 std::vector<std::string> take_log_flags(std::vector<std::string> args) {
-  const auto take = [&](std::string_view flag, log::Level level) {
-    const auto found = std::remove(args.begin(), args.end(), flag);
-    if (found != args.end()) log::set_level(level);
-    args.erase(found, args.end());
-  };
-  take("-q", log::Level::kWarn);
-  take("-qq", log::Level::kError);
-  take("-v", log::Level::kDebug);
+  for (const LogFlag& flag : kLogFlags) {
+    if (std::erase(args, flag.name) > 0) log::set_level(flag.level);
+  }
   return args;
 }
 
@@ -144,12 +138,11 @@ std::string describe_unknown_flag(const CLI::App& command, const std::string& fl
   return fmt::format("unknown flag '{}'{}", printable(flag), meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
 }
 
-// Of the arguments without a place those that are meant as flags, a line each; "-3" and "-.5" are values.
+// Of the arguments without a place those that are meant as flags, a line each.
 std::string describe_unknown_flags(const CLI::App& command, const std::vector<std::string>& unexpected) {
   std::vector<std::string> lines;
   for (const std::string& argument : unexpected) {
-    const bool is_number = argument.find_first_of("0123456789.") == 1;
-    if (argument.starts_with("-") && !is_number) lines.push_back(describe_unknown_flag(command, argument));
+    if (argument == "-" || looks_like_flag(argument)) lines.push_back(describe_unknown_flag(command, argument));
   }
   return fmt::format("{}", fmt::join(lines, "\n"));
 }

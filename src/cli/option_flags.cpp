@@ -119,6 +119,10 @@ std::set<std::string> flags_of(std::string_view key) {
   return flags;
 }
 
+bool looks_like_flag(std::string_view word) {
+  return word.size() > 1 && word[0] == '-' && word.find_first_of("0123456789.") != 1;
+}
+
 std::set<std::string> foreign_flags() {
   std::set<std::string> flags;
   for (const std::string& key : config::list_foreign_keys()) flags.merge(spellings(key));

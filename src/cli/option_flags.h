@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <optional>
 #include <set>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "bertft/config/config.h"
+#include "bertft/util/log.h"
 
 namespace bertft::cli {
 
@@ -16,6 +18,17 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups 
 
 /// Every flag that sets the option: "--resume", "--resume-from-checkpoint", ...
 std::set<std::string> flags_of(std::string_view key);
+
+/// Not "-1" and "-.5", which are values.
+bool looks_like_flag(std::string_view word);
+
+/// What a flag that concerns the log alone sets, and may stand anywhere: -q, -qq and -v.
+struct LogFlag {
+  std::string_view name;
+  log::Level level;
+};
+constexpr std::array<LogFlag, 3> kLogFlags{
+    {{"-q", log::Level::kWarn}, {"-qq", log::Level::kError}, {"-v", log::Level::kDebug}}};
 
 /// Those of run_qa that are taken and do nothing, with a value or without.
 std::set<std::string> foreign_flags();

@@ -40,11 +40,6 @@ std::string before_equals(const std::string& word) {
   return word.substr(0, word.find('='));
 }
 
-// "-1" and "-.5" are values.
-bool looks_like_flag(const std::string& word) {
-  return word.size() > 1 && word[0] == '-' && word.find_first_of("0123456789.", 1) != 1;
-}
-
 // The words without those that set one of `keys`, as flags or as --set, and without those of run_qa that do nothing
 // here, of which one may be a password.
 std::vector<std::string> without(const std::vector<std::string>& words, const std::vector<std::string>& keys) {
@@ -100,7 +95,7 @@ run::Invocation own_command() {
   return {.command_to_go_on = command_to_go_on, .probe = [](const std::string& config, const auto& settings) {
             std::vector<std::string> command;
             for (const std::string& word : own_arguments()) {
-              if (command.empty() || word == "-q" || word == "-qq" || word == "-v") command.push_back(word);
+              if (command.empty() || std::ranges::count(kLogFlags, word, &LogFlag::name) > 0) command.push_back(word);
             }
             probe_in_child(std::move(command), config, settings);
           }};
