@@ -11,6 +11,7 @@
 #include "bertft/util/code_point_index.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "eval/as_float.h"
 
 // Scores are float32 and every comparison is made on them, as numpy makes it.
 
@@ -153,9 +154,7 @@ Prediction decode_question(const Task& task, std::span<const data::Window> windo
   const float null_odds = no_answer->score - best.start_logit - best.end_logit;
   prediction.null_odds = null_odds;
   prediction.best_text = best.text;
-  constexpr double kMost = std::numeric_limits<float>::max();
-  const auto threshold = static_cast<float>(std::clamp(task.null_score_diff_threshold, -kMost, kMost));
-  if (!(null_odds > threshold)) prediction.text = best.text;
+  if (!(null_odds > as_float(task.null_score_diff_threshold))) prediction.text = best.text;
   return prediction;
 }
 

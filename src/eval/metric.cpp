@@ -10,6 +10,7 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "eval/as_float.h"
 
 // Sums run in data-set order, so that the last digit equals that of the script's sum().
 
@@ -193,8 +194,7 @@ Metrics evaluate(const data::Dataset& dataset, const Predictions& predictions, c
     const std::vector<const Scored*> by_odds = order_by_null_odds(scored, *scoring.null_odds);
     // The script begins at 0, which probabilities are never below; raw scores are.
     // A threshold below them has to be below as a float, too, which is what a model's odds are compared as.
-    constexpr float kMost = std::numeric_limits<float>::max(), kInfinity = std::numeric_limits<float>::infinity();
-    const auto as_float = [](double odds) { return static_cast<float>(std::clamp<double>(odds, -kMost, kMost)); };
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const double below_all = by_odds.empty() ? 0 : std::nextafter(as_float(by_odds.front()->null_odds), -kInfinity);
     const double answers_nothing = scoring.na_prob_threshold ? 0 : std::min(0.0, below_all);
     const BestThreshold exact = find_best_threshold(by_odds, answers_nothing, &QuestionScore::exact);

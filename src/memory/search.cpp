@@ -51,8 +51,8 @@ class Search {
   // One feature, or the whole step where that takes less, or where it is small beside what is looked for: a step that
   // is cut has gradients of its earlier parts beside it, and says less of one that is not.
   std::int64_t smallest() const {
-    const std::int64_t whole = std::min(task_.effective_batch, task_.at_most);
-    if (whole <= 1) return 1;
+    if (!task_.effective_batch) return 1;
+    const std::int64_t whole = std::min(*task_.effective_batch, task_.at_most);
     return task_.predict(whole) < task_.predict(1) || task_.predict(2 * whole) <= task_.usable_bytes ? whole : 1;
   }
 
@@ -108,7 +108,7 @@ class Search {
     const double room = (has_failed ? kCaution : 1.0) * static_cast<double>(task_.usable_bytes);
     const auto fits = [&](std::int64_t n) { return calibrated_bytes(task_, fitting_, n) <= room; };
     // The whole step at once may take less than more than half of it with the rest to follow, and that less than half.
-    const std::int64_t whole = task_.effective_batch, best = result_.num_features;
+    const std::int64_t whole = task_.effective_batch.value_or(1), best = result_.num_features;
     if (best >= whole) return largest_size(best, too_large_, fits);
     if (whole < too_large_ && fits(whole)) return largest_size(whole, too_large_, fits);
     for (std::int64_t n = std::min(whole, too_large_) - 1; n > std::max(best, whole / 2); --n) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -15,15 +16,25 @@ namespace {
 
 using testing::ElementsAre;
 
-// A device on which a size takes max(flat, fixed + slope * size) bytes of `limit`.
+// A device on which a size takes max(flat, fixed + slope * size) bytes of `limit`; gradients of earlier micro-batches
+// stand beside all but the first of a step.
 struct FakeDevice {
   double fixed = 1000, slope = 10, flat = 0, limit = 2000;
   double predicted_slope = 10, predicted_fixed = 1000;  // what the plan believes
+  double gradients = 0;
+  std::optional<std::int64_t> effective_batch = {};
   std::int64_t fails_once_at_trial = -1;
   double peak_step = 0;
   int num_shortages = 0, num_trials = 0;
 
-  double bytes(std::int64_t n) const { return std::max(flat, fixed + slope * static_cast<double>(n)); }
+  double bytes(std::int64_t n) const { return bytes_by(fixed, slope, n); }
+
+  double bytes_by(double fixed_part, double growth, std::int64_t n) const {
+    const std::int64_t later = effective_batch ? std::min(n, *effective_batch - n) : n;
+    const double of_first = fixed_part + std::max(gradients, growth * static_cast<double>(n));
+    const double of_later = later > 0 ? fixed_part + gradients + growth * static_cast<double>(later) : 0;
+    return std::max({flat, of_first, of_later});
+  }
 
   // Rounded up, as an allocator of segments does.
   double measured(std::int64_t n) const {
@@ -42,18 +53,20 @@ struct FakeDevice {
   }
 
   std::int64_t largest(std::int64_t at_most) const {
-    std::int64_t n = 0;
-    while (n < at_most && bytes(n + 1) <= limit) ++n;
-    return n;
+    std::int64_t found = 0;
+    for (std::int64_t n = 1; n <= at_most; ++n) {
+      if (bytes(n) <= limit) found = n;
+    }
+    return found;
   }
 
   SearchResult search(std::int64_t at_most) {
     return find_micro_batch({.at_most = at_most,
+                             .effective_batch = effective_batch,
                              .usable_bytes = static_cast<std::uint64_t>(limit),
                              .predict =
                                  [this](std::int64_t n) {
-                                   return static_cast<std::uint64_t>(
-                                       std::max(flat, predicted_fixed + predicted_slope * static_cast<double>(n)));
+                                   return static_cast<std::uint64_t>(bytes_by(predicted_fixed, predicted_slope, n));
                                  },
                              .run_trial = [this](std::int64_t n) { return attempt(n); },
                              .peak_rounding = static_cast<std::uint64_t>(peak_step)});
@@ -152,41 +165,14 @@ TEST(Search, FindsTheMaximumInFiveTrialsAndOneShortage) {
   }
 }
 
-// A step of `effective` features in micro-batches: gradients of an earlier one stand beside all but the first.
-double bytes_of_step(std::int64_t effective, double slope, std::int64_t n) {
-  constexpr double kFixed = 1000, kGradients = 300;
-  const std::int64_t next = std::min(n, effective - n);
-  const double alone = kFixed + std::max(kGradients, slope * static_cast<double>(n));
-  return next > 0 ? std::max(alone, kFixed + kGradients + slope * static_cast<double>(next)) : alone;
-}
-
 TEST(Search, FindsTheMaximumTooWhereTheWholeStepAtOnceTakesLess) {
-  constexpr std::int64_t kAtMost = 2000;
   for (const double error : {0.9, 0.95, 1.0, 1.05, 1.1}) {
     for (const std::int64_t effective : {1, 2, 5, 16, 17, 40, 120, 3000}) {
       for (double limit = 1301; limit < 20000; limit *= 1.013) {
-        std::int64_t wanted = 0;
-        for (std::int64_t n = 1; n <= kAtMost; ++n) {
-          if (bytes_of_step(effective, 10, n) <= limit) wanted = n;
-        }
-        int num_shortages = 0;
-        const SearchResult result = find_micro_batch(
-            {.at_most = kAtMost,
-             .effective_batch = effective,
-             .usable_bytes = static_cast<std::uint64_t>(limit),
-             .predict =
-                 [&](std::int64_t n) { return static_cast<std::uint64_t>(bytes_of_step(effective, 10 * error, n)); },
-             .run_trial =
-                 [&](std::int64_t n) {
-                   const double bytes = bytes_of_step(effective, 10, n);
-                   if (bytes > limit) ++num_shortages;
-                   return Trial{.num_features = n,
-                                .fits = bytes <= limit,
-                                .phase = "",
-                                .peak_bytes = static_cast<std::uint64_t>(std::min(bytes, limit)),
-                                .features_per_s = 1,
-                                .steps_done = 2};
-                 }});
+        FakeDevice device{
+            .limit = limit, .predicted_slope = 10 * error, .gradients = 300, .effective_batch = effective};
+        const std::int64_t wanted = device.largest(2000);
+        const SearchResult result = device.search(2000);
         const std::string where = fmt::format("limit {} error {} effective batch {}", limit, error, effective);
         ASSERT_LE(result.num_features, wanted) << where;
         // Where the part that does not grow nearly fills the room, small trials teach nothing.
@@ -196,7 +182,7 @@ TEST(Search, FindsTheMaximumTooWhereTheWholeStepAtOnceTakesLess) {
         const bool is_close = error >= 0.95 && error <= 1.05;
         ASSERT_GE(result.num_features, wanted - std::max<std::int64_t>(2, wanted / (is_close ? 50 : 20))) << where;
         ASSERT_LE(result.trials.size(), is_close ? 5U : 6U) << where;
-        ASSERT_LE(num_shortages, is_close ? 1 : 2) << where;
+        ASSERT_LE(device.num_shortages, is_close ? 1 : 2) << where;
       }
     }
   }

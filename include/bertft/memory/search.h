@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ struct Trial {
 };
 
 struct SearchTask {
-  std::int64_t at_most = 1;          // features
-  std::int64_t effective_batch = 0;  // of a step; 0: many more than `at_most`
+  std::int64_t at_most = 1;                          // features
+  std::optional<std::int64_t> effective_batch = {};  // of a step; none: many more than `at_most`
   std::uint64_t usable_bytes = 0;
   std::function<std::uint64_t(std::int64_t)> predict;  // bytes of a size, as plan_step()
   std::function<Trial(std::int64_t)> run_trial;        // of a size, on the device

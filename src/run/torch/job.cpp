@@ -26,18 +26,18 @@ std::string count_line(const data::Dataset& dataset, const data::Features& featu
 }
 
 std::int64_t warmup_of(const Job& job) {
-  return optim::warmup_step_count(job.options().optim.warmup_steps, job.plan.total_steps);
+  return optim::warmup_step_count(job.options().optim.warmup_steps, job.inputs.plan.total_steps);
 }
 
 void warn_of_long_warmup(const Job& job) {
-  if (warmup_of(job) < job.plan.total_steps) return;
+  if (warmup_of(job) < job.inputs.plan.total_steps) return;
   log::warn(fmt::format("warm-up takes {} and the run has {}: learning_rate is reached at its end at best",
-                        counted(warmup_of(job), "step"), with_thousands(job.plan.total_steps)));
+                        counted(warmup_of(job), "step"), with_thousands(job.inputs.plan.total_steps)));
 }
 
 // `auto` is for eval and predict; while training nothing is tuned yet.
 void tell_threshold(const Job& job) {
-  if (job.options().eval.null_score_diff_threshold || !job.validation_set || !job.with_negative) return;
+  if (job.options().eval.null_score_diff_threshold || !job.inputs.validation_set || !job.inputs.with_negative) return;
   log::info(
       "threshold null_score_diff_threshold: auto is for eval and predict; training scores at 0 and keeps the best one");
 }
@@ -55,30 +55,31 @@ Job make_job(Inputs inputs, const Invocation& invocation) {
 }
 
 memory::StepShape step_shape(const Job& job) {
-  return memory::step_shape(job.files.config, job.options().model, job.device, job.options().data.max_seq_length,
-                            job.plan.largest_step());
+  return memory::step_shape(job.inputs.files.config, job.options().model, job.means.device,
+                            job.options().data.max_seq_length, job.inputs.plan.largest_step());
 }
 
 report::Rows describe(const Job& job, const std::string& weights_line,
                       const std::optional<std::int64_t>& micro_batch_tokens) {
   const config::Options& o = job.options();
   report::Rows rows;
-  rows.push_back({"train", count_line(job.train_set, job.train_features)});
-  if (job.validation_set) rows.push_back({"validate", count_line(*job.validation_set, *job.validation_features)});
+  rows.push_back({"train", count_line(job.inputs.train_set, job.inputs.train_features)});
+  if (job.inputs.validation_set)
+    rows.push_back({"validate", count_line(*job.inputs.validation_set, *job.inputs.validation_features)});
   rows.push_back({"windows", fmt::format("{} tokens at most, overlap {}; {}", o.data.max_seq_length, o.data.doc_stride,
-                                         job.files.tokenizer->description())});
-  rows.push_back({"model", fmt::format("{}; {}", job.files.directory, weights_line)});
+                                         job.inputs.files.tokenizer->description())});
+  rows.push_back({"model", fmt::format("{}; {}", job.inputs.files.directory, weights_line)});
   rows.push_back({"plan", fmt::format("{}, effective batch {}, lr {:g}, warm-up {}, seed {}",
-                                      counted(job.plan.total_steps, "step"), job.plan.effective_batch,
+                                      counted(job.inputs.plan.total_steps, "step"), job.inputs.plan.effective_batch,
                                       o.optim.learning_rate, warmup_of(job), o.train.seed)});
-  rows.push_back({"device", job.device.description});
+  rows.push_back({"device", job.means.device.description});
   const std::int64_t micro_batch =
-      train::micro_batch(o.train, job.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);
+      train::micro_batch(o.train, job.inputs.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);
   const auto planned = [&](std::int64_t n) { return memory::plan_step(step_shape(job), n).tensors(); };
-  const char* doubt = memory::plan_least(step_shape(job)).tensors() > job.budget.usable ? ": not even one may fit"
-                      : planned(micro_batch) > job.budget.usable                        ? ": may be cut smaller"
-                                                                                        : "";
-  rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.budget),
+  const char* doubt = memory::plan_least(step_shape(job)).tensors() > job.means.budget.usable ? ": not even one may fit"
+                      : planned(micro_batch) > job.means.budget.usable                        ? ": may be cut smaller"
+                                                                                              : "";
+  rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.means.budget),
                                         counted(micro_batch, "feature"), micro_batch == 1 ? "s" : "",
                                         memory_text(planned(micro_batch)), doubt)});
   rows.push_back({"output", *o.train.output_dir});

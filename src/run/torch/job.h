@@ -13,9 +13,13 @@
 namespace bertft::run {
 
 /// A run's inputs, and what is to work on them.
-struct Job : Inputs, Means {
+struct Job {
+  Inputs inputs;
+  Means means;
   bool resumes_itself = false;   // after a shortage of memory, as if it had been told to
   std::set<std::string> savers;  // keys that memory_savers has turned on, in this process or in those before it
+
+  const config::Options& options() const { return inputs.options(); }
 };
 
 /// Finds the means, and takes the savers that memory_savers allows and the plan shows to be needed.

@@ -29,14 +29,14 @@ std::string probe_file(const Inputs& in) {
 
 train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, std::int64_t at_most) {
   const config::Options& o = job.options();
-  return {.config = job.files.config,
+  return {.config = job.inputs.files.config,
           .weights = weights,
           .model = o.model,
           .optim = o.optim,
-          .device = job.device,
-          .budget = job.budget,
+          .device = job.means.device,
+          .budget = job.means.budget,
           .length = o.data.max_seq_length,
-          .effective_batch = job.plan.largest_step(),
+          .effective_batch = job.inputs.plan.largest_step(),
           .eval_batch = o.eval.per_device_eval_batch_size,
           .at_most = o.memory.probe_up_to.value_or(at_most)};
 }
@@ -72,7 +72,7 @@ std::string nothing_fits(const Inputs& in) {
 std::int64_t with_savers(Job& job, const std::function<std::int64_t()>& find) {
   std::int64_t found = find();
   while (found == 0 && take_saver(job, "not even one feature fitted")) found = find();
-  if (found == 0) throw OutOfMemoryError(nothing_fits(job));
+  if (found == 0) throw OutOfMemoryError(nothing_fits(job.inputs));
   return found;
 }
 
@@ -96,7 +96,7 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
     say(trial_line(trial, task.length));
   };
   const memory::SearchResult result = train::probe(task, tell, begin);
-  write_file_atomically(probe_file(job), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
+  write_file_atomically(probe_file(job.inputs), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
   return result;
 }
 
@@ -107,26 +107,26 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
       fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
       fmt::format("bf16={}", task.device.bf16)};
   if (job.resumes_itself) settings.emplace_back("resume_from_checkpoint=auto");
-  job.invocation.probe(config::to_yaml(job.resolved), settings);
+  job.means.invocation.probe(config::to_yaml(job.inputs.resolved), settings);
 }
 
 // The micro-batch that fits, in features; 0: none does.
 std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weights) {
-  const train::ProbeTask task = task_of(job, weights, job.plan.largest_step());
+  const train::ProbeTask task = task_of(job, weights, job.inputs.plan.largest_step());
   const Json key = key_of(job, task);
-  std::optional<std::int64_t> found = train::reusable_probe(probe_file(job), task, key);
+  std::optional<std::int64_t> found = train::reusable_probe(probe_file(job.inputs), task, key);
   if (found && *found > 0) {  // that nothing fitted then says nothing of now
-    log::info(fmt::format("probe     {} still holds", probe_file(job)));
+    log::info(fmt::format("probe     {} still holds", probe_file(job.inputs)));
   } else {
     const auto where = job.options().memory.probe_process;
     const bool in_child =
-        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.device.is_cuda());
+        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.means.device.is_cuda());
     if (in_child) {
       probe_in_child(job, task);
       train::ProbeTask probed = task;  // with whatever was free when the child looked
       probed.budget.usable = std::numeric_limits<std::uint64_t>::max();
-      found = train::reusable_probe(probe_file(job), probed, key);
-      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job)));
+      found = train::reusable_probe(probe_file(job.inputs), probed, key);
+      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job.inputs)));
     } else {
       found = probe_here(job, task, note).num_features;
     }
@@ -138,7 +138,7 @@ std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weigh
 
 void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_parent) {
   const auto find = [&] {
-    const auto size_of_data = static_cast<std::int64_t>(job.train_features.windows.size());
+    const auto size_of_data = static_cast<std::int64_t>(job.inputs.train_features.windows.size());
     const auto print = [](const std::string& line) { std::cout << line << std::endl; };
     return probe_here(job, task_of(job, weights, size_of_data), for_parent ? note : print).num_features;
   };
@@ -154,13 +154,13 @@ void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_paren
         explain_shortage(job, job.options().data.max_seq_length, *shortage, Beginning::kAsTold, std::nullopt));
   std::cout << fmt::format("largest: {} ({} tokens)\n", counted(found, "feature"),
                            with_thousands(found * job.options().data.max_seq_length))
-            << "use: " << use_line(job, found) << "\nkept in " << probe_file(job) << std::endl;
+            << "use: " << use_line(job.inputs, found) << "\nkept in " << probe_file(job.inputs) << std::endl;
 }
 
 std::optional<std::int64_t> find_token_budget(Job& job, const weights::ModelWeights& weights) {
   const std::int64_t found = with_savers(job, [&] { return find_micro_batch(job, weights); });
-  log::info("probe     " + use_line(job, found));
-  if (found >= job.plan.largest_step()) return std::nullopt;
+  log::info("probe     " + use_line(job.inputs, found));
+  if (found >= job.inputs.plan.largest_step()) return std::nullopt;
   return found * job.options().data.max_seq_length;
 }
 

@@ -17,18 +17,18 @@ bool may_take(const Job& job, const Saver& saver) {
   const config::Options& o = job.options();
   const bool is_settled =
       saver.kind == Saver::Kind::kBf16 ? o.device.bf16.has_value() : o.model.gradient_checkpointing.has_value();
-  return saver.is_automatic && !is_settled && can_be_taken(job.device, saver);
+  return saver.is_automatic && !is_settled && can_be_taken(job.means.device, saver);
 }
 
 void turn_on(Job& job, const Saver& saver) {
-  config::Options& options = job.resolved.options;
+  config::Options& options = job.inputs.resolved.options;
   if (saver.kind == Saver::Kind::kGradientCheckpointing) {
     options.model.gradient_checkpointing = true;
   } else {
     options.device.bf16 = true;
-    job.device = device::select_device(options.device);
+    job.means.device = device::select_device(options.device);
   }
-  job.resolved.origins[saver.key] = "memory_savers: auto";
+  job.inputs.resolved.origins[saver.key] = "memory_savers: auto";
   job.savers.insert(saver.key);
 }
 
@@ -55,9 +55,9 @@ void take_expected_savers(Job& job) {
   while (true) {
     const std::uint64_t needed = memory::plan_least(step_shape(job)).tensors();
     // Nearer to the limit only a real step can say.
-    if (static_cast<double>(needed) <= memory::kEstimateError * static_cast<double>(job.budget.usable)) return;
+    if (static_cast<double>(needed) <= memory::kEstimateError * static_cast<double>(job.means.budget.usable)) return;
     const std::string why =
-        fmt::format("one feature would take about {} of {}", memory_text(needed), memory_text(job.budget.usable));
+        fmt::format("one feature would take about {} of {}", memory_text(needed), memory_text(job.means.budget.usable));
     if (!take_saver(job, why)) return;
   }
 }

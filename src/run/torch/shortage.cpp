@@ -65,9 +65,9 @@ std::string explain_shortage(const Job& job, std::int64_t length, const std::str
                              const std::optional<std::string>& saved) {
   memory::StepShape shape = step_shape(job);
   shape.length = length;
-  Situation situation = situation_of(job, job.options(), std::move(shape), beginning);
+  Situation situation = situation_of(job.means, job.options(), std::move(shape), beginning);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
-  situation.savers = advisable_savers(situation.shape, job.device, goes_on);
+  situation.savers = advisable_savers(situation.shape, job.means.device, goes_on);
   const memory::StepBytes bytes = memory::plan_least(situation.shape);
   situation.needed = bytes.tensors();
   situation.needs = fmt::format(

@@ -21,7 +21,7 @@ void warn_of_full_disk(const Job& job) {
   const std::uint64_t of_one = bytes.weights + bytes.optimizer;
   const auto there = static_cast<std::int64_t>(checkpoint::list_own_checkpoints(directory).size());
   const std::int64_t to_come =
-      train::most_checkpoints(job.plan, job.options().train, job.validation_set.has_value()) - there;
+      train::most_checkpoints(job.inputs.plan, job.options().train, job.inputs.validation_set.has_value()) - there;
   const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
   const auto free = checkpoint::free_bytes(directory);
   if (!free || needed <= static_cast<double>(*free)) return;
@@ -54,7 +54,7 @@ std::optional<int> carry_out(Inputs inputs, TrainMode mode, const Invocation& in
     case TrainMode::kProbeForParent:
       break;
   }
-  const auto weights = model_weights(job);
+  const auto weights = model_weights(job.inputs);
   if (mode == TrainMode::kProbe) tell(describe(job, weights->summary(), std::nullopt));
   probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
   return std::nullopt;

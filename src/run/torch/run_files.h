@@ -1,0 +1,17 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "run/torch/job.h"
+
+namespace bertft::run {
+
+/// Beside the weights in every model directory that the run writes: its files by name, with their content.
+std::map<std::string, std::string> model_files(const Inputs& in);
+
+/// What is known of the run before its first step, in its directory: the log, the options, what it runs on. Takes away
+/// the results of an earlier one.
+void write_beginnings(Job& job, const std::string& run_directory);
+
+}  // namespace bertft::run
