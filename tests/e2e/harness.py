@@ -127,6 +127,28 @@ def _traced(options, args, cwd, timeout):
     return Result(traced.returncode, traced.stdout.decode(), traced.stderr.decode())
 
 
+ON_A_SMALL_DISK = """mount -t tmpfs -o size="$1"k none "$2" || exit 125
+folder=$2; kept=$3; shift 3
+"$@"; code=$?
+cp -a "$folder"/. "$kept"; exit $code"""
+
+
+@functools.cache
+def can_mount():
+    """Whether a process may have file systems of its own, which containers may forbid."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=4k", "none", folder]
+        return shutil.which("unshare") and subprocess.run(script, capture_output=True).returncode == 0
+
+
+def run_on_small_disk(kib, folder, kept, *args, cwd, timeout=120):
+    """The program, while `folder` is a file system of `kib` KiB, whose content is copied to `kept` afterwards."""
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", str(kib), folder, kept, BINARY,
+                           *map(str, args)], cwd=cwd, env=environment(), capture_output=True, timeout=timeout,
+                          preexec_fn=default_signals)
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 # ---- data ----
 
 WARES = ["salt", "wool", "honey", "amber", "copper", "linen", "cheese", "glass"]

@@ -270,6 +270,31 @@ class DiskFull(EndToEndTest):
                          (self.cwd / "whole" / "model.safetensors").read_bytes())
 
 
+@unittest.skipUnless(harness.can_mount(), "no file system may be mounted here")
+class SmallDisk(EndToEndTest):
+    # A checkpoint takes 1060 KiB, of which the model is 345.
+    def test_costs_no_checkpoint_that_was_saved_and_is_told_with_what_is_missing(self):
+        self.trained("--save-steps", 1, output="whole")
+        disk = self.cwd / "disk"
+        disk.mkdir()
+        saved = []
+        for kib in (200, 700, 1300, 2000, 3400):
+            kept = self.cwd / f"kept-{kib}"
+            kept.mkdir()
+            run = self.training("--save-steps", 1, "--save-total-limit", 1, output="disk/run")
+            result = harness.run_on_small_disk(kib, disk, kept, *run, cwd=self.cwd)
+            saved.append(sorted(n for n in names(kept / "run") if n.startswith("checkpoint")))
+            self.assertEqual(result.code, 0 if saved[-1] == ["checkpoint-4"] else 74, result)
+            self.assertFalse([n for n in names(kept / "run") if n.startswith(".tmp")])
+            if result.code == 74:
+                self.assertRegex(result.err, r"checkpoint-4 was not saved: .*No space left on device; it takes "
+                                             r"1\.0 MiB, and [0-9.]+ [KM]iB of disk are left")
+            self.trained("--save-steps", 1, "--resume", "auto", output=kept / "run")
+            self.assertEqual((kept / "run" / "model.safetensors").read_bytes(),
+                             (self.cwd / "whole" / "model.safetensors").read_bytes(), kib)
+        self.assertEqual(saved, [[], [], ["checkpoint-1"], ["checkpoint-1"], ["checkpoint-4"]])
+
+
 class TheInputs(EndToEndTest):
     def test_are_left_as_they_were(self):
         model = self.copied_model()

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 
 import harness
 from harness import EndToEndTest, metric_lines, names, wait_until
@@ -133,6 +134,10 @@ class Training(EndToEndTest):
         flags = ("--learning-rate", "1e30", "--max-steps", 2)
         result = self.trained(*flags)
         self.assertIn("step 2: loss or gradients are not finite; the step was not applied", result.err)
+        log = (self.cwd / "run" / "train.log").read_text()
+        ids = re.search(r"step 2 was of the questions (.*)", log)[1].split(", ")
+        self.assertEqual(len(set(ids)), 8)
+        self.assertLessEqual(set(ids), set(re.findall(r'"id": "([^"]+)"', self.train_file.read_text())))
         lines = metric_lines(self.cwd / "run", "log")
         self.assertEqual((lines[1]["loss"], lines[1]["grad_norm"]), (None, None))
         results = json.loads((self.cwd / "run/train_results.json").read_text())

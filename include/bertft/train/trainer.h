@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bertft/data/dataset.h"
 #include "bertft/data/features.h"
 #include "bertft/device/device.h"
 #include "bertft/device/named_tensor.h"
@@ -23,7 +24,8 @@ struct Setup {
   const TrainOptions& options;
   const optim::OptimOptions& optim;
   const Plan& plan;
-  const data::Features& features;
+  const data::Dataset& dataset;
+  const data::Features& features;  // of it
   const eval::Task* validation;  // null: no evaluation
   const device::Device& device;
   model::QaModel& model;

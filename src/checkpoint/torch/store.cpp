@@ -13,10 +13,12 @@
 #include <utility>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/checkpoint/run_directory.h"
 #include "bertft/memory/shortage.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
+#include "bertft/util/text.h"
 #include "bertft/weights/safetensors.h"
 #include "checkpoint/leftovers.h"
 #include "checkpoint/manifest.h"
@@ -81,9 +83,22 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
   });
 }
 
+std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors) {
+  std::uint64_t sum = 0;
+  for (const NamedTensor& named : tensors) sum += named.tensor.nbytes();
+  return sum;
+}
+
+// To end a line with, where a full disk is why `bytes` were not written.
+std::string what_is_missing(const std::string& run_directory, std::uint64_t bytes) {
+  const auto free = free_bytes(run_directory);
+  if (!free || *free >= bytes) return "";
+  return fmt::format("; it takes {}, and {} of disk are left", memory_text(bytes), memory_text(*free));
+}
+
 // Writes what a checkpoint begins with, the model and the small files, into a temporary directory, for `finish` to go
-// on with. throws StorageError, whatever went wrong: training can go on without
-void write(const std::string& run_directory, const Snapshot& snapshot, const std::string& what,
+// on with. `bytes`: of all that is written. throws StorageError, whatever went wrong: training can go on without
+void write(const std::string& run_directory, const Snapshot& snapshot, const std::string& what, std::uint64_t bytes,
            const std::function<void(const fs::path& temporary)>& finish) {
   try {
     const DirectoryAside aside(directory_of(run_directory, snapshot.step));
@@ -91,13 +106,15 @@ void write(const std::string& run_directory, const Snapshot& snapshot, const std
     for (const auto& [name, content] : snapshot.files) write_new_file((aside.path() / name).string(), content);
     finish(aside.path());
   } catch (const std::exception& e) {
-    throw StorageError(fmt::format("{} was not saved: {}", what, reason_of(e)));
+    throw StorageError(
+        fmt::format("{} was not saved: {}{}", what, reason_of(e), what_is_missing(run_directory, bytes)));
   }
 }
 
 void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot) {
   const std::string target = directory_of(run_directory, snapshot.step);
-  write(run_directory, snapshot, target, [&](const fs::path& temporary) {
+  const std::uint64_t bytes = bytes_of(snapshot.model) + bytes_of(snapshot.optimizer);
+  write(run_directory, snapshot, target, bytes, [&](const fs::path& temporary) {
     write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer);
     write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
     sync_directory(temporary.string());
@@ -173,7 +190,7 @@ bool Store::is_writing() const {
 
 void Store::publish(const Snapshot& snapshot) {
   wait();
-  write(impl_->run_directory, snapshot, "the model", [&](const fs::path& temporary) {
+  write(impl_->run_directory, snapshot, "the model", bytes_of(snapshot.model), [&](const fs::path& temporary) {
     publish_model(temporary.string(), impl_->run_directory, snapshot.files.at("trainer_state.json"));
   });
 }

@@ -73,6 +73,7 @@ std::optional<int> train_from(Start start, const Job& job, model::QaModel& model
   const train::Setup setup{.options = o.train,
                            .optim = o.optim,
                            .plan = job.inputs.plan,
+                           .dataset = job.inputs.train_set,
                            .features = job.inputs.train_features,
                            .validation = validation ? &*validation : nullptr,
                            .device = job.means.device,

@@ -1,6 +1,7 @@
 #include "bertft/train/trainer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cstring>
@@ -18,6 +19,7 @@
 #include "bertft/train/step_engine.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
+#include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "bertft/weights/model_directory.h"
 #include "train/history.h"
@@ -68,6 +70,7 @@ class Training {
 
  private:
   void train_step();
+  void note_skipped(const std::vector<std::uint32_t>& windows);
   void note_shrunk(const Shrunk& shrunk);
   void log_if_due();
   void save_if_due();
@@ -125,7 +128,9 @@ std::optional<int> Training::run() {
 
 void Training::train_step() {
   const double rate = learning_rate(state_.step);
-  last_ = engine_.run(batches_.take(state_.step, engine_.limit()), state_.step, rate);
+  StepBatches batches = batches_.take(state_.step, engine_.limit());
+  const std::vector<std::uint32_t> windows = batches.windows;
+  last_ = engine_.run(std::move(batches), state_.step, rate);
   if (engine_.limit() != limit_of(s_.options, state_)) state_.micro_batch_tokens = engine_.limit().tokens;
   ++state_.step;
   if (last_.applied) {
@@ -134,12 +139,8 @@ void Training::train_step() {
     state_.loss_since_log += last_.loss;
     state_.loss_total += last_.loss;
     ++state_.applied_steps;
-  } else if (state_.skipped_in_a_row++ >= kMaxSkippedInARow) {
-    throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n{}",
-                                    state_.skipped_in_a_row, state_.step, kDivergedAdvice));
   } else {
-    s_.emit(report::Notice{
-        fmt::format("step {}: loss or gradients are not finite; the step was not applied", state_.step)});
+    note_skipped(windows);
   }
   trained_features_ += last_.num_features;
   s_.emit(report::StepFinished{.step = state_.step,
@@ -148,6 +149,21 @@ void Training::train_step() {
                                .learning_rate = rate,
                                .loss = last_.loss,
                                .grad_norm = last_.grad_norm});
+}
+
+// The step just done, of these windows.
+void Training::note_skipped(const std::vector<std::uint32_t>& windows) {
+  std::vector<std::string_view> ids;
+  for (const std::uint32_t window : windows) {
+    ids.push_back(s_.dataset.questions[s_.features.windows[window].question_idx].id);
+  }
+  log::debug(fmt::format("step {} was of the questions {}", state_.step, fmt::join(ids, ", ")));
+  if (state_.skipped_in_a_row++ >= kMaxSkippedInARow) {
+    throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n{}",
+                                    state_.skipped_in_a_row, state_.step, kDivergedAdvice));
+  }
+  s_.emit(report::Notice{fmt::format(
+      "step {}: loss or gradients are not finite; the step was not applied (its questions: train.log)", state_.step)});
 }
 
 void Training::note_shrunk(const Shrunk& shrunk) {
