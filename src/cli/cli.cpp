@@ -1,7 +1,5 @@
 #include "bertft/cli/cli.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -12,10 +10,8 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "bertft/config/config.h"
@@ -24,15 +20,13 @@
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
-#include "bertft/util/text.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
+#include "cli/usage_errors.h"
 
 namespace bertft::cli {
 namespace {
-
-const std::vector<std::string_view> kCommands = {"train", "eval", "predict", "data"};
 
 constexpr const char* kExamples = R"(Examples:
   bert-finetune --config configs/squad.yaml
@@ -53,27 +47,15 @@ class HelpFormatter : public CLI::Formatter {
   }
 };
 
-// What goes behind a message on `word`, which stands where nothing belongs; "" where it is no file: run_qa.py takes
-// its arguments from one, eval and predict have data to name.
-std::string hint_at_flag(const std::string& word, std::string_view command) {
-  const bool is_yaml = word.ends_with(".yaml") || word.ends_with(".yml");
-  if (!is_yaml && !word.ends_with(".json") && !word.ends_with(".jsonl")) return "";
-  const bool takes_data = command == "eval" || command == "predict";
-  if (!is_yaml && !takes_data && command != "train") return "";
-  return fmt::format("; did you mean '{} {}'?", takes_data && !is_yaml ? "--data" : "--config", printable(word));
-}
-
 // `train` is the default: it may be left out before flags.
 std::vector<std::string> with_command(std::vector<std::string> args) {
+  static const std::vector<std::string_view> kCommands = {"train", "eval", "predict", "data"};
   constexpr std::array<std::string_view, 4> kOwn = {"-h", "--help", "--version", "--build-info"};
   if (args.empty() || std::find(kOwn.begin(), kOwn.end(), args[0]) != kOwn.end()) return args;
   if (args[0].starts_with("-")) {
     args.insert(args.begin(), "train");
   } else if (std::find(kCommands.begin(), kCommands.end(), args[0]) == kCommands.end()) {
-    const auto meant = nearest(args[0], kCommands);
-    const std::string hint = meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(args[0], "train");
-    throw UsageError(fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
-                                 printable(args[0]), hint.empty() ? "." : hint));
+    throw UsageError(explain_unknown_command(args[0], kCommands));
   }
   return args;
 }
@@ -92,123 +74,6 @@ std::vector<std::string> take_log_flags(std::vector<std::string> args) {
     if (std::erase(args, flag.name) > 0) log::set_level(flag.level);
   }
   return args;
-}
-
-// The command that was being parsed, and its name as the user typed it.
-std::pair<const CLI::App*, std::string> innermost(const CLI::App& app) {
-  const CLI::App* command = &app;
-  std::string name = app.get_name();
-  while (!command->get_subcommands().empty()) {
-    command = command->get_subcommands().front();
-    name += " " + command->get_name();
-  }
-  return {command, name};
-}
-
-// What stands in a command's help for a flag that is known from elsewhere, from run_qa.py above all.
-std::optional<std::string> other_name(const CLI::App& command, std::string flag) {
-  static const std::vector<std::pair<std::string_view, std::string>> kNames = {
-      {"--batch-size", "--per-device-eval-batch-size"},
-      {"--context", "--context-file"},
-      {"--model", "RUN_DIR"},
-      {"--model-name-or-path", "RUN_DIR"},
-      {"--output-dir", "--save-predictions"},
-      {"--output-dir", "--save-to"},
-  };
-  std::replace(flag.begin(), flag.end(), '_', '-');
-  for (const auto& [name, here] : kNames) {
-    if (flag == name && command.get_option_no_throw(here) != nullptr) return here;
-  }
-  const auto meant = config::key_meant_by(key_of_flag(flag.substr(std::min<std::size_t>(2, flag.size()))));
-  if (!meant || command.get_option_no_throw(config::flag_of(*meant)) == nullptr) return std::nullopt;
-  return config::flag_of(*meant);
-}
-
-// "unknown flag '--learing-rate'; did you mean '--learning-rate'?"
-std::string describe_unknown_flag(const CLI::App& command, const std::string& flag) {
-  const std::string name = flag.substr(0, flag.find('='));
-  std::optional<std::string> meant = other_name(command, name);
-  if (!meant) {
-    std::vector<std::string> flags;
-    for (const CLI::Option* option : command.get_options()) {
-      for (const std::string& known : option->get_lnames()) flags.push_back("--" + known);
-    }
-    meant = nearest(name, {flags.begin(), flags.end()});
-  }
-  return fmt::format("unknown flag '{}'{}", printable(flag), meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
-}
-
-// Of the arguments without a place those that are meant as flags, a line each.
-std::string describe_unknown_flags(const CLI::App& command, const std::vector<std::string>& unexpected) {
-  std::vector<std::string> lines;
-  for (const std::string& argument : unexpected) {
-    if (argument == "-" || looks_like_flag(argument)) lines.push_back(describe_unknown_flag(command, argument));
-  }
-  return fmt::format("{}", fmt::join(lines, "\n"));
-}
-
-std::vector<std::string> names_of_commands(const CLI::App& command) {
-  std::vector<std::string> names;
-  for (const CLI::App* inner : command.get_subcommands([](const CLI::App*) { return true; })) {
-    names.push_back(inner->get_name());
-  }
-  return names;
-}
-
-// "unknown command 'data chek'; did you mean 'check'? Commands: check, features."
-std::string describe_missing_command(const CLI::App& command, const std::vector<std::string>& names) {
-  const std::vector<std::string> rest = command.remaining();
-  const std::string typed = command.get_name() + (rest.empty() ? "" : " " + rest.front());
-  const auto meant = rest.empty() ? std::nullopt : nearest(rest.front(), {names.begin(), names.end()});
-  return fmt::format("{} '{}'{} Commands: {}.", rest.empty() ? "a command is missing after" : "unknown command",
-                     printable(typed), meant ? fmt::format("; did you mean '{}'?", *meant) : ".",
-                     fmt::join(names, ", "));
-}
-
-// "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off."
-std::string describe_unexpected(const std::string& word, const std::vector<std::string>& args,
-                                std::string_view command) {
-  std::string text = fmt::format("unexpected argument '{}'", printable(word));
-  if (const std::string hint = hint_at_flag(word, command); !hint.empty()) return text + hint;
-  const auto at = std::adjacent_find(args.begin(), args.end(), [&](const std::string& flag, const std::string& next) {
-    return next == word && switch_flags().contains(flag);
-  });
-  if (at == args.end()) return text + ".";
-  return text + fmt::format("; '{0}' alone means true, {0}=false turns it off.", *at);
-}
-
-// What CLI11 says of a value that is no number: "Could not convert: --na-prob-thresh = abc".
-std::string describe_no_number(const std::string& fact) {
-  constexpr std::string_view kHead = "Could not convert: ", kEquals = " = ";
-  const auto equals = fact.find(kEquals);
-  if (!fact.starts_with(kHead) || equals == std::string::npos) return "";
-  return fmt::format("{} takes a number, got '{}'.", fact.substr(kHead.size(), equals - kHead.size()),
-                     printable(fact.substr(equals + kEquals.size())));
-}
-
-// `args`: the command line, without the program.
-int parse_error(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& args) {
-  const auto [command, name] = innermost(app);
-  const std::vector<std::string> commands = names_of_commands(*command);
-  const std::vector<std::string> unexpected = app.remaining(true);
-  std::string fact = error.what();
-  std::string help = name + " --help";
-  if (!commands.empty()) {
-    fact = describe_missing_command(*command, commands);
-  } else if (const auto taken = flag_as_value(*command)) {
-    fact = *taken;
-  } else if (const std::string flags = describe_unknown_flags(*command, unexpected); !flags.empty()) {
-    fact = flags;
-    help += " and bert-finetune --help all";
-  } else if (!unexpected.empty()) {  // which is why something else is missing
-    fact = describe_unexpected(unexpected.front(), args, command->get_name());
-  } else if (const std::string number = describe_no_number(fact); !number.empty()) {
-    fact = number;
-  } else if (fact.starts_with(":")) {  // CLI11 does not name hidden options
-    fact = fmt::format("{} needs a value.", printable(args.back()));
-  }
-  log::error(fmt::format("error: {}\nSee {}.", fact, help));
-  return kUsage;
 }
 
 // `| head` is no mistake: a reader that has gone is not told of.
@@ -249,7 +114,7 @@ int run_command(std::vector<std::string> args) {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 takes them last first
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
-    return parse_error(app, e, args);
+    throw UsageError(explain_parse_error(app, e, args));
   }
   return exit_code;
 }

@@ -82,12 +82,14 @@ class Probe {
   void run_cycle(memory::Trial& trial) {
     StepEngine engine({model_, optimizer_, task_.device, features_}, {trial.num_features, std::nullopt}, /*seed=*/0);
     engine.on_shrink([](const Shrunk& shrunk) { throw DoesNotFit{shrunk.phase}; });
+    engine.on_progress([](std::int64_t, std::int64_t) { SignalGuard::stop_if_received(); });
     // A second micro-batch shows what adding gradients up takes; it is what a step leaves for it.
     const std::int64_t num_windows = std::clamp(task_.effective_batch, trial.num_features, 2 * trial.num_features);
     const std::vector<std::uint32_t> windows(static_cast<std::size_t>(num_windows), 0U);
     const auto step = [&] {
       engine.run(windows, trial.steps_done, kNoLearningRate);
       ++trial.steps_done;
+      SignalGuard::stop_if_received();
     };
     step();
     evaluate(trial.num_features);

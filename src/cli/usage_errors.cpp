@@ -1,0 +1,153 @@
+#include "cli/usage_errors.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "bertft/config/config.h"
+#include "bertft/util/text.h"
+#include "cli/option_flags.h"
+
+namespace bertft::cli {
+namespace {
+
+// What goes behind a message on `word`, which stands where nothing belongs; "" where it is no file: run_qa.py takes
+// its arguments from one, eval and predict have data to name.
+std::string hint_at_flag(const std::string& word, std::string_view command) {
+  const bool is_yaml = word.ends_with(".yaml") || word.ends_with(".yml");
+  if (!is_yaml && !word.ends_with(".json") && !word.ends_with(".jsonl")) return "";
+  const bool takes_data = command == "eval" || command == "predict";
+  if (!is_yaml && !takes_data && command != "train") return "";
+  return fmt::format("; did you mean '{} {}'?", takes_data && !is_yaml ? "--data" : "--config", printable(word));
+}
+
+// The command that was being parsed, and its name as the user typed it.
+std::pair<const CLI::App*, std::string> innermost(const CLI::App& app) {
+  const CLI::App* command = &app;
+  std::string name = app.get_name();
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
+    name += " " + command->get_name();
+  }
+  return {command, name};
+}
+
+// What stands in a command's help for a flag that is known from elsewhere, from run_qa.py above all.
+std::optional<std::string> other_name(const CLI::App& command, std::string flag) {
+  static const std::vector<std::pair<std::string_view, std::string>> kNames = {
+      {"--batch-size", "--per-device-eval-batch-size"},
+      {"--context", "--context-file"},
+      {"--model", "RUN_DIR"},
+      {"--model-name-or-path", "RUN_DIR"},
+      {"--output-dir", "--save-predictions"},
+      {"--output-dir", "--save-to"},
+  };
+  std::replace(flag.begin(), flag.end(), '_', '-');
+  for (const auto& [name, here] : kNames) {
+    if (flag == name && command.get_option_no_throw(here) != nullptr) return here;
+  }
+  const auto meant = config::key_meant_by(key_of_flag(flag.substr(std::min<std::size_t>(2, flag.size()))));
+  if (!meant || command.get_option_no_throw(config::flag_of(*meant)) == nullptr) return std::nullopt;
+  return config::flag_of(*meant);
+}
+
+// "unknown flag '--learing-rate'; did you mean '--learning-rate'?"
+std::string describe_unknown_flag(const CLI::App& command, const std::string& flag) {
+  const std::string name = flag.substr(0, flag.find('='));
+  std::optional<std::string> meant = other_name(command, name);
+  if (!meant) {
+    std::vector<std::string> flags;
+    for (const CLI::Option* option : command.get_options()) {
+      for (const std::string& known : option->get_lnames()) flags.push_back("--" + known);
+    }
+    meant = nearest(name, {flags.begin(), flags.end()});
+  }
+  return fmt::format("unknown flag '{}'{}", printable(flag), meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
+}
+
+// Of the arguments without a place those that are meant as flags, a line each.
+std::string describe_unknown_flags(const CLI::App& command, const std::vector<std::string>& unexpected) {
+  std::vector<std::string> lines;
+  for (const std::string& argument : unexpected) {
+    if (argument == "-" || looks_like_flag(argument)) lines.push_back(describe_unknown_flag(command, argument));
+  }
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+std::vector<std::string> names_of_commands(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::App* inner : command.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(inner->get_name());
+  }
+  return names;
+}
+
+// "unknown command 'data chek'; did you mean 'check'? Commands: check, features."
+std::string describe_missing_command(const CLI::App& command, const std::vector<std::string>& names) {
+  const std::vector<std::string> rest = command.remaining();
+  const std::string typed = command.get_name() + (rest.empty() ? "" : " " + rest.front());
+  const auto meant = rest.empty() ? std::nullopt : nearest(rest.front(), {names.begin(), names.end()});
+  return fmt::format("{} '{}'{} Commands: {}.", rest.empty() ? "a command is missing after" : "unknown command",
+                     printable(typed), meant ? fmt::format("; did you mean '{}'?", *meant) : ".",
+                     fmt::join(names, ", "));
+}
+
+// "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off."
+std::string describe_unexpected(const std::string& word, const std::vector<std::string>& args,
+                                std::string_view command) {
+  std::string text = fmt::format("unexpected argument '{}'", printable(word));
+  if (const std::string hint = hint_at_flag(word, command); !hint.empty()) return text + hint;
+  const auto at = std::adjacent_find(args.begin(), args.end(), [&](const std::string& flag, const std::string& next) {
+    return next == word && switch_flags().contains(flag);
+  });
+  if (at == args.end()) return text + ".";
+  return text + fmt::format("; '{0}' alone means true, {0}=false turns it off.", *at);
+}
+
+// What CLI11 says of a value that is no number: "Could not convert: --na-prob-thresh = abc".
+std::string describe_no_number(const std::string& fact) {
+  constexpr std::string_view kHead = "Could not convert: ", kEquals = " = ";
+  const auto equals = fact.find(kEquals);
+  if (!fact.starts_with(kHead) || equals == std::string::npos) return "";
+  return fmt::format("{} takes a number, got '{}'.", fact.substr(kHead.size(), equals - kHead.size()),
+                     printable(fact.substr(equals + kEquals.size())));
+}
+
+}  // namespace
+
+std::string explain_unknown_command(const std::string& typed, const std::vector<std::string_view>& commands) {
+  const auto meant = nearest(typed, commands);
+  const std::string hint = meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(typed, "train");
+  return fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
+                     printable(typed), hint.empty() ? "." : hint);
+}
+
+std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& error,
+                                const std::vector<std::string>& args) {
+  const auto [command, name] = innermost(app);
+  const std::vector<std::string> commands = names_of_commands(*command);
+  const std::vector<std::string> unexpected = app.remaining(true);
+  std::string fact = error.what();
+  std::string help = name + " --help";
+  if (!commands.empty()) {
+    fact = describe_missing_command(*command, commands);
+  } else if (const auto taken = flag_as_value(*command)) {
+    fact = *taken;
+  } else if (const std::string flags = describe_unknown_flags(*command, unexpected); !flags.empty()) {
+    fact = flags;
+    help += " and bert-finetune --help all";
+  } else if (!unexpected.empty()) {  // which is why something else is missing
+    fact = describe_unexpected(unexpected.front(), args, command->get_name());
+  } else if (const std::string number = describe_no_number(fact); !number.empty()) {
+    fact = number;
+  } else if (fact.starts_with(":")) {  // CLI11 does not name hidden options
+    fact = fmt::format("{} needs a value.", printable(args.back()));
+  }
+  return fmt::format("{}\nSee {}.", fact, help);
+}
+
+}  // namespace bertft::cli
