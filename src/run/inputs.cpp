@@ -5,17 +5,38 @@
 #include <algorithm>
 #include <utility>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/run/startup.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 
 namespace bertft::run {
+namespace {
+
+// A run that goes on has in its checkpoints what it still needs of the model that it began with, which may be gone.
+std::string model_directory(const config::Options& options) {
+  const std::string& given = *options.model.model_name_or_path;
+  std::optional<std::string> resumed = options.train.resume_from_checkpoint;
+  if (is_there(given) || !resumed) return given;
+  if (*resumed == "auto") {
+    const auto checkpoints = checkpoint::list_own_checkpoints(*options.train.output_dir);
+    if (checkpoints.empty()) return given;
+    resumed = checkpoints.front().directory;
+  }
+  if (!is_there(*resumed)) return given;
+  log::info(fmt::format("resume   {} is gone: config.json and tokenizer are those of {}", given, *resumed));
+  return *resumed;
+}
+
+}  // namespace
+
 Inputs read_inputs(config::Resolved resolved) {
   Inputs in;
   in.resolved = std::move(resolved);
   const config::Options& options = in.options();
-  in.files = load_model_files(in.resolved, *options.model.model_name_or_path);
+  in.files = load_model_files(in.resolved, model_directory(options));
   note_startup("tokenizer");
   auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);

@@ -53,7 +53,7 @@ class ResumeTest(EndToEndTest):
     def assert_same_run(self, run, kinds=("log", "eval", "checkpoint", "finish"), in_view=lambda value: value):
         whole = self.uninterrupted()
         self.assertEqual(list(checkpoints(run)), list(checkpoints(whole)))
-        for name in ("model.safetensors", "optimizer.safetensors"):
+        for name in ("model.safetensors", "optimizer.safetensors", "config.json", "vocab.txt"):
             ours, expected = (folder / f"checkpoint-{STEPS}" / name for folder in (run, whole))
             self.assertEqual(ours.read_bytes(), expected.read_bytes(), name)
         for name in ("model.safetensors", "eval_predictions.json", "eval_null_odds.json"):
@@ -219,6 +219,17 @@ class StoppedRun(ResumeTest):
         for flags in (["--dry-run"], []):
             self.assertEqual(self.run_program(*arguments, *flags).code, 0)
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
+    def test_needs_the_model_that_it_began_with_no_more(self):
+        for resume in ("auto", self.newest):
+            with self.subTest(resume):
+                shutil.rmtree(self.cwd / "run")
+                shutil.copytree(self.stopped, self.cwd / "run")
+                result = self.trained(*self.long, "--resume", resume, model="gone")
+                self.assertIn(f"{self.cwd}/gone is gone: config.json and tokenizer are those of {self.newest}", result.err)
+                self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+        without = self.training(*self.long, "--resume", "auto", model="gone", output="new")
+        self.assert_refused(self.run_program(*without), 66, f"{self.cwd}/gone: no such directory")
 
     def test_needs_the_same_configuration_and_tokenizer(self):
         for name, old, new in (("config.json", '"hidden_dropout_prob": 0.1', '"hidden_dropout_prob": 0.2'),
