@@ -122,8 +122,9 @@ std::string describe_no_number(const std::string& fact) {
 std::string explain_unknown_command(const std::string& typed, const std::vector<std::string_view>& commands) {
   const auto meant = nearest(typed, commands);
   const std::string hint = meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(typed, "train");
-  return fmt::format("unknown command '{}'{}\nCommands: train (default), eval, predict, data. See --help.",
-                     printable(typed), hint.empty() ? "." : hint);
+  return fmt::format("unknown command '{}'{}\nCommands: {} (default), {}. See --help.", printable(typed),
+                     hint.empty() ? "." : hint, commands.front(),
+                     fmt::join(commands.begin() + 1, commands.end(), ", "));
 }
 
 std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& error,

@@ -9,7 +9,7 @@ namespace bertft::cli {
 
 // What to tell of a command line that cannot be taken: the fact, what was probably meant, where to read on.
 
-/// `typed`: what stands where a command belongs.
+/// `typed`: what stands where one of `commands`, the default first, belongs.
 std::string explain_unknown_command(const std::string& typed, const std::vector<std::string_view>& commands);
 
 /// `args`: the command line that `app` could not parse, without the program.

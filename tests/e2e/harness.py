@@ -122,9 +122,14 @@ def calls_of(call, *args, cwd, injections=(), timeout=120):
 
 
 def _traced(options, args, cwd, timeout):
-    traced = subprocess.run(["strace", "-f", *options, BINARY, *map(str, args)], cwd=cwd, env=environment(),
-                            capture_output=True, timeout=timeout, preexec_fn=default_signals)
-    return Result(traced.returncode, traced.stdout.decode(), traced.stderr.decode())
+    return _run_by(["strace", "-f", *options], args, cwd, timeout)
+
+
+def _run_by(command, args, cwd, timeout):
+    """The program, started by another one."""
+    done = subprocess.run([*command, BINARY, *map(str, args)], cwd=cwd, env=environment(), capture_output=True,
+                          timeout=timeout, preexec_fn=default_signals)
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 ON_A_SMALL_DISK = """mount -t tmpfs -o size="$1"k none "$2" || exit 125
@@ -143,10 +148,7 @@ def can_mount():
 
 def run_on_small_disk(kib, folder, kept, *args, cwd, timeout=120):
     """The program, while `folder` is a file system of `kib` KiB, whose content is copied to `kept` afterwards."""
-    done = subprocess.run(["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", str(kib), folder, kept, BINARY,
-                           *map(str, args)], cwd=cwd, env=environment(), capture_output=True, timeout=timeout,
-                          preexec_fn=default_signals)
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return _run_by(["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", str(kib), folder, kept], args, cwd, timeout)
 
 
 # ---- data ----

@@ -7,15 +7,37 @@
 #include <optional>
 #include <vector>
 
+#include "bertft/train/results.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
+#include "bertft/util/log.h"
 #include "bertft/util/text.h"
 
 namespace bertft::run {
 namespace {
 
 namespace fs = std::filesystem;
+
+// What somebody else put where a run of `total` steps, `done` of them behind it, will save is not replaced, and no save
+// is to find that out.
+void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::int64_t total) {
+  for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
+    if (there.step <= done || there.step > total || checkpoint::is_ours(there.directory)) continue;
+    throw OutputError(
+        fmt::format("{} is no checkpoint of this program, and may stand where the run will save one.\n"
+                    "Move it away, or choose another with --output-dir DIR.",
+                    there.directory));
+  }
+}
+
+// A run whose last checkpoint found no room has left its model alone in output_dir, and may be done again; the files of
+// another would be mixed with it.
+void check_kept_model(const train::RunIdentity& identity, const std::string& output_dir) {
+  const auto is_in = [&](const char* name) { return is_there((fs::path(output_dir) / name).string()); };
+  if (!is_in("model.safetensors") || !is_in("trainer_state.json")) return;
+  train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
+}
 
 // None where it cannot be read: damaged, it is passed over.
 std::optional<train::RunIdentity> identity_in(const std::string& directory) {
@@ -72,16 +94,6 @@ void check_model_files(const Inputs& in, const std::string& checkpoint) {
 
 }  // namespace
 
-void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::int64_t total) {
-  for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
-    if (there.step <= done || there.step > total || checkpoint::is_ours(there.directory)) continue;
-    throw OutputError(
-        fmt::format("{} is no checkpoint of this program, and may stand where the run will save one.\n"
-                    "Move it away, or choose another with --output-dir DIR.",
-                    there.directory));
-  }
-}
-
 void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& output_dir) {
   const std::vector<checkpoint::Found> there = checkpoint::list_own_checkpoints(output_dir);
   if (there.empty() || there.front().step <= from.step) return;
@@ -91,10 +103,13 @@ void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& 
                   output_dir, fs::path(there.front().directory).filename().string(), from.directory, from.step));
 }
 
-void check_kept_model(const train::RunIdentity& identity, const std::string& output_dir) {
-  const auto is_in = [&](const char* name) { return is_there((fs::path(output_dir) / name).string()); };
-  if (!is_in("model.safetensors") || !is_in("trainer_state.json")) return;
-  train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
+void check_beginning(const train::RunIdentity& identity, const Job& job) {
+  const train::TrainOptions& o = job.options().train;
+  if (o.resume_from_checkpoint && train::has_results(*o.output_dir)) return;
+  refuse_names_taken(*o.output_dir, 0, job.inputs.plan.total_steps);
+  if (!o.resume_from_checkpoint) return;
+  check_kept_model(identity, *o.output_dir);
+  log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *o.output_dir));
 }
 
 void check_going_on(const std::string& checkpoint, const train::RunState& saved, const Job& job) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "bertft/checkpoint/checkpoints.h"
@@ -9,17 +8,14 @@
 
 namespace bertft::run {
 
-/// What somebody else put where a run of `total` steps, `done` of them behind it, will save is not replaced, and no
-/// save is to find that out. throws OutputError
-void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::int64_t total);
-
 /// Steps done again beside the checkpoints of their first time would leave two runs in one directory, and the next
 /// `--resume auto` with the older one. throws OutputError
 void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& output_dir);
 
-/// A run whose last checkpoint found no room has left its model alone in output_dir, and may be done again; the files
-/// of another would be mixed with it. throws CheckpointError, ConfigError
-void check_kept_model(const train::RunIdentity& identity, const std::string& output_dir);
+/// Whether a run without a checkpoint may begin in output_dir: nothing may stand in its way there, unless the run is
+/// over and has left its results alone. Tells of one that was to go on. throws OutputError, CheckpointError,
+/// ConfigError
+void check_beginning(const train::RunIdentity& identity, const Job& job);
 
 /// Whether the run of `saved` may go on from its checkpoint, where there is anything left to do.
 /// throws OutputError, CheckpointError (the model's files have changed)

@@ -81,16 +81,6 @@ train::RunState new_state(const Job& job) {
   return state;
 }
 
-// There is no checkpoint: nothing may stand in the way, unless the run is over and has left its results alone.
-void begin_anew(const train::RunIdentity& identity, const Job& job) {
-  const train::TrainOptions& o = job.options().train;
-  if (o.resume_from_checkpoint && train::has_results(*o.output_dir)) return;
-  refuse_names_taken(*o.output_dir, 0, job.inputs.plan.total_steps);
-  if (!o.resume_from_checkpoint) return;
-  check_kept_model(identity, *o.output_dir);
-  log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *o.output_dir));
-}
-
 // What the rest of the run goes by is that of now; where it was another in `saved`, that is told.
 void take_circumstances(const train::RunState& now, train::RunState& saved, const train::TrainOptions& options) {
   if (saved.best_step && saved.validation_sha256 && saved.validation_sha256 != now.validation_sha256) {
@@ -115,7 +105,7 @@ void take_circumstances(const train::RunState& now, train::RunState& saved, cons
 Start find_start(Job& job) {
   Start start{.checkpoint = find_checkpoint(job.options().train), .state = new_state(job), .moments = {}};
   if (!start.checkpoint) {
-    begin_anew(start.state.identity, job);
+    check_beginning(start.state.identity, job);
     return start;
   }
   const std::string& directory = start.checkpoint->directory;

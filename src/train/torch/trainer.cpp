@@ -70,7 +70,7 @@ class Training {
 
  private:
   void train_step();
-  void note_skipped(const std::vector<std::uint32_t>& windows);
+  void leave_out(const std::vector<std::uint32_t>& windows);
   void note_shrunk(const Shrunk& shrunk);
   void log_if_due();
   void save_if_due();
@@ -140,7 +140,7 @@ void Training::train_step() {
     state_.loss_total += last_.loss;
     ++state_.applied_steps;
   } else {
-    note_skipped(windows);
+    leave_out(windows);
   }
   trained_features_ += last_.num_features;
   s_.emit(report::StepFinished{.step = state_.step,
@@ -151,8 +151,8 @@ void Training::train_step() {
                                .grad_norm = last_.grad_norm});
 }
 
-// The step just done, of these windows.
-void Training::note_skipped(const std::vector<std::uint32_t>& windows) {
+// The step just done, of these windows, was not applied.
+void Training::leave_out(const std::vector<std::uint32_t>& windows) {
   std::vector<std::string_view> ids;
   for (const std::uint32_t window : windows) {
     ids.push_back(s_.dataset.questions[s_.features.windows[window].question_idx].id);
