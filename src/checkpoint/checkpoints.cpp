@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <string_view>
@@ -19,6 +20,9 @@ namespace bertft::checkpoint {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char *kWeightsName = "model.safetensors", *kStateName = "trainer_state.json";
+constexpr std::array<const char*, 2> kDescriptions{"config.json", "README.md"};  // small files that may be edited
 
 // By a link where the file system has them: only the weights are worth one, and who edits a small file in its
 // place must not damage the checkpoint.
@@ -117,17 +121,25 @@ void copy_checkpoint(const std::string& checkpoint_directory, const std::string&
   }
 }
 
+void withdraw_model(const std::string& run_directory) {
+  const auto remove = [&](const char* name) { fs::remove(fs::path(run_directory) / name); };
+  remove(kWeightsName);
+  remove(kStateName);
+  std::ranges::for_each(kDescriptions, remove);
+  std::ranges::for_each(weights::kTokenizerFiles, remove);
+}
+
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory,
                    const std::string& trainer_state) {
   const fs::path from(checkpoint_directory), to(run_directory);
   std::vector<std::string> names = weights::tokenizer_files(checkpoint_directory);
-  names.insert(names.end(), {"config.json", "README.md"});
+  names.insert(names.end(), kDescriptions.begin(), kDescriptions.end());
   const auto publish = [&](const std::string& name) {
     if (is_there(from / name)) write_file_atomically(to / name, read_file(from / name));
   };
   for (const std::string& name : names) publish(name);
-  publish_weights(from / "model.safetensors", to / "model.safetensors");
-  write_file_atomically(to / "trainer_state.json", trainer_state);
+  publish_weights(from / kWeightsName, to / kWeightsName);
+  write_file_atomically(to / kStateName, trainer_state);
 }
 
 }  // namespace bertft::checkpoint

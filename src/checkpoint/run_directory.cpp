@@ -21,7 +21,6 @@
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
-#include "bertft/weights/model_directory.h"
 #include "checkpoint/leftovers.h"
 #include "checkpoint/manifest.h"
 
@@ -33,12 +32,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kLockName = "run.lock";
 constexpr std::uint64_t kMaxLockBytes = 4096;
 constexpr std::string_view kProbeName = "probe.json";
-
-// What a run leaves at the top of its directory, besides checkpoints and a tokenizer's files (CONVENTIONS §3.4).
-constexpr auto kRunFiles = std::to_array<std::string_view>(
-    {"model.safetensors", "config.json", "trainer_state.json", "train_results.json", "eval_results.json",
-     "all_results.json", "eval_predictions.json", "eval_nbest_predictions.json", "eval_null_odds.json", "metrics.jsonl",
-     "train.log", "environment.json", "README.md", kStoredConfig});
 
 // The nearest folder that is there, from `path` upwards.
 fs::path existing_ancestor(fs::path path) {
@@ -216,11 +209,11 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   }
 }
 
-void RunDirectory::remove_replaced_run() {
-  if (std::exchange(existing_, Existing::kContinue) != Existing::kOverwrite) return;
+bool RunDirectory::remove_replaced_models() {
+  if (std::exchange(existing_, Existing::kContinue) != Existing::kOverwrite) return false;
   for (const Found& checkpoint : list_own_checkpoints(path_)) remove_checkpoint(checkpoint.directory);
-  for (const auto name : kRunFiles) fs::remove(fs::path(path_) / name);
-  for (const auto* name : weights::kTokenizerFiles) fs::remove(fs::path(path_) / name);
+  withdraw_model(path_);
+  return true;
 }
 
 RunDirectory::~RunDirectory() {

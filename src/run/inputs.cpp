@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/run/startup.h"
@@ -21,9 +22,10 @@ std::string model_directory(const config::Options& options) {
   std::optional<std::string> resumed = options.train.resume_from_checkpoint;
   if (is_there(given) || !resumed) return given;
   if (*resumed == "auto") {
-    const auto checkpoints = checkpoint::list_own_checkpoints(*options.train.output_dir);
-    if (checkpoints.empty()) return given;
-    resumed = checkpoints.front().directory;
+    std::vector<std::string> skipped;  // told of where the run looks for its start
+    const auto newest = checkpoint::newest_good(*options.train.output_dir, skipped);
+    if (!newest) return given;
+    resumed = newest->directory;
   }
   if (!is_there(*resumed)) return given;
   log::info(fmt::format("resume   {} is gone: config.json and tokenizer are those of {}", given, *resumed));

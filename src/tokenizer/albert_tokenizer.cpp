@@ -8,6 +8,7 @@
 
 #include "bertft/util/text.h"
 #include "tokenizer/normalizer.h"
+#include "tokenizer/text_encoding.h"
 #include "tokenizer/unicode.h"
 
 namespace bertft::tokenizer {
@@ -33,30 +34,13 @@ bool is_quote_pair(std::string_view text, std::size_t at) {
 
 // One call of encode(). Words of ASCII are lower-cased as they stand; everything else goes, up to
 // the next white space of ASCII, through AlignedText. Nothing that normalization does reaches over it.
-class AlbertTokenizer::Encoding {
+class AlbertTokenizer::Encoding final : public TextEncoding {
  public:
   Encoding(const AlbertTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
-      : tokenizer_(tokenizer), text_(text), out_(out) {}
-
-  void run() {
-    const AddedTokens& added = tokenizer_.added_tokens_;
-    for (auto match = added.find(text_, 0); match; match = added.find(text_, match->end)) {
-      encode_until(match->begin);
-      append_added_token(*match);
-    }
-    encode_until(text_.size());
-  }
+      : TextEncoding(tokenizer.added_tokens_, text, out), tokenizer_(tokenizer) {}
 
  private:
-  void append_added_token(const AddedTokens::Match& match) {
-    const std::size_t num_chars = count_code_points(text_.substr(match.begin, match.end - match.begin));
-    const std::uint32_t begin = char_idx_;
-    char_idx_ += static_cast<std::uint32_t>(num_chars);
-    pos_ = match.end;
-    out_.push_back({match.id, begin, char_idx_});
-  }
-
-  void encode_until(std::size_t end) {
+  void encode_until(std::size_t end) override {
     while (pos_ < end) {
       if (tokenizer_.charsmap_leaves_ascii_) {
         if (skip_space(end) || encode_plain_word(end)) continue;
@@ -171,11 +155,6 @@ class AlbertTokenizer::Encoding {
   }
 
   const AlbertTokenizer& tokenizer_;
-  std::string_view text_;
-  std::vector<Token>& out_;
-  std::size_t pos_ = 0;
-  std::uint32_t char_idx_ = 0;
-
   AlignedText stretch_;
   std::vector<AlignedText::Char> replaced_;
   std::string word_;                           // normalized, with U+2581 in front

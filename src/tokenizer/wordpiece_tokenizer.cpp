@@ -10,6 +10,7 @@
 
 #include "bertft/util/text.h"
 #include "tokenizer/text_block.h"
+#include "tokenizer/text_encoding.h"
 #include "tokenizer/unicode.h"
 
 namespace bertft::tokenizer {
@@ -17,24 +18,15 @@ namespace bertft::tokenizer {
 // One call of encode(). Words of ASCII, the bulk of English text, are matched from the text
 // itself; everything else goes, a stretch at a time, through AlignedText. Both end in
 // append_word().
-class WordPieceTokenizer::Encoding {
+class WordPieceTokenizer::Encoding final : public TextEncoding {
  public:
   Encoding(const WordPieceTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
-      : tokenizer_(tokenizer), text_(text), flags_(code_point_flags()), out_(out) {
+      : TextEncoding(tokenizer.added_tokens_, text, out), tokenizer_(tokenizer), flags_(code_point_flags()) {
     const std::string_view tail = text.substr(text.size() - std::min(text.size(), kReadBytes));
     copy(tail, padded_tail_.data());
     places_of_zero_ = {reinterpret_cast<std::uintptr_t>(text.data()),
                        reinterpret_cast<std::uintptr_t>(padded_tail_.data()) - (text.size() - tail.size())};
     case_bits_ = {0, tokenizer.normalizer_.lowercase ? ShortWord::kSmallLetters : 0};
-  }
-
-  void run() {
-    const AddedTokens& added = tokenizer_.added_tokens_;
-    for (auto match = added.find(text_, 0); match; match = added.find(text_, match->end)) {
-      encode_until(match->begin);
-      append_added_token(*match);
-    }
-    encode_until(text_.size());
   }
 
  private:
@@ -43,15 +35,7 @@ class WordPieceTokenizer::Encoding {
 
   ByteClass byte_class(std::size_t at) const { return tokenizer_.byte_class_[static_cast<unsigned char>(text_[at])]; }
 
-  void append_added_token(const AddedTokens::Match& match) {
-    const std::size_t num_chars = count_code_points(text_.substr(match.begin, match.end - match.begin));
-    const std::uint32_t begin = char_idx_;
-    char_idx_ += static_cast<std::uint32_t>(num_chars);
-    pos_ = match.end;
-    out_.push_back({match.id, begin, char_idx_});
-  }
-
-  void encode_until(std::size_t end) {
+  void encode_until(std::size_t end) override {
     while (pos_ < end) {
       // In a text beyond ASCII blocks of ASCII are short: not worth a look before one begins.
       if (byte_class(pos_) == ByteClass::kSpace) {
@@ -279,11 +263,7 @@ class WordPieceTokenizer::Encoding {
   }
 
   const WordPieceTokenizer& tokenizer_;
-  std::string_view text_;
   std::span<const std::uint8_t> flags_;
-  std::vector<Token>& out_;
-  std::size_t pos_ = 0;
-  std::uint32_t char_idx_ = 0;
 
   static constexpr std::size_t kReadBytes = TextBlock::kBytes + ShortWord::kReadBytes;  // from any place on
   std::array<char, 2 * kReadBytes> padded_tail_{};  // the end of the text, then zeros

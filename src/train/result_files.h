@@ -19,7 +19,4 @@ void write_eval_results(const std::string& run_directory, const eval::Metrics& m
 /// Of the files that eval::write_prediction_files() writes for a run.
 std::string prediction_prefix(const std::string& run_directory);
 
-/// Removes what an earlier evaluation has left in `run_directory`, of another model than is put there now.
-void withdraw_evaluation(const std::string& run_directory);
-
 }  // namespace bertft::train

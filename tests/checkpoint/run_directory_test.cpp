@@ -106,19 +106,19 @@ TEST_F(RunDirectoryTest, IsNeitherContinuedNorOverwrittenWhenItIsSomebodyElses) 
   EXPECT_THAT(parent_.names(), ElementsAre("README.md", "checkpoint-5"));
 }
 
-TEST_F(RunDirectoryTest, OverwritesAnEarlierRunAndNothingElse) {
+TEST_F(RunDirectoryTest, OverwritesTheModelsOfAnEarlierRunAndNothingElse) {
   fs::create_directory(parent_ / "checkpoint-5");
   fs::create_directory(parent_ / "checkpoint-6");  // another trainer's
-  for (const char* name :
-       {"checkpoint-5/manifest.json", "model.safetensors", "metrics.jsonl", "vocab.txt", "spiece.model", "notes.txt"}) {
+  for (const char* name : {"checkpoint-5/manifest.json", "run.lock", "model.safetensors", "config.json", "README.md",
+                           "trainer_state.json", "vocab.txt", "spiece.model", "notes.txt"}) {
     parent_.write(name, "x");
   }
   RunDirectory run(parent_.path(), Existing::kOverwrite);
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors")) << "gone before there is anything in its place";
-  run.remove_replaced_run();
+  EXPECT_TRUE(run.remove_replaced_models());
   EXPECT_THAT(parent_.names(), ElementsAre("checkpoint-6", "notes.txt", "run.lock"));
   parent_.write("model.safetensors", "of the new run");
-  run.remove_replaced_run();
+  EXPECT_FALSE(run.remove_replaced_models());
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
 }
 
@@ -126,7 +126,7 @@ TEST_F(RunDirectoryTest, KeepsTheRunThatItContinues) {
   parent_.write("run.lock", "");
   parent_.write("model.safetensors", "x");
   RunDirectory run(parent_.path(), Existing::kContinue);
-  run.remove_replaced_run();
+  EXPECT_FALSE(run.remove_replaced_models());
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
 }
 

@@ -87,6 +87,7 @@ class EarlierRun(EndToEndTest):
         self.assertEqual(list(checkpoints(self.cwd / "fresh")), [3])
         self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(),
                          (self.cwd / "fresh" / "model.safetensors").read_bytes())
+        self.assertNotIn("checkpoint-2", (self.cwd / "run" / "train.log").read_text())
 
     def test_is_spared_when_the_new_one_cannot_start(self):
         self.trained("--max-steps", 1)

@@ -231,6 +231,14 @@ class StoppedRun(ResumeTest):
         without = self.training(*self.long, "--resume", "auto", model="gone", output="new")
         self.assert_refused(self.run_program(*without), 66, f"{self.cwd}/gone: no such directory")
 
+    def test_needs_the_model_that_it_began_with_no_more_when_the_newest_checkpoint_is_damaged(self):
+        self.flip_a_bit(self.newest / "config.json")
+        result = self.trained(*self.long, "--resume", "auto", model="gone")
+        self.assertRegex(result.err, rf"{self.cwd}/gone is gone: config.json and tokenizer are those of .*checkpoint-\d+\n")
+        self.assertNotIn(f"those of {self.newest}", result.err)
+        self.assertIn(f"{self.newest} is damaged: config.json", result.err)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
     def test_needs_the_same_configuration_and_tokenizer(self):
         for name, old, new in (("config.json", '"hidden_dropout_prob": 0.1', '"hidden_dropout_prob": 0.2'),
                                ("vocab.txt", "\na\nb\n", "\nb\na\n")):

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "bertft/train/results.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"

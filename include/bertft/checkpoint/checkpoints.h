@@ -55,4 +55,7 @@ void copy_checkpoint(const std::string& checkpoint_directory, const std::string&
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory,
                    const std::string& trainer_state);
 
+/// Removes from the run directory what publish_model() puts there; checkpoints stay.
+void withdraw_model(const std::string& run_directory);
+
 }  // namespace bertft::checkpoint

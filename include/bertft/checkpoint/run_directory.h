@@ -33,10 +33,10 @@ class RunDirectory {
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
-  /// Under kOverwrite, when first called: removes what an earlier run of this program left, and
-  /// nothing else. Separate from locking, so that a failure before the first step costs nobody an
-  /// earlier run.
-  void remove_replaced_run();
+  /// Under kOverwrite, when first called: removes the checkpoints and the model that an earlier run of this
+  /// program left, and returns true. Separate from locking, so that a failure before the first step costs
+  /// nobody an earlier run.
+  bool remove_replaced_models();
 
  private:
   std::string path_;

@@ -18,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kLogName = "train.log";
+
 // The configuration as it is kept: how this process was told to treat an older run is no part.
 std::string kept_config(config::Resolved resolved) {
   resolved.options.train.overwrite = false;
@@ -56,8 +58,13 @@ std::map<std::string, std::string> model_files(const Inputs& in) {
   return files;
 }
 
+void remove_replaced_records(const std::string& run_directory) {
+  train::withdraw_evaluation(run_directory);
+  fs::remove(fs::path(run_directory) / kLogName);
+}
+
 void write_beginnings(Job& job, const std::string& run_directory) {
-  log::set_file((fs::path(run_directory) / "train.log").string());
+  log::set_file((fs::path(run_directory) / kLogName).string());
   train::withdraw_results(run_directory);
   if (!job.options().data.version_2_with_negative) {
     job.inputs.resolved.options.data.version_2_with_negative = job.inputs.with_negative;

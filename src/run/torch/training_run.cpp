@@ -138,7 +138,7 @@ std::optional<int> train_once(Job& job, Held& held) {
   weights.reset();  // the model has its own: the files, of which a resumed run's may be removed, need not stay mapped
   job.inputs.weights.reset();
   train::SignalGuard::stop_if_received();
-  held.directory->remove_replaced_run();
+  if (held.directory->remove_replaced_models()) remove_replaced_records(*o.output_dir);
   held.has_begun = true;
   write_beginnings(job, *o.output_dir);
   bring_best_checkpoint(start, *o.output_dir);

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/train/results.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"

@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bertft/memory/budget.h"
+#include "bertft/train/signals.h"
 #include "memory/torch/cpu_allocator.h"
 #include "temporary_directory.h"
 #include "train/torch/probe_fixture.h"
@@ -87,6 +90,24 @@ TEST_F(ProbeTest, LeavesMemoryLimitAndWeightsAsTheyWere) {
   EXPECT_EQ(CpuAllocator::instance().in_use(), in_use);
   EXPECT_EQ(CpuAllocator::instance().limit(), wanted.budget.limit);
   EXPECT_TRUE(at::equal(parts_.bert.value("qa_outputs.weight"), before));
+}
+
+TEST_F(ProbeTest, IsInterruptedWithinATrial) {
+  std::vector<std::int64_t> begun, told;
+  {
+    const SignalGuard guard;
+    EXPECT_THROW(
+        probe(
+            task(std::uint64_t{4} << 30, 8), [&](const memory::Trial& trial) { told.push_back(trial.num_features); },
+            [&](std::int64_t num_features) {
+              begun.push_back(num_features);
+              std::raise(SIGTERM);
+            }),
+        Interrupted);
+  }
+  EXPECT_THAT(begun, ElementsAre(8));
+  EXPECT_THAT(told, IsEmpty());
+  const SignalGuard forgets_it;
 }
 
 class ReusedProbe : public ProbeTest {
