@@ -39,18 +39,12 @@ void publish_weights(const std::string& source, const std::string& target) {
   sync_directory(fs::path(target).parent_path().string());
 }
 
-}  // namespace
-
-std::string directory_of(const std::string& run_directory, std::int64_t step) {
-  return (fs::path(run_directory) / fmt::format("{}{}", kCheckpointPrefix, step)).string();
-}
-
-std::vector<Found> list_checkpoints(const std::string& run_directory) {
+// Whatever has the name of a checkpoint, newest first.
+std::vector<Found> list_checkpoint_names(const std::string& run_directory) {
   std::vector<Found> result;
-  std::error_code ignored;
   for (const fs::path& entry : entries_of(run_directory)) {
     const std::string name = entry.filename().string();
-    if (!name.starts_with(kCheckpointPrefix) || !fs::is_directory(entry, ignored)) continue;
+    if (!name.starts_with(kCheckpointPrefix)) continue;
     std::int64_t step = 0;
     const char* first = name.data() + kCheckpointPrefix.size();
     const char* last = name.data() + name.size();
@@ -60,6 +54,19 @@ std::vector<Found> list_checkpoints(const std::string& run_directory) {
   }
   std::sort(result.begin(), result.end(), [](const Found& a, const Found& b) { return a.step > b.step; });
   return result;
+}
+
+}  // namespace
+
+std::string directory_of(const std::string& run_directory, std::int64_t step) {
+  return (fs::path(run_directory) / fmt::format("{}{}", kCheckpointPrefix, step)).string();
+}
+
+std::vector<Found> list_checkpoints(const std::string& run_directory) {
+  std::vector<Found> found = list_checkpoint_names(run_directory);
+  std::error_code ignored;
+  std::erase_if(found, [&](const Found& one) { return !fs::is_directory(one.directory, ignored); });
+  return found;
 }
 
 void restore_replaced(const std::string& run_directory) {
@@ -99,6 +106,12 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
 std::vector<Found> list_own_checkpoints(const std::string& run_directory) {
   std::vector<Found> found = list_checkpoints(run_directory);
   std::erase_if(found, [](const Found& one) { return !is_ours(one.directory); });
+  return found;
+}
+
+std::vector<Found> list_foreign_names(const std::string& run_directory) {
+  std::vector<Found> found = list_checkpoint_names(run_directory);
+  std::erase_if(found, [](const Found& one) { return is_ours(one.directory); });
   return found;
 }
 

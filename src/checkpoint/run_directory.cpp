@@ -32,6 +32,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kLockName = "run.lock";
 constexpr std::uint64_t kMaxLockBytes = 4096;
 constexpr std::string_view kProbeName = "probe.json";
+constexpr std::string_view kReplacingName = ".replacing";  // there while an earlier run is being removed
 
 // The nearest folder that is there, from `path` upwards.
 fs::path existing_ancestor(fs::path path) {
@@ -210,9 +211,15 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
 }
 
 bool RunDirectory::remove_replaced_models() {
-  if (std::exchange(existing_, Existing::kContinue) != Existing::kOverwrite) return false;
+  const std::string mark = (fs::path(path_) / kReplacingName).string();
+  const bool replaces = std::exchange(existing_, Existing::kContinue) == Existing::kOverwrite;
+  if (!replaces && !is_there(mark)) return false;
+  write_file_atomically(mark, "");
   for (const Found& checkpoint : list_own_checkpoints(path_)) remove_checkpoint(checkpoint.directory);
+  remove_leftovers(path_);  // of which restore_replaced() would make checkpoints again
   withdraw_model(path_);
+  sync_directory(path_);
+  fs::remove(mark);
   return true;
 }
 

@@ -108,12 +108,15 @@ std::string describe_unexpected(const std::string& word, const std::vector<std::
   return text + fmt::format("; '{0}' alone means true, {0}=false turns it off.", *at);
 }
 
-// What CLI11 says of a value that is no number: "Could not convert: --na-prob-thresh = abc".
-std::string describe_no_number(const std::string& fact) {
+// What CLI11 says of a value that is no number, or neither true nor false: "Could not convert: --na-prob-thresh = abc".
+std::string describe_wrong_value(const CLI::App& command, const std::string& fact) {
   constexpr std::string_view kHead = "Could not convert: ", kEquals = " = ";
   const auto equals = fact.find(kEquals);
   if (!fact.starts_with(kHead) || equals == std::string::npos) return "";
-  return fmt::format("{} takes a number, got '{}'.", fact.substr(kHead.size(), equals - kHead.size()),
+  const std::string flag = fact.substr(kHead.size(), equals - kHead.size());
+  const CLI::Option* option = command.get_option_no_throw(flag);
+  const bool is_switch = option != nullptr && option->get_expected_max() == 0;
+  return fmt::format("{} {}, got '{}'.", flag, is_switch ? "is on or off: true or false" : "takes a number",
                      printable(fact.substr(equals + kEquals.size())));
 }
 
@@ -143,8 +146,8 @@ std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& erro
     help += " and bert-finetune --help all";
   } else if (!unexpected.empty()) {  // which is why something else is missing
     fact = describe_unexpected(unexpected.front(), args, command->get_name());
-  } else if (const std::string number = describe_no_number(fact); !number.empty()) {
-    fact = number;
+  } else if (const std::string wrong = describe_wrong_value(*command, fact); !wrong.empty()) {
+    fact = wrong;
   } else if (fact.starts_with(":")) {  // CLI11 does not name hidden options
     fact = fmt::format("{} needs a value.", printable(args.back()));
   }

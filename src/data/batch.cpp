@@ -15,10 +15,11 @@ std::size_t first_slice_size(const Features& features, std::span<const std::uint
                              const MicroBatchLimit& limit) {
   constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();  // of cu_seqlens
   const std::int64_t most_tokens = std::min(limit.tokens.value_or(kMostTokens), kMostTokens);
+  const std::int64_t most_features = std::min(limit.features.value_or(kMostSequences), kMostSequences);
   std::int64_t num_tokens = 0;
   for (std::size_t i = 0; i < windows.size(); ++i) {
     num_tokens += features.length(features.windows[windows[i]]);
-    const bool full = num_tokens > most_tokens || (limit.features && static_cast<std::int64_t>(i) >= *limit.features);
+    const bool full = num_tokens > most_tokens || static_cast<std::int64_t>(i) >= most_features;
     if (full && i > 0) return i;
   }
   return windows.size();

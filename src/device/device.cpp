@@ -12,6 +12,7 @@
 
 #include "bertft/device/cuda.h"
 #include "bertft/util/error.h"
+#include "bertft/util/log.h"
 #include "bertft/util/text.h"
 
 namespace bertft::device {
@@ -19,6 +20,7 @@ namespace {
 
 constexpr int kOldest = 75;  // compute capability, ten times: Turing, the first that CUDA 13 builds for
 constexpr int kAmpere = 80;
+constexpr std::int64_t kOfSmallPool = 1, kOfLargePool = 4'000'000;  // numbers whose memory the allocator maps so
 
 bool has_cuda() {
   return cuda::device_count != nullptr;
@@ -41,12 +43,12 @@ bool user_sets_allocator() {
 }
 
 // Packed batches have another number of tokens each; segments of a fixed size would be left with holes that
-// no later tensor fits. The user's own settings stand. Makes the first allocation.
+// no later tensor fits. The user's own settings stand. Makes the first allocations.
 void let_segments_grow(const c10::Device& gpu) {
   if (user_sets_allocator()) return;
   c10::CachingAllocator::setAllocatorSettings("expandable_segments:True");
   try {
-    at::empty({1}, gpu);
+    for (const std::int64_t size : {kOfSmallPool, kOfLargePool}) at::empty({size}, gpu);
   } catch (const c10::OutOfMemoryError&) {  // full just now, which says nothing of segments
   } catch (const c10::Error&) {             // WSL and some virtual GPUs lack what that needs (pytorch#192330)
     stop_growing_segments();
@@ -68,15 +70,17 @@ Device select_gpu(const DeviceOptions& options) {
     throw DeviceError(fmt::format("bf16 needs a GPU from Ampere on (sm_{}); {} is sm_{}. Set bf16: false.", kAmpere,
                                   gpu.name, gpu.capability));
   }
-  at::globalContext().setAllowTF32CuBLAS(options.tf32);
+  const bool tf32 = options.tf32 && gpu.capability >= kAmpere;
+  if (options.tf32 && !tf32) log::warn(fmt::format("tf32: true does nothing on {}, which has no TF32", gpu.name));
+  at::globalContext().setAllowTF32CuBLAS(tf32);
   if (options.full_determinism) {
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setDeterministicFillUninitializedMemory(false);  // all of it is written before it is read
   }
   device.identity = fmt::format("{} {}", gpu.name, gpu.uuid);
   const double gib = static_cast<double>(gpu.memory_bytes) / (1 << 30);
-  device.description = fmt::format("GPU 0 {}, {:.1f} GiB, {}", gpu.name, gib,
-                                   device.bf16 ? "bf16" : (options.tf32 ? "fp32 with TF32" : "fp32"));
+  device.description =
+      fmt::format("GPU 0 {}, {:.1f} GiB, {}", gpu.name, gib, device.bf16 ? "bf16" : (tf32 ? "fp32 with TF32" : "fp32"));
   return device;
 }
 

@@ -18,6 +18,12 @@ constexpr double kCudaRounding = 1.03;
 // Columns of a bf16 operand of which oneDNN makes a copy in another order, on a CPU with AMX.
 constexpr std::int64_t kCopiedColumns = 512;
 
+// Of a micro-batch. No more than what no machine holds, so that no sum overflows, of the widest config.json either.
+std::int64_t num_tokens(std::int64_t num_features, std::int64_t length) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 27;
+  return std::min(num_features * length, kMost);
+}
+
 std::int64_t num_elements(const std::vector<std::int64_t>& shape) {
   std::int64_t n = 1;
   for (const std::int64_t size : shape) n *= size;
@@ -72,7 +78,7 @@ std::int64_t outer_bytes_per_token(const Sizes& s) {
 std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num_features) {
   if (!shape.is_cuda || !shape.bf16) return 0;
   const std::int64_t head = (s.h / s.heads + 31) / 32 * 32;
-  return kFloatBytes * s.heads * head * num_features * (shape.length + 128);
+  return kFloatBytes * s.heads * head * num_tokens(num_features, shape.length + 128);
 }
 
 // Of one moment: what there is besides weights and moments.
@@ -103,7 +109,7 @@ const StepBytes& fuller(const StepBytes& a, const StepBytes& b) {
 class MicroBatch {
  public:
   MicroBatch(const StepShape& shape, const Sizes& sizes, std::int64_t num_features)
-      : shape_(shape), s_(sizes), tokens_(num_features * shape.length) {
+      : shape_(shape), s_(sizes), tokens_(num_tokens(num_features, shape.length)) {
     const bool one_by_one = shape.is_cuda && !shape.bf16 && shape.encoder.dropout.attention_probs > 0;
     layer_ = layer_bytes_per_token(s_, one_by_one);
     // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
@@ -187,7 +193,7 @@ StepBytes plan_least(const StepShape& shape) {
 
 StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
   const Sizes s(shape);
-  const std::int64_t tokens = num_features * shape.length;
+  const std::int64_t tokens = num_tokens(num_features, shape.length);
   // The fullest moment is one of two. At a layer's inner product: the layer's input, the first
   // norm before and after, the inner layer before and after its activation; under autocast one
   // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores.

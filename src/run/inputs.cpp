@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -16,11 +17,13 @@
 namespace bertft::run {
 namespace {
 
-// A run that goes on has in its checkpoints what it still needs of the model that it began with, which may be gone.
+// A run that goes on has in its checkpoints what it still needs of the model that it began with, which may be gone: the
+// directory, what it is the mount point of, or what its links lead to.
 std::string model_directory(const config::Options& options) {
   const std::string& given = *options.model.model_name_or_path;
   std::optional<std::string> resumed = options.train.resume_from_checkpoint;
-  if (is_there(given) || !resumed) return given;
+  std::error_code ignored;
+  if (!resumed || std::filesystem::exists(std::filesystem::path(given) / "config.json", ignored)) return given;
   if (*resumed == "auto") {
     std::vector<std::string> skipped;  // told of where the run looks for its start
     const auto newest = checkpoint::newest_good(*options.train.output_dir, skipped);
@@ -28,7 +31,8 @@ std::string model_directory(const config::Options& options) {
     resumed = newest->directory;
   }
   if (!is_there(*resumed)) return given;
-  log::info(fmt::format("resume   {} is gone: config.json and tokenizer are those of {}", given, *resumed));
+  log::info(
+      fmt::format("resume   the model in {} is gone: config.json and tokenizer are those of {}", given, *resumed));
   return *resumed;
 }
 

@@ -20,7 +20,7 @@ double threshold_for(const eval::EvalOptions& options, const std::string& model_
   if (options.null_score_diff_threshold) return *options.null_score_diff_threshold;
   if (const auto stored = train::read_f1_threshold(model_directory)) return *stored;
   throw ConfigError(
-      fmt::format("null_score_diff_threshold is auto, but {} stores no tuned threshold.\n"
+      fmt::format("null_score_diff_threshold is auto, but no tuned threshold can be read from {}/trainer_state.json.\n"
                   "Give a number: --set null_score_diff_threshold=0",
                   model_directory));
 }

@@ -53,7 +53,7 @@ extern "C" void remember_signal(int signal) {
 }  // namespace
 
 Interrupted::Interrupted(int signal)
-    : Error(fmt::format("interrupted by SIG{} while the run was loading; no step is lost.", sigabbrev_np(signal))),
+    : Error(fmt::format("interrupted by SIG{} before the first step; nothing is lost.", sigabbrev_np(signal))),
       signal_(signal) {}
 
 SignalGuard::SignalGuard() {

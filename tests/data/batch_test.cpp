@@ -54,6 +54,13 @@ TEST(SliceBatch, KeepsBothLimits) {
   EXPECT_THAT(slice({5, 5, 5, 20, 20}, {.features = 2, .tokens = 25}), ElementsAre(0, 2, 4, 5));
 }
 
+TEST(SliceBatch, HasNoMoreSequencesThanAGpuCounts) {
+  const std::vector<std::uint32_t> windows(70'000, 0U);
+  EXPECT_THAT(slice_batch(of_lengths({5}), windows, {}), ElementsAre(0, 65'535, 70'000));
+  EXPECT_THAT(slice_batch(of_lengths({5}), windows, {.features = 69'000, .tokens = {}}),
+              ElementsAre(0, 65'535, 70'000));
+}
+
 TEST(SliceBatch, OfNothingHasNoSlices) {
   EXPECT_THAT(slice_batch(of_lengths({5}), {}, {}), ElementsAre(0));
 }

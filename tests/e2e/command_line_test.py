@@ -193,6 +193,7 @@ class Mistakes(EndToEndTest):
         self.refused(["train", "config.yaml"], "unexpected argument 'config.yaml'")
         self.refused(["eval", "run", "dev.json"], "did you mean '--data dev.json'?")
         self.refused(["--bf16", "ture"], "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off.")
+        self.refused(["--dry-run=maybe"], "--dry-run is on or off: true or false, got 'maybe'.")
         self.refused(["--overwrite", "base.yaml"], "did you mean '--config base.yaml'?")
 
     def test_missing_values_and_arguments(self):

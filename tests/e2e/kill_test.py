@@ -74,6 +74,28 @@ class KilledInASystemCall(ResumeTest):
     def test_that_makes_a_directory(self):
         self.check("mkdir", 1)
 
+    def test_that_removes_the_run_before_it(self):
+        self.trained(*self.long)
+        earlier = (self.cwd / "run" / "model.safetensors").read_bytes()
+        shutil.copytree(self.cwd / "run", self.cwd / "earlier")
+        anew = [*self.long, "--learning-rate", 2e-4]
+        self.trained(*anew, output="whole")
+        whole = (self.cwd / "whole" / "model.safetensors").read_bytes()
+        self.assertNotEqual(whole, earlier)
+        for call, numbers in (("rename", (1, 2, 3)), ("unlinkat", (1, 4))):
+            for number in numbers:
+                with self.subTest(call=call, number=number):
+                    shutil.rmtree(self.cwd / "run")
+                    shutil.copytree(self.cwd / "earlier", self.cwd / "run")
+                    killed = harness.run_traced(call, f"signal=KILL:when={number}", *self.training(*anew, "--overwrite"),
+                                                cwd=self.cwd)
+                    self.assertEqual(killed.code, -9, killed)
+                    self.trained(*anew, "--resume", "auto")
+                    is_untouched = (call, number) == ("rename", 1)  # of the mark that it begins: a finished run is left alone
+                    self.assertEqual((self.cwd / "run" / "model.safetensors").read_bytes(), earlier if is_untouched else whole)
+                    hidden = [n for n in harness.names(self.cwd / "run") if n.startswith(".")]
+                    self.assertEqual(len(hidden), 1 if is_untouched else 0, hidden)
+
 
 if __name__ == "__main__":
     harness.main()

@@ -174,7 +174,7 @@ class Probe(MemoryTest):
     def test_whose_process_somebody_stops_stops_the_run(self):
         result = self.with_its_process_sent(signal.SIGTERM)
         self.assertEqual(result.code, 143, result)
-        self.assertIn("interrupted by SIGTERM while the run was loading", result.err)
+        self.assertIn("interrupted by SIGTERM before the first step", result.err)
 
     def test_in_a_process_of_its_own_needs_nobody_who_listens(self):
         with open("/dev/full", "wb") as full:

@@ -135,7 +135,14 @@ class EarlierRun(EndToEndTest):
                 self.assertEqual(result.code, 73, result)
                 self.assertRegex(result.err, r"(?m)^error: \S*run/checkpoint-4 is no checkpoint of this program")
                 self.assertEqual(tree(self.cwd / "run"), before)
-        shutil.rmtree(self.cwd / "run/checkpoint-4")
+        name = self.cwd / "run/checkpoint-4"
+        shutil.rmtree(name)
+        for put in (lambda: name.write_text("mine"), lambda: name.symlink_to("nowhere")):
+            put()
+            result = self.run_program(*self.training(*flags, "--resume", "auto"))
+            self.assertEqual(result.code, 73, result)
+            self.assertIn("run/checkpoint-4 is no checkpoint of this program", result.err)
+            name.unlink()
         self.trained(*flags, "--resume", "run/checkpoint-2")
         self.trained(*flags, "--overwrite")
         self.assertEqual((self.cwd / "run/checkpoint-1000000/notes.txt").read_text(), "mine")  # it never comes so far

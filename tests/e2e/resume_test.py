@@ -151,7 +151,7 @@ class Signals(ResumeTest):
                 answer, _, error = ended.err.partition("\n")
                 self.assertEqual(answer, f"{number.name}: ending as soon as possible; what is done is kept")
                 self.assert_refused(harness.Result(ended.code, ended.out, error), code,
-                                    f"interrupted by {number.name} while the run was loading")
+                                    f"interrupted by {number.name} before the first step")
                 self.assertEqual(names(self.cwd), ["model"])
 
 
@@ -226,15 +226,22 @@ class StoppedRun(ResumeTest):
                 shutil.rmtree(self.cwd / "run")
                 shutil.copytree(self.stopped, self.cwd / "run")
                 result = self.trained(*self.long, "--resume", resume, model="gone")
-                self.assertIn(f"{self.cwd}/gone is gone: config.json and tokenizer are those of {self.newest}", result.err)
+                self.assertIn(f"the model in {self.cwd}/gone is gone: config.json and tokenizer are those of {self.newest}",
+                              result.err)
                 self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+        for left in (lambda: (self.cwd / "gone").symlink_to("nowhere"), lambda: (self.cwd / "gone").mkdir()):
+            left()
+            shutil.rmtree(self.cwd / "run")
+            shutil.copytree(self.stopped, self.cwd / "run")
+            self.assertIn("/gone is gone", self.trained(*self.long, "--resume", "auto", model="gone").err)
+            shutil.rmtree(self.cwd / "gone") if (self.cwd / "gone").is_dir() else (self.cwd / "gone").unlink()
         without = self.training(*self.long, "--resume", "auto", model="gone", output="new")
         self.assert_refused(self.run_program(*without), 66, f"{self.cwd}/gone: no such directory")
 
     def test_needs_the_model_that_it_began_with_no_more_when_the_newest_checkpoint_is_damaged(self):
         self.flip_a_bit(self.newest / "config.json")
         result = self.trained(*self.long, "--resume", "auto", model="gone")
-        self.assertRegex(result.err, rf"{self.cwd}/gone is gone: config.json and tokenizer are those of .*checkpoint-\d+\n")
+        self.assertRegex(result.err, rf"the model in {self.cwd}/gone is gone: config.json and tokenizer are those of .*checkpoint-\d+\n")
         self.assertNotIn(f"those of {self.newest}", result.err)
         self.assertIn(f"{self.newest} is damaged: config.json", result.err)
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])

@@ -96,6 +96,30 @@ TEST(Plan, ItsLargestMicroBatchFitsAndOneMoreDoesNot) {
   EXPECT_EQ(largest_micro_batch(base(), 1000 * kGib, 32), 32);
 }
 
+TEST(Plan, OfTheWidestConfigJsonAndTheLargestBatchIsTooLargeForAnyMachine) {
+  StepShape widest = base();
+  widest.encoder.hidden_size = widest.encoder.embedding_size = widest.encoder.intermediate_size = 1'000'000;
+  widest.encoder.num_attention_heads = 1'000'000;
+  widest.encoder.num_hidden_layers = 1'000;
+  widest.encoder.vocab_size = widest.encoder.max_position_embeddings = 100'000'000;
+  widest.length = 1'000'000;
+  constexpr std::uint64_t kPebibyte = std::uint64_t{1} << 50, kAllBytes = std::uint64_t{1} << 63;
+  constexpr std::int64_t kLargest = std::int64_t{1} << 32;
+  for (const bool is_cuda : {false, true}) {
+    for (const bool bf16 : {false, true}) {
+      widest.is_cuda = is_cuda;
+      widest.bf16 = bf16;
+      for (const std::int64_t n : {std::int64_t{1}, kLargest}) {
+        for (const StepBytes& bytes : {plan_step(widest, n), plan_evaluation(widest, n)}) {
+          EXPECT_GT(bytes.total(), kPebibyte);
+          EXPECT_LT(bytes.total(), kAllBytes);
+        }
+      }
+      EXPECT_EQ(largest_micro_batch(widest, 141 * kGib, kLargest), 0);
+    }
+  }
+}
+
 TEST(PlanReport, SaysWhatFitsAndEndsWellWhenNothingDoes) {
   const PlanReport report = make_plan_report(base(), {.effective = 12, .eval = 8}, kGib);
   ASSERT_EQ(report.rows.size(), 4U * 5);  // 1, 2, 4, 8, 12

@@ -25,6 +25,9 @@ bool is_ours(const std::string& checkpoint_directory);
 /// Those of list_checkpoints() that are ours.
 std::vector<Found> list_own_checkpoints(const std::string& run_directory);
 
+/// What is not ours and has the name of a checkpoint all the same: directories, files, links.
+std::vector<Found> list_foreign_names(const std::string& run_directory);
+
 /// Checks manifest.json and the size and hash of every file it names.
 /// throws InputError when there is no such directory, CheckpointError naming what is wrong
 void verify(const std::string& directory);

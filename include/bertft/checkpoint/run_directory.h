@@ -35,7 +35,8 @@ class RunDirectory {
 
   /// Under kOverwrite, when first called: removes the checkpoints and the model that an earlier run of this
   /// program left, and returns true. Separate from locking, so that a failure before the first step costs
-  /// nobody an earlier run.
+  /// nobody an earlier run. What a process began to remove that was killed is removed, whatever the policy:
+  /// nothing is to go on from a part of it.
   bool remove_replaced_models();
 
  private:

@@ -26,8 +26,11 @@ struct PackedBatch {
   std::uint32_t max_length() const;
 };
 
+/// Sequences of one batch: attention's kernels on a GPU count them in a dimension of the grid, which CUDA bounds.
+inline constexpr std::int64_t kMostSequences = 65'535;
+
 /// How an effective batch is cut for the device: at most so many features and so many
-/// tokens at a time. Unset means no bound. A single window is never cut.
+/// tokens at a time. Unset means no bound but that of kMostSequences. A single window is never cut.
 struct MicroBatchLimit {
   std::optional<std::int64_t> features;
   std::optional<std::int64_t> tokens;

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <iostream>
 #include <limits>
 
 #include "bertft/checkpoint/run_directory.h"
+#include "bertft/data/batch.h"
 #include "bertft/run/version.h"
 #include "bertft/train/probe.h"
 #include "bertft/util/error.h"
@@ -38,7 +40,7 @@ train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, s
           .length = o.data.max_seq_length,
           .effective_batch = job.inputs.plan.largest_step(),
           .eval_batch = o.eval.per_device_eval_batch_size,
-          .at_most = o.memory.probe_up_to.value_or(at_most)};
+          .at_most = std::min(o.memory.probe_up_to.value_or(at_most), data::kMostSequences)};
 }
 
 Json key_of(const Job& job, const train::ProbeTask& task) {
@@ -96,7 +98,8 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
     say(trial_line(trial, task.length));
   };
   const memory::SearchResult result = train::probe(task, tell, begin);
-  write_file_atomically(probe_file(job.inputs), python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
+  write_file_atomically(probe_file(job.inputs),
+                        python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
   return result;
 }
 

@@ -22,8 +22,8 @@ namespace fs = std::filesystem;
 // What somebody else put where a run of `total` steps, `done` of them behind it, will save is not replaced, and no save
 // is to find that out.
 void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::int64_t total) {
-  for (const checkpoint::Found& there : checkpoint::list_checkpoints(output_dir)) {
-    if (there.step <= done || there.step > total || checkpoint::is_ours(there.directory)) continue;
+  for (const checkpoint::Found& there : checkpoint::list_foreign_names(output_dir)) {
+    if (there.step <= done || there.step > total) continue;
     throw OutputError(
         fmt::format("{} is no checkpoint of this program, and may stand where the run will save one.\n"
                     "Move it away, or choose another with --output-dir DIR.",
