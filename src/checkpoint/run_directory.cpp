@@ -210,17 +210,17 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   }
 }
 
-bool RunDirectory::remove_replaced_models() {
+void RunDirectory::remove_replaced_run(const std::function<void()>& remove_records) {
   const std::string mark = (fs::path(path_) / kReplacingName).string();
   const bool replaces = std::exchange(existing_, Existing::kContinue) == Existing::kOverwrite;
-  if (!replaces && !is_there(mark)) return false;
+  if (!replaces && !is_there(mark)) return;
   write_file_atomically(mark, "");
   for (const Found& checkpoint : list_own_checkpoints(path_)) remove_checkpoint(checkpoint.directory);
   remove_leftovers(path_);  // of which restore_replaced() would make checkpoints again
   withdraw_model(path_);
+  remove_records();
   sync_directory(path_);
   fs::remove(mark);
-  return true;
 }
 
 RunDirectory::~RunDirectory() {

@@ -8,6 +8,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "bertft/util/error.h"
@@ -115,18 +117,31 @@ TEST_F(RunDirectoryTest, OverwritesTheModelsOfAnEarlierRunAndNothingElse) {
   }
   RunDirectory run(parent_.path(), Existing::kOverwrite);
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors")) << "gone before there is anything in its place";
-  EXPECT_TRUE(run.remove_replaced_models());
+  std::set<std::string> seen;
+  run.remove_replaced_run([&] { seen = parent_.names(); });
+  EXPECT_THAT(seen, ElementsAre(".replacing", "checkpoint-6", "notes.txt", "run.lock"));
   EXPECT_THAT(parent_.names(), ElementsAre("checkpoint-6", "notes.txt", "run.lock"));
   parent_.write("model.safetensors", "of the new run");
-  EXPECT_FALSE(run.remove_replaced_models());
+  run.remove_replaced_run([] { FAIL() << "the earlier run has gone"; });
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
+}
+
+TEST_F(RunDirectoryTest, EndsWhatAKilledProcessBeganToOverwrite) {
+  fs::create_directory(parent_ / "checkpoint-5");
+  for (const char* name : {"checkpoint-5/manifest.json", "run.lock", "model.safetensors"}) parent_.write(name, "x");
+  EXPECT_THROW(RunDirectory(parent_.path(), Existing::kOverwrite).remove_replaced_run([] { throw Error("killed"); }),
+               Error);
+  parent_.write("model.safetensors", "not gone yet");
+  RunDirectory run(parent_.path(), Existing::kContinue);
+  run.remove_replaced_run([] {});
+  EXPECT_THAT(parent_.names(), ElementsAre("run.lock"));
 }
 
 TEST_F(RunDirectoryTest, KeepsTheRunThatItContinues) {
   parent_.write("run.lock", "");
   parent_.write("model.safetensors", "x");
   RunDirectory run(parent_.path(), Existing::kContinue);
-  EXPECT_FALSE(run.remove_replaced_models());
+  run.remove_replaced_run([] { FAIL() << "it goes on"; });
   EXPECT_TRUE(fs::exists(parent_ / "model.safetensors"));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -34,10 +35,10 @@ class RunDirectory {
   RunDirectory& operator=(const RunDirectory&) = delete;
 
   /// Under kOverwrite, when first called: removes the checkpoints and the model that an earlier run of this
-  /// program left, and returns true. Separate from locking, so that a failure before the first step costs
-  /// nobody an earlier run. What a process began to remove that was killed is removed, whatever the policy:
-  /// nothing is to go on from a part of it.
-  bool remove_replaced_models();
+  /// program left; `remove_records` removes what other rooms know of. Separate from locking, so that a failure
+  /// before the first step costs nobody an earlier run. What a process that was killed began to remove is
+  /// removed under every policy: nothing is to go on from a part of it.
+  void remove_replaced_run(const std::function<void()>& remove_records);
 
  private:
   std::string path_;

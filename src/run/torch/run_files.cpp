@@ -58,7 +58,7 @@ std::map<std::string, std::string> model_files(const Inputs& in) {
   return files;
 }
 
-void remove_replaced_records(const std::string& run_directory) {
+void remove_records(const std::string& run_directory) {
   train::withdraw_evaluation(run_directory);
   fs::remove(fs::path(run_directory) / kLogName);
 }

@@ -10,8 +10,8 @@ namespace bertft::run {
 /// Beside the weights in every model directory that the run writes: its files by name, with their content.
 std::map<std::string, std::string> model_files(const Inputs& in);
 
-/// Of an earlier run, in the directory that this one begins anew: its log and its evaluation.
-void remove_replaced_records(const std::string& run_directory);
+/// Removes what an earlier run has left beside its models that this one would not replace: its log and evaluation.
+void remove_records(const std::string& run_directory);
 
 /// What is known of the run before its first step, in its directory: the log, the options, what it runs on. Takes away
 /// the results of an earlier one.

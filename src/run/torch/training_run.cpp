@@ -118,16 +118,13 @@ void bring_best_checkpoint(const Start& start, const std::string& output_dir) {
   log::info(fmt::format("resume   copied {}, the best so far, to {}", best, output_dir));
 }
 
-void remove_replaced_run(checkpoint::RunDirectory& directory, const std::string& path) {
-  if (directory.remove_replaced_models()) remove_replaced_records(path);
-}
-
 // returns the signal that ended it, if one did
 std::optional<int> train_once(Job& job, Held& held) {
   const train::TrainOptions& o = job.options().train;
+  const auto remove_older_records = [&] { remove_records(*o.output_dir); };
   if (!held.directory && o.resume_from_checkpoint && checkpoint::was_run_directory(*o.output_dir)) {
     held.directory.emplace(*o.output_dir, Existing::kContinue);
-    remove_replaced_run(*held.directory, *o.output_dir);
+    held.directory->remove_replaced_run(remove_older_records);
     checkpoint::restore_replaced(*o.output_dir);
   }
   Start start = find_start(job);
@@ -143,7 +140,7 @@ std::optional<int> train_once(Job& job, Held& held) {
   weights.reset();  // the model has its own: the files, of which a resumed run's may be removed, need not stay mapped
   job.inputs.weights.reset();
   train::SignalGuard::stop_if_received();
-  remove_replaced_run(*held.directory, *o.output_dir);
+  held.directory->remove_replaced_run(remove_older_records);
   held.has_begun = true;
   write_beginnings(job, *o.output_dir);
   bring_best_checkpoint(start, *o.output_dir);
