@@ -21,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kWeightsName = "model.safetensors", *kStateName = "trainer_state.json";
 constexpr std::array<const char*, 2> kDescriptions{"config.json", "README.md"};  // small files that may be edited
 
 // By a link where the file system has them: only the weights are worth one, and who edits a small file in its
@@ -39,8 +38,9 @@ void publish_weights(const std::string& source, const std::string& target) {
   sync_directory(fs::path(target).parent_path().string());
 }
 
-// Whatever has the name of a checkpoint, newest first.
-std::vector<Found> list_checkpoint_names(const std::string& run_directory) {
+// Of whatever has the name of a checkpoint, what `takes` takes, newest first.
+template <class Takes>
+std::vector<Found> list_if(const std::string& run_directory, const Takes& takes) {
   std::vector<Found> result;
   for (const fs::path& entry : entries_of(run_directory)) {
     const std::string name = entry.filename().string();
@@ -50,10 +50,15 @@ std::vector<Found> list_checkpoint_names(const std::string& run_directory) {
     const char* last = name.data() + name.size();
     const auto [end, code] = std::from_chars(first, last, step);
     if (code != std::errc() || end != last || step < 0 || directory_of(run_directory, step) != entry) continue;
-    result.push_back({entry.string(), step});
+    if (takes(entry.string())) result.push_back({entry.string(), step});
   }
   std::sort(result.begin(), result.end(), [](const Found& a, const Found& b) { return a.step > b.step; });
   return result;
+}
+
+bool is_directory(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
 }
 
 }  // namespace
@@ -63,10 +68,7 @@ std::string directory_of(const std::string& run_directory, std::int64_t step) {
 }
 
 std::vector<Found> list_checkpoints(const std::string& run_directory) {
-  std::vector<Found> found = list_checkpoint_names(run_directory);
-  std::error_code ignored;
-  std::erase_if(found, [&](const Found& one) { return !fs::is_directory(one.directory, ignored); });
-  return found;
+  return list_if(run_directory, is_directory);
 }
 
 void restore_replaced(const std::string& run_directory) {
@@ -104,15 +106,11 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
 }
 
 std::vector<Found> list_own_checkpoints(const std::string& run_directory) {
-  std::vector<Found> found = list_checkpoints(run_directory);
-  std::erase_if(found, [](const Found& one) { return !is_ours(one.directory); });
-  return found;
+  return list_if(run_directory, [](const std::string& path) { return is_directory(path) && is_ours(path); });
 }
 
 std::vector<Found> list_foreign_names(const std::string& run_directory) {
-  std::vector<Found> found = list_checkpoint_names(run_directory);
-  std::erase_if(found, [](const Found& one) { return is_ours(one.directory); });
-  return found;
+  return list_if(run_directory, [](const std::string& path) { return !is_ours(path); });
 }
 
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped) {

@@ -114,7 +114,7 @@ void verify(const std::string& directory) {
         fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n{}", directory, kWhereToLook));
   }
   const Json files = files_in(read_manifest(directory), directory);
-  for (const char* needed : {"model.safetensors", kOptimizerName, "trainer_state.json"}) {
+  for (const char* needed : {kWeightsName, kOptimizerName, kStateName}) {
     const auto is_it = [&](const Json& entry) { return entry.is_object() && entry.value("name", Json()) == needed; };
     if (std::none_of(files.begin(), files.end(), is_it)) {
       damaged(directory, fmt::format("its manifest lists no {}", needed));

@@ -221,20 +221,16 @@ class StoppedRun(ResumeTest):
         self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
 
     def test_needs_the_model_that_it_began_with_no_more(self):
-        for resume in ("auto", self.newest):
-            with self.subTest(resume):
+        (self.cwd / "empty").mkdir()
+        (self.cwd / "link").symlink_to("nowhere")
+        for resume, model in (("auto", "gone"), (self.newest, "gone"), ("auto", "empty"), ("auto", "link")):
+            with self.subTest(resume=resume, model=model):
                 shutil.rmtree(self.cwd / "run")
                 shutil.copytree(self.stopped, self.cwd / "run")
-                result = self.trained(*self.long, "--resume", resume, model="gone")
-                self.assertIn(f"the model in {self.cwd}/gone is gone: config.json and tokenizer are those of {self.newest}",
+                result = self.trained(*self.long, "--resume", resume, model=model)
+                self.assertIn(f"the model in {self.cwd}/{model} is gone: config.json and tokenizer are those of {self.newest}",
                               result.err)
                 self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
-        for left in (lambda: (self.cwd / "gone").symlink_to("nowhere"), lambda: (self.cwd / "gone").mkdir()):
-            left()
-            shutil.rmtree(self.cwd / "run")
-            shutil.copytree(self.stopped, self.cwd / "run")
-            self.assertIn("/gone is gone", self.trained(*self.long, "--resume", "auto", model="gone").err)
-            shutil.rmtree(self.cwd / "gone") if (self.cwd / "gone").is_dir() else (self.cwd / "gone").unlink()
         without = self.training(*self.long, "--resume", "auto", model="gone", output="new")
         self.assert_refused(self.run_program(*without), 66, f"{self.cwd}/gone: no such directory")
 

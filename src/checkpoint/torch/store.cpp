@@ -102,7 +102,7 @@ void write(const std::string& run_directory, const Snapshot& snapshot, const std
            const std::function<void(const fs::path& temporary)>& finish) {
   try {
     const DirectoryAside aside(directory_of(run_directory, snapshot.step));
-    write_tensors((aside.path() / "model.safetensors").string(), snapshot.model);
+    write_tensors((aside.path() / kWeightsName).string(), snapshot.model);
     for (const auto& [name, content] : snapshot.files) write_new_file((aside.path() / name).string(), content);
     finish(aside.path());
   } catch (const std::exception& e) {
@@ -191,7 +191,7 @@ bool Store::is_writing() const {
 void Store::publish(const Snapshot& snapshot) {
   wait();
   write(impl_->run_directory, snapshot, "the model", bytes_of(snapshot.model), [&](const fs::path& temporary) {
-    publish_model(temporary.string(), impl_->run_directory, snapshot.files.at("trainer_state.json"));
+    publish_model(temporary.string(), impl_->run_directory, snapshot.files.at(kStateName));
   });
 }
 
