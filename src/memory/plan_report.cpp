@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "bertft/data/batch.h"
 #include "bertft/memory/limits.h"
 #include "bertft/util/text.h"
 
@@ -13,7 +14,6 @@ namespace {
 
 constexpr std::array<std::int64_t, 8> kCards = {8, 11, 12, 16, 24, 40, 80, 141};
 constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
-constexpr std::int64_t kMostFeatures = 1 << 20;
 
 const char* precision_name(bool bf16) {
   return bf16 ? "bf16" : "fp32";
@@ -121,8 +121,9 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
     report.savings.push_back({saver, saved_bytes(plain, saver, batches.micro), saved_bytes(plain, saver, 1)});
   }
   std::vector<std::int64_t> sizes;
-  for (std::int64_t n = 1; n < batches.effective; n *= 2) sizes.push_back(n);
-  sizes.push_back(batches.effective);
+  const std::int64_t most = std::min(batches.effective, data::kMostSequences);
+  for (std::int64_t n = 1; n < most; n *= 2) sizes.push_back(n);
+  sizes.push_back(most);
   const auto place = std::ranges::lower_bound(sizes, batches.micro);
   if (*place != batches.micro) sizes.insert(place, batches.micro);
   for_each_variant([&](bool bf16, bool checkpointing) {
@@ -138,7 +139,8 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
     const std::uint64_t context = plan_step(on_card, 1).context;
     for (const std::int64_t gigabytes : kCards) {
       const std::uint64_t room = usable_of_card(gigabytes) - context;
-      report.cards.push_back({gigabytes, bf16, checkpointing, largest_micro_batch(on_card, room, kMostFeatures)});
+      report.cards.push_back(
+          {gigabytes, bf16, checkpointing, largest_micro_batch(on_card, room, data::kMostSequences)});
     }
   });
   return report;

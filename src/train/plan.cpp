@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bertft/data/batch.h"
 #include "bertft/data/order.h"
 #include "bertft/util/error.h"
 
@@ -81,7 +82,8 @@ std::int64_t Plan::num_epochs() const {
 
 std::int64_t micro_batch(const TrainOptions& options, std::int64_t at_most, std::int64_t length,
                          const std::optional<std::int64_t>& token_budget) {
-  const std::int64_t by_features = std::min(at_most, options.micro_batch_features.value_or(at_most));
+  const std::int64_t by_features =
+      std::min({at_most, options.micro_batch_features.value_or(at_most), data::kMostSequences});
   const auto tokens = token_budget ? token_budget : options.micro_batch_tokens;
   return tokens ? std::clamp<std::int64_t>(*tokens / length, 1, by_features) : by_features;
 }

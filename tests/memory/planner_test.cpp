@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "bertft/data/batch.h"
 #include "bertft/memory/plan_report.h"
 #include "weights/bert_config.h"
 
@@ -127,6 +128,17 @@ TEST(PlanReport, SaysWhatFitsAndEndsWellWhenNothingDoes) {
   EXPECT_EQ(report.cards.size(), 4U * 8);
   EXPECT_THAT(report.to_text(), testing::HasSubstr("108.9 M parameters"));
   EXPECT_EQ(report.to_json()["micro_batches"][0]["fits"], false);
+}
+
+TEST(PlanReport, CountsNoMoreFeaturesThanABatchMayHold) {
+  StepShape tiny = base();
+  tiny.encoder.hidden_size = tiny.encoder.embedding_size = tiny.encoder.intermediate_size = 12;
+  tiny.encoder.num_hidden_layers = 1;
+  tiny.length = 16;
+  const PlanReport report =
+      make_plan_report(tiny, {.effective = 1'000'000, .micro = data::kMostSequences}, std::nullopt);
+  EXPECT_EQ(report.rows.back().num_features, data::kMostSequences);
+  EXPECT_EQ(report.cards.back().largest, data::kMostSequences);
 }
 
 TEST(PlanReport, MarksTheConfiguredRow) {

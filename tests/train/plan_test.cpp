@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "bertft/data/batch.h"
 #include "bertft/util/error.h"
 
 namespace bertft::train {
@@ -74,6 +75,7 @@ TEST(Plan, CutsMicroBatchesByFeaturesAndByTokens) {
   EXPECT_EQ(micro_batch(o, 16, 384), 4);
   EXPECT_EQ(micro_batch(o, 16, 384, 2 * 384), 2) << "a budget in force";
   EXPECT_EQ(micro_batch(o, 16, 384, 100), 1) << "never less than a feature";
+  EXPECT_EQ(micro_batch(options(100'000, 1, 1), 100'000, 64), data::kMostSequences);
 }
 
 TEST(Plan, KnowsTheIntervalOfAStrategy) {

@@ -49,8 +49,8 @@ struct PlanBatches {
   std::int64_t effective = 1, micro = 1, eval = 1;
 };
 
-/// Micro-batches 1, 2, 4, ... up to the effective batch, the largest one of cards from 8 to
-/// 141 GiB, and what each saver saves. Precision and checkpointing are varied; those of `shape` are the
+/// Micro-batches 1, 2, 4, ... up to the effective batch or data::kMostSequences, the largest one of cards
+/// from 8 to 141 GiB, and what each saver saves. Precision and checkpointing are varied; those of `shape` are the
 /// configured ones.
 PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
                             std::optional<std::uint64_t> usable_bytes);

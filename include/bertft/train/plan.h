@@ -35,8 +35,8 @@ struct Plan {
 /// throws ConfigError when that is beyond any data set
 std::int64_t effective_batch(const TrainOptions& options);
 
-/// Features of a micro-batch, each of `length` tokens: at most `at_most`, and as the options cut it, or
-/// `token_budget` in place of their tokens.
+/// Features of a micro-batch, each of `length` tokens: at most `at_most`, as many as a batch may hold, and as the
+/// options cut it, or `token_budget` in place of their tokens.
 std::int64_t micro_batch(const TrainOptions& options, std::int64_t at_most, std::int64_t length,
                          const std::optional<std::int64_t>& token_budget = {});
 
