@@ -24,13 +24,18 @@ if [ -n "${BERTFT_DATA_DIR:-}" ]; then
   fi
 fi
 
+# build_sanitized FOLDER SANITIZERS [target...]: the torch-free rooms, by clang
+build_sanitized() {
+  local log=build/configure-sanitized.log folder=$1 sanitizers=$2
+  shift 2
+  cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-19 -DBERTFT_FUZZ=ON \
+    -DBERTFT_BUILD_TESTS=ON -DBERTFT_WITH_TORCH=OFF -DBERTFT_SANITIZE="$sanitizers" \
+    -DCMAKE_CXX_FLAGS=-Wno-deprecated-declarations > $log 2>&1 || { cat $log >&2; exit 1; }
+  ninja -C "$folder" --quiet "$@"
+}
 echo "build    the torch-free rooms with sanitizers, their tests and fuzz targets (clang)"
-cmake -S . -B build/sanitized -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++-19 -DBERTFT_FUZZ=ON \
-  -DBERTFT_BUILD_TESTS=ON \
-  -DBERTFT_WITH_TORCH=OFF -DBERTFT_SANITIZE=address,undefined,float-cast-overflow \
-  -DCMAKE_CXX_FLAGS=-Wno-deprecated-declarations \
-  > build/configure-sanitized.log 2>&1 || { cat build/configure-sanitized.log >&2; exit 1; }
-ninja -C build/sanitized --quiet
+build_sanitized build/sanitized address,undefined,float-cast-overflow
+build_sanitized build/sanitized/threads thread data_tests  # the room of them that has threads
 
 BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
   -DBERTFT_SANITIZED_DIR="$PWD/build/sanitized"

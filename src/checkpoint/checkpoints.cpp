@@ -25,7 +25,7 @@ constexpr std::array<const char*, 2> kDescriptions{"config.json", "README.md"}; 
 
 // By a link where the file system has them: only the weights are worth one, and who edits a small file in its
 // place must not damage the checkpoint.
-void publish_weights(const std::string& source, const std::string& target) {
+void link_or_copy(const std::string& source, const std::string& target) {
   const std::string temporary = unused_name_beside(target);
   std::error_code error;
   fs::create_hard_link(source, temporary, error);
@@ -121,9 +121,9 @@ void copy_checkpoint(const std::string& checkpoint_directory, const std::string&
   const fs::path target = fs::path(run_directory) / fs::path(checkpoint_directory).filename();
   try {
     const DirectoryAside aside(target);
-    for (const fs::path& file : entries_of(checkpoint_directory)) {
-      const fs::path copy = aside.path() / file.filename();
-      file.extension() == ".safetensors" ? publish_weights(file, copy) : copy_file_durably(file, copy);
+    for (const std::string& name : files_of(checkpoint_directory)) {
+      const fs::path file = fs::path(checkpoint_directory) / name, copy = aside.path() / name;
+      file.extension() == ".safetensors" ? link_or_copy(file, copy) : copy_file_durably(file, copy);
     }
     sync_directory(aside.path());
     put_in_place(aside.path(), target);
@@ -149,7 +149,7 @@ void publish_model(const std::string& checkpoint_directory, const std::string& r
     if (is_there(from / name)) write_file_atomically(to / name, read_file(from / name));
   };
   for (const std::string& name : names) publish(name);
-  publish_weights(from / kWeightsName, to / kWeightsName);
+  link_or_copy(from / kWeightsName, to / kWeightsName);
   write_file_atomically(to / kStateName, trainer_state);
 }
 

@@ -64,14 +64,23 @@ Json files_in(const Json& manifest, const std::string& directory) {
   return manifest["files"];
 }
 
-void verify_file(const std::string& directory, const Json& entry) {
-  const auto member = [&](const char* key) { return entry.is_object() ? entry.value(key, Json()) : Json(); };
-  const Json name = member("name"), bytes = member("bytes"), hash = member("sha256");
-  if (!name.is_string() || !bytes.is_number_integer() || !hash.is_string() || !is_plain_file_name(std::string(name))) {
+Json member_of(const Json& entry, const char* key) {
+  return entry.is_object() ? entry.value(key, Json()) : Json();
+}
+
+std::string name_in(const Json& entry, const std::string& directory) {
+  const Json name = member_of(entry, "name");
+  if (!name.is_string() || !is_plain_file_name(std::string(name))) {
     damaged(directory, "its manifest does not list files");
   }
-  const std::string file = printable(std::string(name));
-  const fs::path path = fs::path(directory) / std::string(name);
+  return name;
+}
+
+void verify_file(const std::string& directory, const Json& entry) {
+  const std::string name = name_in(entry, directory), file = printable(name);
+  const Json bytes = member_of(entry, "bytes"), hash = member_of(entry, "sha256");
+  if (!bytes.is_number_integer() || !hash.is_string()) damaged(directory, "its manifest does not list files");
+  const fs::path path = fs::path(directory) / name;
   std::error_code error;
   const auto size = fs::file_size(path, error);
   if (error) damaged(directory, file + " is missing");
@@ -92,6 +101,15 @@ std::string make_manifest(const std::string& directory) {
                      {"sha256", sha256_of_file(path.string())}});
   }
   return python_json({{"format", kFormat}, {"version", kFormatVersion}, {"files", files}}, 2) + "\n";
+}
+
+std::vector<std::string> files_of(const std::string& checkpoint_directory) {
+  std::vector<std::string> names;
+  for (const Json& entry : files_in(read_manifest(checkpoint_directory), checkpoint_directory)) {
+    names.push_back(name_in(entry, checkpoint_directory));
+  }
+  names.emplace_back(kManifestName);
+  return names;
 }
 
 bool is_ours(const std::string& checkpoint_directory) {
@@ -115,7 +133,7 @@ void verify(const std::string& directory) {
   }
   const Json files = files_in(read_manifest(directory), directory);
   for (const char* needed : {kWeightsName, kOptimizerName, kStateName}) {
-    const auto is_it = [&](const Json& entry) { return entry.is_object() && entry.value("name", Json()) == needed; };
+    const auto is_it = [&](const Json& entry) { return member_of(entry, "name") == needed; };
     if (std::none_of(files.begin(), files.end(), is_it)) {
       damaged(directory, fmt::format("its manifest lists no {}", needed));
     }
@@ -128,8 +146,7 @@ void verify_model(const std::string& directory) {
   const Json manifest = read_manifest(directory);
   if (!has_our_format(manifest)) return;
   for (const Json& entry : files_in(manifest, directory)) {
-    const bool is_optimizer = entry.is_object() && entry.value("name", Json()) == kOptimizerName;
-    if (!is_optimizer) verify_file(directory, entry);
+    if (member_of(entry, "name") != kOptimizerName) verify_file(directory, entry);
   }
 }
 

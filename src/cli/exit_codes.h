@@ -7,7 +7,7 @@
 
 namespace bertft::cli {
 
-// The only table of exit codes (DESIGN §4; sysexits.h, 128 + signal).
+// The only table of exit codes (sysexits.h, 128 + signal).
 enum ExitCode {
   kOk = 0,
   kDiverged = 1,

@@ -161,7 +161,10 @@ std::vector<std::string> join_switch_values(const std::vector<std::string>& args
 
 CLI::Option* add_path(CLI::App& command, const std::string& name, std::string& path, const std::string& description,
                       const std::string& type) {
-  const auto refusal = [](const std::string& value) { return std::string(value.empty() ? "needs a value" : ""); };
+  const auto refusal = [](const std::string& value) -> std::string {
+    if (value.empty()) return "needs a value";
+    return value.starts_with("~/") ? "'~' is not expanded; write the path out" : "";
+  };
   return command.add_option(name, path, description)->type_name(type)->check(CLI::Validator(refusal, ""));
 }
 

@@ -29,7 +29,7 @@ class Handover {
     int ends[2];
     if (pipe(ends) != 0) fail(errno);
     fd_ = ends[0];
-    if (content.size() > kPipeBytes) fcntl(ends[1], F_SETPIPE_SZ, content.size());
+    if (content.size() > kPipeBytes) fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(content.size()));
     fcntl(ends[1], F_SETFL, O_NONBLOCK);  // what it does not take nobody would ever read
     const ssize_t written = write(ends[1], content.data(), content.size());
     const int error = written < 0 ? errno : EMSGSIZE;

@@ -64,7 +64,6 @@ void refuse_another_job(const config::Resolved& resolved) {
 
 int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   if (flags.probe_for_parent) end_with_parent(*flags.probe_for_parent);
-  refuse_several_processes();
   config::Resolved resolved = config::resolve(sources_of(command));
   refuse_another_job(resolved);
   run::tell_notices(resolved);
@@ -77,6 +76,7 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
     std::cout << (flags.json ? python_json(report.to_json(), 2) + "\n" : report.to_text()) << std::flush;
     return kOk;
   }
+  refuse_several_processes();
   run::note_startup("command line, options");
   config::require_for_training(resolved);
   run::check_output_directory(resolved.options);

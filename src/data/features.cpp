@@ -14,7 +14,7 @@
 namespace bertft::data {
 namespace {
 
-// What the fast tokenizer would stop at; nothing when the context can be cut (PARITY P1.3).
+// What the fast tokenizer would stop at; nothing when the context can be cut.
 std::optional<std::string> reason_not_to_cut(std::int64_t num_question_tokens, std::int64_t num_context_tokens,
                                              const DataOptions& options) {
   const std::int64_t room = options.max_seq_length - kNumSpecialTokens - num_question_tokens;

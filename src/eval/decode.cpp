@@ -56,7 +56,7 @@ std::vector<std::uint32_t> top_positions(std::span<const float> logits, std::siz
   return positions;
 }
 
-// Every pair of a top start and a top end that is an answer in this window (P5.2, P5.3).
+// Every pair of a top start and a top end that is an answer in this window.
 void append_spans(const Task& task, const data::Window& window, const WindowLogits& logits,
                   std::vector<ScoredSpan>& spans) {
   const auto n = static_cast<std::size_t>(task.options.n_best_size);
@@ -77,7 +77,7 @@ void append_spans(const Task& task, const data::Window& window, const WindowLogi
   }
 }
 
-// The n best spans, best first; with_negative, no answer is one of them or follows them (P5.4).
+// The n best spans, best first; with_negative, no answer is one of them or follows them.
 std::vector<ScoredSpan> keep_best(std::vector<ScoredSpan> spans, const ScoredSpan& no_answer, std::size_t n,
                                   bool with_negative) {
   if (with_negative) spans.push_back(no_answer);
@@ -120,7 +120,7 @@ Prediction decode_question(const Task& task, std::span<const data::Window> windo
   }
   const data::Question& question = task.dataset.questions[windows[0].question_idx];
   std::vector<ScoredSpan> spans;
-  std::optional<ScoredSpan> no_answer;  // the least sure of the windows' (P5.1)
+  std::optional<ScoredSpan> no_answer;  // the least sure of the windows'
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const std::size_t length = task.features.length(windows[i]);
     check_logits(logits[i].start, length, question);
@@ -141,7 +141,7 @@ Prediction decode_question(const Task& task, std::span<const data::Window> windo
   // run_qa puts "empty" into a list without any text, or fails there when it has several entries.
   const auto has_text = [](const Candidate& c) { return !c.text.empty(); };
   if (std::none_of(n_best.begin(), n_best.end(), has_text)) {
-    n_best.insert(n_best.begin(), {"empty", 0, 0, 0, 0, 0});  // P5.6
+    n_best.insert(n_best.begin(), {"empty", 0, 0, 0, 0, 0});
     set_probabilities<double>(n_best);
   } else {
     set_probabilities<float>(n_best);

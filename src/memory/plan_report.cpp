@@ -84,9 +84,10 @@ std::string savings_text(const PlanReport& plan) {
   }
   return text + fmt::format(
                     "* never automatic\n"
-                    "An evaluation batch of {} takes {}, of 1 {}; it gets\n"
+                    "An evaluation batch of {} takes {} in {}, of 1 {}; it gets\n"
                     "smaller by itself when memory runs out, with the same result.\n",
-                    plan.eval_batch, memory_text(plan.evaluation.total()), memory_text(plan.evaluation_of_one.total()));
+                    plan.eval_batch, memory_text(plan.evaluation.total()), precision_name(plan.evaluation_in_bf16),
+                    memory_text(plan.evaluation_of_one.total()));
 }
 
 std::string cards_text(const PlanReport& plan) {
@@ -115,8 +116,9 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   StepShape step = shape;
   step.effective_batch = batches.effective;
   const StepShape plain = variant(step, false, false);
-  report.evaluation = plan_evaluation(plain, batches.eval);
-  report.evaluation_of_one = plan_evaluation(plain, 1);
+  report.evaluation_in_bf16 = shape.bf16;
+  report.evaluation = plan_evaluation(step, batches.eval);
+  report.evaluation_of_one = plan_evaluation(step, 1);
   for (const Saver& saver : savers_left(plain)) {
     report.savings.push_back({saver, saved_bytes(plain, saver, batches.micro), saved_bytes(plain, saver, 1)});
   }
@@ -158,16 +160,18 @@ std::string PlanReport::to_text() const {
 }
 
 Json PlanReport::to_json() const {
-  Json json = {
-      {"estimate", true},
-      {"length", length},
-      {"parameters", num_parameters},
-      {"usable_bytes", or_null(usable_bytes)},
-      {"micro_batches", Json::array()},
-      {"cards", Json::array()},
-      {"savers", Json::array()},
-      {"evaluation",
-       {{"features", eval_batch}, {"bytes", evaluation.total()}, {"bytes_of_one", evaluation_of_one.total()}}}};
+  Json json = {{"estimate", true},
+               {"length", length},
+               {"parameters", num_parameters},
+               {"usable_bytes", or_null(usable_bytes)},
+               {"micro_batches", Json::array()},
+               {"cards", Json::array()},
+               {"savers", Json::array()},
+               {"evaluation",
+                {{"features", eval_batch},
+                 {"precision", precision_name(evaluation_in_bf16)},
+                 {"bytes", evaluation.total()},
+                 {"bytes_of_one", evaluation_of_one.total()}}}};
   for (const Row& row : rows) {
     json["micro_batches"].push_back({{"precision", precision_name(row.bf16)},
                                      {"gradient_checkpointing", row.gradient_checkpointing},

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::int64_t kFloatBytes = 4, kHalfBytes = 2;
 
-// Estimates of MEMORY §2.8 until a GPU has been asked: CUDA's context and libraries, two
+// Estimates until a GPU has been asked: CUDA's context and libraries, two
 // cuBLAS workspaces (forward and backward thread), and the rounding of the caching allocator.
 constexpr std::uint64_t kCudaContext = std::uint64_t{768} << 20;
 constexpr std::uint64_t kCublasWorkspaces = std::uint64_t{64} << 20;

@@ -113,7 +113,7 @@ Embeddings::Embeddings(torch::nn::Module& root, const weights::EncoderConfig& co
 
 at::Tensor Embeddings::forward(const ForwardContext& context) const {
   const DeviceBatch& batch = context.batch;
-  // The padding row gets no gradient, as in the reference (PARITY P3).
+  // The padding row gets no gradient, as in the reference.
   at::Tensor sum = at::embedding(words_->weight, batch.ids, pad_token_id_);
   if (types_) sum = sum + at::embedding(types_->weight, batch.type_ids);
   sum = sum + at::embedding(positions_->weight, batch.positions);

@@ -88,8 +88,6 @@ QaModel::QaModel(const weights::EncoderConfig& config, const weights::ModelWeigh
 }
 
 QaModel::~QaModel() = default;
-QaModel::QaModel(QaModel&&) noexcept = default;
-QaModel& QaModel::operator=(QaModel&&) noexcept = default;
 
 void QaModel::load(const weights::ModelWeights& loaded) {
   const at::NoGradGuard no_grad;

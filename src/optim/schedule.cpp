@@ -6,14 +6,14 @@
 
 namespace bertft::optim {
 
-std::int64_t warmup_step_count(double warmup_steps, std::int64_t total_steps) {
+std::int64_t warmup_step_count(const OptimOptions& options, std::int64_t total_steps) {
   constexpr double kMost = 1e15;  // more is the same, and a whole number that double and integer both have
-  if (warmup_steps >= 1) return static_cast<std::int64_t>(std::min(warmup_steps, kMost));
-  return static_cast<std::int64_t>(std::ceil(static_cast<double>(total_steps) * warmup_steps));
+  if (options.lr_scheduler_type == Schedule::kConstant) return 0;
+  if (options.warmup_steps >= 1) return static_cast<std::int64_t>(std::min(options.warmup_steps, kMost));
+  return static_cast<std::int64_t>(std::ceil(static_cast<double>(total_steps) * options.warmup_steps));
 }
 
 double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t warmup, std::int64_t total) {
-  if (schedule == Schedule::kConstant) return 1.0;
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(1, warmup));
   const double rest = static_cast<double>(std::max<std::int64_t>(1, total - warmup));
   switch (schedule) {

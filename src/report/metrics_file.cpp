@@ -83,6 +83,7 @@ class MetricsFile final : public Observer {
   void on(const SavingCheckpoint& event) override {
     const std::string name = std::filesystem::path(event.directory).filename();
     append({{"kind", "checkpoint"}, {"step", event.step}, {"name", name}}, {{"blocked_s", event.blocked_s}});
+    reach_disk([&] { file_.sync(); });  // before the checkpoint does: who goes on from it finds the lines up to it
     throughput_.resume(clock_());
   }
 
@@ -106,12 +107,19 @@ class MetricsFile final : public Observer {
     line["timing"] = std::move(timing);
     // Bytes of a file name need not be UTF-8.
     waiting_ += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    try {
+    reach_disk([&] {
       file_.append(waiting_);
       waiting_.clear();
       has_warned_ = false;
+    });
+  }
+
+  // That it fails is no reason to stop training: the lines wait for the next one.
+  template <class Work>
+  void reach_disk(const Work& work) {
+    try {
+      work();
     } catch (const StorageError& error) {
-      // No reason to stop training: the lines wait for the next one.
       if (!std::exchange(has_warned_, true)) log::warn(fmt::format("{}; training goes on", error.what()));
     }
   }

@@ -27,8 +27,8 @@ struct Situation {
   std::function<std::string(const std::vector<std::string>& settings)> command;
 };
 
-/// What there is and what is needed, up to three remedies with what they bring, and a command that is expected to work
-/// (CONVENTIONS §4.3): lines that begin with has:, needs:, fix: and try:. Where all remedies together are not expected
+/// What there is and what is needed, up to three remedies with what they bring, and a command that is expected to work:
+/// lines that begin with has:, needs:, fix: and try:. Where all remedies together are not expected
 /// to be enough they begin with helps:.
 std::string advice(const Situation& situation);
 

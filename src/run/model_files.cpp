@@ -105,8 +105,19 @@ void check_length(const data::DataOptions& options, std::int64_t num_positions) 
   if (options.max_seq_length <= num_positions) return;
   throw ConfigError(
       fmt::format("max_seq_length is {}; this model has {} positions.\n"
-                  "Lower it or choose a model with more positions.",
-                  options.max_seq_length, num_positions));
+                  "Lower it (--max-seq-length {}), or choose a model with more positions.",
+                  options.max_seq_length, num_positions, num_positions));
+}
+
+std::map<std::string, std::string> carried_tokenizer_files(const ModelFiles& files) {
+  std::map<std::string, std::string> carried;
+  for (const std::string& name : weights::tokenizer_files(files.tokenizer_directory)) {
+    carried[name] = read_file((fs::path(files.tokenizer_directory) / name).string());
+  }
+  const auto completed = tokenizer::completed_config(files.tokenizer_directory, files.config.model_type,
+                                                     /*has_token_types=*/files.config.type_vocab_size > 0);
+  if (completed) carried["tokenizer_config.json"] = *completed;
+  return carried;
 }
 
 ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory) {
@@ -125,7 +136,8 @@ std::string resolve_model_directory(const std::string& given) {
   std::error_code error;
   if (!fs::is_directory(given, error)) {
     throw InputError(fmt::format(
-        "{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.",
+        "{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.\n"
+        "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
         printable(given), error ? fmt::format(" ({})", error.message()) : ""));
   }
   checkpoint::verify_model(given);

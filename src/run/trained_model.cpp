@@ -11,6 +11,7 @@
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/log.h"
 
 namespace bertft::run {
 namespace {
@@ -40,6 +41,9 @@ TrainedModel load_trained_model(config::Sources sources, const std::string& give
   resolved.options.model.config_name.reset();
   resolved.options.model.tokenizer_name.reset();
   ModelFiles files = load_model_files(resolved, directory);
+  if (!files.tokenizer->remarks().empty()) {  // training shows them among its windows
+    log::info(fmt::format("tokenizer {}", files.tokenizer->description()));
+  }
   weights::ModelWeights weights = weights::read_weights(directory, files.config, weights::Head::kRequired);
   return {std::move(resolved), with_negative, std::move(files), std::move(weights)};
 }

@@ -9,7 +9,7 @@ std::string version_line() {
 }
 
 std::string build_info(const std::string& library_versions) {
-  return fmt::format("{}\ncompiler GCC {}, {} build\n{}", version_line(), __VERSION__, BERTFT_BUILD_TYPE,
+  return fmt::format("{}\ncompiler {}, {} build\n{}", version_line(), BERTFT_COMPILER, BERTFT_BUILD_TYPE,
                      library_versions);
 }
 

@@ -21,7 +21,7 @@ struct AlbertModel {
   std::vector<std::string> remarks = {};  // for description()
 };
 
-/// ALBERT's tokenizer with the ids and offsets of transformers' AlbertTokenizer (PARITY §2.3).
+/// ALBERT's tokenizer with the ids and offsets of transformers' AlbertTokenizer.
 /// Added tokens are cut out of the text; the rest is normalized: `` and '' become ", NFKD without
 /// marks, lower case, the model's charsmap; then it is split at white space, and the Unigram model
 /// splits each word, with U+2581 before it.

@@ -185,6 +185,9 @@ void check_supported(const Declaration& token, const std::string& directory) {
 NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const bool map_counts = member(files.tokenizer_config, "added_tokens_decoder") == nullptr;
   NamedTokens named;
+  const auto is_null = [&](const char* key) {  // said to be none
+    return files.tokenizer_config && files.tokenizer_config->contains(key) && (*files.tokenizer_config)[key].is_null();
+  };
   const auto read = [&](const char* key, const char* default_content) {
     const Json* in_map = map_counts ? member(files.special_tokens_map, key) : nullptr;
     const Json* in_config = member(files.tokenizer_config, key);
@@ -194,7 +197,7 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
     } else if (in_config != nullptr) {
       content = content_of(*in_config, files.path("tokenizer_config.json"));
     }
-    if (!content && tokenizer_class != TokenizerClass::kBackend) content = default_content;
+    if (!content && tokenizer_class != TokenizerClass::kBackend && !is_null(key)) content = default_content;
     if (content && !content->empty()) named.kept_whole.push_back(*content);
     return content.value_or(default_content);
   };
@@ -212,12 +215,13 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
 std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class,
                                           const NamedTokens& named, const Vocabulary& vocabulary) {
   std::vector<AddedToken> tokens;
-  std::vector<Declaration> beyond_vocabulary;
+  std::vector<Declaration> beyond_vocabulary, unnumbered;
   for (const Declaration& declared : declared_tokens(files, tokenizer_class, named)) {
     const std::optional<std::uint32_t> known_id = vocabulary.id_of(declared.content);
-    // A named token that has no id anywhere: Hugging Face would give it one that the model has
-    // no embedding for. Those that BERT needs are missed where they are looked up.
-    if (!known_id && !declared.id) continue;
+    if (!known_id && !declared.id) {
+      unnumbered.push_back(declared);
+      continue;
+    }
     check_supported(declared, files.directory);
     if (!known_id) {
       beyond_vocabulary.push_back(declared);
@@ -242,6 +246,18 @@ std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, Tokenizer
                       "Added tokens that the vocabulary lacks take the ids that follow it, without a gap.",
                       printable(files.directory), printable(declared.content), *declared.id, next_id));
     }
+    tokens.push_back({declared.content, next_id++, declared.lstrip, declared.rstrip});
+  }
+  // And those without an id, the named ones first. Where the model has no embedding for one transformers fails at a
+  // text that holds it, which is read here as any other text. Those that BERT needs are missed where they are looked
+  // up.
+  std::ranges::stable_sort(unnumbered, {}, [&](const Declaration& declared) {
+    return std::ranges::find(named.kept_whole, declared.content) - named.kept_whole.begin();
+  });
+  const std::int64_t num_rows = num_embeddings(files).value_or(0);
+  for (const Declaration& declared : unnumbered) {
+    if (next_id >= num_rows) break;
+    check_supported(declared, files.directory);
     tokens.push_back({declared.content, next_id++, declared.lstrip, declared.rstrip});
   }
   return tokens;

@@ -9,7 +9,7 @@
 
 namespace bertft::tokenizer {
 
-/// Which class of transformers would read the directory (PARITY §3.1).
+/// Which class of transformers would read the directory.
 enum class TokenizerClass {
   kBert,     // BertTokenizer: its settings stand in tokenizer_config.json
   kAlbert,   // AlbertTokenizer: likewise

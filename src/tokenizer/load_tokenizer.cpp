@@ -26,11 +26,19 @@ std::string model_type_of(const Json& tokenizer_json, const std::string& name) {
   return model->contains("max_input_chars_per_word") ? "WordPiece" : "not named";
 }
 
+std::string json_type_of(const TokenizerFiles& files) {
+  return files.tokenizer_json ? model_type_of(*files.tokenizer_json, files.path(kTokenizerJson)) : "WordPiece";
+}
+
+std::optional<std::string> model_type_in(const TokenizerFiles& files) {
+  if (!files.model_config) return std::nullopt;
+  return string_member(*files.model_config, "model_type", files.path(kModelConfig));
+}
+
 // ALBERT's tokenizer where the model is ALBERT's and there are files for it, or where nothing says
 // what the model is; some ALBERTs have BERT's.
 TokenizerClass class_by_files(const TokenizerFiles& files, const std::string& json_type) {
-  const auto model_type =
-      files.model_config ? string_member(*files.model_config, "model_type", files.path(kModelConfig)) : std::nullopt;
+  const auto model_type = model_type_in(files);
   const bool may_be_albert = !model_type || *model_type == "albert";
   if (files.tokenizer_json) {
     return may_be_albert && json_type == "Unigram" ? TokenizerClass::kAlbert : TokenizerClass::kBert;
@@ -53,8 +61,9 @@ void require_file(const TokenizerFiles& files, bool is_there, const char* file,
                   printable(files.path(file)), named->file, printable(named->name)));
 }
 
-[[noreturn]] void refuse_model(const std::string& json_name, const std::string& type) {
-  if (type == "Unigram") {
+[[noreturn]] void refuse_model(const TokenizerFiles& files, const std::string& type) {
+  const std::string json_name = files.path(kTokenizerJson);
+  if (type == "Unigram" && model_type_in(files).value_or("albert") == "albert") {
     throw ConfigError(
         fmt::format("{}: a Unigram model, which is supported as AlbertTokenizer has it.\n"
                     "If this is ALBERT's, set \"tokenizer_class\": \"AlbertTokenizer\" in tokenizer_config.json.",
@@ -62,7 +71,7 @@ void require_file(const TokenizerFiles& files, bool is_there, const char* file,
   }
   throw ConfigError(
       fmt::format("{}: the tokenizer model is '{}'; supported are WordPiece, the tokenizer of BERT, and "
-                  "ALBERT's Unigram",
+                  "ALBERT's Unigram.\nTake a model with one of these tokenizers.",
                   printable(json_name), printable(type)));
 }
 
@@ -76,20 +85,39 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory) {
                     "Copy them from the model that the weights come from.",
                     printable(directory)));
   }
-  const std::string json_name = files.path(kTokenizerJson);
-  const std::string type = files.tokenizer_json ? model_type_of(*files.tokenizer_json, json_name) : "WordPiece";
+  const std::string type = json_type_of(files);
   const std::optional<NamedClass> named = named_class(files);
   const TokenizerClass tokenizer_class = named ? named->kind : class_by_files(files, type);
   if (tokenizer_class == TokenizerClass::kAlbert) {
     require_file(files, files.tokenizer_json || files.spiece_model, kSpieceModel, named);
     return load_albert(files);
   }
-  if (type != "WordPiece") refuse_model(json_name, type);
+  if (type != "WordPiece") refuse_model(files, type);
   if (tokenizer_class == TokenizerClass::kBackend) {
     require_file(files, files.tokenizer_json.has_value(), kTokenizerJson, named);
   }
   require_file(files, files.tokenizer_json || files.vocab_txt, "vocab.txt", named);
   return load_wordpiece(files, tokenizer_class);
+}
+
+std::optional<std::string> completed_config(const std::string& directory, const std::string& model_type,
+                                            bool has_token_types) {
+  const TokenizerFiles files = read_tokenizer_files(directory);
+  const std::optional<NamedClass> named = named_class(files);
+  const TokenizerClass tokenizer_class = named ? named->kind : class_by_files(files, json_type_of(files));
+  Json config = files.tokenizer_config.value_or(Json::object());
+  bool is_complete = true;
+  if (has_token_types && !gives_token_types(files, tokenizer_class)) {
+    config["model_input_names"] = {"input_ids", "token_type_ids", "attention_mask"};
+    is_complete = false;
+  }
+  // Such as ALBERT with BERT's vocabulary: by config.json alone transformers would take ALBERT's tokenizer.
+  const bool is_albert = tokenizer_class == TokenizerClass::kAlbert;
+  if (!named && is_albert != (model_type == "albert")) {
+    config["tokenizer_class"] = is_albert ? "AlbertTokenizer" : "BertTokenizer";
+    is_complete = false;
+  }
+  return is_complete ? std::nullopt : std::optional(python_json(config, 2) + "\n");
 }
 
 }  // namespace bertft::tokenizer

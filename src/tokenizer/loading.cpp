@@ -55,9 +55,27 @@ void refuse_other_encodings(const TokenizerFiles& files) {
     if (string_member(*files.tokenizer_config, key, name).value_or("right") == "right") continue;
     throw ConfigError(
         fmt::format("{}: {} is supported as \"right\" alone: windows are the question, then the context from its "
-                    "beginning",
+                    "beginning.\nSet it to \"right\" there to go on all the same.",
                     printable(name), key));
   }
+}
+
+bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
+  if (files.tokenizer_config) {
+    const Json inputs = files.tokenizer_config->value("model_input_names", Json());
+    if (inputs.is_array()) return std::ranges::find(inputs, "token_type_ids") != inputs.end();
+  }
+  const std::optional<NamedClass> named = named_class(files);
+  return tokenizer_class == TokenizerClass::kBert && !(named && named->name.starts_with("DistilBert"));
+}
+
+void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class,
+                           std::vector<std::string>& remarks) {
+  const std::string name = files.path(kModelConfig);
+  const bool has_types =
+      files.model_config && integer_member(*files.model_config, "type_vocab_size", name).value_or(1) > 1;
+  if (!has_types || gives_token_types(files, tokenizer_class)) return;
+  remarks.emplace_back("token types 0 and 1, where transformers 5 gives the model 0 alone");
 }
 
 const Json& object_member(const Json& object, const char* key, const std::string& name) {
@@ -99,13 +117,13 @@ SpecialIds required_ids(const TokenizerFiles& files, const Vocabulary& vocabular
                     "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
                     printable(vocabulary_path(files)), printable(token), family));
   };
-  return {
-      .cls = required(named.cls), .sep = required(named.sep), .pad = required(named.pad), .unk = required(named.unk)};
+  const SpecialIds ids{.cls = required(named.cls), .sep = required(named.sep), .unk = required(named.unk)};
+  required(named.pad);  // transformers would add it, with an id that no embedding belongs to
+  return ids;
 }
 
 void check_size(const TokenizerFiles& files, std::size_t size) {
-  if (!files.model_config) return;
-  const auto rows = integer_member(*files.model_config, "vocab_size", files.path(kModelConfig));
+  const auto rows = num_embeddings(files);
   if (!rows || static_cast<std::int64_t>(size) <= *rows) return;
   throw DataError(
       fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"

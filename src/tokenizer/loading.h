@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "tokenizer/declared_tokens.h"
@@ -31,6 +32,14 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files);
 /// throws ConfigError when tokenizer_config.json asks for another encoding of pairs: special tokens that are split,
 /// windows cut or padded from the left
 void refuse_other_encodings(const TokenizerFiles& files);
+
+/// Whether transformers 5 gives the model token types: they are an input that tokenizer_config.json or the class has to
+/// name. Here a model that has types gets them.
+bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class);
+
+/// Adds a remark where it does not, and the model has types.
+void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class,
+                           std::vector<std::string>& remarks);
 
 /// throws DataError when the member is missing or no object; `name` is the file's
 const Json& object_member(const Json& object, const char* key, const std::string& name);

@@ -32,12 +32,18 @@ std::string TokenizerFiles::path(std::string_view file) const {
   return (std::filesystem::path(directory) / file).string();
 }
 
+std::optional<std::int64_t> num_embeddings(const TokenizerFiles& files) {
+  if (!files.model_config) return std::nullopt;
+  return integer_member(*files.model_config, "vocab_size", files.path("config.json"));
+}
+
 TokenizerFiles read_tokenizer_files(const std::string& directory) {
   std::error_code error;
   if (!std::filesystem::is_directory(directory, error)) {
     throw InputError(
         fmt::format("{} is not a directory; expected a Hugging Face model directory with tokenizer.json, "
-                    "vocab.txt or spiece.model",
+                    "vocab.txt or spiece.model.\n"
+                    "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
                     printable(directory)));
   }
   TokenizerFiles files{.directory = directory};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@ struct TokenizerFiles {
   /// Path of a file of the directory, for messages.
   std::string path(std::string_view file) const;
 };
+
+/// `vocab_size` of config.json, where there is one.
+std::optional<std::int64_t> num_embeddings(const TokenizerFiles& files);
 
 /// throws InputError when the directory or a file cannot be read, DataError for malformed JSON
 TokenizerFiles read_tokenizer_files(const std::string& directory);

@@ -7,7 +7,7 @@
 namespace bertft::tokenizer {
 
 // Character data as the Rust `tokenizers` crate has them: Unicode 15.0 from utf8proc, corrected
-// by unicode_exceptions.h. The crate mixes three versions of Unicode (PARITY §2.2).
+// by unicode_exceptions.h. The crate mixes three versions of Unicode.
 
 /// What a code point does in normalization and splitting; a set of bits.
 enum CodePointFlags : std::uint8_t {

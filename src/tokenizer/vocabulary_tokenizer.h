@@ -17,6 +17,7 @@ class VocabularyTokenizer : public Tokenizer {
  public:
   SpecialIds special_ids() const final { return special_ids_; }
   std::size_t vocabulary_size() const final { return added_tokens_.size_with(vocabulary_.used_size()); }
+  std::vector<std::string> remarks() const final { return remarks_; }
   std::string_view piece(std::uint32_t id) const final {
     return id < vocabulary_.size() ? vocabulary_.piece(id) : added_tokens_.content(id);
   }

@@ -78,20 +78,6 @@ void check_backend(const Json& json, const NamedTokens& named, const std::string
   require(has_pair_template(json, named, name), "the post_processor is not BERT's");
 }
 
-// Whether transformers 5 gives the model token type 0 alone: types are an input that a class or
-// tokenizer_config.json has to name. Here a model that has types gets them.
-bool gives_no_token_types(const TokenizerFiles& files, const std::optional<NamedClass>& named) {
-  const std::string name = files.path(kModelConfig);
-  const bool has_types =
-      files.model_config && integer_member(*files.model_config, "type_vocab_size", name).value_or(1) > 1;
-  if (!has_types) return false;
-  if (files.tokenizer_config) {
-    const Json inputs = files.tokenizer_config->value("model_input_names", Json());
-    if (inputs.is_array()) return std::find(inputs.begin(), inputs.end(), "token_type_ids") == inputs.end();
-  }
-  return named && (named->kind == TokenizerClass::kBackend || named->name.starts_with("DistilBert"));
-}
-
 // What of tokenizer.json and vocab.txt does not count and says something else.
 void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piece>& pieces, WordPieceModel& model) {
   if (!files.tokenizer_config || !files.tokenizer_config->contains("do_lower_case")) {
@@ -99,6 +85,12 @@ void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piec
   }
   if (!files.tokenizer_json) return;
   const std::string name = files.path(kTokenizerJson);
+  if (const std::string type = type_of(*files.tokenizer_json, "pre_tokenizer", name); type != "BertPreTokenizer") {
+    model.remarks.push_back(fmt::format("pre_tokenizer {} of tokenizer.json does not count", printable(type)));
+  }
+  if (const std::string type = type_of(*files.tokenizer_json, "normalizer", name); type != "BertNormalizer") {
+    model.remarks.push_back(fmt::format("normalizer {} of tokenizer.json does not count", printable(type)));
+  }
   const auto ignored = normalizer_of_json(*files.tokenizer_json, name);
   if (ignored && *ignored != model.normalizer) {
     model.remarks.push_back("tokenizer.json normalizes otherwise, tokenizer_config.json counts");
@@ -143,9 +135,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, Tokenizer
   model.special_ids = required_ids(files, model.vocabulary, named, "BERT");
   model.added_tokens = read_added_tokens(files, tokenizer_class, named, model.vocabulary);
   if (tokenizer_class == TokenizerClass::kBert) add_remarks(files, pieces, model);
-  if (gives_no_token_types(files, named_class(files))) {
-    model.remarks.push_back("token types 0 and 1, where transformers 5 gives the model 0 alone");
-  }
+  remark_on_token_types(files, tokenizer_class, model.remarks);
   auto tokenizer = std::make_unique<WordPieceTokenizer>(std::move(model));
   check_size(files, tokenizer->vocabulary_size());
   return tokenizer;

@@ -23,7 +23,7 @@ struct WordPieceModel {
   std::vector<std::string> remarks = {};       // for description()
 };
 
-/// BERT's tokenizer with the ids and offsets of the Rust `tokenizers` crate (PARITY §2.1).
+/// BERT's tokenizer with the ids and offsets of the Rust `tokenizers` crate.
 class WordPieceTokenizer final : public VocabularyTokenizer {
  public:
   explicit WordPieceTokenizer(WordPieceModel model);

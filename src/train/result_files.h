@@ -9,7 +9,7 @@
 
 namespace bertft::train {
 
-/// train_results.json, and its keys merged into all_results.json (PARITY P8).
+/// train_results.json, and its keys merged into all_results.json.
 void write_train_results(const std::string& run_directory, const RunState& state, const Plan& plan, double runtime_s,
                          std::int64_t num_features);
 

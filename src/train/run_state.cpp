@@ -71,8 +71,9 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
                     {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
                     {"num_threads", or_null(state.num_threads)},
                     {"memory_savers", state.memory_savers}};
-  const std::optional<std::string> best =
-      state.best_step ? std::optional(checkpoint::directory_of(run_directory, *state.best_step)) : std::nullopt;
+  std::optional<std::string> best;  // null for a best step that was not saved, as Trainer writes it
+  if (state.best_step) best = checkpoint::directory_of(run_directory, *state.best_step);
+  if (best && state.best_step != state.step && !is_there(*best)) best.reset();
   // What Trainer writes for a run without evaluations.
   constexpr std::int64_t kNoEvalSteps = 500;
   const bool has_eval_steps = options.eval_steps || options.eval_strategy == IntervalStrategy::kSteps;

@@ -262,6 +262,10 @@ void AppendFile::append(std::string_view bytes) {
   }
 }
 
+void AppendFile::sync() {
+  if (sync_retrying(fd_) != 0) fail_storage("flush", path_, errno);
+}
+
 void copy_file_durably(const std::string& source, const std::string& target) {
   FileWriter writer(target);
   for_each_piece(source, [&](std::string_view piece) { writer.write(piece); });

@@ -161,11 +161,11 @@ void append_utf8(std::string& out, char32_t code_point) {
   }
 }
 
-std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates,
-                                        std::size_t max_distance) {
+std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates) {
+  constexpr std::size_t kMostDistance = 2;
   std::optional<std::string_view> best;
   // A word as far away as it is long shares nothing with the candidate.
-  std::size_t limit = word.empty() ? 0 : std::min(max_distance, word.size() - 1);
+  std::size_t limit = word.empty() ? 0 : std::min(kMostDistance, word.size() - 1);
   for (const std::string_view candidate : candidates) {
     const std::size_t longer = std::max(word.size(), candidate.size());
     if (longer - std::min(word.size(), candidate.size()) > limit) continue;

@@ -17,12 +17,13 @@ struct ActivationName {
   std::string_view name;
   Activation activation;
 };
-constexpr std::array<ActivationName, 7> kActivations{{{"gelu", Activation::kGelu},
+constexpr std::array<ActivationName, 8> kActivations{{{"gelu", Activation::kGelu},
                                                       {"gelu_python", Activation::kGelu},
                                                       {"gelu_new", Activation::kGeluNew},
                                                       {"gelu_pytorch_tanh", Activation::kGeluNew},
                                                       {"gelu_python_tanh", Activation::kGeluNew},
                                                       {"gelu_accurate", Activation::kGeluNew},
+                                                      {"gelu_fast", Activation::kGeluNew},
                                                       {"relu", Activation::kRelu}}};
 
 template <class Number>

@@ -18,6 +18,7 @@ namespace bertft::weights {
 namespace {
 
 constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 20;
+constexpr const char* kDefaultFamily = "bert";  // that of most files without a model_type
 
 // Old files name no model_type; their architectures still tell.
 const Family* family_by_architecture(const Json& json) {
@@ -35,9 +36,15 @@ const Family& family_in(const Json& json, std::string_view name) {
   if (const Family* family = type ? find_family(*type) : family_by_architecture(json)) return *family;
   std::vector<std::string_view> supported;
   for (const Family* family : families()) supported.push_back(family->model_type);
-  throw ConfigError(fmt::format("{}: model_type {} is not supported; supported: {}", name,
-                                type ? fmt::format("'{}'", printable(*type)) : "is absent, which",
-                                fmt::join(supported, ", ")));
+  if (!type) {
+    throw ConfigError(
+        fmt::format("{}: model_type is absent, and architectures name none that is supported: {}.\n"
+                    "If it is one of these, add it to the file, such as \"model_type\": \"{}\".",
+                    name, fmt::join(supported, ", "), kDefaultFamily));
+  }
+  throw ConfigError(
+      fmt::format("{}: model_type '{}' is not supported; supported: {}.\nTake a model of one of these families.", name,
+                  printable(*type), fmt::join(supported, ", ")));
 }
 
 void check_directory(const std::string& directory) {

@@ -10,13 +10,18 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::string_view kConvertTorch =
-    "Pickles can run code, so they are not opened. Convert it once, if you trust it: python -c \"import sys, torch; "
-    "from safetensors.torch import save_file; save_file({k: v.contiguous().clone() for k, v in "
-    "torch.load(sys.argv[1], 'cpu', weights_only=True).items()}, sys.argv[2], {'format': 'pt'})\" FILE "
-    "MODEL_DIR/model.safetensors";
+    "Pickles can run code, so they are not opened. Convert it once, with all its shards, if you trust it: python -c "
+    "\"import sys, torch; "
+    "from safetensors.torch import save_file; save_file({k: v.contiguous().clone() for f in sys.argv[2:] for k, v in "
+    "torch.load(f, 'cpu', weights_only=True).items()}, sys.argv[1], {'format': 'pt'})\" MODEL_DIR/model.safetensors "
+    "FILE...";
 constexpr std::string_view kConvertTensorFlow =
     "Take the model's safetensors version, or convert it once with transformers 4 and TensorFlow: python -c \"from "
     "transformers import AutoModel; AutoModel.from_pretrained('DIR', from_tf=True).save_pretrained('NEW_DIR')\"";
+constexpr std::string_view kConvertTensorFlow1 =
+    "Take the model's safetensors version, or convert it once with transformers 4 and TensorFlow, its files renamed to "
+    "model.ckpt.*: python -c \"from transformers import AutoModel; AutoModel.from_pretrained('DIR', "
+    "from_tf=True).save_pretrained('NEW_DIR')\"";
 constexpr std::string_view kConvertFlax =
     "Take the model's safetensors version, or convert it once with transformers 4 and Flax: python -c \"from "
     "transformers import AutoModel; AutoModel.from_pretrained('DIR', from_flax=True).save_pretrained('NEW_DIR')\"";
@@ -79,12 +84,19 @@ std::optional<ForeignFormat> recognise_foreign(std::span<const std::byte> bytes)
   return std::nullopt;
 }
 
+std::optional<ForeignFormat> recognise_failed_download(std::string_view bytes) {
+  using Kind = ForeignFile::Kind;
+  const auto file = recognise_foreign_file(bytes);
+  if (!file || (file->kind != Kind::kLfsPointer && file->kind != Kind::kWebPage)) return std::nullopt;
+  return ForeignFormat{file->what, advice_on(file->kind)};
+}
+
 std::optional<ForeignFormat> recognise_foreign_name(std::string_view file_name) {
   if (file_name.starts_with("pytorch_model") && (file_name.ends_with(".bin") || file_name.ends_with(".pt"))) {
     return ForeignFormat{"a PyTorch checkpoint (pickle)", kConvertTorch};
   }
   if (file_name.ends_with(".h5")) return kHdf5;
-  if (file_name.ends_with(".ckpt.index")) return ForeignFormat{"a TensorFlow checkpoint", kConvertTensorFlow};
+  if (file_name.ends_with(".ckpt.index")) return ForeignFormat{"a TensorFlow checkpoint", kConvertTensorFlow1};
   if (file_name.ends_with(".msgpack")) return ForeignFormat{"a Flax checkpoint", kConvertFlax};
   if (file_name.ends_with(".gguf")) return kGguf;
   if (file_name.ends_with(".onnx")) return ForeignFormat{"an ONNX graph", kTakeSafetensors};

@@ -16,6 +16,9 @@ struct ForeignFormat {
 /// Recognises a file by its first bytes; none when they say nothing.
 std::optional<ForeignFormat> recognise_foreign(std::span<const std::byte> bytes);
 
+/// Recognises, likewise, what a download that went wrong leaves in the place of any file.
+std::optional<ForeignFormat> recognise_failed_download(std::string_view bytes);
+
 /// Recognises weights in other formats by file name; none when the name says nothing.
 std::optional<ForeignFormat> recognise_foreign_name(std::string_view file_name);
 

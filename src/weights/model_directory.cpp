@@ -100,18 +100,19 @@ void find_missing(ModelWeights& weights, const ExpectedTensors& expected, const 
 }
 
 void check_shapes(const ModelWeights& weights, const ExpectedTensors& expected, const std::string& directory) {
-  Faults faults;
+  Faults shapes, dtypes;
   for (const auto& [name, shape] : expected) {
     const auto found = weights.tensors.find(name);
     if (found == weights.tensors.end()) continue;
     const TensorView& tensor = found->second;
     if (tensor.shape != shape) {
-      faults.add(fmt::format("{} is {}, expected {}", name, shape_text(tensor.shape), shape_text(shape)));
+      shapes.add(fmt::format("{} is {}, expected {}", name, shape_text(tensor.shape), shape_text(shape)));
     } else if (!is_floating_point(tensor.dtype)) {
-      faults.add(fmt::format("{} is of dtype {}, expected F32, F16, BF16 or F64", name, name_of(tensor.dtype)));
+      dtypes.add(fmt::format("{} is of dtype {}, expected F32, F16, BF16 or F64", name, name_of(tensor.dtype)));
     }
   }
-  faults.throw_if_any(directory,
+  dtypes.throw_if_any(directory, "Quantised weights cannot be trained: take the model that they were made from.");
+  shapes.throw_if_any(directory,
                       "The shapes follow from config.json (and two outputs of the head): take both from one model.");
 }
 

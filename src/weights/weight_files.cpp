@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -78,6 +80,15 @@ std::vector<SafetensorsFile> open_shards(const fs::path& index_path) {
   return files;
 }
 
+std::optional<ForeignFormat> recognise_in_place_of(const fs::path& file) {
+  constexpr std::size_t kFirstBytes = 512;
+  std::string bytes(kFirstBytes, '\0');
+  std::ifstream stream(file, std::ios::binary);
+  stream.read(bytes.data(), kFirstBytes);
+  bytes.resize(static_cast<std::size_t>(stream.gcount()));
+  return recognise_failed_download(bytes);
+}
+
 [[noreturn]] void report_no_weights(const std::string& directory) {
   std::set<std::string> names;
   std::error_code ignored;
@@ -87,7 +98,9 @@ std::vector<SafetensorsFile> open_shards(const fs::path& index_path) {
   std::stable_partition(by_effort.begin(), by_effort.end(),
                         [](std::string_view name) { return name.ends_with(".bin"); });
   for (const std::string& name : by_effort) {
-    if (const auto foreign = recognise_foreign_name(name)) {
+    if (auto foreign = recognise_foreign_name(name)) {
+      // Unless it is not even that, but a pointer of git lfs or a web page in its place.
+      if (const auto in_its_place = recognise_in_place_of(fs::path(directory) / name)) foreign = in_its_place;
       throw WeightsError(fmt::format("{}: no model.safetensors, but {}: {}\n{}", printable(directory), printable(name),
                                      foreign->what, foreign->advice));
     }

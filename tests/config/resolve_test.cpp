@@ -305,12 +305,13 @@ TEST(Resolve, AMissingFileADirectoryAndAnOversizedFileAreInputErrors) {
 TEST(Differences, AreThoseThatChangeARunsResult) {
   Options was, is;
   is.optim.learning_rate = 0.5;
-  is.model.config_name = "other";
-  is.train.logging_steps = 7;  // free to change
+  is.data.max_eval_samples = 7;
+  is.model.config_name = "other";  // free to change: what stands there is compared
+  is.train.logging_steps = 7;      // and so is how often
   is.memory.memory_limit = "8GiB";
   std::vector<std::string> told;
   for (const Difference& d : differences(was, is)) told.push_back(d.key + " " + d.was + " -> " + d.is);
-  EXPECT_THAT(told, ElementsAre("config_name null -> other", "learning_rate 5e-05 -> 0.5"));
+  EXPECT_THAT(told, ElementsAre("max_eval_samples null -> 7", "learning_rate 5e-05 -> 0.5"));
   EXPECT_THAT(differences(was, was), IsEmpty());
 }
 

@@ -50,7 +50,7 @@ class Help(EndToEndTest):
         self.assertRegex(self.printed("--version"), r"^bert-finetune \d+\.\d+\.\d+\n$")
 
     def test_build_info_tells_compiler_and_libraries(self):
-        self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d.*\ncompiler GCC .*\nLibTorch 2\.")
+        self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d.*\ncompiler GNU .*\nLibTorch 2\.")
 
 
 class LibTorchsHalf(EndToEndTest):
@@ -215,6 +215,11 @@ class Mistakes(EndToEndTest):
             with self.subTest(args):
                 self.refused(args, f"{args[-2]}: needs a value")
 
+    def test_a_home_directory_that_the_shell_did_not_put_in_is_named(self):
+        for args in (["predict", "~/run", "--data", "x"], ["eval", "run", "--data", "~/x"]):
+            with self.subTest(args):
+                self.refused(args, "'~' is not expanded; write the path out")
+
     def test_set_needs_a_key_and_a_value(self):
         for setting in ("learning_rate", "=3", ""):
             with self.subTest(setting):
@@ -242,6 +247,8 @@ class Mistakes(EndToEndTest):
         for name in ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
             with self.subTest(name):
                 self.assert_training_refused(self.training(), 2, "one of 4 processes", name, env={name: "4"})
+                dumped = self.run_program("--dump-config", env={name: "4"})
+                self.assertIn("learning_rate", dumped.out)
 
     def test_control_characters_are_not_passed_on_to_the_terminal(self):
         result = self.run_program("tr\x1b[2Jain\x07")

@@ -336,6 +336,15 @@ class StoppedRun(ResumeTest):
         self.assertNotIn("logging_steps", result.err)
         self.assertNotIn("validation_file", result.err)
 
+    def test_may_find_its_inputs_elsewhere(self):
+        """Where they are is not what they are: that is compared, and nothing is to warn of."""
+        self.copied_model()
+        shutil.copy(self.train_file, self.cwd / "moved.json")
+        result = self.trained(*self.long, "--resume", "auto", "--train-file", "moved.json", "--test-file", "moved.json",
+                              "--config-name", "model", "--tokenizer-name", "model", model="model")
+        self.assertNotIn("warn", result.err)
+        self.assert_same_run(self.cwd / "run", ["log", "eval", "finish"])
+
     def test_goes_on_where_the_options_of_the_checkpoint_cannot_be_read(self):
         """As where another version has written it: they are only compared with."""
         config, manifest = self.newest / "bert_finetune_config.yaml", self.newest / "manifest.json"

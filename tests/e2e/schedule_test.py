@@ -96,6 +96,11 @@ class Checkpoints(ScheduleTest):
         self.assertEqual(list(checkpoints(self.cwd / "run")), [4])
         self.assertIn("model.safetensors", names(self.cwd / "run"))
 
+    def test_that_were_not_saved_are_not_named_as_the_best(self):
+        run = self.run_of("--save-strategy", "no", "--eval-strategy", "steps", "--eval-steps", 2, "--max-steps", 8, *STILL)
+        state = json.loads((run / "trainer_state.json").read_text())
+        self.assertEqual((state["best_global_step"], state["best_model_checkpoint"]), (2, None))
+
     def test_of_the_best_evaluation_are_kept_besides(self):
         run = self.run_of("--eval-strategy", "steps", "--eval-steps", 2, "--save-steps", 2, "--max-steps", 8,
                           "--save-total-limit", 1, *STILL)

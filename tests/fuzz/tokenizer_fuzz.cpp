@@ -79,7 +79,7 @@ struct Pair {
 Pair make_pair(unsigned settings) {
   const auto set = [&](unsigned bit) { return (settings & bit) != 0; };
   WordPieceModel model{.vocabulary = Vocabulary(pieces(), "##")};
-  model.special_ids = {.cls = 2, .sep = 3, .pad = 0, .unk = 1};
+  model.special_ids = {.cls = 2, .sep = 3, .unk = 1};
   model.added_tokens = {{"[UNK]", 1}, {"[SEP]", 3}, {"[MASK]", 4, set(16), set(32)}};
   if (set(64)) model.added_tokens.push_back({"bAb", 5});
   model.normalizer = {

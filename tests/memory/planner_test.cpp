@@ -209,7 +209,8 @@ TEST(PlanReport, TellsWhatOneFeatureTakesAndSavesToo) {
   EXPECT_EQ(json["evaluation"]["bytes"], plan_evaluation(base(), 8).total());
   EXPECT_EQ(json["evaluation"]["bytes_of_one"], plan_evaluation(base(), 1).total());
   const Json bf16 = make_plan_report(base(true), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json();
-  EXPECT_EQ(bf16["evaluation"]["bytes"], plan_evaluation(base(), 8).total()) << "the larger of the two";
+  EXPECT_EQ(bf16["evaluation"]["precision"], "bf16");
+  EXPECT_EQ(bf16["evaluation"]["bytes"], plan_evaluation(base(true), 8).total());
 }
 
 TEST(Plan, HoldsMixedValuesTwiceWhereAttentionTakesSequencesOneByOne) {

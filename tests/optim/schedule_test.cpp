@@ -20,17 +20,26 @@ auto are(const std::vector<double>& expected) {
   return testing::Pointwise(testing::DoubleNear(1e-15), expected);
 }
 
+std::int64_t steps_of(double warmup_steps, std::int64_t total, Schedule schedule = Schedule::kLinear) {
+  return warmup_step_count({.lr_scheduler_type = schedule, .warmup_steps = warmup_steps}, total);
+}
+
 TEST(WarmUp, FromOneOnIsANumberOfSteps) {
-  EXPECT_EQ(warmup_step_count(1.0, 100), 1);
-  EXPECT_EQ(warmup_step_count(12, 100), 12);
-  EXPECT_EQ(warmup_step_count(12.9, 100), 12);
-  EXPECT_GT(warmup_step_count(1e300, 100), 100);
+  EXPECT_EQ(steps_of(1.0, 100), 1);
+  EXPECT_EQ(steps_of(12, 100), 12);
+  EXPECT_EQ(steps_of(12.9, 100), 12);
+  EXPECT_GT(steps_of(1e300, 100), 100);
 }
 
 TEST(WarmUp, BelowOneIsAShareRoundedUp) {
-  EXPECT_EQ(warmup_step_count(0, 100), 0);
-  EXPECT_EQ(warmup_step_count(0.07, 100), 8);  // 0.07 * 100 is a little above 7 in double
-  EXPECT_EQ(warmup_step_count(0.5, 3), 2);
+  EXPECT_EQ(steps_of(0, 100), 0);
+  EXPECT_EQ(steps_of(0.07, 100), 8);  // 0.07 * 100 is a little above 7 in double
+  EXPECT_EQ(steps_of(0.5, 3), 2);
+}
+
+TEST(WarmUp, IsNoPartOfTheConstantSchedule) {
+  EXPECT_EQ(steps_of(12, 100, Schedule::kConstant), 0);
+  EXPECT_EQ(steps_of(12, 100, Schedule::kConstantWithWarmup), 12);
 }
 
 // What transformers 5.17's get_{linear,cosine,constant}_schedule_with_warmup give over 10 steps.
@@ -52,8 +61,8 @@ TEST(Schedule, ConstantWithWarmUpFollowsTransformers) {
               are({0.0, 0.3333333333333333, 0.6666666666666666, 1.0, 1.0}));
 }
 
-TEST(Schedule, ConstantIgnoresWarmUp) {
-  EXPECT_THAT(factors(Schedule::kConstant, 3, 3), are({1.0, 1.0, 1.0}));
+TEST(Schedule, ConstantStaysAtThePeak) {
+  EXPECT_THAT(factors(Schedule::kConstant, 0, 3), are({1.0, 1.0, 1.0}));
 }
 
 TEST(Schedule, OfNothingButWarmUpNeverReachesThePeak) {

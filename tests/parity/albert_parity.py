@@ -4,7 +4,7 @@ usage: build/peers/bin/python tests/parity/albert_parity.py HELPER [--only NAME]
 
 HELPER is the program made of tokenizer_dump.cpp. The data are found through BERTFT_DATA_DIR.
 The other side is a tokenizer.json whose added tokens are the five special ones and whose scores
-are lowered for pieces that end in a digit and a comma (PARITY §2.3). Prints one line per
+are lowered for pieces that end in a digit and a comma. Prints one line per
 comparison and leaves with 1 when other texts differ than those that are known to, with 77
 (skipped) without data.
 """

@@ -34,11 +34,16 @@ def complaints_about(directory):
         model, loading = AutoModelForQuestionAnswering.from_pretrained(directory, output_loading_info=True)
         tokenizer = AutoTokenizer.from_pretrained(directory)
         with torch.no_grad():
-            outputs = model.eval()(**tokenizer("Who wrote it?", "Ada wrote it.", return_tensors="pt"))
+            inputs = tokenizer("Who wrote it?", "Ada wrote it.", return_tensors="pt")
+            outputs = model.eval()(**inputs)
         state = TrainerState.load_from_json(f"{directory}/trainer_state.json")
     complaints = handler.lines + [str(warning.message) for warning in caught]
     complaints += [f"{kind}: {sorted(names)}" for kind, names in loading.items() if names]
     complaints += [f"{name} is not finite" for name, p in model.named_parameters() if not p.isfinite().all()]
+    if hasattr(model.config, "type_vocab_size") and inputs.get("token_type_ids", torch.tensor(0)).max() != 1:
+        complaints.append("the tokenizer gives no token types, which the model was trained with")
+    if tokenizer.unk_token_id in inputs["input_ids"]:
+        complaints.append("the tokenizer knows none of the words")
     if state.global_step == 0:
         complaints.append("trainer_state.json knows of no step")
     if not (outputs.start_logits.isfinite().all() and outputs.end_logits.isfinite().all()):

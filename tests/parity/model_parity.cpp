@@ -1,6 +1,6 @@
 // Compares our model and training step with Hugging Face's, from the values that
 // hf_model_reference.py wrote. Prints the largest difference of each comparison; leaves with
-// 1 when one is above its bound (PARITY P3).
+// 1 when one is above its bound.
 //
 //   model_parity MODEL_DIR SQUAD_FILE LOGITS.safetensors TRAIN.safetensors NUM_TRAIN_FEATURES
 

@@ -1,4 +1,4 @@
-"""The official SQuAD 2.0 metric, from the rules in PARITY P7: what metric_parity.py compares with.
+"""The official SQuAD 2.0 metric, written again from its rules: what metric_parity.py compares with.
 
 It keeps to the arithmetic of evaluate-v2.0.py (which numbers are added in which order), so that
 results can be compared to the last digit.

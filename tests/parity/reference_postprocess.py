@@ -1,4 +1,4 @@
-"""run_qa's span decoding, from the rules in PARITY P5: what decode_parity.py compares with.
+"""run_qa's span decoding, written again from its rules: what decode_parity.py compares with.
 
 Logits are float32 arrays; all arithmetic is numpy's, so that scores are float32 as in run_qa.
 Between equal logits the highest position comes first (numpy.argsort leaves that open).

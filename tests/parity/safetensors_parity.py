@@ -207,15 +207,19 @@ class ModelDirectories(Case):
         BertForPreTraining(BertConfig(**TINY)).save_pretrained(self.folder / "base")
         weights = safetensors.torch.load_file(self.folder / "base" / "model.safetensors")
         weights["cls.predictions.decoder.weight"] = weights["bert.embeddings.word_embeddings.weight"]  # tied
-        torch.save(weights, self.folder / "base" / "pytorch_model.bin")
         (self.folder / "base" / "model.safetensors").unlink()
+        names = list(weights)
+        shards = [self.folder / "base" / f"pytorch_model-0000{number}-of-00002.bin" for number in (1, 2)]
+        for shard, part in zip(shards, (names[:9], names[9:]), strict=True):
+            torch.save({name: weights[name] for name in part}, shard)
         refused = subprocess.run([TOOL, "export", self.folder / "base", self.folder], capture_output=True, text=True,
                                  check=False)
         self.assertEqual(refused.returncode, 1)
-        self.assertIn("no model.safetensors, but pytorch_model.bin", refused.stderr)
+        self.assertIn("no model.safetensors, but pytorch_model-00001-of-00002.bin", refused.stderr)
         advice = refused.stderr[refused.stderr.index("python -c"):].strip()
         base = str(self.folder / "base")
-        command = advice.replace("python", sys.executable, 1).replace("FILE", base + "/pytorch_model.bin").replace("MODEL_DIR", base)
+        command = advice.replace("python", sys.executable, 1).replace("FILE...", " ".join(map(str, shards)))
+        command = command.replace("MODEL_DIR", base)
         subprocess.run(command, shell=True, check=True, cwd=self.folder)
         self.assert_read_as_transformers_does(self.folder / "base")
 

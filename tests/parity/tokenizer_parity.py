@@ -214,7 +214,7 @@ FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": F
 LOADING_TEXTS = [
     "hello Hello HELLO hex x hexxx", "caf\u00e9 cafe\u0301 \u00e9", "\u4e00\u4e01 x\u4e00", "hello [MASK] hello",
     "he[MASK]llo", "[MASK] \u3000[MASK]x", "a [NEW]  x[NEW]", "[new] [CLS] [SEP] [PAD] [UNK]",
-    "hellohello hexxxxxx hexxxxxxx", "NEW new",
+    "hellohello hexxxxxx hexxxxxxx", "NEW new", "a [Q][NEW] x [q]",
 ]
 
 
@@ -251,7 +251,7 @@ def tokenizer_json(added=(), lower=False):
 
 
 def loading_cases():
-    """Directories whose files leave something to decide (PARITY §3.1): name, {file: content}."""
+    """Directories whose files leave something to decide: name, {file: content}."""
     vocab = "\n".join(PIECES) + "\n"
     mask = {"content": "[MASK]", **FLAGS}
     new = {"id": NEW_ID, "content": "[NEW]", **FLAGS}
@@ -284,6 +284,15 @@ def loading_cases():
     }
     yield "added_tokens_decoder", {"tokenizer.json": tokenizer_json([new]), **config(added_tokens_decoder=decoder)}
     yield "special_tokens_map.json", {"vocab.txt": vocab, "special_tokens_map.json": special_map}
+    spare = {"config.json": {"model_type": "bert", "vocab_size": len(PIECES) + 3}}
+    for key in ("additional_special_tokens", "extra_special_tokens"):
+        yield f"{key} without ids", {"vocab.txt": vocab, **spare, **config(**{key: ["[NEW]", "[Q]"]})}
+    yield "extra_special_tokens by name", {"vocab.txt": vocab, **spare, **config(extra_special_tokens={"new_token": "[NEW]"})}
+    yield "extra tokens of special_tokens_map.json", {
+        "vocab.txt": vocab, **spare, "special_tokens_map.json": {"additional_special_tokens": ["[NEW]"]}}
+    yield "a vocabulary without [MASK]", {
+        "vocab.txt": vocab.replace("[MASK]", "mask"), **spare, **config(additional_special_tokens=["[NEW]"])}
+    yield "no mask_token", {"vocab.txt": vocab, **config(mask_token=None)}
     yield "another unk_token", {"vocab.txt": vocab.replace("NEW", "<unk>"), **config(unk_token="<unk>")}
     yield "PreTrainedTokenizerFast", {"tokenizer.json": tokenizer_json([new]), **config("PreTrainedTokenizerFast")}
     yield "TokenizersBackend, lower case", {

@@ -1,4 +1,4 @@
-// What load_tokenizer() accepts and how it refuses (RELIABILITY §4.3). That it reads directories
+// What load_tokenizer() accepts and how it refuses. That it reads directories
 // as transformers does is shown by tests/parity/tokenizer_parity.py.
 
 #include <gmock/gmock.h>
@@ -27,7 +27,6 @@ TEST(LoadTokenizer, ReadsAVocabTxt) {
   model.write("vocab.txt", kVocabulary);
   const auto tokenizer = load_tokenizer(model.path());
   EXPECT_THAT(ids_of(*tokenizer, "Hello xx [MASK]"), ElementsAre(5, 6, 7, 4));
-  EXPECT_EQ(tokenizer->special_ids().pad, 0U);
   EXPECT_EQ(tokenizer->special_ids().unk, 1U);
   EXPECT_EQ(tokenizer->special_ids().cls, 2U);
   EXPECT_EQ(tokenizer->special_ids().sep, 3U);
@@ -264,6 +263,68 @@ TEST(LoadTokenizer, KeepsAnAddedTokenBeyondTheVocabularyWhole) {
   EXPECT_THAT(ids_of(*tokenizer, "hello <table>x"), ElementsAre(5, 8, 6));
   EXPECT_EQ(tokenizer->vocabulary_size(), 9U);
   EXPECT_EQ(tokenizer->piece(8), "<table>");
+}
+
+TEST(LoadTokenizer, NumbersTokensWithoutAnIdBehindTheVocabularyWhereTheModelHasEmbeddings) {
+  TemporaryDirectory model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n[\n]\nq\nmask\n");  // the named [MASK] comes first
+  model.write("tokenizer_config.json", R"({"additional_special_tokens": ["[Q]", "[R]"]})");
+  const auto ids = [&] { return ids_of(*load_tokenizer(model.path()), "[MASK] [Q]"); };
+  model.write("config.json", R"({"vocab_size": 11})");
+  EXPECT_THAT(ids(), ElementsAre(9, 10));
+  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 11U);
+  model.write("config.json", R"({"vocab_size": 10})");
+  EXPECT_THAT(ids(), ElementsAre(9, 5, 7, 6));
+  model.write("config.json", R"({"vocab_size": 9})");
+  EXPECT_THAT(ids(), ElementsAre(5, 8, 6, 5, 7, 6));
+}
+
+TEST(LoadTokenizer, ReadsATokenThatIsSaidToBeNoneAsText) {
+  TemporaryDirectory model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[\n]\nmask\n");
+  model.write("tokenizer_config.json", R"({"mask_token": null})");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[MASK]"), ElementsAre(5, 7, 6));
+}
+
+TEST(LoadTokenizer, SaysWhichRulesOfTokenizerJsonDoNotCount) {
+  TemporaryDirectory model;
+  model.write("tokenizer.json", kWordPiece);
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
+  EXPECT_THAT(load_tokenizer(model.path())->remarks(),
+              testing::IsSupersetOf({"pre_tokenizer none of tokenizer.json does not count",
+                                     "normalizer none of tokenizer.json does not count"}));
+}
+
+TEST(CompletedConfig, AsksForTokenTypesWhereTransformersWouldGiveNone) {
+  TemporaryDirectory model;
+  model.write("vocab.txt", kVocabulary);
+  const auto completed = [&](const char* config, bool has_token_types = true) {
+    model.write("tokenizer_config.json", config);
+    return completed_config(model.path(), "bert", has_token_types);
+  };
+  EXPECT_EQ(completed(R"({"do_lower_case": true})"), std::nullopt);
+  EXPECT_EQ(completed(R"({"tokenizer_class": "DistilBertTokenizer"})", false), std::nullopt);
+  const auto text = completed(R"({"tokenizer_class": "DistilBertTokenizer", "model_max_length": 512})");
+  EXPECT_EQ(text, R"({
+  "tokenizer_class": "DistilBertTokenizer",
+  "model_max_length": 512,
+  "model_input_names": [
+    "input_ids",
+    "token_type_ids",
+    "attention_mask"
+  ]
+}
+)");
+  EXPECT_EQ(completed(text->c_str()), std::nullopt) << "once is enough";
+}
+
+TEST(CompletedConfig, NamesTheClassWhereConfigJsonSuggestsAnother) {
+  TemporaryDirectory model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("config.json", R"({"model_type": "albert"})");
+  EXPECT_EQ(completed_config(model.path(), "albert", true), "{\n  \"tokenizer_class\": \"BertTokenizer\"\n}\n");
+  model.write("config.json", "{}");
+  EXPECT_EQ(completed_config(model.path(), "bert", true), std::nullopt);
 }
 
 TEST(LoadTokenizer, RefusesSplitSpecialTokens) {

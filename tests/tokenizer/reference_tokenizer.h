@@ -15,7 +15,7 @@
 
 namespace bertft::tokenizer {
 
-/// The rules of PARITY §2.1 one after the other, a code point at a time, with a map for the
+/// The rules of the `tokenizers` crate for BERT one after the other, a code point at a time, with a map for the
 /// vocabulary: slow, and without the shortcuts of WordPieceTokenizer, which must give the same
 /// tokens. Only AlignedText and the character tables are shared.
 class ReferenceTokenizer {

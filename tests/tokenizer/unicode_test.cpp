@@ -1,4 +1,4 @@
-// Independent figures: PARITY §2.2, counted in tokenizers 0.23.3.
+// Independent figures: counted in tokenizers 0.23.3.
 
 #include "tokenizer/unicode.h"
 

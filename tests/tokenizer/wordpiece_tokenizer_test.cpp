@@ -1,4 +1,4 @@
-// Expected ids and offsets are PARITY §2.1's and those of the tests that transformers
+// Expected ids and offsets are those of the `tokenizers` crate and of the tests that transformers
 // publishes for BERT.
 
 #include "tokenizer/wordpiece_tokenizer.h"
@@ -27,7 +27,7 @@ WordPieceTokenizer make(NormalizerOptions normalizer = {}) {
   for (const std::string& text : kTexts) pieces.push_back({text, static_cast<std::uint32_t>(pieces.size())});
   WordPieceModel model{.vocabulary = Vocabulary(std::move(pieces), "##")};
   model.added_tokens = {{"[UNK]", 0}, {"[CLS]", 1}, {"[SEP]", 2}, {"[PAD]", 3}, {"[MASK]", 4}};
-  model.special_ids = {.cls = 1, .sep = 2, .pad = 3, .unk = 0};
+  model.special_ids = {.cls = 1, .sep = 2, .unk = 0};
   model.normalizer = normalizer;
   return WordPieceTokenizer(std::move(model));
 }

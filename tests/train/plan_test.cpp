@@ -23,7 +23,7 @@ TrainOptions options(std::int64_t batch, std::int64_t accumulation, double epoch
 TEST(Plan, CountsTheLastPartialBatchAndAccumulation) {
   const Plan plan = make_plan(20, options(4, 3, 2));
   EXPECT_EQ(plan.steps_per_epoch, 2);
-  EXPECT_EQ(plan.total_steps, 4);  // as transformers 5.17 counts this case (PARITY P4)
+  EXPECT_EQ(plan.total_steps, 4);  // as transformers 5.17 counts this case
 }
 
 TEST(Plan, ReadsIntervalsBelowOneAsShares) {

@@ -50,7 +50,7 @@ class RunStateFile : public testing::Test {
 
   Json write(const RunState& state) {
     const std::string path = directory_ / "trainer_state.json";
-    const std::string text = to_trainer_state_json(state, make_plan(41, options_), options_, "run");
+    const std::string text = to_trainer_state_json(state, make_plan(41, options_), options_, directory_.path());
     write_file_atomically(path, text);
     return parse_json(text, path);
   }
@@ -80,7 +80,16 @@ TEST_F(RunStateFile, SaysWhatTrainerSays) {
   EXPECT_EQ(document["save_steps"], 3);
   EXPECT_EQ(document["logging_steps"], 7);
   EXPECT_EQ(document["train_batch_size"], 4);
-  EXPECT_EQ(document["best_model_checkpoint"], checkpoint::directory_of("run", 4));
+}
+
+TEST_F(RunStateFile, NamesTheBestCheckpointWhereThereIsOne) {
+  RunState state = some_state();
+  EXPECT_EQ(write(state)["best_model_checkpoint"], nullptr);
+  state.step = 4;  // of the checkpoint that is being written
+  EXPECT_EQ(write(state)["best_model_checkpoint"], checkpoint::directory_of(directory_.path(), 4));
+  std::filesystem::create_directory(directory_ / "checkpoint-4");
+  state.step = 5;
+  EXPECT_EQ(write(state)["best_model_checkpoint"], checkpoint::directory_of(directory_.path(), 4));
 }
 
 TEST_F(RunStateFile, SaysHowOftenItIsEvaluated) {

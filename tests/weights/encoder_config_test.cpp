@@ -44,7 +44,7 @@ TEST(EncoderConfigReader, ReadsBertBase) {
     num_parameters += shape.size() == 1 ? shape[0] : shape[0] * shape[1];
   }
   EXPECT_EQ(expected_tensors(config).size(), 199U);
-  EXPECT_EQ(num_parameters, 108'893'186);  // PARITY §3.2
+  EXPECT_EQ(num_parameters, 108'893'186);  // as transformers counts them
 }
 
 TEST(EncoderConfigReader, ReadsEveryKey) {

@@ -1,4 +1,4 @@
-// Byte strings that break one rule of the format each (PARITY §3.3, RELIABILITY §4.3).
+// Byte strings that break one rule of the format each.
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -145,7 +145,8 @@ TEST(ModelWeights, RefusesAVocabularyOfAnotherSizeThanTheConfigurations) {
 TEST(ModelWeights, RefusesDTypesThatAreNotFloatingPoint) {
   TinyModel model;
   model.tensors["qa_outputs.bias"] = filled({2}, 0, DType::kI32);
-  EXPECT_THAT(refusal_of(model), HasSubstr("qa_outputs.bias is of dtype I32, expected F32, F16, BF16 or F64"));
+  EXPECT_THAT(refusal_of(model),
+              HasSubstr("qa_outputs.bias is of dtype I32, expected F32, F16, BF16 or F64\nQuantised weights"));
 }
 
 TEST(ModelWeights, RefusesValuesThatAreNotFinite) {
@@ -267,6 +268,13 @@ TEST(DirectoryWithoutSafetensors, IsAnsweredWithWhatIsThereAndAdvice) {
     EXPECT_THAT(message_of<WeightsError>([&] { model.read(); }),
                 AllOf(HasSubstr("no model.safetensors, but " + std::string(only.file)), HasSubstr(only.expected)));
   }
+}
+
+TEST(DirectoryWithoutSafetensors, IsAnsweredWithWhatStandsInThePlaceOfAnotherFormat) {
+  const TinyModel model;
+  model.directory.write("pytorch_model.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+  EXPECT_THAT(message_of<WeightsError>([&] { model.read(); }),
+              AllOf(HasSubstr("but pytorch_model.bin: a Git LFS pointer"), HasSubstr("git lfs pull")));
 }
 
 TEST(DirectoryWithoutSafetensors, IsAnInputErrorWhenItHoldsNoWeightsAtAll) {

@@ -20,7 +20,7 @@ struct Retention {
   std::optional<std::int64_t> best_step;
 };
 
-/// Everything a run needs to go on (RELIABILITY §4.1, CONVENTIONS §3.4).
+/// Everything a run needs to go on.
 struct Snapshot {
   std::int64_t step = 0;
   std::vector<NamedTensor> model;            // -> model.safetensors, fp32
@@ -41,7 +41,7 @@ class Store {
 
   /// Copies the tensors to the host, then writes in the background while training goes on.
   /// Waits first for an earlier save that is still being written. `before_writing` is called
-  /// when the caller may go on, before anything is written: what it notes down is there
+  /// when the caller may go on, before anything is written: what it flushes to the device is there
   /// whenever the checkpoint is.
   /// Where there is no memory for the copies, it writes at once and training waits.
   /// throws StorageError of that earlier save, and of this one when it is written at once

@@ -20,7 +20,7 @@ struct Question {
   std::string id;
   std::string text;
   std::uint32_t context_idx = 0;
-  bool is_impossible = false;  // as marked, else whether there are no answers; only the answers count (PARITY P1)
+  bool is_impossible = false;  // as marked, else whether there are no answers; only the answers count
   std::vector<Answer> answers;
 };
 

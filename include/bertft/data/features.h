@@ -21,7 +21,7 @@ struct Window {
   std::uint32_t start_label, end_label;
 };
 
-/// The tokens of a whole data set and its windows, in file order (PARITY P1); windows are views.
+/// The tokens of a whole data set and its windows, in file order; windows are views.
 struct Features {
   Tokens tokens;
   std::vector<std::uint32_t> context_of;  // [questions]
@@ -61,7 +61,7 @@ void Features::for_each_token(const Window& w, const Take& take) const {
 /// kEvaluation keeps every question and labels those windows it can (for the loss).
 enum class Purpose { kTraining, kEvaluation };
 
-/// Cuts windows and labels exactly as run_qa.py does (PARITY P1), the label quirk of P1.5
+/// Cuts windows and labels exactly as run_qa.py does, its quirk in the label of a window's last token
 /// only when options.fix_last_token_label is false.
 ///
 /// throws ConfigError when the lengths leave no room for any context (doc_stride too large),

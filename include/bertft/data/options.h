@@ -38,9 +38,9 @@ inline bool windows_advance(const DataOptions& o) {
 
 template <class Visitor>
 void visit(Visitor& v, DataOptions& o) {
-  v.field("train_file", o.train_file, {.help = "training data: SQuAD JSON (v1.1, v2.0), its flat form, or JSON lines", .is_path = true});
+  v.field("train_file", o.train_file, {.help = "training data: SQuAD JSON (v1.1, v2.0), its flat form, or JSON lines", .is_path = true, .is_free_to_change = true});
   v.field("validation_file", o.validation_file, {.help = "data for evaluation, same formats", .is_path = true, .is_free_to_change = true});
-  v.field("test_file", o.test_file, {.help = "data for predict when no other is named", .is_path = true});
+  v.field("test_file", o.test_file, {.help = "data for predict when no other is named", .is_path = true, .is_free_to_change = true});
   v.field("max_seq_length", o.max_seq_length, {.help = "longest window, with [CLS] and [SEP]; no longer than the tokenizer's model_max_length", .unit = "tokens", .at_least = 8, .at_most = 1e6, .aliases = {"max_length"}});
   v.field("doc_stride", o.doc_stride, {.help = "overlap of neighbouring windows (Google's doc_stride is a step)", .unit = "tokens", .at_least = 0});
   v.field("version_2_with_negative", o.version_2_with_negative, {.help = "some questions have no answer; recognised from the data when unset", .unset_name = "auto", .is_free_to_change = true, .stays_with_training = true});

@@ -15,7 +15,7 @@ struct Candidate {
   std::string text;
   float start_logit, end_logit;
   std::uint32_t char_begin, char_end;
-  double probability;  // softmax over the list: float32 arithmetic unless run_qa's "empty" was inserted (P5.7)
+  double probability;  // softmax over the list: float32 arithmetic unless run_qa's "empty" was inserted
 };
 
 /// What is decided for one question.
@@ -31,10 +31,11 @@ struct WindowLogits {
   std::span<const float> start, end;
 };
 
-/// run_qa's rules, as PARITY P5 numbers them: the windows of one question in, its answer out.
+/// The rules of run_qa's postprocess_qa_predictions(): the windows of one question in, its answer out.
 /// Ties in the top n are broken by the highest index first.
 ///
 /// logits[i] belongs to windows[i]; all windows are of one question of the task, in order.
+/// throws DivergedError when a logit is not finite, ShapeError when there are not as many as tokens
 Prediction decode_question(const Task& task, std::span<const data::Window> windows,
                            std::span<const WindowLogits> logits);
 

@@ -13,7 +13,7 @@
 
 namespace bertft::eval {
 
-/// evaluate-v2.0.py's normalisation (PARITY P7), over full Unicode. `text` is valid UTF-8.
+/// evaluate-v2.0.py's normalisation, over full Unicode. `text` is valid UTF-8.
 std::string normalize_answer(std::string_view text);
 
 /// A question's score: the maximum over its gold answers of exact match (0 or 1) and of token F1.

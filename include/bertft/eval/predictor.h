@@ -30,12 +30,14 @@ struct ScoredBatch {
   at::Tensor start, end;  // logits [T] on the host
   double loss = 0;        // sum over its features
 };
+/// Moves the batch to the device and scores it, without gradients. Takes what `staged` holds: a batch that is to be
+/// done again is staged again. throws what LibTorch throws where memory does not suffice
 ScoredBatch score_batch(model::QaModel& model, const device::Device& device, model::StagedBatch& staged);
 
 /// Runs the model over all windows and decodes each question as soon as its last window is
 /// scored, on a second thread while the next batch runs; logits of at most one batch are on the
 /// device. nullopt when `stop` said so. A batch that runs out of memory is done again in halves.
-/// throws OutOfMemoryError when a single feature does not fit, tried several times
+/// throws OutOfMemoryError when a single feature does not fit, tried several times; DivergedError as decode_question()
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
                                const Hooks& hooks = {});
 

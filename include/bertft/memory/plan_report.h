@@ -37,6 +37,7 @@ struct PlanReport {
   std::vector<Card> cards;
   std::vector<Saving> savings;  // of an fp32 step that keeps everything
   std::int64_t eval_batch = 0;
+  bool evaluation_in_bf16 = false;          // as configured
   StepBytes evaluation, evaluation_of_one;  // of a batch of that size, and of one feature
 
   /// Three tables of at most 80 columns.

@@ -20,7 +20,7 @@ struct SpanLogits {
   at::Tensor start, end;
 };
 
-/// Keys the dropout masks of one optimizer step (DESIGN promise 1).
+/// Keys the dropout masks of one optimizer step: the same however the step is cut.
 struct DropoutSeed {
   std::uint64_t seed;
   std::uint64_t step;
@@ -31,14 +31,14 @@ struct DropoutSeed {
 class QaModel {
  public:
   /// Weights from `loaded`. A missing head is drawn as Hugging Face draws it after
-  /// set_seed(seed): normal(0, initializer_range) weights, zero bias (PARITY P3).
+  /// set_seed(seed): normal(0, initializer_range) weights, zero bias.
   /// throws WeightsError, ShapeError when it is not a checkpoint of this config, ConfigError for a shape
   ///        that the device's kernels do not take
   QaModel(const weights::EncoderConfig& config, const weights::ModelWeights& loaded, const ModelOptions& options,
           const device::Device& device, std::uint64_t seed);
   ~QaModel();
-  QaModel(QaModel&&) noexcept;
-  QaModel& operator=(QaModel&&) noexcept;
+  QaModel(const QaModel&) = delete;
+  QaModel& operator=(const QaModel&) = delete;
 
   /// Scores every token as answer start and as answer end. Without `dropout` nothing is
   /// dropped; gradients are recorded when the caller's grad mode is on.
@@ -59,7 +59,7 @@ class QaModel {
 };
 
 /// Sum over the batch's features of (cross entropy of start + of end) / 2, each over the
-/// feature's own tokens: Hugging Face's loss of the feature alone (PARITY P3).
+/// feature's own tokens: Hugging Face's loss of the feature alone.
 /// returns a scalar float32 on the device
 at::Tensor span_loss_sum(const SpanLogits& logits, const DeviceBatch& batch);
 

@@ -14,7 +14,7 @@ inline std::vector<OptionName<Schedule>> option_names(Schedule) {
           {Schedule::kConstantWithWarmup, "constant_with_warmup"}};
 }
 
-/// AdamW, its schedule and clipping; Hugging Face's names and defaults (PARITY P4).
+/// AdamW, its schedule and clipping; Hugging Face's names and defaults.
 struct OptimOptions {
   double learning_rate = 5e-5;
   double weight_decay = 0.0;
@@ -34,7 +34,7 @@ void visit(Visitor& v, OptimOptions& o) {
   v.field("adam_beta2", o.adam_beta2, {.help = "decay of the squared gradient's running mean", .at_least = 0, .below = 1});
   v.field("adam_epsilon", o.adam_epsilon, {.help = "added to the denominator of an update", .above = 0});
   v.field("max_grad_norm", o.max_grad_norm, {.help = "clip gradients to this L2 norm over all parameters; null or 0: no clipping", .above = 0, .read_as_unset = 0});
-  v.field("lr_scheduler_type", o.lr_scheduler_type, {.help = "course of the learning rate after warm-up"});
+  v.field("lr_scheduler_type", o.lr_scheduler_type, {.help = "course of the learning rate after warm-up; constant has no warm-up"});
   v.field("warmup_steps", o.warmup_steps, {.help = "steps of linear warm-up; below 1: share of all steps", .unit = "steps", .at_least = 0});
 }
 

@@ -82,7 +82,7 @@ struct RunFinished {
   Rows rows = {};  // final rows: metrics, model, what to try next
 };
 
-/// Receives the events of a run; the loop calls all of its observers in order (STYLE §2).
+/// Receives the events of a run; the loop calls all of its observers in order.
 class Observer {
  public:
   virtual ~Observer() = default;

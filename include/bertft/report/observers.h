@@ -9,7 +9,7 @@
 
 namespace bertft::report {
 
-/// What a person sees while the program works (CONVENTIONS §3.8): on a terminal one status
+/// What a person sees while the program works: on a terminal one status
 /// line redrawn at most ten times a second, with log lines above it; elsewhere whole lines,
 /// one for each log event and at least one every 30 s. Rates and the time left leave out the
 /// first steps.

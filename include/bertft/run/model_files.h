@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -23,7 +24,11 @@ struct ModelFiles {
 ///        (max_seq_length is longer than the model's positions)
 ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory);
 
-/// Lowers max_seq_length to what the tokenizer's files allow, as run_qa.py does (PARITY P1.2), with a
+/// The tokenizer's files as a model of ours carries them, by name: byte for byte, but for tokenizer_config.json where
+/// transformers needs to be told more. throws InputError, as tokenizer::completed_config()
+std::map<std::string, std::string> carried_tokenizer_files(const ModelFiles& files);
+
+/// Lowers max_seq_length to what the tokenizer's files allow, as run_qa.py does, with a
 /// warning. throws as tokenizer::model_max_length
 void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory);
 
@@ -31,7 +36,7 @@ void keep_to_model_max_length(config::Resolved& resolved, const std::string& tok
 void check_length(const data::DataOptions& options, std::int64_t num_positions);
 
 /// The directory that RUN_DIR stands for: itself if it holds a model, else its best
-/// checkpoint, else its newest good one (CONVENTIONS §3.4). Says which on stderr when it is
+/// checkpoint, else its newest good one. Says which on stderr when it is
 /// not the directory itself.
 /// throws InputError (nothing usable is there), CheckpointError (what is there is damaged)
 std::string resolve_model_directory(const std::string& given);

@@ -35,7 +35,8 @@ struct TorchHalf {
 
   /// Answers every question, with progress on the terminal. `when_ready` is called once device and model
   /// are, before the work: what it makes on the disk is not left behind by a refusal.
-  /// throws DeviceError, ConfigError, what `when_ready` throws; OutOfMemoryError whose text says what would help
+  /// throws DeviceError, ConfigError, WeightsError, DivergedError, what `when_ready` throws; OutOfMemoryError whose
+  /// text says what would help
   AnswerRun (*answer)(const TrainedModel& model, const eval::Task& task, const Invocation& invocation,
                       const std::function<void()>& when_ready);
 };

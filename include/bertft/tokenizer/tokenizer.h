@@ -19,9 +19,9 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
-/// Ids that frame a question-answering window, and what the model must know of the vocabulary.
+/// Ids that frame a question-answering window, and that of what the vocabulary cannot spell.
 struct SpecialIds {
-  std::uint32_t cls, sep, pad, unk;
+  std::uint32_t cls, sep, unk;
 };
 
 /// Turns text into pieces. Thread-safe after construction.
@@ -41,17 +41,27 @@ class Tokenizer {
   /// The piece behind an id, for people who debug. Empty when there is none.
   virtual std::string_view piece(std::uint32_t id) const = 0;
 
+  /// What of the files does not count or is read otherwise than a user may expect; a part of description().
+  virtual std::vector<std::string> remarks() const { return {}; }
+
   /// One line for the start of a run, such as "WordPiece, 30,522 pieces, lower case".
   virtual std::string description() const = 0;
 };
 
 /// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece)
-/// or spiece.model (ALBERT's Unigram), and tokenizer_config.json; which of them counts is PARITY
-/// §2.3 and §3.1.
+/// or spiece.model (ALBERT's Unigram), and tokenizer_config.json; which of them counts is as in
+/// transformers 5.
 ///
 /// throws InputError when a file is missing or unreadable, DataError when one is malformed
 ///        or the files contradict each other, ConfigError for a tokenizer we do not support
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory);
+
+/// tokenizer_config.json of `directory` with what transformers 5 has to be told besides to read text as
+/// load_tokenizer() does: that a model of ours that has token types is given them, and the tokenizer's class where
+/// `model_type` suggests another. None where it knows already.
+/// throws as load_tokenizer()
+std::optional<std::string> completed_config(const std::string& directory, const std::string& model_type,
+                                            bool has_token_types);
 
 /// The longest window, in tokens, that tokenizer_config.json of such a directory allows (its
 /// model_max_length); none when it says nothing.

@@ -25,7 +25,7 @@ inline std::vector<OptionName<BestMetric>> option_names(BestMetric) {
 }
 
 /// The run: its batches, its length, when it evaluates and saves. Names and, but for
-/// save_total_limit, defaults are TrainingArguments' (PARITY P4). The effective batch, per_device_train_batch_size x
+/// save_total_limit, defaults are TrainingArguments'. The effective batch, per_device_train_batch_size x
 /// gradient_accumulation_steps, is the contract; micro_batch_* only cut it for the device.
 struct TrainOptions {
   std::optional<std::string> output_dir;

@@ -9,7 +9,7 @@
 
 namespace bertft::train {
 
-/// How many steps a run has and what each one reads (PARITY P4): a function of the number of
+/// How many steps a run has and what each one reads: a function of the number of
 /// features and the options alone.
 struct Plan {
   std::int64_t num_features = 0;

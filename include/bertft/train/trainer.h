@@ -26,7 +26,7 @@ struct Setup {
   const Plan& plan;
   const data::Dataset& dataset;
   const data::Features& features;  // of it
-  const eval::Task* validation;  // null: no evaluation
+  const eval::Task* validation;    // null: no evaluation
   const device::Device& device;
   model::QaModel& model;
   std::string run_directory;                       // exists and is ours
@@ -40,7 +40,7 @@ struct Setup {
   }
 };
 
-/// The loop: fetch, step, observe; log, evaluate and save when due (PARITY P4). Trains to the end, or until early
+/// The loop: fetch, step, observe; log, evaluate and save when due. Trains to the end, or until early
 /// stopping or a signal that a SignalGuard has received. Leaves the final model and its evaluation in the run directory
 /// unless interrupted. A state that is_over() already is brought to that end: its process was killed before.
 ///

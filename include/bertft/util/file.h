@@ -65,6 +65,8 @@ class AppendFile {
   AppendFile& operator=(const AppendFile&) = delete;
 
   void append(std::string_view bytes);
+  /// What was appended is on the device when this returns. throws StorageError
+  void sync();
 
  private:
   std::string path_;

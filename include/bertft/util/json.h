@@ -10,7 +10,7 @@ namespace bertft {
 
 using Json = nlohmann::ordered_json;
 
-/// What parse_json refuses beyond malformed JSON (RELIABILITY §3).
+/// What parse_json refuses beyond malformed JSON.
 struct JsonLimits {
   std::size_t max_depth = 64;
   std::size_t max_bytes = std::size_t{64} << 20;

@@ -4,8 +4,8 @@
 
 namespace bertft::log {
 
-// The logging facade: spdlog behind plain strings, so that no header of ours needs fmt
-// (CONVENTIONS §0.1). Human lines go to stderr; a run adds its train.log.
+// The logging facade: spdlog behind plain strings, so that no header of ours needs fmt.
+// Human lines go to stderr; a run adds its train.log.
 
 enum class Level { kDebug, kInfo, kWarn, kError };
 

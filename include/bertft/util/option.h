@@ -6,7 +6,7 @@
 
 namespace bertft {
 
-/// What is said about an option besides its name, type and default (STYLE §3).
+/// What is said about an option besides its name, type and default.
 ///
 /// A room declares its options as a struct and one function
 ///   template <class Visitor> void visit(Visitor& v, ClipOptions& o) {

@@ -36,9 +36,8 @@ constexpr bool is_python_space(char32_t c) {
 /// Appends a code point as UTF-8.
 void append_utf8(std::string& out, char32_t code_point);
 
-/// The candidate nearest to `word` by Damerau-Levenshtein distance, at most `max_distance`.
-std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates,
-                                        std::size_t max_distance = 2);
+/// The candidate nearest to `word` by Damerau-Levenshtein distance, at most 2.
+std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
 /// A to Z become a to z; other bytes stay, whatever the locale.
 std::string to_lower_ascii(std::string_view text);

@@ -9,7 +9,7 @@
 
 namespace bertft::weights {
 
-/// config.json of an encoder of any family that we know, checked (PARITY §3.1). Members have
+/// config.json of an encoder of any family that we know, checked. Members have
 /// the names of BERT's keys; a key that is absent has transformers' default for its family.
 struct EncoderConfig {
   std::string model_type;
@@ -41,8 +41,8 @@ struct EncoderConfig {
 EncoderConfig read_encoder_config(const std::string& directory);
 
 /// The config.json we write: the base's keys in their order, unknown ones too, with
-/// `architectures`, `model_type` and `dtype` (or `torch_dtype`, where the base has it) set
-/// (PARITY §3.1). Labels for another number of outputs than our two are left out, since
+/// `architectures`, `model_type` and `dtype` (or `torch_dtype`, where the base has it) set.
+/// Labels for another number of outputs than our two are left out, since
 /// transformers would give its head their number; so is what says how other weights are packed or
 /// whose code they need.
 std::string question_answering_config_json(const EncoderConfig& config);

@@ -39,7 +39,7 @@ ModelWeights read_weights(const std::string& directory, const EncoderConfig& con
 constexpr std::array<const char*, 6> kTokenizerFiles{"tokenizer.json", "tokenizer_config.json",   "vocab.txt",
                                                      "spiece.model",   "special_tokens_map.json", "added_tokens.json"};
 
-/// Those of them that `directory` holds, to be copied byte for byte.
+/// Those of them that `directory` holds.
 std::vector<std::string> tokenizer_files(const std::string& directory);
 
 }  // namespace bertft::weights

@@ -26,7 +26,7 @@ struct TensorView {
   std::int64_t num_elements() const;
 };
 
-/// A safetensors file, mapped read-only and checked whole (PARITY §3.3, RELIABILITY §4.3):
+/// A safetensors file, mapped read-only and checked whole:
 /// stricter than the reference in refusing duplicate names, unknown keys, headers over 10 MB,
 /// more than 10,000 tensors. Movable; thread-safe to read.
 ///

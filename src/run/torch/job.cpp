@@ -26,7 +26,7 @@ std::string count_line(const data::Dataset& dataset, const data::Features& featu
 }
 
 std::int64_t warmup_of(const Job& job) {
-  return optim::warmup_step_count(job.options().optim.warmup_steps, job.inputs.plan.total_steps);
+  return optim::warmup_step_count(job.options().optim, job.inputs.plan.total_steps);
 }
 
 void warn_of_long_warmup(const Job& job) {

@@ -43,6 +43,10 @@ train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, s
           .at_most = std::min(o.memory.probe_up_to.value_or(at_most), data::kMostSequences)};
 }
 
+std::int64_t size_of_data(const Job& job) {
+  return static_cast<std::int64_t>(job.inputs.train_features.windows.size());
+}
+
 Json key_of(const Job& job, const train::ProbeTask& task) {
   return train::probe_key(task, version_line(), job.options().memory.memory_limit);
 }
@@ -139,16 +143,13 @@ std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weigh
 
 }  // namespace
 
-void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_parent) {
-  const auto find = [&] {
-    const auto size_of_data = static_cast<std::int64_t>(job.inputs.train_features.windows.size());
-    const auto print = [](const std::string& line) { std::cout << line << std::endl; };
-    return probe_here(job, task_of(job, weights, size_of_data), for_parent ? note : print).num_features;
-  };
-  if (for_parent) {  // which holds the run directory
-    find();
-    return;
-  }
+void probe_for_parent(const Job& job, const weights::ModelWeights& weights) {
+  probe_here(job, task_of(job, weights, size_of_data(job)), note);
+}
+
+void probe_memory(Job& job, const weights::ModelWeights& weights) {
+  const auto print = [](const std::string& line) { std::cout << line << std::endl; };
+  const auto find = [&] { return probe_here(job, task_of(job, weights, size_of_data(job)), print).num_features; };
   const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
   std::int64_t found = 0;
   const auto shortage = shortage_in([&] { found = with_savers(job, find); });

@@ -9,10 +9,13 @@
 namespace bertft::run {
 
 /// `--probe-memory`: tries sizes on the device, prints what became of them on stdout, and writes
-/// probe.json into output_dir. `for_parent`: as the probe of a training in a process of its own,
-/// for which it is no error that nothing fits.
+/// probe.json into output_dir. Takes savers where memory_savers allows.
 /// throws OutOfMemoryError when not even one feature fits
-void probe_memory(Job& job, const weights::ModelWeights& weights, bool for_parent);
+void probe_memory(Job& job, const weights::ModelWeights& weights);
+
+/// The same as the process of a training that holds output_dir: told of in the log, and that nothing fits
+/// is no error.
+void probe_for_parent(const Job& job, const weights::ModelWeights& weights);
 
 /// `probe_memory: auto`: the token budget of a micro-batch for this run, from a probe.json that
 /// still holds or a new probe; none when the whole effective batch fits. Takes savers where

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -78,12 +79,13 @@ void check_model_files(const Inputs& in, const std::string& checkpoint) {
     const std::string directory = in.options().model.config_name.value_or(in.files.directory);
     changed.push_back((fs::path(directory) / "config.json").string());
   }
+  const std::map<std::string, std::string> now = carried_tokenizer_files(in.files);
   for (const char* name : weights::kTokenizerFiles) {
-    const auto content = [](const std::string& path) {
-      return is_there(path) ? std::optional(read_file(path)) : std::nullopt;
-    };
-    const std::string path = (fs::path(in.files.tokenizer_directory) / name).string();
-    if (content((fs::path(checkpoint) / name).string()) != content(path)) changed.push_back(path);
+    const std::string saved = (fs::path(checkpoint) / name).string();
+    const auto before = is_there(saved) ? std::optional(read_file(saved)) : std::nullopt;
+    const auto found = now.find(name);
+    const auto after = found == now.end() ? std::nullopt : std::optional(found->second);
+    if (before != after) changed.push_back((fs::path(in.files.tokenizer_directory) / name).string());
   }
   if (changed.empty()) return;
   throw CheckpointError(

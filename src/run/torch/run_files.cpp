@@ -48,10 +48,7 @@ void write_environment(const std::string& run_directory) {
 }  // namespace
 
 std::map<std::string, std::string> model_files(const Inputs& in) {
-  std::map<std::string, std::string> files;
-  for (const std::string& name : weights::tokenizer_files(in.files.tokenizer_directory)) {
-    files[name] = read_file((fs::path(in.files.tokenizer_directory) / name).string());
-  }
+  std::map<std::string, std::string> files = carried_tokenizer_files(in.files);
   files["config.json"] = weights::question_answering_config_json(in.files.config);
   files[checkpoint::kStoredConfig] = kept_config(in.resolved);
   files["README.md"] = model_card();

@@ -50,13 +50,16 @@ std::optional<int> carry_out(Inputs inputs, TrainMode mode, const Invocation& in
       tell(describe_start(job));
       log::info("dry run: nothing was written");
       return std::nullopt;
-    case TrainMode::kProbe:
+    case TrainMode::kProbe: {
+      const auto weights = model_weights(job.inputs);
+      tell(describe(job, weights->summary(), std::nullopt));
+      probe_memory(job, *weights);
+      return std::nullopt;
+    }
     case TrainMode::kProbeForParent:
-      break;
+      probe_for_parent(job, *model_weights(job.inputs));
+      return std::nullopt;
   }
-  const auto weights = model_weights(job.inputs);
-  if (mode == TrainMode::kProbe) tell(describe(job, weights->summary(), std::nullopt));
-  probe_memory(job, *weights, mode == TrainMode::kProbeForParent);
   return std::nullopt;
 }
 

@@ -39,7 +39,7 @@ data::Features full_window(const ProbeTask& task) {
   tokens.storage.emplace_back(num_context, tokenizer::Token{id, 0, 0});
   tokens.contexts = {tokens.storage[0]};
   tokens.questions = {tokens.contexts[0].first(1)};
-  tokens.special = {.cls = id, .sep = id, .pad = id, .unk = id};
+  tokens.special = {.cls = id, .sep = id, .unk = id};
   features.context_of = {0};
   features.windows = {{.question_idx = 0,
                        .window_idx = 0,

@@ -14,7 +14,7 @@
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "train/result_files.h"
-#include "train/torch/advice.h"
+#include "train/torch/diverged.h"
 
 namespace bertft::train {
 

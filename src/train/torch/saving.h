@@ -26,7 +26,7 @@ class Saving {
   /// throws DivergedError (weights are not finite), StorageError (it had to be written at once, and was not)
   void save();
 
-  /// The same; a save that fails is told of. Training goes on and the next one is tried (RELIABILITY §4.2).
+  /// The same; a save that fails is told of. Training goes on and the next one is tried.
   void try_to_save();
 
   /// The same where memory has run out, and waits: the failed step has changed nothing, what came before it is kept.

@@ -24,7 +24,7 @@
 #include "bertft/weights/model_directory.h"
 #include "train/history.h"
 #include "train/result_files.h"
-#include "train/torch/advice.h"
+#include "train/torch/diverged.h"
 #include "train/torch/saving.h"
 #include "train/torch/validation.h"
 
@@ -55,7 +55,7 @@ class Training {
         batches_(setup.features, setup.plan, state_.identity.data_seed, setup.device.torch_device),
         saving_(s_, state_, optimizer_),
         validation_(s_, state_, [this] { return saving_.finish_writing(); }),
-        warmup_(optim::warmup_step_count(setup.optim.warmup_steps, setup.plan.total_steps)) {
+        warmup_(optim::warmup_step_count(setup.optim, setup.plan.total_steps)) {
     engine_.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
     engine_.on_progress([this](std::int64_t done, std::int64_t total) {
       s_.emit(report::StepProgress{.step = state_.step + 1, .done = done, .total = total});

@@ -13,7 +13,7 @@
 #include "bertft/util/text.h"
 #include "train/best_model.h"
 #include "train/history.h"
-#include "train/torch/advice.h"
+#include "train/torch/diverged.h"
 
 namespace bertft::train {
 
