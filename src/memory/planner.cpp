@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::int64_t kFloatBytes = 4, kHalfBytes = 2;
 
-// Estimates until a GPU has been asked: CUDA's context and libraries, two
-// cuBLAS workspaces (forward and backward thread), and the rounding of the caching allocator.
+// Estimates until a GPU has been asked: CUDA's context and libraries, two cuBLAS workspaces (forward and backward
+// thread), and the rounding of the caching allocator.
 constexpr std::uint64_t kCudaContext = std::uint64_t{768} << 20;
 constexpr std::uint64_t kCublasWorkspaces = std::uint64_t{64} << 20;
 constexpr double kCudaRounding = 1.03;

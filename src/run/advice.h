@@ -28,8 +28,8 @@ struct Situation {
 };
 
 /// What there is and what is needed, up to three remedies with what they bring, and a command that is expected to work:
-/// lines that begin with has:, needs:, fix: and try:. Where all remedies together are not expected
-/// to be enough they begin with helps:.
+/// lines that begin with has:, needs:, fix: and try:. Where all remedies together are not expected to be enough they
+/// begin with helps:.
 std::string advice(const Situation& situation);
 
 }  // namespace bertft::run

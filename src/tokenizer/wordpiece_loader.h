@@ -8,8 +8,7 @@
 
 namespace bertft::tokenizer {
 
-/// Puts a BERT tokenizer together as transformers 5 does; the class is kBert or
-/// kBackend.
+/// Puts a BERT tokenizer together as transformers 5 does; the class is kBert or kBackend.
 /// throws DataError and ConfigError as load_tokenizer
 std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, TokenizerClass tokenizer_class);
 

@@ -1,5 +1,5 @@
-// What load_tokenizer() accepts and how it refuses. That it reads directories
-// as transformers does is shown by tests/parity/tokenizer_parity.py.
+// What load_tokenizer() accepts and how it refuses. That it reads directories as transformers does is shown by
+// tests/parity/tokenizer_parity.py.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -56,8 +56,8 @@ struct Override {
 /// Whether the origin of a value is a flag of the command line.
 bool is_flag(std::string_view origin);
 
-/// Where values come from, lowest precedence first: the defaults, the files from
-/// left to right, the environment, then the command line in its order.
+/// Where values come from, lowest precedence first: the defaults, the files from left to right, the environment, then
+/// the command line in its order.
 struct Sources {
   std::vector<std::string> files;
   std::vector<Override> environment;

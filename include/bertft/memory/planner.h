@@ -35,11 +35,10 @@ struct StepBytes {
   std::uint64_t tensors() const { return total() - context; }
 };
 
-/// The bytes of a step in micro-batches of `num_features`, from shapes alone. They
-/// hold for the reference path of `model`: the derivation stands beside the code. An estimate, to
-/// be confirmed by a real step. Where one micro-batch is the whole step there is no sum of earlier
-/// gradients beside its activations: the bytes do not fall as `num_features` grows up to half the
-/// effective batch, nor from the whole of it on, but may in between.
+/// The bytes of a step in micro-batches of `num_features`, from shapes alone. They hold for the reference path of
+/// `model`: the derivation stands beside the code. An estimate, to be confirmed by a real step. Where one micro-batch
+/// is the whole step there is no sum of earlier gradients beside its activations: the bytes do not fall as
+/// `num_features` grows up to half the effective batch, nor from the whole of it on, but may in between.
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features);
 
 /// The least that a step can take: one feature at a time, or all of a small step at once.

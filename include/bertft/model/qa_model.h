@@ -30,8 +30,8 @@ struct DropoutSeed {
 /// in transformers, without a pooler), fp32 weights, arithmetic as the device says.
 class QaModel {
  public:
-  /// Weights from `loaded`. A missing head is drawn as Hugging Face draws it after
-  /// set_seed(seed): normal(0, initializer_range) weights, zero bias.
+  /// Weights from `loaded`. A missing head is drawn as Hugging Face draws it after set_seed(seed): normal(0,
+  /// initializer_range) weights, zero bias.
   /// throws WeightsError, ShapeError when it is not a checkpoint of this config, ConfigError for a shape
   ///        that the device's kernels do not take
   QaModel(const weights::EncoderConfig& config, const weights::ModelWeights& loaded, const ModelOptions& options,

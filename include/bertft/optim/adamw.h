@@ -13,8 +13,7 @@ namespace bertft::optim {
 
 using device::NamedTensor;
 
-/// Whether Hugging Face's Trainer decays this parameter: not biases and not norms, told by
-/// name.
+/// Whether Hugging Face's Trainer decays this parameter: not biases and not norms, told by name.
 bool is_decayed(std::string_view name);
 
 /// AdamW with decoupled weight decay (Loshchilov and Hutter 2019) through ATen's fused

@@ -9,10 +9,9 @@
 
 namespace bertft::report {
 
-/// What a person sees while the program works: on a terminal one status
-/// line redrawn at most ten times a second, with log lines above it; elsewhere whole lines,
-/// one for each log event and at least one every 30 s. Rates and the time left leave out the
-/// first steps.
+/// What a person sees while the program works: on a terminal one status line redrawn at most ten times a second, with
+/// log lines above it; elsewhere whole lines, one for each log event and at least one every 30 s. Rates and the time
+/// left leave out the first steps.
 std::unique_ptr<Observer> make_console();
 
 /// metrics.jsonl in `run_directory`: one object a line, appended as it happens, so that a killed

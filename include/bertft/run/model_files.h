@@ -28,16 +28,15 @@ ModelFiles load_model_files(config::Resolved& resolved, const std::string& direc
 /// transformers needs to be told more. throws InputError, as tokenizer::completed_config()
 std::map<std::string, std::string> carried_tokenizer_files(const ModelFiles& files);
 
-/// Lowers max_seq_length to what the tokenizer's files allow, as run_qa.py does, with a
-/// warning. throws as tokenizer::model_max_length
+/// Lowers max_seq_length to what the tokenizer's files allow, as run_qa.py does, with a warning.
+/// throws as tokenizer::model_max_length
 void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory);
 
 /// throws ConfigError when windows of max_seq_length are longer than a model of so many positions takes
 void check_length(const data::DataOptions& options, std::int64_t num_positions);
 
-/// The directory that RUN_DIR stands for: itself if it holds a model, else its best
-/// checkpoint, else its newest good one. Says which on stderr when it is
-/// not the directory itself.
+/// The directory that RUN_DIR stands for: itself if it holds a model, else its best checkpoint, else its newest good
+/// one. Says which on stderr when it is not the directory itself.
 /// throws InputError (nothing usable is there), CheckpointError (what is there is damaged)
 std::string resolve_model_directory(const std::string& given);
 

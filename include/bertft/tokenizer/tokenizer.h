@@ -48,9 +48,8 @@ class Tokenizer {
   virtual std::string description() const = 0;
 };
 
-/// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece)
-/// or spiece.model (ALBERT's Unigram), and tokenizer_config.json; which of them counts is as in
-/// transformers 5.
+/// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece) or spiece.model
+/// (ALBERT's Unigram), and tokenizer_config.json; which of them counts is as in transformers 5.
 ///
 /// throws InputError when a file is missing or unreadable, DataError when one is malformed
 ///        or the files contradict each other, ConfigError for a tokenizer we do not support

@@ -9,8 +9,7 @@
 
 namespace bertft::train {
 
-/// How many steps a run has and what each one reads: a function of the number of
-/// features and the options alone.
+/// How many steps a run has and what each one reads: a function of the number of features and the options alone.
 struct Plan {
   std::int64_t num_features = 0;
   std::int64_t effective_batch = 0;                          // features of a full step

@@ -9,8 +9,8 @@
 
 namespace bertft::weights {
 
-/// config.json of an encoder of any family that we know, checked. Members have
-/// the names of BERT's keys; a key that is absent has transformers' default for its family.
+/// config.json of an encoder of any family that we know, checked. Members have the names of BERT's keys; a key that is
+/// absent has transformers' default for its family.
 struct EncoderConfig {
   std::string model_type;
   std::int64_t vocab_size, hidden_size, num_hidden_layers, num_attention_heads, intermediate_size;
@@ -40,11 +40,10 @@ struct EncoderConfig {
 ///        activation or a decoder that we do not support)
 EncoderConfig read_encoder_config(const std::string& directory);
 
-/// The config.json we write: the base's keys in their order, unknown ones too, with
-/// `architectures`, `model_type` and `dtype` (or `torch_dtype`, where the base has it) set.
-/// Labels for another number of outputs than our two are left out, since
-/// transformers would give its head their number; so is what says how other weights are packed or
-/// whose code they need.
+/// The config.json we write: the base's keys in their order, unknown ones too, with `architectures`, `model_type` and
+/// `dtype` (or `torch_dtype`, where the base has it) set. Labels for another number of outputs than our two are left
+/// out, since transformers would give its head their number; so is what says how other weights are packed or whose code
+/// they need.
 std::string question_answering_config_json(const EncoderConfig& config);
 
 /// The tensors of one layer by what they do; each is a ".weight" and a ".bias".

@@ -26,9 +26,8 @@ struct TensorView {
   std::int64_t num_elements() const;
 };
 
-/// A safetensors file, mapped read-only and checked whole:
-/// stricter than the reference in refusing duplicate names, unknown keys, headers over 10 MB,
-/// more than 10,000 tensors. Movable; thread-safe to read.
+/// A safetensors file, mapped read-only and checked whole: stricter than the reference in refusing duplicate names,
+/// unknown keys, headers over 10 MB, more than 10,000 tensors. Movable; thread-safe to read.
 ///
 /// throws InputError when the file cannot be opened; WeightsError naming the rule broken,
 ///        and for pickles (.bin, .pt), GGUF, HDF5, LFS pointers, HTML pages and archives a

@@ -17,9 +17,9 @@ std::optional<std::string> shortage_text(const std::exception& error);
 /// Does `work`; returns what to tell when memory ran out in it. throws what else `work` throws
 std::optional<std::string> shortage_in(const std::function<void()>& work);
 
-/// The message for a run in which not even one feature fits: `fact`, what there
-/// is and what a step needs, up to three remedies with what they save, and a command that is
-/// expected to work. `length`: tokens of the longest window that has to fit; `saved`: the checkpoint to go on from.
+/// The message for a run in which not even one feature fits: `fact`, what there is and what a step needs, up to three
+/// remedies with what they save, and a command that is expected to work. `length`: tokens of the longest window that
+/// has to fit; `saved`: the checkpoint to go on from.
 std::string explain_shortage(const Job& job, std::int64_t length, const std::string& fact, Beginning beginning,
                              const std::optional<std::string>& saved);
 
