@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "bertft/data/check.h"
 #include "bertft/data/feature_json.h"
@@ -28,13 +29,16 @@ std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, 
   const std::string tokenizer_directory = options.model.tokenizer_name.value_or(directory);
   run::keep_to_model_max_length(resolved, tokenizer_directory);
   const std::string path = (std::filesystem::path(directory) / "config.json").string();
+  std::optional<tokenizer::ModelFacts> other_model;  // than the one beside the tokenizer's files
   if (is_there(path)) {
     const Json config = read_json(path);
     if (const auto positions = integer_member(config, "max_position_embeddings", path)) {
       run::check_length(options.data, *positions);
     }
+    const auto rows = integer_member(config, "vocab_size", path);
+    if (rows && options.model.tokenizer_name) other_model = {.num_embeddings = *rows};
   }
-  return tokenizer::load_tokenizer(tokenizer_directory);
+  return tokenizer::load_tokenizer(tokenizer_directory, other_model);
 }
 
 int check(const CLI::App& command, const DataFlags& flags) {

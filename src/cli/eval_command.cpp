@@ -74,7 +74,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
     throw UsageError("--na-prob-thresh is no number that odds could pass.");
   data::Dataset dataset = data::read_dataset(gold_file(flags, resolved));
   dataset.keep_first(resolved.options.data.max_eval_samples);
-  run::warn_of_missing_answers(dataset);
+  run::warn_of_doubtful_answers(dataset);
   eval::Scoring scoring;
   if (!flags.null_odds.empty()) scoring.null_odds = eval::read_null_odds(flags.null_odds);
   if (flags.allow_missing) scoring.missing = eval::MissingPredictions::kExclude;
@@ -96,7 +96,7 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const config::Options& options = trained.resolved.options;
   auto [dataset, tokens] = data::read_and_tokenize(gold_file(flags, trained.resolved), *trained.files.tokenizer,
                                                    options.data.max_eval_samples);
-  run::warn_of_missing_answers(dataset);
+  run::warn_of_doubtful_answers(dataset);
   const data::Features features =
       data::make_features(dataset, std::move(tokens), options.data, data::Purpose::kEvaluation);
   // Not of a model that was trained to answer everything.

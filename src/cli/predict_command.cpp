@@ -104,8 +104,8 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const std::vector<eval::Prediction> predictions =
       answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(flags.save_to); });
   eval::write_prediction_files(flags.save_to + "/", dataset, predictions, negative);
-  log::info(fmt::format("wrote {} answers to {}: predictions.json, nbest_predictions.json{}", predictions.size(),
-                        flags.save_to, negative ? ", null_odds.json" : ""));
+  log::info(fmt::format("wrote {} to {}: predictions.json, nbest_predictions.json{}",
+                        counted(predictions.size(), "answer"), flags.save_to, negative ? ", null_odds.json" : ""));
   return kOk;
 }
 

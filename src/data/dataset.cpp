@@ -19,6 +19,7 @@
 #include "data/squad_sax.h"
 #include "data/syntax_error.h"
 #include "data/text_tokenizing.h"
+#include "data/white_space.h"
 
 namespace bertft::data {
 namespace {
@@ -118,7 +119,6 @@ Dataset read(std::string_view text, std::string_view name, TextTokenizing* token
     parse(source, begin, text.size(), sax);
   }
   if (dataset.questions.empty()) throw DataError(fmt::format("{}: no questions in it.", printable(name)));
-  dataset.has_unanswerable = dataset.num_answerable() < dataset.questions.size();
   auto ids = std::async([&] { refuse_duplicate_ids(dataset.questions, name); });
   examine(dataset);
   ids.get();
@@ -128,9 +128,12 @@ Dataset read(std::string_view text, std::string_view name, TextTokenizing* token
 
 }  // namespace
 
+bool Question::has_answer() const {
+  return std::ranges::any_of(answers, [](const Answer& answer) { return !lstrip(answer.text).empty(); });
+}
+
 std::size_t Dataset::num_answerable() const {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(questions, [](const Question& question) { return !question.answers.empty(); }));
+  return static_cast<std::size_t>(std::ranges::count_if(questions, &Question::has_answer));
 }
 
 void Dataset::keep_first(std::optional<std::int64_t> max_questions) {

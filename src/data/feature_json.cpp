@@ -16,8 +16,8 @@ Json feature_json(const Dataset& dataset, const Features& features, const Window
           {"input_ids", std::move(ids)},
           {"token_type_ids", std::move(types)},
           {"offsets", std::move(offsets)},
-          {"start", window.start_label},
-          {"end", window.end_label}};
+          {"start", window.is_labelled ? Json(window.start_label) : Json()},
+          {"end", window.is_labelled ? Json(window.end_label) : Json()}};
 }
 
 }  // namespace bertft::data

@@ -30,13 +30,15 @@ std::optional<std::string> reason_not_to_cut(std::int64_t num_question_tokens, s
   return std::nullopt;
 }
 
-void cut_windows(Features& features, std::uint32_t question_idx, const Answer* answer, const DataOptions& options) {
+void cut_windows(Features& features, std::uint32_t question_idx, const Answer* answer, bool is_labelled,
+                 const DataOptions& options) {
   Window window{.question_idx = question_idx,
                 .window_idx = 0,
                 .context_begin = 0,
                 .num_context_tokens = 0,
                 .start_label = 0,
-                .end_label = 0};
+                .end_label = 0,
+                .is_labelled = is_labelled};
   const auto num_question_tokens = static_cast<std::uint32_t>(features.question_tokens(window).size());
   const std::uint32_t context_idx = features.context_of[question_idx];
   const auto num_tokens = static_cast<std::uint32_t>(features.tokens.contexts[context_idx].size());
@@ -54,6 +56,16 @@ void cut_windows(Features& features, std::uint32_t question_idx, const Answer* a
     features.windows.push_back(window);
     if (window.context_begin + window.num_context_tokens == num_tokens) return;
   }
+}
+
+// The one that labels go by; null for a question that counts as unanswerable.
+const Answer* labelling_answer(const Question& question, Purpose purpose) {
+  if (question.answers.empty() || (question.is_impossible && !question.has_answer())) return nullptr;
+  if (purpose == Purpose::kEvaluation) {
+    const auto aligned = std::ranges::find_if(question.answers, &Answer::aligned);
+    if (aligned != question.answers.end()) return &*aligned;
+  }
+  return &question.answers.front();
 }
 
 [[noreturn]] void fail_misaligned(const Dataset& dataset, const Question& question) {
@@ -109,13 +121,15 @@ Features cut_features(const Dataset& dataset, Tokens tokens, const DataOptions& 
   for (const Question& question : dataset.questions) features.context_of.push_back(question.context_idx);
   for (std::uint32_t i = 0; i < dataset.questions.size(); ++i) {
     const Question& question = dataset.questions[i];
-    const Answer* answer = question.answers.empty() ? nullptr : &question.answers.front();
-    if (answer != nullptr && !answer->aligned && options.on_misaligned != OnMisaligned::kKeep) {
+    const Answer* answer = labelling_answer(question, purpose);
+    const bool is_labelled = answer == nullptr || answer->aligned || options.on_misaligned == OnMisaligned::kKeep;
+    if (!is_labelled) {
       if (purpose == Purpose::kTraining) {
         if (options.on_misaligned == OnMisaligned::kError) fail_misaligned(dataset, question);
         ++features.num_skipped_questions;
         continue;
       }
+      ++features.num_unlabelled_questions;
       answer = nullptr;
     }
     if (const auto reason = reason_not_to_cut(std::ssize(features.tokens.questions[i]),
@@ -123,7 +137,7 @@ Features cut_features(const Dataset& dataset, Tokens tokens, const DataOptions& 
       on_no_room(i, *reason);
       continue;
     }
-    cut_windows(features, i, answer, options);
+    cut_windows(features, i, answer, is_labelled, options);
   }
   return features;
 }

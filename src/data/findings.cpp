@@ -92,7 +92,7 @@ class Examiner {
           fmt::format("the same question on the same context as '{}'",
                       printable(dataset_.questions[first].id, kShownBytes)));
     }
-    if (question.is_impossible != question.answers.empty()) {
+    if (question.is_impossible ? question.has_answer() : question.answers.empty()) {
       add(Finding::Kind::kContradiction, question.id,
           question.is_impossible ? "marked is_impossible but has answers: counts as answerable"
                                  : "no answers, yet is_impossible is not true: counts as unanswerable");

@@ -73,7 +73,7 @@ constexpr std::array kShapes{
     Shape{Node::kVersion, false, {}, "a string or a number"},
     Shape{Node::kElements, false, Node::kElement, "a list of articles or rows"},
     Shape{Node::kElement, true, {}, "an article or a row (an object)"},
-    Shape{Node::kTitle, false, {}, "a string or null"},
+    Shape{Node::kTitle, false, {}, "a string, a whole number or null"},
     Shape{Node::kParagraphs, false, Node::kParagraph, "a list of paragraphs"},
     Shape{Node::kParagraph, true, {}, "a paragraph (an object with context and qas)"},
     Shape{Node::kContext, false, {}, "a string"},
@@ -81,7 +81,7 @@ constexpr std::array kShapes{
     Shape{Node::kQa, true, {}, "a question (an object with id, question and answers)"},
     Shape{Node::kId, false, {}, "a string or a whole number"},
     Shape{Node::kQuestion, false, {}, "a string"},
-    Shape{Node::kIsImpossible, false, {}, "true or false"},
+    Shape{Node::kIsImpossible, false, {}, "true, false, 1, 0 or null"},
     Shape{Node::kAnswers, true, Node::kAnswer, "a list of answers, or an object with the lists text and answer_start"},
     Shape{Node::kAnswer, true, {}, "an answer (an object with text and answer_start)"},
     Shape{Node::kText, false, {}, "a string"},
@@ -108,7 +108,18 @@ void SquadSax::begin_line(std::size_t line) {
 
 bool SquadSax::null() {
   const Node node = next_node();
-  if (node != Node::kTitle && node != Node::kUnknown) fail_type("null");
+  switch (node) {
+    case Node::kVersion:
+    case Node::kTitle:
+    case Node::kUnknown:
+      break;
+    case Node::kIsImpossible:
+    case Node::kAnswers:  // as rows say of a test set, or of a column that some rows lack
+      stack_.back().seen &= ~bit(node);
+      break;
+    default:
+      fail_type("null");
+  }
   value_done();
   return true;
 }
@@ -132,6 +143,10 @@ bool SquadSax::number_integer(number_integer_t value) {
     question_.id = std::to_string(value);
   } else if (node == Node::kVersion) {
     dataset_.version = std::to_string(value);
+  } else if (node == Node::kTitle) {
+    title_ = std::to_string(value);
+  } else if (node == Node::kIsImpossible && (value == 0 || value == 1)) {
+    is_impossible_ = value == 1;
   } else if (node != Node::kUnknown) {
     fail_type(std::to_string(value));
   }
@@ -318,7 +333,10 @@ void SquadSax::finish_question(bool answers_seen) {
   for (std::size_t i = 0; i < answer_texts_.size(); ++i) {
     question_.answers.push_back({.text = std::move(answer_texts_[i]), .char_start = answer_starts_[i]});
   }
-  question_.is_impossible = is_impossible_.value_or(answers_seen && question_.answers.empty());
+  const bool has_answer = question_.has_answer();
+  question_.is_impossible = is_impossible_.value_or(answers_seen && !has_answer);
+  // A question without the member `answers`, as of a test set, says nothing.
+  if (!has_answer && (answers_seen || question_.is_impossible)) dataset_.has_unanswerable = true;
   if (tokenizing_ != nullptr) tokenizing_->add_question(question_.text);
   dataset_.questions.push_back(std::exchange(question_, {}));
 }

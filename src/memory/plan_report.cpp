@@ -84,7 +84,7 @@ std::string savings_text(const PlanReport& plan) {
   }
   return text + fmt::format(
                     "* never automatic\n"
-                    "An evaluation batch of {} takes {} in {}, of 1 {}; it gets\n"
+                    "An evaluation batch of {} takes {} in {}, of one {}; it gets\n"
                     "smaller by itself when memory runs out, with the same result.\n",
                     plan.eval_batch, memory_text(plan.evaluation.total()), precision_name(plan.evaluation_in_bf16),
                     memory_text(plan.evaluation_of_one.total()));

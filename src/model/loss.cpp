@@ -6,7 +6,7 @@
 
 namespace bertft::model {
 
-at::Tensor span_loss_sum(const SpanLogits& logits, const DeviceBatch& batch) {
+at::Tensor span_losses(const SpanLogits& logits, const DeviceBatch& batch) {
   // A log-sum-exp for each sequence and side; the maximum only guards against overflow, so
   // no gradient flows through it.
   const at::Tensor both = at::stack({logits.start, logits.end}, 1);  // [T, 2]
@@ -19,7 +19,11 @@ at::Tensor span_loss_sum(const SpanLogits& logits, const DeviceBatch& batch) {
   const at::Tensor log_sum = at::log(at::zeros({n, 2}, both.options()).index_add(0, sequence, shifted)) + largest;
   const at::Tensor target =
       at::stack({logits.start.index_select(0, batch.start_rows), logits.end.index_select(0, batch.end_rows)}, 1);
-  return (log_sum - target).sum() * 0.5;
+  return (log_sum - target).sum(1) * 0.5;
+}
+
+at::Tensor span_loss_sum(const SpanLogits& logits, const DeviceBatch& batch) {
+  return span_losses(logits, batch).sum();
 }
 
 }  // namespace bertft::model

@@ -83,7 +83,8 @@ class MetricsFile final : public Observer {
   void on(const SavingCheckpoint& event) override {
     const std::string name = std::filesystem::path(event.directory).filename();
     append({{"kind", "checkpoint"}, {"step", event.step}, {"name", name}}, {{"blocked_s", event.blocked_s}});
-    reach_disk([&] { file_.sync(); });  // before the checkpoint does: who goes on from it finds the lines up to it
+    // Before the checkpoint is on the disk: who goes on from it finds the lines up to it.
+    do_or_warn(has_warned_of_sync_, [&] { file_.sync(); });
     throughput_.resume(clock_());
   }
 
@@ -107,26 +108,26 @@ class MetricsFile final : public Observer {
     line["timing"] = std::move(timing);
     // Bytes of a file name need not be UTF-8.
     waiting_ += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-    reach_disk([&] {
+    do_or_warn(has_warned_, [&] {
       file_.append(waiting_);
-      waiting_.clear();
-      has_warned_ = false;
+      waiting_.clear();  // what the disk does not take waits for the next line
     });
   }
 
-  // That it fails is no reason to stop training: the lines wait for the next one.
+  // No reason to stop training, and told once until it succeeds again.
   template <class Work>
-  void reach_disk(const Work& work) {
+  static void do_or_warn(bool& has_warned, const Work& work) {
     try {
       work();
+      has_warned = false;
     } catch (const StorageError& error) {
-      if (!std::exchange(has_warned_, true)) log::warn(fmt::format("{}; training goes on", error.what()));
+      if (!std::exchange(has_warned, true)) log::warn(fmt::format("{}; training goes on", error.what()));
     }
   }
 
   AppendFile file_;
   std::string waiting_;  // lines that the disk did not take yet
-  bool has_warned_ = false;
+  bool has_warned_ = false, has_warned_of_sync_ = false;
   Clock clock_;
   Throughput throughput_;
   double started_s_;

@@ -17,23 +17,44 @@
 namespace bertft::run {
 namespace {
 
-// A run that goes on has in its checkpoints what it still needs of the model that it began with, which may be gone: the
-// directory, what it is the mount point of, or what its links lead to.
-std::string model_directory(const config::Options& options) {
-  const std::string& given = *options.model.model_name_or_path;
-  std::optional<std::string> resumed = options.train.resume_from_checkpoint;
+// The checkpoint that a run will go on from, as far as can be told before its inputs are read.
+std::optional<std::string> checkpoint_of(const train::TrainOptions& options) {
+  if (options.resume_from_checkpoint != "auto") return options.resume_from_checkpoint;
+  std::vector<std::string> skipped;  // told of where the run looks for its start
+  const auto newest = checkpoint::newest_good(*options.output_dir, skipped);
+  return newest ? std::optional(newest->directory) : std::nullopt;
+}
+
+// A run that goes on has in its checkpoints what it still needs of the directories that it began with, which may be
+// gone: the directory, what it is the mount point of, or what its links lead to.
+ModelDirectories directories_of(const config::Options& options) {
+  ModelDirectories directories = named_directories(options.model);
+  if (!options.train.resume_from_checkpoint) return directories;
   std::error_code ignored;
-  if (!resumed || std::filesystem::exists(std::filesystem::path(given) / "config.json", ignored)) return given;
-  if (*resumed == "auto") {
-    std::vector<std::string> skipped;  // told of where the run looks for its start
-    const auto newest = checkpoint::newest_good(*options.train.output_dir, skipped);
-    if (!newest) return given;
-    resumed = newest->directory;
+  const bool has_config = std::filesystem::exists(std::filesystem::path(directories.config) / "config.json", ignored);
+  const bool has_tokenizer = !weights::tokenizer_files(directories.tokenizer).empty();
+  if (has_config && has_tokenizer) return directories;
+  const std::optional<std::string> checkpoint = checkpoint_of(options.train);
+  if (!checkpoint || !is_there(*checkpoint)) return directories;
+  const auto replace = [&](std::string& directory, const char* what) {
+    log::info(fmt::format("resume   {} in {} is gone: taken from {}", what, directory, *checkpoint));
+    directory = *checkpoint;
+  };
+  if (!has_config) {
+    if (directories.config == directories.model) directories.model = *checkpoint;
+    replace(directories.config, "config.json");
   }
-  if (!is_there(*resumed)) return given;
-  log::info(
-      fmt::format("resume   the model in {} is gone: config.json and tokenizer are those of {}", given, *resumed));
-  return *resumed;
+  if (!has_tokenizer) replace(directories.tokenizer, "the tokenizer");
+  return directories;
+}
+
+// A few stand in every data set; many are a fault of the file.
+void warn_of_many_misaligned(const data::Dataset& dataset, std::size_t num_misaligned, std::string_view consequence) {
+  constexpr double kFew = 0.05;
+  if (static_cast<double>(num_misaligned) <= kFew * static_cast<double>(dataset.questions.size())) return;
+  log::warn(fmt::format("{}: {} of {} are {}: their answers are not at answer_start (data check says where they are)",
+                        dataset.name, with_thousands(num_misaligned), counted(dataset.questions.size(), "question"),
+                        consequence));
 }
 
 }  // namespace
@@ -42,14 +63,15 @@ Inputs read_inputs(config::Resolved resolved) {
   Inputs in;
   in.resolved = std::move(resolved);
   const config::Options& options = in.options();
-  in.files = load_model_files(in.resolved, model_directory(options));
+  in.files = load_model_files(in.resolved, directories_of(options));
   note_startup("tokenizer");
   auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);
-  warn_of_missing_answers(in.train_set);
+  warn_of_doubtful_answers(in.train_set);
   note_startup("training file");
   in.train_features =
       data::make_features(in.train_set, std::move(train.tokens), options.data, data::Purpose::kTraining);
+  warn_of_many_misaligned(in.train_set, in.train_features.num_skipped_questions, "left out of training");
   in.train_features.keep_first(options.data.max_train_samples);  // run_qa.py counts twice: questions, then windows
   note_startup("training windows");
   in.with_negative = with_negative(options.data, in.train_set);
@@ -57,9 +79,11 @@ Inputs read_inputs(config::Resolved resolved) {
     auto validation =
         data::read_and_tokenize(*options.data.validation_file, *in.files.tokenizer, options.data.max_eval_samples);
     in.validation_set = std::move(validation.dataset);
-    warn_of_missing_answers(*in.validation_set);
+    warn_of_doubtful_answers(*in.validation_set);
     in.validation_features =
         data::make_features(*in.validation_set, std::move(validation.tokens), options.data, data::Purpose::kEvaluation);
+    warn_of_many_misaligned(*in.validation_set, in.validation_features->num_unlabelled_questions,
+                            "left out of the evaluation's loss");
     in.with_negative = in.with_negative || with_negative(options.data, *in.validation_set);
     const train::BestMetric metric = options.train.metric_for_best_model;
     if (!in.with_negative && (metric == train::BestMetric::kBestF1 || metric == train::BestMetric::kBestExact)) {
@@ -84,13 +108,21 @@ std::shared_ptr<const weights::ModelWeights> model_weights(const Inputs& in) {
       weights::read_weights(in.files.directory, in.files.config, weights::Head::kMayBeMissing));
 }
 
-void warn_of_missing_answers(const data::Dataset& dataset) {
+void warn_of_doubtful_answers(const data::Dataset& dataset) {
+  const auto contradicted = std::ranges::count_if(dataset.questions, [](const data::Question& question) {
+    return question.is_impossible && question.has_answer();
+  });
+  if (contradicted > 0) {
+    log::warn(
+        fmt::format("{}: {} with answers in spite of is_impossible: answerable all the same (data check lists them)",
+                    dataset.name, counted(contradicted, "question")));
+  }
   if (dataset.num_answerable() == 0) {
     log::warn(fmt::format("{}: no question has an answer: \"no answer\" counts as right everywhere", dataset.name));
     return;
   }
   const auto unmarked = std::ranges::count_if(dataset.questions, [](const data::Question& question) {
-    return question.answers.empty() && !question.is_impossible;
+    return !question.has_answer() && !question.is_impossible;
   });
   if (unmarked == 0) return;
   log::warn(

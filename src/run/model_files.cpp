@@ -11,6 +11,7 @@
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/json.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 
@@ -19,14 +20,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+tokenizer::ModelFacts facts_of(const weights::EncoderConfig& config) {
+  const Json json = parse_json(config.json, "config.json");
+  return {.num_embeddings = config.vocab_size,
+          .has_token_types = config.type_vocab_size > 0,
+          .model_type = config.model_type,
+          .tokenizer_class = string_member(json, "tokenizer_class", "config.json")};
+}
+
 void check_fit(const ModelFiles& files, const config::Options& options) {
   const auto vocabulary = static_cast<std::int64_t>(files.tokenizer->vocabulary_size());
   if (vocabulary > files.config.vocab_size) {
-    throw DataError(
-        fmt::format("the tokenizer in {} has {} pieces, the model in {} has {} (vocab_size).\n"
-                    "They do not belong together; check tokenizer_name.",
-                    files.tokenizer_directory, with_thousands(vocabulary), files.directory,
-                    with_thousands(files.config.vocab_size)));
+    throw DataError(fmt::format(
+        "the tokenizer in {} has {} pieces, the model in {} vocab_size {}.\n"
+        "Pieces beyond it have no embedding; take the tokenizer that belongs to the model (tokenizer_name).",
+        files.tokenizer_directory, with_thousands(vocabulary), files.directory,
+        with_thousands(files.config.vocab_size)));
   }
   // Embeddings are padded to a multiple of 128 rows at most.
   constexpr std::int64_t kPadding = 128;
@@ -114,21 +123,26 @@ std::map<std::string, std::string> carried_tokenizer_files(const ModelFiles& fil
   for (const std::string& name : weights::tokenizer_files(files.tokenizer_directory)) {
     carried[name] = read_file((fs::path(files.tokenizer_directory) / name).string());
   }
-  const auto completed = tokenizer::completed_config(files.tokenizer_directory, files.config.model_type,
-                                                     /*has_token_types=*/files.config.type_vocab_size > 0);
+  const auto completed = tokenizer::completed_config(files.tokenizer_directory, facts_of(files.config));
   if (completed) carried["tokenizer_config.json"] = *completed;
   return carried;
 }
 
-ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory) {
-  const config::Options& options = resolved.options;
+ModelDirectories named_directories(const model::ModelOptions& options) {
+  const std::string& model = *options.model_name_or_path;
+  return {.model = model,
+          .config = options.config_name.value_or(model),
+          .tokenizer = options.tokenizer_name.value_or(model)};
+}
+
+ModelFiles load_model_files(config::Resolved& resolved, const ModelDirectories& directories) {
   ModelFiles files;
-  files.directory = directory;
-  files.tokenizer_directory = options.model.tokenizer_name.value_or(directory);
+  files.directory = directories.model;
+  files.tokenizer_directory = directories.tokenizer;
   keep_to_model_max_length(resolved, files.tokenizer_directory);
-  files.config = weights::read_encoder_config(options.model.config_name.value_or(directory));
-  files.tokenizer = tokenizer::load_tokenizer(files.tokenizer_directory);
-  check_fit(files, options);
+  files.config = weights::read_encoder_config(directories.config);
+  files.tokenizer = tokenizer::load_tokenizer(files.tokenizer_directory, facts_of(files.config));
+  check_fit(files, resolved.options);
   return files;
 }
 

@@ -38,9 +38,7 @@ TrainedModel load_trained_model(config::Sources sources, const std::string& give
   config::leave_with_training(resolved, stored);
   begin_to_open_torch_half(resolved.options.device.device);
   // Names in the stored options lead to the base model; this one brings its own files.
-  resolved.options.model.config_name.reset();
-  resolved.options.model.tokenizer_name.reset();
-  ModelFiles files = load_model_files(resolved, directory);
+  ModelFiles files = load_model_files(resolved, {.model = directory, .config = directory, .tokenizer = directory});
   if (!files.tokenizer->remarks().empty()) {  // training shows them among its windows
     log::info(fmt::format("tokenizer {}", files.tokenizer->description()));
   }

@@ -151,9 +151,7 @@ std::unique_ptr<Tokenizer> load_albert(const TokenizerFiles& files) {
   model.added_tokens = read_added_tokens(files, TokenizerClass::kAlbert, named, model.vocabulary);
   read_switches(files, model);
   remark_on_token_types(files, TokenizerClass::kAlbert, model.remarks);
-  auto tokenizer = std::make_unique<AlbertTokenizer>(std::move(model));
-  check_size(files, tokenizer->vocabulary_size());
-  return tokenizer;
+  return std::make_unique<AlbertTokenizer>(std::move(model));
 }
 
 }  // namespace bertft::tokenizer

@@ -101,18 +101,32 @@ std::optional<std::string> content_of(const Json& token, const std::string& name
   return std::nullopt;
 }
 
-// Tokens beyond the named ones: a list of strings and objects, under its old and new name.
-void add_extra_tokens(const std::optional<Json>& file, const std::string& name, Declarations& out) {
-  for (const char* key : {"additional_special_tokens", "extra_special_tokens"}) {
-    const Json* list = member(file, key);
-    if (list == nullptr) continue;
-    for (const Json& token : *list) {
-      if (token.is_object()) {
-        out.add(parse_declaration(token, name, true));
-      } else if (const auto content = content_of(token, name)) {
-        out.add_if_new(*content);
-      }
+// A list of strings and objects, or an object of these.
+void add_list(const std::optional<Json>& file, const char* key, const std::string& name, Declarations& out) {
+  const Json* list = member(file, key);
+  if (list == nullptr) return;
+  for (const Json& token : *list) {
+    if (token.is_object()) {
+      out.add(parse_declaration(token, name, true));
+    } else if (const auto content = content_of(token, name)) {
+      out.add_if_new(*content);
     }
+  }
+}
+
+// Tokens beyond the named ones, under their new and their old name. The new one hides the old, and either of
+// tokenizer_config.json the old one of special_tokens_map.json.
+void add_extra_tokens(const TokenizerFiles& files, bool map_counts, Declarations& out) {
+  constexpr const char *kNew = "extra_special_tokens", *kOld = "additional_special_tokens";
+  const auto has = [](const std::optional<Json>& file, const char* key) { return file && file->contains(key); };
+  const bool config_has_new = has(files.tokenizer_config, kNew);
+  add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path("tokenizer_config.json"), out);
+  if (!map_counts) return;
+  const std::string map_name = files.path("special_tokens_map.json");
+  if (has(files.special_tokens_map, kNew)) {
+    add_list(files.special_tokens_map, kNew, map_name, out);
+  } else if (!config_has_new && !has(files.tokenizer_config, kOld)) {
+    add_list(files.special_tokens_map, kOld, map_name, out);
   }
 }
 
@@ -120,9 +134,8 @@ void add_special_tokens_map(const TokenizerFiles& files, Declarations& out) {
   if (!files.special_tokens_map) return;
   const std::string name = files.path("special_tokens_map.json");
   for (const auto& [key, token] : files.special_tokens_map->items()) {
-    if (token.is_object()) out.add(parse_declaration(token, name, true));
+    if (token.is_object() && key != "extra_special_tokens") out.add(parse_declaration(token, name, true));
   }
-  add_extra_tokens(files.special_tokens_map, name, out);
 }
 
 // added_tokens.json: {"[NEW]": 30522, ...}; tokens that are not special are matched in normalized text.
@@ -148,7 +161,7 @@ std::vector<Declaration> declared_tokens(const TokenizerFiles& files, TokenizerC
   } else {
     add_special_tokens_map(files, out);
   }
-  add_extra_tokens(files.tokenizer_config, config_name, out);
+  add_extra_tokens(files, decoder == nullptr, out);
   for (const std::string& content : named.kept_whole) out.add_if_new(content);
   if (decoder == nullptr) {
     add_added_tokens_json(files, out);
@@ -185,19 +198,15 @@ void check_supported(const Declaration& token, const std::string& directory) {
 NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const bool map_counts = member(files.tokenizer_config, "added_tokens_decoder") == nullptr;
   NamedTokens named;
-  const auto is_null = [&](const char* key) {  // said to be none
-    return files.tokenizer_config && files.tokenizer_config->contains(key) && (*files.tokenizer_config)[key].is_null();
-  };
   const auto read = [&](const char* key, const char* default_content) {
-    const Json* in_map = map_counts ? member(files.special_tokens_map, key) : nullptr;
-    const Json* in_config = member(files.tokenizer_config, key);
+    const bool in_map = map_counts && files.special_tokens_map && files.special_tokens_map->contains(key);
+    const std::optional<Json>& file = in_map ? files.special_tokens_map : files.tokenizer_config;
     std::optional<std::string> content;
-    if (in_map != nullptr) {
-      content = content_of(*in_map, files.path("special_tokens_map.json"));
-    } else if (in_config != nullptr) {
-      content = content_of(*in_config, files.path("tokenizer_config.json"));
+    if (const Json* token = member(file, key)) {
+      content = content_of(*token, files.path(in_map ? "special_tokens_map.json" : "tokenizer_config.json"));
     }
-    if (!content && tokenizer_class != TokenizerClass::kBackend && !is_null(key)) content = default_content;
+    const bool is_said_to_be_none = file && file->contains(key) && (*file)[key].is_null();
+    if (!content && tokenizer_class != TokenizerClass::kBackend && !is_said_to_be_none) content = default_content;
     if (content && !content->empty()) named.kept_whole.push_back(*content);
     return content.value_or(default_content);
   };
@@ -248,13 +257,12 @@ std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, Tokenizer
     }
     tokens.push_back({declared.content, next_id++, declared.lstrip, declared.rstrip});
   }
-  // And those without an id, the named ones first. Where the model has no embedding for one transformers fails at a
-  // text that holds it, which is read here as any other text. Those that BERT needs are missed where they are looked
-  // up.
+  // And those without an id, the named ones first. One for which the model has no embedding is no token here: at a text
+  // that holds it transformers fails.
   std::ranges::stable_sort(unnumbered, {}, [&](const Declaration& declared) {
     return std::ranges::find(named.kept_whole, declared.content) - named.kept_whole.begin();
   });
-  const std::int64_t num_rows = num_embeddings(files).value_or(0);
+  const std::int64_t num_rows = files.num_embeddings.value_or(0);
   for (const Declaration& declared : unnumbered) {
     if (next_id >= num_rows) break;
     check_supported(declared, files.directory);

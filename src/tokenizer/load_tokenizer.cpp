@@ -61,6 +61,34 @@ void require_file(const TokenizerFiles& files, bool is_there, const char* file,
                   printable(files.path(file)), named->file, printable(named->name)));
 }
 
+TokenizerClass class_of(const TokenizerFiles& files) {
+  const std::optional<NamedClass> named = named_class(files);
+  return named ? named->kind : class_by_files(files, json_type_of(files));
+}
+
+const char* name_of(TokenizerClass tokenizer_class) {
+  switch (tokenizer_class) {
+    case TokenizerClass::kBert:
+      return "BertTokenizer";
+    case TokenizerClass::kAlbert:
+      return "AlbertTokenizer";
+    case TokenizerClass::kBackend:
+      break;
+  }
+  return "PreTrainedTokenizerFast";
+}
+
+// Whether the model's config.json leads to the class that the one beside the tokenizer's files has led to.
+bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, TokenizerClass tokenizer_class) {
+  if (!files.model_config) return false;
+  const std::string name = files.path(kModelConfig);
+  if (string_member(*files.model_config, "tokenizer_class", name) != model.tokenizer_class) return false;
+  if (model.tokenizer_class) return true;
+  // ALBERT with BERT's vocabulary is read as such here; transformers would take ALBERT's tokenizer.
+  const bool is_albert = tokenizer_class == TokenizerClass::kAlbert;
+  return is_albert == (model.model_type == "albert");
+}
+
 [[noreturn]] void refuse_model(const TokenizerFiles& files, const std::string& type) {
   const std::string json_name = files.path(kTokenizerJson);
   if (type == "Unigram" && model_type_in(files).value_or("albert") == "albert") {
@@ -75,19 +103,16 @@ void require_file(const TokenizerFiles& files, bool is_there, const char* file,
                   printable(json_name), printable(type)));
 }
 
-}  // namespace
-
-std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory) {
-  const TokenizerFiles files = read_tokenizer_files(directory);
+std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
   if (!files.tokenizer_json && !files.vocab_txt && !files.spiece_model) {
     throw InputError(
         fmt::format("{} holds neither tokenizer.json nor vocab.txt nor spiece.model.\n"
                     "Copy them from the model that the weights come from.",
-                    printable(directory)));
+                    printable(files.directory)));
   }
   const std::string type = json_type_of(files);
   const std::optional<NamedClass> named = named_class(files);
-  const TokenizerClass tokenizer_class = named ? named->kind : class_by_files(files, type);
+  const TokenizerClass tokenizer_class = class_of(files);
   if (tokenizer_class == TokenizerClass::kAlbert) {
     require_file(files, files.tokenizer_json || files.spiece_model, kSpieceModel, named);
     return load_albert(files);
@@ -100,24 +125,32 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory) {
   return load_wordpiece(files, tokenizer_class);
 }
 
-std::optional<std::string> completed_config(const std::string& directory, const std::string& model_type,
-                                            bool has_token_types) {
-  const TokenizerFiles files = read_tokenizer_files(directory);
-  const std::optional<NamedClass> named = named_class(files);
-  const TokenizerClass tokenizer_class = named ? named->kind : class_by_files(files, json_type_of(files));
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory, const std::optional<ModelFacts>& model) {
+  TokenizerFiles files = read_tokenizer_files(directory);
+  if (model) {
+    files.num_embeddings = model->num_embeddings;
+    files.has_token_types = model->has_token_types;
+  }
+  std::unique_ptr<Tokenizer> tokenizer = load(files);
+  if (!model) check_size(files, tokenizer->vocabulary_size());  // who knows the model compares with it
+  return tokenizer;
+}
+
+std::optional<std::string> completed_config(const std::string& directory, const ModelFacts& model) {
+  TokenizerFiles files = read_tokenizer_files(directory);
+  const TokenizerClass tokenizer_class = class_of(files);
   Json config = files.tokenizer_config.value_or(Json::object());
-  bool is_complete = true;
-  if (has_token_types && !gives_token_types(files, tokenizer_class)) {
+  const Json before = config;
+  if (!config.contains("tokenizer_class") && !says_the_same(files, model, tokenizer_class)) {
+    config["tokenizer_class"] = name_of(tokenizer_class);
+  }
+  files.tokenizer_config = config;
+  if (model.has_token_types && !gives_token_types(files, tokenizer_class)) {
     config["model_input_names"] = {"input_ids", "token_type_ids", "attention_mask"};
-    is_complete = false;
   }
-  // Such as ALBERT with BERT's vocabulary: by config.json alone transformers would take ALBERT's tokenizer.
-  const bool is_albert = tokenizer_class == TokenizerClass::kAlbert;
-  if (!named && is_albert != (model_type == "albert")) {
-    config["tokenizer_class"] = is_albert ? "AlbertTokenizer" : "BertTokenizer";
-    is_complete = false;
-  }
-  return is_complete ? std::nullopt : std::optional(python_json(config, 2) + "\n");
+  return config == before ? std::nullopt : std::optional(python_json(config, 2) + "\n");
 }
 
 }  // namespace bertft::tokenizer

@@ -71,10 +71,7 @@ bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_cla
 
 void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class,
                            std::vector<std::string>& remarks) {
-  const std::string name = files.path(kModelConfig);
-  const bool has_types =
-      files.model_config && integer_member(*files.model_config, "type_vocab_size", name).value_or(1) > 1;
-  if (!has_types || gives_token_types(files, tokenizer_class)) return;
+  if (!files.has_token_types || gives_token_types(files, tokenizer_class)) return;
   remarks.emplace_back("token types 0 and 1, where transformers 5 gives the model 0 alone");
 }
 
@@ -117,13 +114,11 @@ SpecialIds required_ids(const TokenizerFiles& files, const Vocabulary& vocabular
                     "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
                     printable(vocabulary_path(files)), printable(token), family));
   };
-  const SpecialIds ids{.cls = required(named.cls), .sep = required(named.sep), .unk = required(named.unk)};
-  required(named.pad);  // transformers would add it, with an id that no embedding belongs to
-  return ids;
+  return {.cls = required(named.cls), .sep = required(named.sep), .unk = required(named.unk)};
 }
 
 void check_size(const TokenizerFiles& files, std::size_t size) {
-  const auto rows = num_embeddings(files);
+  const auto rows = files.num_embeddings;
   if (!rows || static_cast<std::int64_t>(size) <= *rows) return;
   throw DataError(
       fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"

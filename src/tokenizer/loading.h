@@ -37,7 +37,7 @@ void refuse_other_encodings(const TokenizerFiles& files);
 /// name. Here a model that has types gets them.
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class);
 
-/// Adds a remark where it does not, and the model has types.
+/// Adds a remark where it does not, though the model has them.
 void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class,
                            std::vector<std::string>& remarks);
 

@@ -32,11 +32,6 @@ std::string TokenizerFiles::path(std::string_view file) const {
   return (std::filesystem::path(directory) / file).string();
 }
 
-std::optional<std::int64_t> num_embeddings(const TokenizerFiles& files) {
-  if (!files.model_config) return std::nullopt;
-  return integer_member(*files.model_config, "vocab_size", files.path("config.json"));
-}
-
 TokenizerFiles read_tokenizer_files(const std::string& directory) {
   std::error_code error;
   if (!std::filesystem::is_directory(directory, error)) {
@@ -54,6 +49,9 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
   files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));
   files.added_tokens = parse_if_there(files.path("added_tokens.json"));
   files.model_config = parse_if_there(files.path("config.json"));
+  if (files.model_config) {
+    files.num_embeddings = integer_member(*files.model_config, "vocab_size", files.path("config.json"));
+  }
   return files;
 }
 

@@ -15,13 +15,13 @@ struct TokenizerFiles {
   std::optional<std::string> vocab_txt = {}, spiece_model = {};
   std::optional<Json> tokenizer_json = {}, tokenizer_config = {}, special_tokens_map = {}, added_tokens = {},
                       model_config = {};
+  // Of the model that reads the tokens, where that is known; num_embeddings else of model_config.
+  std::optional<std::int64_t> num_embeddings = {};
+  bool has_token_types = false;
 
   /// Path of a file of the directory, for messages.
   std::string path(std::string_view file) const;
 };
-
-/// `vocab_size` of config.json, where there is one.
-std::optional<std::int64_t> num_embeddings(const TokenizerFiles& files);
 
 /// throws InputError when the directory or a file cannot be read, DataError for malformed JSON
 TokenizerFiles read_tokenizer_files(const std::string& directory);

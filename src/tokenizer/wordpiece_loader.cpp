@@ -88,11 +88,10 @@ void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piec
   if (const std::string type = type_of(*files.tokenizer_json, "pre_tokenizer", name); type != "BertPreTokenizer") {
     model.remarks.push_back(fmt::format("pre_tokenizer {} of tokenizer.json does not count", printable(type)));
   }
-  if (const std::string type = type_of(*files.tokenizer_json, "normalizer", name); type != "BertNormalizer") {
-    model.remarks.push_back(fmt::format("normalizer {} of tokenizer.json does not count", printable(type)));
-  }
-  const auto ignored = normalizer_of_json(*files.tokenizer_json, name);
-  if (ignored && *ignored != model.normalizer) {
+  if (const auto normalizer = normalizer_of_json(*files.tokenizer_json, name); !normalizer) {
+    model.remarks.push_back(fmt::format("normalizer {} of tokenizer.json does not count",
+                                        printable(type_of(*files.tokenizer_json, "normalizer", name))));
+  } else if (*normalizer != model.normalizer) {
     model.remarks.push_back("tokenizer.json normalizes otherwise, tokenizer_config.json counts");
   }
   const Json& json_model = (*files.tokenizer_json)["model"];
@@ -136,9 +135,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, Tokenizer
   model.added_tokens = read_added_tokens(files, tokenizer_class, named, model.vocabulary);
   if (tokenizer_class == TokenizerClass::kBert) add_remarks(files, pieces, model);
   remark_on_token_types(files, tokenizer_class, model.remarks);
-  auto tokenizer = std::make_unique<WordPieceTokenizer>(std::move(model));
-  check_size(files, tokenizer->vocabulary_size());
-  return tokenizer;
+  return std::make_unique<WordPieceTokenizer>(std::move(model));
 }
 
 }  // namespace bertft::tokenizer

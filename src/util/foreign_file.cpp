@@ -31,6 +31,7 @@ constexpr std::array kMagics{
     Magic{"\xFE\xFF"sv, {Kind::kUtf16, "UTF-16 text", kSave}},
     Magic{"PAR1"sv, {Kind::kTable, "a Parquet table", kTableAdvice}},
     Magic{"ARROW1"sv, {Kind::kTable, "an Arrow table", kTableAdvice}},
+    Magic{"\xFF\xFF\xFF\xFF"sv, {Kind::kTable, "an Arrow stream, as save_to_disk() writes", kTableAdvice}},
 };
 constexpr std::size_t kTarMagicOffset = 257;
 

@@ -18,12 +18,14 @@ bool starts_with_any(std::string_view text, std::initializer_list<std::string_vi
   return std::any_of(words.begin(), words.end(), [&](std::string_view word) { return text.starts_with(word); });
 }
 
-// A header of at least two columns, the first of them a word.
+constexpr std::size_t kLongestCodePoint = 4;  // bytes
+
+// A header of at least two columns, the first of them a word, or nothing, as an index has it.
 bool begins_like_csv(std::string_view text) {
   const std::string_view header = first_line(text);
-  return header.find_first_of(",\t") != std::string_view::npos &&
+  return header.find_first_of(",;\t") != std::string_view::npos &&
          header.find_first_of("{[:") == std::string_view::npos &&
-         std::isalpha(static_cast<unsigned char>(header.front())) != 0;
+         (header.front() == ',' || std::isalpha(static_cast<unsigned char>(header.front())) != 0);
 }
 
 // Of the token at or around the place where reading ended.
@@ -78,6 +80,9 @@ std::string syntax_hint(std::string_view text, std::size_t offset) {
   const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   if (text.find_first_not_of(kBlank, begin) == std::string_view::npos) return "The file is empty.";
   if (text.find_first_not_of(kBlank, offset) == std::string_view::npos) return "It ends too early; was it cut off?";
+  if (const auto bad = find_invalid_utf8(text); bad && offset <= *bad + kLongestCodePoint && *bad <= offset) {
+    return "It is not UTF-8: convert it, for example with iconv.";
+  }
   return hint_of_token(text, offset);
 }
 

@@ -105,10 +105,10 @@ void check_shapes(const ModelWeights& weights, const ExpectedTensors& expected, 
     const auto found = weights.tensors.find(name);
     if (found == weights.tensors.end()) continue;
     const TensorView& tensor = found->second;
-    if (tensor.shape != shape) {
-      shapes.add(fmt::format("{} is {}, expected {}", name, shape_text(tensor.shape), shape_text(shape)));
-    } else if (!is_floating_point(tensor.dtype)) {
+    if (!is_floating_point(tensor.dtype)) {
       dtypes.add(fmt::format("{} is of dtype {}, expected F32, F16, BF16 or F64", name, name_of(tensor.dtype)));
+    } else if (tensor.shape != shape) {
+      shapes.add(fmt::format("{} is {}, expected {}", name, shape_text(tensor.shape), shape_text(shape)));
     }
   }
   dtypes.throw_if_any(directory, "Quantised weights cannot be trained: take the model that they were made from.");

@@ -167,7 +167,32 @@ TEST(Features, KeepMisalignedQuestionsForEvaluationWithoutALabel) {
   const Features made = features(read(document(R"("0 1 2")", kTwoQuestions)), options(32, 2), Purpose::kEvaluation);
   ASSERT_EQ(made.windows.size(), 2u);
   EXPECT_EQ(made.windows[0].end_label, 0u);
+  EXPECT_FALSE(made.windows[0].is_labelled);
   EXPECT_EQ(made.windows[1].end_label, 6u);
+  EXPECT_TRUE(made.windows[1].is_labelled);
+  EXPECT_EQ(made.num_unlabelled_questions, 1U);
+}
+
+TEST(Features, LabelAnEvaluationByTheFirstAnswerThatStandsWhereItShould) {
+  const Dataset dataset = ten_words(R"([{"text":"2","answer_start":0},{"text":"3","answer_start":6}])");
+  const Features made = features(dataset, options(32, 2), Purpose::kEvaluation);
+  EXPECT_TRUE(made.windows[0].is_labelled);
+  EXPECT_EQ(made.windows[0].end_label, 7U);
+  EXPECT_THAT(refusal(dataset, options(32, 2)), HasSubstr("no usable question")) << "training goes by the first";
+}
+
+TEST(Features, TakeAnswersOfNothingForNoneUnlessTheFileSaysOtherwise) {
+  const char* const kNothing = R"([{"text":"","answer_start":-1}])";
+  for (const Purpose purpose : {Purpose::kTraining, Purpose::kEvaluation}) {
+    const Features made = features(ten_words(kNothing), options(32, 2), purpose);
+    ASSERT_EQ(made.windows.size(), 1U);
+    EXPECT_EQ(made.windows[0].end_label, 0U);
+    EXPECT_TRUE(made.windows[0].is_labelled);
+  }
+  EXPECT_THAT(refusal(read(document(R"("0 1 2")", R"({"id":"q1","question":"x","is_impossible":false,"answers":)" +
+                                                      std::string(kNothing) + "}")),
+                      options(32, 2)),
+              HasSubstr("no usable question"));
 }
 
 TEST(Features, RefuseADataSetOfWhichNothingIsLeft) {
@@ -189,6 +214,12 @@ TEST(Features, AreWrittenWithOffsetsOfTheContextAlone) {
   EXPECT_EQ(feature_json(dataset, made, made.windows.back()).dump(),
             R"({"id":"q1","window":4,"input_ids":[101,1001,1002,102,1001,1001,102],"token_type_ids":[0,0,0,0,1,1,1],)"
             R"("offsets":[null,null,null,null,[16,17],[18,19],null],"start":5,"end":5})");
+}
+
+TEST(Features, AreWrittenWithoutALabelWhereTheAnswersPlaceIsNotKnown) {
+  const Dataset dataset = ten_words(R"([{"text":"9","answer_start":0}])");
+  const Features made = features(dataset, options(32, 1), Purpose::kEvaluation);
+  EXPECT_TRUE(feature_json(dataset, made, made.windows[0])["start"].is_null());
 }
 
 TEST(Features, RefuseAnOverlapBelowNothing) {

@@ -88,6 +88,34 @@ TEST(SquadReader, TakesARowWithoutAnswersOrMarkAsImpossible) {
   EXPECT_TRUE(dataset.findings.empty());
 }
 
+TEST(SquadReader, TakesNullForWhatIsNotThere) {
+  const Dataset dataset =
+      read(R"({"version":null,"data":[{"id":1,"title":null,"context":"c","question":"q","answers":null,)"
+           R"("is_impossible":null}]})");
+  EXPECT_FALSE(dataset.questions[0].is_impossible);
+  EXPECT_TRUE(dataset.questions[0].answers.empty());
+}
+
+TEST(SquadReader, TakesNumbersForTruthAndTitles) {
+  const Dataset dataset = read(R"([{"id":1,"title":1984,"context":"c","question":"q","answers":[],"is_impossible":1},)"
+                               R"({"id":2,"title":1985,"context":"c","question":"r","answers":[],"is_impossible":0}])");
+  EXPECT_TRUE(dataset.questions[0].is_impossible);
+  EXPECT_FALSE(dataset.questions[1].is_impossible);
+  EXPECT_EQ(dataset.num_articles, 2U);
+}
+
+TEST(SquadReader, KnowsOfUnanswerableQuestionsFromWhatTheFileSaysAlone) {
+  const auto is_known = [](const char* members) {
+    return read(std::string(R"([{"id":1,"context":"c d","question":"q")") + members + "}]").has_unanswerable;
+  };
+  EXPECT_TRUE(is_known(R"(,"answers":[])"));
+  EXPECT_TRUE(is_known(R"(,"answers":{"text":[""],"answer_start":[-1]})"));
+  EXPECT_TRUE(is_known(R"(,"is_impossible":true)"));
+  EXPECT_FALSE(is_known(R"(,"answers":[{"text":"c","answer_start":0}])"));
+  EXPECT_FALSE(is_known("")) << "a test set";
+  EXPECT_FALSE(is_known(R"(,"answers":null)"));
+}
+
 TEST(SquadReader, ReadsIntegerIdsAsTheirText) {
   const Dataset dataset = read(document(R"("c")", R"({"id":4242,"question":"q","answers":[]},)"
                                                   R"({"id":-7,"question":"r","answers":[]},)"

@@ -137,6 +137,15 @@ class Questions(BadDataTest):
     def test_only_misaligned_ones(self):
         self.refused(document(answer_start=3), "misaligned", "data check")
 
+    def test_that_are_doubtful_are_told_of_in_one_line_each(self):
+        row = lambda number, start, **more: {"id": f"q{number}", "context": "It was a great fire.", "question": f"What {number}?",
+                                             "answers": {"text": ["great fire"], "answer_start": [start]}, **more}
+        rows = [row(0, 9), row(1, 9, is_impossible=True), row(2, 8), row(3, 8)]
+        result = self.run_program(*self.training("--dry-run", train=harness.write_json(self.cwd / "rows.json", rows)))
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("rows.json: 1 question with answers in spite of is_impossible: answerable all the same", result.err)
+        self.assertIn("rows.json: 2 of 4 questions are left out of training: their answers are not at answer_start", result.err)
+
     def test_a_misaligned_one_when_that_is_an_error(self):
         mixed = document(qas=[QA, {**QA, "id": "q8", "answers": [{"text": "Solmar", "answer_start": 4}]}])
         self.refused(mixed, "q8", flags=["--on-misaligned", "error"])

@@ -1,6 +1,7 @@
 """bert-finetune eval: a model's score, and that of a predictions file."""
 
 import json
+import re
 import shutil
 
 import harness
@@ -54,6 +55,22 @@ class Model(EvalTest):
 
     def test_works_on_a_bare_hugging_face_directory(self):
         self.assertEqual(self.scores(self.bare_model(), *self.WINDOWS), self.scores(self.run_directory))
+
+    def test_leaves_questions_whose_answers_are_elsewhere_out_of_the_loss(self):
+        def loss_of(name, keep):
+            data = json.loads(self.dev_file.read_text())
+            for article in data["data"]:
+                for paragraph in article["paragraphs"]:
+                    for number, qa in enumerate(paragraph["qas"]):
+                        if number % 2 and qa["answers"]:
+                            qa["answers"] = [answer | {"answer_start": answer["answer_start"] + 1} for answer in qa["answers"]]
+                    if not keep:
+                        paragraph["qas"] = [qa for number, qa in enumerate(paragraph["qas"]) if not (number % 2 and qa["answers"])]
+            result = self.run_program("eval", self.run_directory, "--data", harness.write_json(self.cwd / name, data))
+            self.assertEqual(result.code, 0, result)
+            return re.search(r", loss ([\d.]+),", result.err)[1]
+
+        self.assertEqual(loss_of("shifted.json", keep=True), loss_of("without.json", keep=False))
 
     def test_of_a_run_takes_its_own_data_where_none_are_named(self):
         result = self.run_program("eval", self.run_directory, "--json")

@@ -100,6 +100,19 @@ class File(PredictTest):
         self.assertEqual(result.code, 0, result)
         self.assertEqual(len(json.loads((self.cwd / "predictions.json").read_text())), 20)
 
+    def test_without_answers_does_not_make_a_model_one_of_unanswerable_questions(self):
+        """Which a model of another program does not say of itself: missing answers say nothing either."""
+        bare = self.cwd / "bare"
+        shutil.copytree(self.run_directory, bare, ignore=shutil.ignore_patterns("bert_finetune_config.yaml", "checkpoint-*"))
+        data = json.loads(self.dev_file.read_text())
+        for qa in questions_of(data):
+            del qa["answers"], qa["is_impossible"]
+        result = self.run_program("predict", bare, "--data", harness.write_json(self.cwd / "test.json", data), "--save-to", "out",
+                                  *self.WINDOWS)
+        self.assertEqual(result.code, 0, result)
+        self.assertNotIn("null_odds.json", result.err)
+        self.assertNotIn("", json.loads((self.cwd / "out/predictions.json").read_text()).values())
+
     def test_can_be_named_by_test_file(self):
         result = self.run_program("predict", self.run_directory, "--test-file", self.dev_file)
         self.assertEqual(result.code, 0, result)

@@ -61,8 +61,9 @@ TEST(Schedule, ConstantWithWarmUpFollowsTransformers) {
               are({0.0, 0.3333333333333333, 0.6666666666666666, 1.0, 1.0}));
 }
 
-TEST(Schedule, ConstantStaysAtThePeak) {
-  EXPECT_THAT(factors(Schedule::kConstant, 0, 3), are({1.0, 1.0, 1.0}));
+TEST(Schedule, ConstantIgnoresWarmUp) {
+  const std::int64_t warmup = steps_of(3, kTotal, Schedule::kConstant);
+  EXPECT_THAT(factors(Schedule::kConstant, warmup, 3), are({1.0, 1.0, 1.0}));
 }
 
 TEST(Schedule, OfNothingButWarmUpNeverReachesThePeak) {

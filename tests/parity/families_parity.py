@@ -1,11 +1,13 @@
 """Compares each family of encoders with its class of transformers: logits, gradients, 20 training steps; small random
-models, fp32. Then the program trains each one, and transformers must load what it leaves without a complaint.
+models, fp32. Then the program trains each one, and transformers must load what it leaves without a complaint, and read
+text with it as the program did, also where the tokenizer came from elsewhere.
 
 usage: families_parity.py HELPER BERT_FINETUNE DATA_DIR WORK_DIR
 
 HELPER is the program made of model_parity.cpp.
 """
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import sys
 import albert_parity
 import hf_model_reference
 import load_written_model
+from transformers import AutoTokenizer, BertTokenizer
 
 HELPER, PROGRAM, DATA_DIR, WORK_DIR = sys.argv[1:]
 NUM_LOGITS, NUM_TRAIN = 50, 64
@@ -58,6 +61,50 @@ def loads_after_training(work):
     return not complaints
 
 
+def tokenizers_from_elsewhere(folder):
+    """(name, model, tokenizer): directories of which the tokenizer's is to be read otherwise than the model's config.json
+    alone would have it read."""
+    vocab = lambda name: (data / "vocab" / f"bert-base-{name}-vocab.txt").read_text(encoding="utf-8").splitlines(keepends=True)
+    bert, albert = folder.parent / "bert" / "model", folder.parent / "albert" / "model"
+
+    def directory(name, **files):
+        (folder / name).mkdir(parents=True)
+        for file, content in files.items():
+            (folder / name / file.replace("__", ".")).write_text(content, encoding="utf-8")
+        return folder / name
+
+    plain = directory("plain", vocab__txt="".join(vocab("uncased")))
+    # ALBERT has fewer embeddings.
+    yield "ALBERT with BERT's vocabulary", albert, directory("cut", vocab__txt="".join(vocab("uncased")[:20000]))
+    fast = directory("fast", vocab__txt="".join(vocab("cased")), config__json='{"tokenizer_class": "PreTrainedTokenizerFast"}')
+    cased = BertTokenizer(vocab=str(fast / "vocab.txt"), do_lower_case=False)
+    cased.backend_tokenizer.save(str(fast / "tokenizer.json"))
+    (fast / "tokenizer_config.json").write_text(json.dumps({"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}))
+    yield "BERT with a fast tokenizer that its config.json names", bert, fast
+    named = shutil.copytree(bert, folder / "named")
+    config = json.loads((named / "config.json").read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (named / "config.json").write_text(json.dumps(config))
+    yield "BERT whose config.json names a fast tokenizer, with a vocab.txt", named, plain
+    spare = directory("spare", vocab__txt="".join(vocab("cased")),
+                      tokenizer_config__json='{"additional_special_tokens": ["[was]"]}')
+    yield "BERT with a special token in a spare row", bert, spare
+
+
+def reads_as_it_was_trained(folder, model, tokenizer):
+    """True when the trained model's directory is read by the program and by transformers as what it was trained with."""
+    run = folder / f"run-{tokenizer.name}"
+    subprocess.run([PROGRAM, "--model-name-or-path", model, "--tokenizer-name", tokenizer, "--train-file", squad, "--output-dir",
+                    run, "--max-steps", "1", "--device", "cpu", "-qq"], check=True)
+    windows = lambda *flags: subprocess.run([PROGRAM, "data", "features", squad, *flags], check=True, capture_output=True).stdout
+    trained, written = windows("--model", model, "--set", f"tokenizer_name={tokenizer}"), windows("--model", run)
+    first = json.loads(written.split(b"\n", 1)[0])
+    question = json.loads(squad.read_text(encoding="utf-8"))["data"][0]["paragraphs"][0]
+    theirs = AutoTokenizer.from_pretrained(run)(question["qas"][0]["question"], question["context"])
+    same = [first[key] == theirs.get(key) for key in ("input_ids", "token_type_ids")]
+    print(f"read as it was trained: by the program {trained == written}, by transformers {same}")
+    return trained == written and all(same)
+
+
 failed = []
 shutil.rmtree(WORK_DIR, ignore_errors=True)
 for name in hf_model_reference.TINY:
@@ -65,5 +112,10 @@ for name in hf_model_reference.TINY:
     folder = pathlib.Path(WORK_DIR) / name
     folder.mkdir(parents=True)
     if not (compared(name, folder) and loads_after_training(folder)):
+        failed.append(name)
+elsewhere = pathlib.Path(WORK_DIR) / "elsewhere"
+for name, model, tokenizer in tokenizers_from_elsewhere(elsewhere):
+    print(name, flush=True)
+    if not reads_as_it_was_trained(elsewhere, model, tokenizer):
         failed.append(name)
 sys.exit(f"different from transformers: {', '.join(failed)}" if failed else 0)

@@ -42,8 +42,8 @@ def complaints_about(directory):
     complaints += [f"{name} is not finite" for name, p in model.named_parameters() if not p.isfinite().all()]
     if hasattr(model.config, "type_vocab_size") and inputs.get("token_type_ids", torch.tensor(0)).max() != 1:
         complaints.append("the tokenizer gives no token types, which the model was trained with")
-    if tokenizer.unk_token_id in inputs["input_ids"]:
-        complaints.append("the tokenizer knows none of the words")
+    if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in inputs["input_ids"]:
+        complaints.append("the tokenizer does not know all of the words")
     if state.global_step == 0:
         complaints.append("trainer_state.json knows of no step")
     if not (outputs.start_logits.isfinite().all() and outputs.end_logits.isfinite().all()):

@@ -292,7 +292,13 @@ def loading_cases():
         "vocab.txt": vocab, **spare, "special_tokens_map.json": {"additional_special_tokens": ["[NEW]"]}}
     yield "a vocabulary without [MASK]", {
         "vocab.txt": vocab.replace("[MASK]", "mask"), **spare, **config(additional_special_tokens=["[NEW]"])}
+    yield "both names of extra tokens", {
+        "vocab.txt": vocab, **spare, **config(additional_special_tokens=["[Q]"], extra_special_tokens=["[NEW]"])}
+    for key in ("additional_special_tokens", "extra_special_tokens"):
+        yield f"{key} of both files", {
+            "vocab.txt": vocab, **spare, "special_tokens_map.json": {key: ["[Q]"]}, **config(**{key: ["[NEW]"]})}
     yield "no mask_token", {"vocab.txt": vocab, **config(mask_token=None)}
+    yield "no mask_token of special_tokens_map.json", {"vocab.txt": vocab, "special_tokens_map.json": {"mask_token": None}}
     yield "another unk_token", {"vocab.txt": vocab.replace("NEW", "<unk>"), **config(unk_token="<unk>")}
     yield "PreTrainedTokenizerFast", {"tokenizer.json": tokenizer_json([new]), **config("PreTrainedTokenizerFast")}
     yield "TokenizersBackend, lower case", {

@@ -41,18 +41,18 @@ TEST(LoadTokenizer, SaysThatLowerCaseIsADefault) {
 TEST(LoadTokenizer, SaysWhereTransformersGivesNoTokenTypes) {
   TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
-  model.write("config.json", R"({"vocab_size": 8, "type_vocab_size": 2})");
-  const auto says_so = [&](const char* tokenizer_config) {
+  const auto says_so = [&](const char* tokenizer_config, bool has_token_types = true) {
     model.write("tokenizer_config.json", tokenizer_config);
-    return load_tokenizer(model.path())->description().find("token types 0 and 1") != std::string::npos;
+    const ModelFacts facts{.num_embeddings = 8, .has_token_types = has_token_types, .model_type = "bert"};
+    const std::string told = load_tokenizer(model.path(), facts)->description();
+    return told.find("token types 0 and 1") != std::string::npos;
   };
   EXPECT_FALSE(says_so(R"({"do_lower_case": true})"));
   EXPECT_FALSE(says_so(R"({"tokenizer_class": "BertTokenizer"})"));
   EXPECT_TRUE(says_so(R"({"tokenizer_class": "DistilBertTokenizer"})"));
   EXPECT_TRUE(says_so(R"({"model_input_names": ["input_ids", "attention_mask"]})"));
   EXPECT_FALSE(says_so(R"({"tokenizer_class": "DistilBertTokenizer", "model_input_names": ["token_type_ids"]})"));
-  model.write("config.json", R"({"vocab_size": 8})");
-  EXPECT_FALSE(says_so(R"({"tokenizer_class": "DistilBertTokenizer"})"));
+  EXPECT_FALSE(says_so(R"({"tokenizer_class": "DistilBertTokenizer"})", false));
 }
 
 TEST(LoadTokenizer, KeepsNamedTokensOfOtherKindsWhole) {
@@ -128,12 +128,19 @@ TEST(LoadTokenizer, RefusesAnEmptyVocabulary) {
 }
 
 TEST(LoadTokenizer, NamesEachMissingSpecialToken) {
-  for (const std::string token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]"}) {
+  for (const std::string token : {"[UNK]", "[CLS]", "[SEP]"}) {
     TemporaryDirectory model;
     std::string vocabulary = kVocabulary;
     model.write("vocab.txt", vocabulary.replace(vocabulary.find(token), token.size(), "other"));
     expect_refusal<DataError>(model, "the vocabulary has no '" + token + "'");
   }
+}
+
+TEST(LoadTokenizer, DoesWithoutPad) {
+  TemporaryDirectory model;
+  std::string vocabulary = kVocabulary;
+  model.write("vocab.txt", vocabulary.replace(vocabulary.find("[PAD]"), 5, "other"));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "other"), ElementsAre(0));
 }
 
 TEST(LoadTokenizer, DoesWithoutMask) {
@@ -277,6 +284,8 @@ TEST(LoadTokenizer, NumbersTokensWithoutAnIdBehindTheVocabularyWhereTheModelHasE
   EXPECT_THAT(ids(), ElementsAre(9, 5, 7, 6));
   model.write("config.json", R"({"vocab_size": 9})");
   EXPECT_THAT(ids(), ElementsAre(5, 8, 6, 5, 7, 6));
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path(), ModelFacts{.num_embeddings = 11}), "[MASK] [Q]"), ElementsAre(9, 10))
+      << "those of the model that reads them count";
 }
 
 TEST(LoadTokenizer, ReadsATokenThatIsSaidToBeNoneAsText) {
@@ -284,6 +293,9 @@ TEST(LoadTokenizer, ReadsATokenThatIsSaidToBeNoneAsText) {
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[\n]\nmask\n");
   model.write("tokenizer_config.json", R"({"mask_token": null})");
   EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[MASK]"), ElementsAre(5, 7, 6));
+  model.write("tokenizer_config.json", R"({"mask_token": "[MASK]"})");
+  model.write("special_tokens_map.json", R"({"mask_token": null})");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[MASK]"), ElementsAre(5, 7, 6)) << "which counts";
 }
 
 TEST(LoadTokenizer, SaysWhichRulesOfTokenizerJsonDoNotCount) {
@@ -295,12 +307,21 @@ TEST(LoadTokenizer, SaysWhichRulesOfTokenizerJsonDoNotCount) {
                                      "normalizer none of tokenizer.json does not count"}));
 }
 
+ModelFacts facts(const std::string& model_type, bool has_token_types = true,
+                 const std::optional<std::string>& tokenizer_class = {}) {
+  return {.num_embeddings = 8,
+          .has_token_types = has_token_types,
+          .model_type = model_type,
+          .tokenizer_class = tokenizer_class};
+}
+
 TEST(CompletedConfig, AsksForTokenTypesWhereTransformersWouldGiveNone) {
   TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
+  model.write("config.json", R"({"model_type": "bert"})");
   const auto completed = [&](const char* config, bool has_token_types = true) {
     model.write("tokenizer_config.json", config);
-    return completed_config(model.path(), "bert", has_token_types);
+    return completed_config(model.path(), facts("bert", has_token_types));
   };
   EXPECT_EQ(completed(R"({"do_lower_case": true})"), std::nullopt);
   EXPECT_EQ(completed(R"({"tokenizer_class": "DistilBertTokenizer"})", false), std::nullopt);
@@ -318,13 +339,20 @@ TEST(CompletedConfig, AsksForTokenTypesWhereTransformersWouldGiveNone) {
   EXPECT_EQ(completed(text->c_str()), std::nullopt) << "once is enough";
 }
 
-TEST(CompletedConfig, NamesTheClassWhereConfigJsonSuggestsAnother) {
-  TemporaryDirectory model;
-  model.write("vocab.txt", kVocabulary);
-  model.write("config.json", R"({"model_type": "albert"})");
-  EXPECT_EQ(completed_config(model.path(), "albert", true), "{\n  \"tokenizer_class\": \"BertTokenizer\"\n}\n");
-  model.write("config.json", "{}");
-  EXPECT_EQ(completed_config(model.path(), "bert", true), std::nullopt);
+TEST(CompletedConfig, NamesTheClassWhereTheModelsConfigJsonMayLeadToAnother) {
+  const std::string kNamesBert = "{\n  \"tokenizer_class\": \"BertTokenizer\"\n}\n";
+  TemporaryDirectory tokenizer;
+  tokenizer.write("vocab.txt", kVocabulary);
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("bert")), kNamesBert) << "no config.json beside the tokenizer";
+  tokenizer.write("config.json", R"({"model_type": "bert"})");
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("bert")), std::nullopt);
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("albert")), kNamesBert);
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("bert", true, "PreTrainedTokenizerFast")), kNamesBert);
+  tokenizer.write("config.json", R"({"model_type": "albert"})");
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("albert")), kNamesBert) << "ALBERT with BERT's vocabulary";
+  tokenizer.write("config.json", R"({"tokenizer_class": "BertTokenizer"})");
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("bert")), kNamesBert);
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("bert", true, "BertTokenizer")), std::nullopt);
 }
 
 TEST(LoadTokenizer, RefusesSplitSpecialTokens) {

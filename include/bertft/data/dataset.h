@@ -20,8 +20,11 @@ struct Question {
   std::string id;
   std::string text;
   std::uint32_t context_idx = 0;
-  bool is_impossible = false;  // as marked, else whether there are no answers; only the answers count
+  bool is_impossible = false;  // as marked, else whether the list of answers has none; only the answers count
   std::vector<Answer> answers;
+
+  /// Whether some answer is more than white space.
+  bool has_answer() const;
 };
 
 /// Something a reader of the file should know, tied to a question where it concerns one.
@@ -53,7 +56,7 @@ struct Dataset {
   std::vector<Question> questions;
   std::vector<Finding> findings;
   std::string sha256;             // of the file's bytes
-  bool has_unanswerable = false;  // some question of the file has no answer: SQuAD 2.0 rules apply
+  bool has_unanswerable = false;  // of some question the file says that it has no answer: SQuAD 2.0 rules apply
 
   std::size_t num_answerable() const;
   /// Leaves out all questions but the first so many.

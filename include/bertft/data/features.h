@@ -12,13 +12,14 @@
 namespace bertft::data {
 
 /// One window: [CLS] question [SEP] context slice [SEP]. Labels are token positions in the
-/// window; 0, 0 ([CLS]) when it holds no answer.
+/// window; 0, 0 ([CLS]) when it holds no answer, and where is_labelled is false, which only an evaluation's may be.
 struct Window {
   std::uint32_t question_idx;   // into Dataset::questions
   std::uint32_t window_idx;     // 0, 1, ... within the question
   std::uint32_t context_begin;  // first context token, counted within its context
   std::uint32_t num_context_tokens;
   std::uint32_t start_label, end_label;
+  bool is_labelled = true;  // false: where the question's answer stands is not known
 };
 
 /// The tokens of a whole data set and its windows, in file order; windows are views.
@@ -26,8 +27,9 @@ struct Features {
   Tokens tokens;
   std::vector<std::uint32_t> context_of;  // [questions]
   std::vector<Window> windows;
-  std::uint32_t num_skipped_questions = 0;  // misaligned, left out of training
-  std::size_t num_windows_left_out = 0;     // by keep_first()
+  std::uint32_t num_skipped_questions = 0;     // misaligned, left out of training
+  std::uint32_t num_unlabelled_questions = 0;  // misaligned, in an evaluation
+  std::size_t num_windows_left_out = 0;        // by keep_first()
 
   /// Leaves out the windows after the first so many.
   void keep_first(std::optional<std::int64_t> max_windows);
@@ -58,7 +60,8 @@ void Features::for_each_token(const Window& w, const Take& take) const {
 }
 
 /// kTraining drops misaligned questions as on_misaligned says and computes labels;
-/// kEvaluation keeps every question and labels those windows it can (for the loss).
+/// kEvaluation keeps every question and labels those windows it can (for the loss): by the first answer that
+/// stands where it should, where training, as run_qa, goes by the first.
 enum class Purpose { kTraining, kEvaluation };
 
 /// Cuts windows and labels exactly as run_qa.py does, its quirk in the label of a window's last token

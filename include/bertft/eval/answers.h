@@ -9,7 +9,7 @@ namespace bertft::eval {
 
 struct Answers {
   std::vector<Prediction> predictions;  // [questions]
-  double loss = 0;                      // mean over all windows
+  double loss = 0;                      // mean over the windows whose label is known; 0 of none
 };
 
 /// The official metric of the answers. Under SQuAD 2.0 rules with the best thresholds, in whose

@@ -28,7 +28,7 @@ struct Hooks {
 /// What one batch gives.
 struct ScoredBatch {
   at::Tensor start, end;  // logits [T] on the host
-  double loss = 0;        // sum over its features
+  at::Tensor losses;      // [n] on the host, float32
 };
 /// Moves the batch to the device and scores it, without gradients. Takes what `staged` holds: a batch that is to be
 /// done again is staged again. throws what LibTorch throws where memory does not suffice

@@ -58,9 +58,12 @@ class QaModel {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Sum over the batch's features of (cross entropy of start + of end) / 2, each over the
-/// feature's own tokens: Hugging Face's loss of the feature alone.
-/// returns a scalar float32 on the device
+/// Of each of the batch's features (cross entropy of start + of end) / 2, each over the feature's own tokens:
+/// Hugging Face's loss of the feature alone.
+/// returns [n] float32 on the device
+at::Tensor span_losses(const SpanLogits& logits, const DeviceBatch& batch);
+
+/// Their sum, a scalar.
 at::Tensor span_loss_sum(const SpanLogits& logits, const DeviceBatch& batch);
 
 }  // namespace bertft::model

@@ -11,7 +11,7 @@ namespace bertft::optim {
 std::int64_t warmup_step_count(const OptimOptions& options, std::int64_t total_steps);
 
 /// What the peak learning rate is multiplied by at step `step`, counted from 0: transformers'
-/// get_{linear,cosine,constant}_schedule_with_warmup.
+/// get_{linear,cosine,constant}_schedule_with_warmup. `warmup`: of warmup_step_count().
 double schedule_factor(Schedule schedule, std::int64_t step, std::int64_t warmup, std::int64_t total);
 
 }  // namespace bertft::optim

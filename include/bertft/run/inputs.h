@@ -33,9 +33,9 @@ Inputs read_inputs(config::Resolved resolved);
 /// The model's weights, read now if they have not been. throws as weights::read_weights
 std::shared_ptr<const weights::ModelWeights> model_weights(const Inputs& in);
 
-/// A file whose answers are kept secret, or whose member `answers` is misspelt, looks like one of questions
-/// that have none.
-void warn_of_missing_answers(const data::Dataset& dataset);
+/// Warns of answers that contradict is_impossible, and of none at all: a file whose answers are kept secret, or whose
+/// member `answers` is misspelt, looks like one of questions that have none.
+void warn_of_doubtful_answers(const data::Dataset& dataset);
 
 /// Whether SQuAD 2.0 rules apply: as the option says, else as the data shows.
 bool with_negative(const data::DataOptions& options, const data::Dataset& dataset);

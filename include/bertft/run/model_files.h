@@ -19,10 +19,18 @@ struct ModelFiles {
   std::unique_ptr<tokenizer::Tokenizer> tokenizer;
 };
 
+/// Where a model's parts are read from.
+struct ModelDirectories {
+  std::string model, config, tokenizer;
+};
+
+/// Those that the options name.
+ModelDirectories named_directories(const model::ModelOptions& options);
+
 /// Also keep_to_model_max_length().
 /// throws InputError, DataError (the vocabulary does not fit the model), ConfigError
 ///        (max_seq_length is longer than the model's positions)
-ModelFiles load_model_files(config::Resolved& resolved, const std::string& directory);
+ModelFiles load_model_files(config::Resolved& resolved, const ModelDirectories& directories);
 
 /// The tokenizer's files as a model of ours carries them, by name: byte for byte, but for tokenizer_config.json where
 /// transformers needs to be told more. throws InputError, as tokenizer::completed_config()

@@ -19,7 +19,7 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
-/// Ids that frame a question-answering window, and that of what the vocabulary cannot spell.
+/// Ids that frame a question-answering window, and the id of a word that the vocabulary cannot spell.
 struct SpecialIds {
   std::uint32_t cls, sep, unk;
 };
@@ -48,19 +48,28 @@ class Tokenizer {
   virtual std::string description() const = 0;
 };
 
+/// What of a model has a part in how its tokenizer is read.
+struct ModelFacts {
+  std::int64_t num_embeddings = 0;  // rows: more tokens than the vocabulary has may be numbered
+  bool has_token_types = false;
+  // Of its config.json, by which transformers chooses a class where tokenizer_config.json names none.
+  std::string model_type = {};
+  std::optional<std::string> tokenizer_class = {};
+};
+
 /// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece) or spiece.model
-/// (ALBERT's Unigram), and tokenizer_config.json; which of them counts is as in transformers 5.
+/// (ALBERT's Unigram), and tokenizer_config.json; which of them counts is as in transformers 5. `model`: the one that
+/// reads the tokens; without it num_embeddings is that of a config.json beside the files.
 ///
 /// throws InputError when a file is missing or unreadable, DataError when one is malformed
 ///        or the files contradict each other, ConfigError for a tokenizer we do not support
-std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory);
+std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory, const std::optional<ModelFacts>& model = {});
 
-/// tokenizer_config.json of `directory` with what transformers 5 has to be told besides to read text as
-/// load_tokenizer() does: that a model of ours that has token types is given them, and the tokenizer's class where
-/// `model_type` suggests another. None where it knows already.
+/// tokenizer_config.json of `directory` with what has to be said besides, for transformers 5 and for load_tokenizer(),
+/// beside the config.json of `model`: that a model that has token types is given them, and the class where that
+/// config.json may suggest another. None where nothing has to be.
 /// throws as load_tokenizer()
-std::optional<std::string> completed_config(const std::string& directory, const std::string& model_type,
-                                            bool has_token_types);
+std::optional<std::string> completed_config(const std::string& directory, const ModelFacts& model);
 
 /// The longest window, in tokens, that tokenizer_config.json of such a directory allows (its
 /// model_max_length); none when it says nothing.

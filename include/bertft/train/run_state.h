@@ -51,7 +51,8 @@ bool is_over(const RunState& state, const Plan& plan, const TrainOptions& option
 /// since its figure cannot be compared with: returns that measure.
 std::optional<std::string> set_measure(RunState& state, const TrainOptions& options);
 
-/// Hugging Face's fields; ours stand in "stateful_callbacks" under "bert_finetune".
+/// Hugging Face's fields; ours stand in "stateful_callbacks" under "bert_finetune". The best checkpoint is named where
+/// it stands in `run_directory`, or is the one that is being written.
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
                                   const std::string& run_directory);
 

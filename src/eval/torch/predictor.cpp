@@ -60,6 +60,25 @@ class Decoder {
   std::vector<Logits> logits_;
 };
 
+// Over the windows whose label is known.
+class MeanLoss {
+ public:
+  void add(const data::Features& features, const data::PackedBatch& batch, const ScoredBatch& scored) {
+    const auto* losses = scored.losses.const_data_ptr<float>();
+    for (std::size_t i = 0; i < batch.num_sequences(); ++i) {
+      if (!features.windows[batch.windows[i]].is_labelled) continue;
+      sum_ += losses[i];
+      ++count_;
+    }
+  }
+
+  double get() const { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
+
+ private:
+  double sum_ = 0;
+  std::int64_t count_ = 0;
+};
+
 // All windows in order, the batch to come packed, and for a GPU pinned, on another thread.
 class BatchesInOrder {
  public:
@@ -130,10 +149,11 @@ ScoredBatch score_batch(model::QaModel& model, const device::Device& device, mod
   const at::NoGradGuard no_grad;
   const model::DeviceBatch batch = model::to_device(staged, device.torch_device);
   const model::SpanLogits logits = model.forward(batch, std::nullopt);
-  const at::Tensor loss = model::span_loss_sum(logits, batch);
-  const at::Tensor all = at::cat({logits.start, logits.end, loss.view(1)}).cpu();  // one wait for the device
+  const at::Tensor losses = model::span_losses(logits, batch);
+  const at::Tensor all = at::cat({logits.start, logits.end, losses}).cpu();  // one wait for the device
   const std::int64_t num_tokens = batch.num_tokens();
-  return {all.narrow(0, 0, num_tokens), all.narrow(0, num_tokens, num_tokens), all[2 * num_tokens].item<double>()};
+  return {all.narrow(0, 0, num_tokens), all.narrow(0, num_tokens, num_tokens),
+          all.narrow(0, 2 * num_tokens, losses.numel())};
 }
 
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
@@ -144,7 +164,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
 
   Decoder decoder(task);
   std::future<void> decoding;  // of the batch before, while the device is busy with this one
-  double loss = 0;
+  MeanLoss loss;
   memory::TriesOfOne tries_of_one;
   for (std::size_t done = 0; done < total;) {
     if (hooks.stop()) return std::nullopt;
@@ -167,14 +187,14 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
     }
     size.fitted(tokens);
     tries_of_one.succeeded();
-    loss += scored.loss;
+    loss.add(task.features, batch.packed, scored);
     done += num_features;
     if (decoding.valid()) decoding.get();
     decoding = std::async([&decoder, packed = std::move(batch.packed), scored] { decoder.add(packed, scored); });
     hooks.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
   }
   if (decoding.valid()) decoding.get();
-  return Answers{decoder.finish(), total == 0 ? 0 : loss / static_cast<double>(total)};
+  return Answers{decoder.finish(), loss.get()};
 }
 
 }  // namespace bertft::eval

@@ -19,6 +19,9 @@ std::string count_line(const data::Dataset& dataset, const data::Features& featu
   if (features.num_skipped_questions > 0) {
     line += fmt::format("; {} misaligned left out (data check lists them)", features.num_skipped_questions);
   }
+  if (features.num_unlabelled_questions > 0) {
+    line += fmt::format("; {} misaligned, not in the loss", features.num_unlabelled_questions);
+  }
   if (features.num_windows_left_out > 0) {
     line += fmt::format("; {} more left out (max_train_samples)", with_thousands(features.num_windows_left_out));
   }

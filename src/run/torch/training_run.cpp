@@ -115,11 +115,12 @@ void bring_best_checkpoint(const Start& start, const std::string& output_dir) {
   const std::string best = checkpoint::directory_of(old_directory, *start.state.best_step);
   if (is_there(checkpoint::directory_of(output_dir, *start.state.best_step)) || !is_there(best)) return;
   try {
-    checkpoint::copy_checkpoint(best, output_dir);
-  } catch (const CheckpointError& e) {
+    checkpoint::verify(best);
+  } catch (const Error& e) {
     log::warn(fmt::format("{} The best checkpoint so far stays behind.", first_line(e.what())));
     return;
   }
+  checkpoint::copy_checkpoint(best, output_dir);
   log::info(fmt::format("resume   copied {}, the best so far, to {}", best, output_dir));
 }
 
