@@ -143,7 +143,8 @@ std::optional<std::string> completed_config(const std::string& directory, const 
   const TokenizerClass tokenizer_class = class_of(files);
   Json config = files.tokenizer_config.value_or(Json::object());
   const Json before = config;
-  if (!config.contains("tokenizer_class") && !says_the_same(files, model, tokenizer_class)) {
+  const bool names_class = config.contains("tokenizer_class") && !config["tokenizer_class"].is_null();
+  if (!names_class && !says_the_same(files, model, tokenizer_class)) {
     config["tokenizer_class"] = name_of(tokenizer_class);
   }
   files.tokenizer_config = config;

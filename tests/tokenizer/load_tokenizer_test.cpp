@@ -353,6 +353,8 @@ TEST(CompletedConfig, NamesTheClassWhereTheModelsConfigJsonMayLeadToAnother) {
   tokenizer.write("config.json", R"({"tokenizer_class": "BertTokenizer"})");
   EXPECT_EQ(completed_config(tokenizer.path(), facts("bert")), kNamesBert);
   EXPECT_EQ(completed_config(tokenizer.path(), facts("bert", true, "BertTokenizer")), std::nullopt);
+  tokenizer.write("tokenizer_config.json", R"({"tokenizer_class": null})");
+  EXPECT_EQ(completed_config(tokenizer.path(), facts("bert")), kNamesBert);
 }
 
 TEST(LoadTokenizer, RefusesSplitSpecialTokens) {
