@@ -83,7 +83,7 @@ std::vector<Scored> score_questions(const data::Dataset& dataset, const Predicti
     }
     const std::string& prediction = found->second;
     const QuestionScore score = score_question(question, prediction);
-    const bool has_answer = !question.answers.empty();
+    const bool has_answer = !question.answers.empty();  // as the official script counts: one of nothing too
     const double agreed = has_answer ? 0 : 1;
     Scored& s = scored.emplace_back(Scored{&question, has_answer, score, prediction.empty(), score, {agreed, agreed}});
     // The script gives nothing for no answer where the right one is empty once it is normalised ("the").

@@ -112,12 +112,12 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   report.num_parameters = static_cast<std::int64_t>(plan_step(shape, 1).weights / sizeof(float));
   report.usable_bytes = usable_bytes;
   report.micro_batch = batches.micro;
-  report.eval_batch = batches.eval;
+  report.eval_batch = std::min(batches.eval, data::kMostSequences);
   StepShape step = shape;
   step.effective_batch = batches.effective;
   const StepShape plain = variant(step, false, false);
   report.evaluation_in_bf16 = shape.bf16;
-  report.evaluation = plan_evaluation(step, batches.eval);
+  report.evaluation = plan_evaluation(step, report.eval_batch);
   report.evaluation_of_one = plan_evaluation(step, 1);
   for (const Saver& saver : savers_left(plain)) {
     report.savings.push_back({saver, saved_bytes(plain, saver, batches.micro), saved_bytes(plain, saver, 1)});

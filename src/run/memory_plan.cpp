@@ -5,7 +5,6 @@
 #include <optional>
 #include <thread>
 
-#include "bertft/data/batch.h"
 #include "bertft/memory/limits.h"
 #include "bertft/memory/machine.h"
 #include "bertft/run/model_files.h"
@@ -50,7 +49,7 @@ memory::PlanReport plan_memory(config::Resolved resolved) {
   const std::int64_t effective = train::effective_batch(options.train);
   const memory::PlanBatches batches{.effective = effective,
                                     .micro = train::micro_batch(options.train, effective, options.data.max_seq_length),
-                                    .eval = std::min(options.eval.per_device_eval_batch_size, data::kMostSequences)};
+                                    .eval = options.eval.per_device_eval_batch_size};
   return memory::make_plan_report(shape, batches, usable);
 }
 

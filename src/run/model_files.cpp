@@ -11,6 +11,7 @@
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/foreign_file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
@@ -150,9 +151,8 @@ std::string resolve_model_directory(const std::string& given) {
   std::error_code error;
   if (!fs::is_directory(given, error)) {
     throw InputError(fmt::format(
-        "{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.\n"
-        "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
-        printable(given), error ? fmt::format(" ({})", error.message()) : ""));
+        "{} is not a directory{}.\nExpected a run directory, one of its checkpoints, or a Hugging Face model.\n{}",
+        printable(given), error ? fmt::format(" ({})", error.message()) : "", fetch_advice()));
   }
   checkpoint::verify_model(given);
   const bool has_model = holds_model(given);

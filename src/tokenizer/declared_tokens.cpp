@@ -49,6 +49,10 @@ class Declarations {
   std::vector<Declaration> tokens_;
 };
 
+bool has(const std::optional<Json>& object, const char* key) {
+  return object && object->contains(key);
+}
+
 const Json* member(const std::optional<Json>& object, const char* key) {
   if (!object) return nullptr;
   const auto found = object->find(key);
@@ -118,7 +122,6 @@ void add_list(const std::optional<Json>& file, const char* key, const std::strin
 // tokenizer_config.json the old one of special_tokens_map.json.
 void add_extra_tokens(const TokenizerFiles& files, bool map_counts, Declarations& out) {
   constexpr const char *kNew = "extra_special_tokens", *kOld = "additional_special_tokens";
-  const auto has = [](const std::optional<Json>& file, const char* key) { return file && file->contains(key); };
   const bool config_has_new = has(files.tokenizer_config, kNew);
   add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path("tokenizer_config.json"), out);
   if (!map_counts) return;
@@ -199,13 +202,13 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
   const bool map_counts = member(files.tokenizer_config, "added_tokens_decoder") == nullptr;
   NamedTokens named;
   const auto read = [&](const char* key, const char* default_content) {
-    const bool in_map = map_counts && files.special_tokens_map && files.special_tokens_map->contains(key);
+    const bool in_map = map_counts && has(files.special_tokens_map, key);
     const std::optional<Json>& file = in_map ? files.special_tokens_map : files.tokenizer_config;
     std::optional<std::string> content;
     if (const Json* token = member(file, key)) {
       content = content_of(*token, files.path(in_map ? "special_tokens_map.json" : "tokenizer_config.json"));
     }
-    const bool is_said_to_be_none = file && file->contains(key) && (*file)[key].is_null();
+    const bool is_said_to_be_none = has(file, key) && member(file, key) == nullptr;
     if (!content && tokenizer_class != TokenizerClass::kBackend && !is_said_to_be_none) content = default_content;
     if (content && !content->empty()) named.kept_whole.push_back(*content);
     return content.value_or(default_content);

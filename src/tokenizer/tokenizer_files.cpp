@@ -7,6 +7,7 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/foreign_file.h"
 #include "bertft/util/text.h"
 
 namespace bertft::tokenizer {
@@ -37,9 +38,8 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
   if (!std::filesystem::is_directory(directory, error)) {
     throw InputError(
         fmt::format("{} is not a directory; expected a Hugging Face model directory with tokenizer.json, "
-                    "vocab.txt or spiece.model.\n"
-                    "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
-                    printable(directory)));
+                    "vocab.txt or spiece.model.\n{}",
+                    printable(directory), fetch_advice()));
   }
   TokenizerFiles files{.directory = directory};
   files.vocab_txt = read_vocabulary_if_there(files.path("vocab.txt"));

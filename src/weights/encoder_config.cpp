@@ -10,6 +10,7 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/foreign_file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
 #include "weights/family.h"
@@ -60,9 +61,9 @@ void check_directory(const std::string& directory) {
   if (fault.empty()) return;
   throw InputError(
       fmt::format("{0}: {1}; a model directory with config.json and model.safetensors is expected\n"
-                  "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir {0}\n"
+                  "{2}\n"
                   "(what Python has downloaded stands in ~/.cache/huggingface/hub/models--OWNER--MODEL/snapshots)",
-                  printable(directory), fault));
+                  printable(directory), fault, fetch_advice(printable(directory))));
 }
 
 // The number of outputs that transformers would give a head of this config; none when the

@@ -14,6 +14,7 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/util/foreign_file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
 #include "weights/foreign.h"
@@ -113,10 +114,8 @@ std::optional<ForeignFormat> recognise_in_place_of(const fs::path& file) {
                     "and the index.",
                     printable(directory), printable(name)));
   }
-  throw InputError(
-      fmt::format("{}: no weights: model.safetensors or model.safetensors.index.json is expected\n"
-                  "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir DIR",
-                  printable(directory)));
+  throw InputError(fmt::format("{}: no weights: model.safetensors or model.safetensors.index.json is expected\n{}",
+                               printable(directory), fetch_advice()));
 }
 
 }  // namespace

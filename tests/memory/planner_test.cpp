@@ -136,9 +136,10 @@ TEST(PlanReport, CountsNoMoreFeaturesThanABatchMayHold) {
   tiny.encoder.num_hidden_layers = 1;
   tiny.length = 16;
   const PlanReport report =
-      make_plan_report(tiny, {.effective = 1'000'000, .micro = data::kMostSequences}, std::nullopt);
+      make_plan_report(tiny, {.effective = 1'000'000, .micro = data::kMostSequences, .eval = 1'000'000}, std::nullopt);
   EXPECT_EQ(report.rows.back().num_features, data::kMostSequences);
   EXPECT_EQ(report.cards.back().largest, data::kMostSequences);
+  EXPECT_EQ(report.eval_batch, data::kMostSequences);
 }
 
 TEST(PlanReport, MarksTheConfiguredRow) {

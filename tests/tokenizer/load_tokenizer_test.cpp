@@ -22,6 +22,14 @@ constexpr const char* kWordPiece =
     R"({"added_tokens": [], "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab":
         {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "hello": 4}}})";
 
+ModelFacts facts(const std::string& model_type, bool has_token_types = true,
+                 const std::optional<std::string>& tokenizer_class = {}) {
+  return {.num_embeddings = 8,
+          .has_token_types = has_token_types,
+          .model_type = model_type,
+          .tokenizer_class = tokenizer_class};
+}
+
 TEST(LoadTokenizer, ReadsAVocabTxt) {
   TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
@@ -43,8 +51,7 @@ TEST(LoadTokenizer, SaysWhereTransformersGivesNoTokenTypes) {
   model.write("vocab.txt", kVocabulary);
   const auto says_so = [&](const char* tokenizer_config, bool has_token_types = true) {
     model.write("tokenizer_config.json", tokenizer_config);
-    const ModelFacts facts{.num_embeddings = 8, .has_token_types = has_token_types, .model_type = "bert"};
-    const std::string told = load_tokenizer(model.path(), facts)->description();
+    const std::string told = load_tokenizer(model.path(), facts("bert", has_token_types))->description();
     return told.find("token types 0 and 1") != std::string::npos;
   };
   EXPECT_FALSE(says_so(R"({"do_lower_case": true})"));
@@ -305,14 +312,6 @@ TEST(LoadTokenizer, SaysWhichRulesOfTokenizerJsonDoNotCount) {
   EXPECT_THAT(load_tokenizer(model.path())->remarks(),
               testing::IsSupersetOf({"pre_tokenizer none of tokenizer.json does not count",
                                      "normalizer none of tokenizer.json does not count"}));
-}
-
-ModelFacts facts(const std::string& model_type, bool has_token_types = true,
-                 const std::optional<std::string>& tokenizer_class = {}) {
-  return {.num_embeddings = 8,
-          .has_token_types = has_token_types,
-          .model_type = model_type,
-          .tokenizer_class = tokenizer_class};
 }
 
 TEST(CompletedConfig, AsksForTokenTypesWhereTransformersWouldGiveNone) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace bertft {
@@ -15,6 +16,11 @@ struct ForeignFile {
 
 /// What to do with a table that holds data.
 inline constexpr std::string_view kTableAdvice = "write JSON lines, as Dataset.to_json(FILE) does";
+
+/// What to do where a model's directory is not there, or is the name that the hub has for it.
+inline std::string fetch_advice(std::string_view directory = "DIR") {
+  return "A model of the hub is fetched with: hf download OWNER/MODEL --local-dir " + std::string(directory);
+}
 
 /// Recognises it by its first bytes; none when they say nothing.
 std::optional<ForeignFile> recognise_foreign_file(std::string_view bytes);

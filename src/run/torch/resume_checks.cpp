@@ -82,10 +82,9 @@ void check_model_files(const Inputs& in, const std::string& checkpoint) {
   const std::map<std::string, std::string> now = carried_tokenizer_files(in.files);
   for (const char* name : weights::kTokenizerFiles) {
     const std::string saved = (fs::path(checkpoint) / name).string();
-    const auto before = is_there(saved) ? std::optional(read_file(saved)) : std::nullopt;
     const auto found = now.find(name);
-    const auto after = found == now.end() ? std::nullopt : std::optional(found->second);
-    if (before != after) changed.push_back((fs::path(in.files.tokenizer_directory) / name).string());
+    const bool is_same = found == now.end() ? !is_there(saved) : is_there(saved) && read_file(saved) == found->second;
+    if (!is_same) changed.push_back((fs::path(in.files.tokenizer_directory) / name).string());
   }
   if (changed.empty()) return;
   throw CheckpointError(
