@@ -14,7 +14,6 @@
 #include <system_error>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/util/error.h"

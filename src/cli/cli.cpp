@@ -84,6 +84,14 @@ int unwritten_result() {
   return kIoError;
 }
 
+// "--help all", behind a command too.
+bool asks_for_all_help(const std::vector<std::string>& args) {
+  const auto is_help = [](const std::string& word) { return word == "--help" || word == "-h"; };
+  const auto help = std::ranges::find_if(args, is_help);
+  return std::ranges::count(args, "--help=all") > 0 ||
+         (help != args.end() && help + 1 != args.end() && help[1] == "all");
+}
+
 int run_command(std::vector<std::string> args) {
   int exit_code = kOk;
   CLI::App app("Fine-tunes BERT-type encoders for extractive question answering (SQuAD 2.0).", "bert-finetune");
@@ -106,7 +114,7 @@ int run_command(std::vector<std::string> args) {
 
   args = join_switch_values(with_command(take_log_flags(std::move(args))));
   if (args.empty()) args = {"--help"};
-  if (args == std::vector<std::string>{"--help", "all"}) {
+  if (asks_for_all_help(args)) {
     std::cout << config::help_for_options() << std::flush;
     return kOk;
   }

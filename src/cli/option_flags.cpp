@@ -39,12 +39,37 @@ bool is_switch(const config::OptionInfo& option, const std::string& key) {
   return std::find(option.switches.begin(), option.switches.end(), key) != option.switches.end();
 }
 
-void add_flag(CLI::App& command, const std::string& key, bool takes_no_value) {
-  if (takes_no_value) {
-    hidden(command.add_flag(names_of(key)));  // --bf16 means true; --bf16=false works too
+// --bf16 means true, --no-bf16 false; --bf16=false works too.
+void add_switch(CLI::App& command, const std::string& key) {
+  const std::set<std::string> off = key.starts_with("no_") ? std::set<std::string>{} : spellings("no_" + key);
+  hidden(command.add_flag(fmt::format("{}{}{}", names_of(key), off.empty() ? "" : ",!", fmt::join(off, ",!"))));
+}
+
+CLI::Option* add_value(CLI::App& command, const std::string& key) {
+  return hidden(command.add_option(names_of(key)))->allow_extra_args(false);
+}
+
+// Taken so that resolve() can say why it is no option here. A list takes the words behind it, but for those that a
+// command has a place for.
+void add_foreign_flag(CLI::App& command, const config::ForeignFlag& flag, bool has_other_words) {
+  if (flag.is_switch) {
+    add_switch(command, flag.key);
+  } else if (flag.is_list && !has_other_words) {
+    hidden(command.add_option(names_of(flag.key)))
+        ->expected(1, CLI::detail::expected_max_vector_size)
+        ->allow_extra_args();
   } else {
-    hidden(command.add_option(names_of(key)))->allow_extra_args(false);
+    add_value(command, flag.key);
   }
+}
+
+template <class Predicate>
+std::set<std::string> foreign_flags_that(const Predicate& holds) {
+  std::set<std::string> flags;
+  for (const config::ForeignFlag& flag : config::list_foreign_flags()) {
+    if (holds(flag)) flags.merge(spellings(flag.key));
+  }
+  return flags;
 }
 
 // The names of all flags that stand for keys: declared options, their other spellings, foreign keys.
@@ -103,11 +128,14 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   for (const config::OptionInfo& option : config::list_options()) {
     if (!groups.empty() && std::find(groups.begin(), groups.end(), option.group) == groups.end()) continue;
-    for (const std::string& key : spelled_keys(option)) add_flag(command, key, is_switch(option, key));
+    for (const std::string& key : spelled_keys(option)) {
+      is_switch(option, key) ? add_switch(command, key) : void(add_value(command, key));
+    }
   }
   command.footer(footer(groups));
-  // Taken with or without a value, so that resolve() can say why they are not options here.
-  for (const std::string& key : config::list_foreign_keys()) hidden(command.add_option(names_of(key)))->expected(0, 1);
+  for (const config::ForeignFlag& flag : config::list_foreign_flags()) {
+    add_foreign_flag(command, flag, /*has_other_words=*/!groups.empty());
+  }
 }
 
 std::set<std::string> flags_of(std::string_view key) {
@@ -124,13 +152,15 @@ bool looks_like_flag(std::string_view word) {
 }
 
 std::set<std::string> foreign_flags() {
-  std::set<std::string> flags;
-  for (const std::string& key : config::list_foreign_keys()) flags.merge(spellings(key));
-  return flags;
+  return foreign_flags_that([](const config::ForeignFlag&) { return true; });
+}
+
+std::set<std::string> list_flags() {
+  return foreign_flags_that([](const config::ForeignFlag& flag) { return flag.is_list; });
 }
 
 std::set<std::string> switch_flags() {
-  std::set<std::string> switches;
+  std::set<std::string> switches = foreign_flags_that([](const config::ForeignFlag& flag) { return flag.is_switch; });
   for (const config::OptionInfo& option : config::list_options()) {
     for (const std::string& key : option.switches) switches.merge(spellings(key));
   }
@@ -202,8 +232,10 @@ config::Sources sources_of(const CLI::App& command) {
     } else if (name == "set") {
       sources.command_line.push_back(split_setting(value, ++num_settings));
     } else if (keys.contains("--" + name)) {
+      const bool is_list = option->get_items_expected_max() > 1;  // its words are all of its results
+      if (is_list && index > 0) continue;
       sources.command_line.push_back(
-          {key_of_flag(name), value.empty() && option->get_items_expected_min() == 0 ? "true" : value, "--" + name});
+          {key_of_flag(name), is_list ? fmt::format("{}", fmt::join(results, " ")) : value, "--" + name});
     }
   }
   return sources;

@@ -30,8 +30,9 @@ struct LogFlag {
 constexpr std::array<LogFlag, 3> kLogFlags{
     {{"-q", log::Level::kWarn}, {"-qq", log::Level::kError}, {"-v", log::Level::kDebug}}};
 
-/// Those of run_qa that are taken and do nothing, with a value or without.
+/// Those of run_qa that are taken and do nothing, and those of them that take several words.
 std::set<std::string> foreign_flags();
+std::set<std::string> list_flags();
 
 /// The flags that mean true when they stand alone.
 std::set<std::string> switch_flags();

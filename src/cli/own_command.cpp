@@ -46,7 +46,7 @@ std::vector<std::string> without(const std::vector<std::string>& words, const st
   const std::set<std::string> foreign = foreign_flags();
   std::set<std::string> flags = foreign;
   for (const std::string& key : keys) flags.merge(flags_of(key));
-  const std::set<std::string> switches = switch_flags();
+  const std::set<std::string> switches = switch_flags(), lists = list_flags();
   std::vector<std::string> rest;
   for (auto word = words.begin(); word != words.end(); ++word) {
     const std::string flag = before_equals(*word);
@@ -56,6 +56,7 @@ std::vector<std::string> without(const std::vector<std::string>& words, const st
     const std::string value = has_value_behind ? *(word + 1) : word->substr(std::min(flag.size() + 1, word->size()));
     if (flags.contains(flag) || (flag == "--set" && flags.contains("--" + before_equals(value)))) {
       if (has_value_behind) ++word;
+      while (lists.contains(flag) && word + 1 != words.end() && !looks_like_flag(*(word + 1))) ++word;
     } else {
       rest.push_back(*word);
     }

@@ -27,7 +27,7 @@ namespace {
 constexpr std::uint64_t kMaxContextBytes = std::uint64_t{64} << 20;
 
 struct PredictFlags {
-  std::string model, question, context_file, data, save_to = ".";
+  std::string model, question, context_file, data, save_to;
   bool json = false;
 };
 
@@ -51,6 +51,15 @@ data::Dataset single_question(const PredictFlags& flags) {
   dataset.questions.push_back(
       {.id = "question", .text = flags.question, .context_idx = 0, .is_impossible = false, .answers = {}});
   return dataset;
+}
+
+// Where the user has named no directory, what lies there may be somebody else's.
+void refuse_to_replace(const std::string& prefix) {
+  for (const std::string& path : eval::prediction_files(prefix)) {
+    if (!is_there(path)) continue;
+    throw OutputError(fmt::format("{} is there already; --save-to DIR says where answers go, and replaces them there.",
+                                  printable(path)));
+  }
 }
 
 std::vector<eval::Prediction> answer_all(const run::TrainedModel& trained, const data::Dataset& dataset,
@@ -98,14 +107,16 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
         "predict needs --question with --context-file, or --data FILE.\n"
         "Example: bert-finetune predict runs/squad2 --question 'Who ...?' --context-file article.txt");
   }
+  const std::string directory = flags.save_to.empty() ? "." : flags.save_to;
+  if (flags.save_to.empty()) refuse_to_replace(directory + "/");
   auto [dataset, tokens] = data::read_and_tokenize(*file, *trained.files.tokenizer, options.max_eval_samples);
   // What the model was trained for decides; gold answers only where that is unknown.
   const bool negative = trained.with_negative.value_or(dataset.has_unanswerable);
   const std::vector<eval::Prediction> predictions =
-      answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(flags.save_to); });
-  eval::write_prediction_files(flags.save_to + "/", dataset, predictions, negative);
+      answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(directory); });
+  eval::write_prediction_files(directory + "/", dataset, predictions, negative);
   log::info(fmt::format("wrote {} to {}: predictions.json, nbest_predictions.json{}",
-                        counted(predictions.size(), "answer"), flags.save_to, negative ? ", null_odds.json" : ""));
+                        counted(predictions.size(), "answer"), directory, negative ? ", null_odds.json" : ""));
   return kOk;
 }
 
@@ -123,8 +134,7 @@ void add_predict_command(CLI::App& app, int& exit_code) {
   context->needs(question);
   add_path(*command, "--data", flags->data, "SQuAD file, all of whose questions are answered", "FILE")
       ->excludes(question);
-  add_path(*command, "--save-to", flags->save_to,
-           fmt::format("with --data: directory of predictions.json ({})", flags->save_to), "DIR")
+  add_path(*command, "--save-to", flags->save_to, "with --data: where predictions.json goes (.)", "DIR")
       ->excludes(question);
   command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON")->needs(question);
   add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});

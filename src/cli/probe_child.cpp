@@ -34,7 +34,9 @@ class Handover {
     const ssize_t written = write(ends[1], content.data(), content.size());
     const int error = written < 0 ? errno : EMSGSIZE;
     close(ends[1]);
-    if (written != static_cast<ssize_t>(content.size())) fail(error);
+    if (written == static_cast<ssize_t>(content.size())) return;
+    close(fd_);
+    fail(error);
   }
   ~Handover() { close(fd_); }
   Handover(const Handover&) = delete;

@@ -65,6 +65,7 @@ std::string describe_unknown_flag(const CLI::App& command, const std::string& fl
       for (const std::string& known : option->get_lnames()) flags.push_back("--" + known);
     }
     meant = nearest(name, {flags.begin(), flags.end()});
+    if (!meant) meant = only_one_beginning_with(name, {flags.begin(), flags.end()});
   }
   return fmt::format("unknown flag '{}'{}", printable(flag), meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
 }

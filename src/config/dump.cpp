@@ -10,17 +10,30 @@
 namespace bertft::config {
 namespace {
 
+// Python's YAML takes 5e-05 for a text: a number has a point there.
+std::string with_point(std::string number) {
+  const std::size_t e = number.find('e');
+  if (e != std::string::npos && number.find('.') == std::string::npos) number.insert(e, ".0");
+  return number;
+}
+
+// Whether a reader would take the text, bare, for something else, or not keep it: the emitter leaves some control and
+// non-ASCII characters bare.
+bool needs_quotes(const std::string& text) {
+  const auto is_plain = [](char c) { return c >= ' ' && c <= '~'; };
+  return read_bool(text) || read_number(text) || !std::ranges::all_of(text, is_plain);
+}
+
 void emit_value(YAML::Emitter& out, const Field& field, const Value& value) {
-  const auto* text = std::get_if<std::string>(&value);
   if (std::holds_alternative<std::monostate>(value) &&
       (field.kind == Kind::kText || field.option.unset_name == "null")) {
     out << YAML::Null;
-  } else {
-    // The emitter leaves some control and non-ASCII characters bare that no reader keeps.
-    const auto is_plain = [](char c) { return c >= ' ' && c <= '~'; };
-    if (text && !std::all_of(text->begin(), text->end(), is_plain)) out << YAML::DoubleQuoted;
-    out << written(field, value);
+    return;
   }
+  const std::string text = written(field, value);
+  const bool is_text = std::holds_alternative<std::string>(value) || std::holds_alternative<std::monostate>(value);
+  if (is_text && needs_quotes(text)) out << YAML::DoubleQuoted;
+  out << (std::holds_alternative<double>(value) ? with_point(text) : text);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <utility>
 
@@ -54,10 +55,17 @@ const std::vector<Group> kGroups = {
       "local_rank",
       "log_level_replica",
       "log_on_each_node",
+      "model_parallel",
       "mp_parameters",
+      "_n_gpu",
+      "n_gpu",
       "parallelism_config",
       "save_on_each_node",
-      "split_batches"},
+      "server_ip",
+      "server_port",
+      "sharded_ddp",
+      "split_batches",
+      "tp_size"},
      {"deepspeed", "fsdp"}},
     {"logits never pile up", {"batch_eval_metrics", "eval_do_concat_batches"}},
     {"there is one evaluation loop", {"use_legacy_prediction_loop"}},
@@ -65,10 +73,10 @@ const std::vector<Group> kGroups = {
     {"the program has its own threads",
      {"dataloader_in_order", "dataloader_multiprocessing_context", "dataloader_num_workers",
       "dataloader_persistent_workers", "dataloader_pin_memory", "dataloader_prefetch_factor",
-      "preprocessing_num_workers"}},
+      "preprocessing_num_workers", "threads"}},
     {"there are no such modes", {"debug"}},
     {"the progress line shows on a terminal only", {"disable_tqdm"}},
-    {"training evaluates validation_file where one is set; the eval command scores a model", {"do_eval"}},
+    {"the eval command scores one checkpoint", {"eval_all_checkpoints"}},
     {"the tokenizer's own files decide", {"do_lower_case"}},
     {"the predict command answers questions", {"do_predict"}},
     {"a run that is told to end always leaves a checkpoint", {"enable_jit_checkpoint"}},
@@ -84,11 +92,11 @@ const std::vector<Group> kGroups = {
     {"features a second are always shown", {"include_tokens_per_second"}},
     {"the labels are the answer's start and end", {"label_names"}},
     {"the program has its own kernels", {"liger_kernel_config"}, {"use_liger_kernel"}},
-    {"-q and -v decide what is shown", {"log_level"}},
+    {"-q and -v decide what is shown", {"log_level", "verbose_logging"}},
     {"logs and metrics go to output_dir", {"logging_dir"}},
-    {"logging_steps alone decides", {"logging_first_step"}},
     {"a loss that is not finite is never hidden", {"logging_nan_inf_filter"}},
-    {"what is logged is logged every logging_steps", {"logging_strategy"}},
+    {"a model's language is its own affair", {"lang_id"}},
+    {"config.json of the model says what it is", {"model_type"}},
     {"an encoder has no past", {"past_index"}},
     {"metrics go to metrics.jsonl in output_dir",
      {"project", "report_to", "trackio_bucket_id", "trackio_space_id", "trackio_static_space_id"}},
@@ -106,7 +114,8 @@ const std::vector<Group> kGroups = {
     {"the devices are cuda and cpu", {"tpu_metrics_debug", "tpu_num_cores", "xpu_backend"}, {"use_mps_device"}},
     {"code of a model directory is never run", {"trust_remote_code"}},
     {"an encoder keeps no keys and values", {"use_cache"}},
-    {"there is one tokenizer, equal to the fast one", {"use_fast_tokenizer"}},
+    {"questions are never cut, as in run_qa", {"max_query_length"}},
+    {"there is one tokenizer, equal to the fast one", {"use_fast_tokenizer", "use_slow_tokenizer"}},
     {"the optimizer is AdamW", {}, {"adafactor"}},
     {"evaluation computes as bf16 says", {}, {"bf16_full_eval"}},
     {"name the files: train_file, validation_file", {}, {"dataset_config_name"}},
@@ -119,7 +128,6 @@ const std::vector<Group> kGroups = {
     {"the loss is plain cross-entropy", {}, {"label_smoothing_factor"}},
     {"schedules have no parameters besides warmup_steps", {}, {"lr_scheduler_kwargs"}},
     {"predict goes by max_eval_samples", {}, {"max_predict_samples"}},
-    {"questions are never cut, as in run_qa", {}, {"max_query_length"}},
     {"no noise is added to embeddings", {}, {"neftune_noise_alpha"}},
     {"the optimizer is AdamW with the adam_* options", {}, {"optim_args"}},
     {"the optimizer is AdamW, of all modules", {}, {"optim_target_modules"}},
@@ -128,26 +136,108 @@ const std::vector<Group> kGroups = {
     {"a checkpoint always holds what resuming needs", {}, {"save_only_model"}},
 };
 
+// "args.json" of "args.json:12".
+std::string_view file_of(std::string_view origin) {
+  return origin.substr(0, origin.rfind(':'));
+}
+
+// What was said of do_train, do_eval or do_predict where that counts; null: nothing.
+const Override* job_wish(const Resolved& resolved, std::string_view key) {
+  const auto found = resolved.passed_over.find(key);
+  if (found == resolved.passed_over.end()) return nullptr;
+  const std::string& origin = found->second.origin;
+  if (is_flag(origin) || origin.starts_with(kEnvironmentPrefix)) return &found->second;
+  const auto model = resolved.origins.find("model_name_or_path");
+  return model != resolved.origins.end() && file_of(origin) == file_of(model->second) ? &found->second : nullptr;
+}
+
 // Of which some values ask for what happens anyway.
 const std::vector<ForeignKey> kHarmlessInPart = {
+    {"do_eval",
+     ForeignKey::Answer::kPassOver,
+     "the command decides: train evaluates validation_file where one is set, eval scores a model",
+     {"true"}},
     {"do_train", ForeignKey::Answer::kPassOver, "the command decides; without one the program trains", {"true"}},
     {"kernels", ForeignKey::Answer::kRefuse, "only the reference path is built yet", {"auto", "reference"}},
     {"model_revision",
      ForeignKey::Answer::kRefuse,
      "models are read from local directories; fetch that revision into one",
      {"main"}},
-    {"optim", ForeignKey::Answer::kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused"}},
+    {"optim", ForeignKey::Answer::kRefuse, "the optimizer is AdamW", {"adamw_torch", "adamw_torch_fused", "adamw_hf"}},
     {"train_sampling_strategy",
      ForeignKey::Answer::kRefuse,
      "the order of the data is always random",
      {"random", "group_by_length"}},
 };
 
+// Those that are booleans, which a command line may give alone, and those that are lists.
+constexpr std::array<std::string_view, 56> kSwitches = {
+    "adafactor",
+    "average_tokens_across_devices",
+    "batch_eval_metrics",
+    "bf16_full_eval",
+    "dataloader_in_order",
+    "dataloader_persistent_workers",
+    "dataloader_pin_memory",
+    "ddp_broadcast_buffers",
+    "ddp_find_unused_parameters",
+    "ddp_static_graph",
+    "disable_tqdm",
+    "dispatch_batches",
+    "do_eval",
+    "do_lower_case",
+    "do_predict",
+    "do_train",
+    "enable_jit_checkpoint",
+    "eval_all_checkpoints",
+    "eval_do_concat_batches",
+    "eval_use_gather_object",
+    "fp16",
+    "fp16_full_eval",
+    "group_by_length",
+    "hub_always_push",
+    "hub_private_repo",
+    "ignore_data_skip",
+    "include_inputs_for_metrics",
+    "include_num_input_tokens_seen",
+    "include_tokens_per_second",
+    "jit_mode_eval",
+    "log_on_each_node",
+    "logging_nan_inf_filter",
+    "model_parallel",
+    "overwrite_cache",
+    "pad_to_max_length",
+    "prediction_loss_only",
+    "push_to_hub",
+    "remove_unused_columns",
+    "restore_callback_states_from_checkpoint",
+    "save_on_each_node",
+    "save_only_model",
+    "save_safetensors",
+    "skip_memory_metrics",
+    "split_batches",
+    "torch_compile",
+    "tpu_metrics_debug",
+    "trust_remote_code",
+    "use_auth_token",
+    "use_cache",
+    "use_fast_tokenizer",
+    "use_ipex",
+    "use_legacy_prediction_loop",
+    "use_liger_kernel",
+    "use_mps_device",
+    "use_slow_tokenizer",
+    "verbose_logging",
+};
+constexpr std::array<std::string_view, 5> kLists = {"debug", "include_for_metrics", "label_names", "report_to",
+                                                    "sharded_ddp"};
+
 }  // namespace
 
 const std::vector<TranslatedKey>& translated_keys() {
   static const std::vector<TranslatedKey> keys = {
-      {"warmup_ratio", "warmup_steps", "a number of at least 0 and below 1", translate_warmup_ratio},
+      {"warmup_ratio", "warmup_steps", "a number of at least 0 and below 1", translate_warmup_ratio,
+       /*yields=*/true},
       {"auto_find_batch_size", "probe_memory", kTrueOrFalse, translate_batch_wish},
       {"use_cpu", "device", kTrueOrFalse, translate_cpu_wish},
       {"no_cuda", "device", kTrueOrFalse, translate_cpu_wish},
@@ -168,44 +258,62 @@ const std::vector<ForeignKey>& foreign_keys() {
   return keys;
 }
 
+std::vector<ForeignFlag> list_foreign_flags() {
+  std::vector<ForeignFlag> flags;
+  for (const ForeignKey& foreign : foreign_keys()) {
+    if (foreign.key.starts_with('_')) continue;  // in files alone
+    flags.push_back({.key = std::string(foreign.key),
+                     .is_switch = std::ranges::count(kSwitches, foreign.key) > 0,
+                     .is_list = std::ranges::count(kLists, foreign.key) > 0});
+  }
+  return flags;
+}
+
 std::optional<std::string_view> key_meant_by(std::string_view word) {
   static const std::map<std::string_view, std::string_view> keys = {
       {"batch", "per_device_train_batch_size"},
       {"data", "train_file"},
       {"epochs", "num_train_epochs"},
+      {"eval_batch_size", "per_device_eval_batch_size"},
+      {"evaluate_during_training", "eval_strategy"},
       {"lr", "learning_rate"},
+      {"lr_scheduler", "lr_scheduler_type"},
       {"model", "model_name_or_path"},
       {"n_best", "n_best_size"},
       {"num_epochs", "num_train_epochs"},
+      {"num_warmup_steps", "warmup_steps"},
+      {"predict_batch_size", "per_device_eval_batch_size"},
+      {"predict_file", "validation_file"},
       {"scheduler", "lr_scheduler_type"},
       {"threshold", "null_score_diff_threshold"},
       {"warmup", "warmup_steps"},
+      {"warmup_proportion", "warmup_steps"},
   };
   const auto found = keys.find(word);
   return found == keys.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool wishes_for_job(const Resolved& resolved, std::string_view key) {
+  const Override* wish = job_wish(resolved, key);
+  return wish && !asks_for_nothing(Scalar{wish->value, Scalar::Form::kPlain});
+}
+
 std::optional<OtherJob> other_job(const Resolved& resolved) {
-  const auto given = [&](std::string_view key) -> const Override* {
-    const auto found = resolved.passed_over.find(key);
-    return found == resolved.passed_over.end() ? nullptr : &found->second;
-  };
-  const auto wishes = [](const Override& wish) { return !asks_for_nothing(Scalar{wish.value, Scalar::Form::kPlain}); };
-  const Override* train = given("do_train");
-  if (train && wishes(*train)) return std::nullopt;
+  const auto train = resolved.passed_over.find("do_train");
+  if (train != resolved.passed_over.end() && read_bool(train->second.value) == true) return std::nullopt;
   for (const auto& [key, command] : {std::pair("do_eval", "eval"), std::pair("do_predict", "predict")}) {
-    const Override* wish = given(key);
-    if (wish && wishes(*wish) && is_flag(wish->origin)) {
-      return OtherJob{fmt::format("--{} without --do_train", key), command};
-    }
+    if (!wishes_for_job(resolved, key)) continue;
+    return OtherJob{fmt::format("{} without do_train ({})", key, job_wish(resolved, key)->origin), command};
   }
-  if (train && is_flag(train->origin)) return OtherJob{"--do_train " + train->value, "eval"};
-  return std::nullopt;
+  const Override* wish = job_wish(resolved, "do_train");
+  if (!wish) return std::nullopt;
+  return OtherJob{fmt::format("do_train: {} ({})", wish->value, wish->origin), "eval"};
 }
 
 bool asks_for_nothing(const Scalar& value) {
   if (value.form == Scalar::Form::kList || value.form == Scalar::Form::kMap) return value.is_empty;
   if (is_null(value) || value.text.empty() || value.text == "none" || value.text == "None") return true;
+  if (value.text == "[]" || value.text == "{}") return true;  // as the command line gives them
   return read_bool(value.text) == false || read_number(value.text) == 0.0;
 }
 

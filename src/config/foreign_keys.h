@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bertft/config/config.h"
 #include "config/scalar.h"
 
 namespace bertft::config {
@@ -14,6 +15,7 @@ struct TranslatedKey {
   std::string_view key, replaced_by;
   std::string_view expected;  // of the old key's value
   std::optional<std::string> (*translate)(std::string_view text);
+  bool yields = false;  // to the new key, unless that asks for nothing
 };
 constexpr std::string_view kTrueOrFalse = "true or false";
 const std::vector<TranslatedKey>& translated_keys();
@@ -27,6 +29,10 @@ struct ForeignKey {
   std::vector<std::string_view> harmless = {};  // values, besides "off" ones, that ask for nothing
 };
 const std::vector<ForeignKey>& foreign_keys();
+
+/// Whether `key`, do_train, do_eval or do_predict, asks for its job on the command line, in the environment or in a
+/// file that names the model too: not in TrainingArguments alone, written out.
+bool wishes_for_job(const Resolved& resolved, std::string_view key);
 
 /// True for values with which a key asks for what happens anyway: false, null, none, 0.
 bool asks_for_nothing(const Scalar& value);

@@ -82,12 +82,6 @@ bool is_boolean_word(std::string_view word) {
   return read_bool(word).has_value();
 }
 
-std::vector<std::string> list_foreign_keys() {
-  std::vector<std::string> keys;
-  for (const ForeignKey& foreign : foreign_keys()) keys.emplace_back(foreign.key);
-  return keys;
-}
-
 bool is_flag(std::string_view origin) {
   return origin.starts_with("--");
 }

@@ -9,6 +9,7 @@
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "config/foreign_keys.h"
 #include "config/scalar.h"
 #include "config/schema.h"
 
@@ -139,10 +140,11 @@ void require_for_training(const Resolved& resolved) {
     bool is_met;
   };
   const Options& o = resolved.options;
-  const std::array<Need, 3> needs = {{
+  const std::array<Need, 4> needs = {{
       {"model_name_or_path", "--model-name-or-path DIR", o.model.model_name_or_path.has_value()},
       {"train_file", "--train-file FILE", o.data.train_file.has_value()},
       {"output_dir", "--output-dir DIR", o.train.output_dir.has_value()},
+      {"validation_file", "--validation-file FILE", o.data.validation_file || !wishes_for_job(resolved, "do_eval")},
   }};
   std::vector<std::string_view> keys, flags;
   for (const Need& need : needs) {

@@ -81,31 +81,36 @@ class Resolver {
     Scalar value;
     bool is_idle = false;  // an old key with which nothing is asked for
     bool is_old = false;   // a name to be told of
+    bool yields = false;   // TranslatedKey::yields
   };
 
   void apply(const std::vector<Assignment>& source) {
     std::vector<Target> targets;
     for (const Assignment& assignment : source) understand(assignment, targets);
-    std::map<std::string_view, const Assignment*> given;  // by the option's own key
+    std::map<std::string_view, const Target*> given;  // by the option's own key
     for (const Target& target : targets) {
-      if (gives_way(target, targets)) continue;
+      if (std::ranges::any_of(targets, [&](const Target& other) { return gives_way(target, other); })) continue;
       const std::string_view key = target.field->key;
-      if (const auto [first, is_new] = given.try_emplace(key, target.assignment);
-          !is_new && first->second->key != target.assignment->key) {
-        refuse_second_name(*first->second, *target.assignment, key);
-      } else {
+      const auto [first, is_new] = given.try_emplace(key, &target);
+      if (is_new || first->second->assignment->key == target.assignment->key) {
         assign(target);
+      } else if (read_value(*target.field, first->second->value) != read_value(*target.field, target.value)) {
+        refuse_second_name(*first->second->assignment, *target.assignment, key);
       }
     }
     ++num_sources_;
   }
 
-  // TrainingArguments, written out, has both warmup_ratio: 0 and warmup_steps: 500.
-  static bool gives_way(const Target& one, const std::vector<Target>& targets) {
-    return one.is_idle && std::any_of(targets.begin(), targets.end(), [&](const Target& other) {
-             const bool is_same_option = other.field == one.field && other.assignment->key != one.assignment->key;
-             return is_same_option && (!other.is_idle || &other < &one);
-           });
+  // TrainingArguments, written out, has several names for one option: warmup_ratio: 0 and warmup_steps: 500, or
+  // warmup_ratio: 0.1 and warmup_steps: 0.
+  bool gives_way(const Target& one, const Target& other) {
+    if (other.field != one.field || other.assignment->key == one.assignment->key) return false;
+    if (one.is_idle) return !other.is_idle || &other < &one;
+    if (other.yields && !other.is_idle) return asks_for_nothing(one.value);
+    if (!one.yields || asks_for_nothing(other.value)) return false;
+    note(one.assignment->key_at,
+         fmt::format("'{}' has no effect: {} is given", one.assignment->key, other.assignment->key));
+    return true;
   }
 
   void understand(const Assignment& a, std::vector<Target>& targets) {
@@ -139,7 +144,7 @@ class Resolver {
       return;
     }
     const Scalar translated{*value, Scalar::Form::kPlain};
-    targets.push_back({&a, spellings_.at(old.replaced_by), translated, asks_for_nothing(a.value), true});
+    targets.push_back({&a, spellings_.at(old.replaced_by), translated, asks_for_nothing(a.value), true, old.yields});
   }
 
   void answer(const Assignment& a, const ForeignKey& foreign) {
@@ -179,8 +184,9 @@ class Resolver {
     std::vector<std::string_view> names;
     for (const auto& [name, field] : spellings_) names.push_back(name);
     for (const TranslatedKey& old : translated_keys()) names.push_back(old.key);
-    const std::optional<std::string_view> synonym = key_meant_by(word);
-    return synonym ? synonym : nearest(word, names);
+    if (const auto synonym = key_meant_by(word)) return synonym;
+    const std::optional<std::string_view> near = nearest(word, names);
+    return near ? near : only_one_beginning_with(word, names);
   }
 
   std::string_view key_of(std::string_view spelling) const {
@@ -219,7 +225,7 @@ class Resolver {
   }
 
   void note_old_name(const Assignment& a, std::string_view key, std::string_view value) {
-    note(a.key_at, fmt::format("'{}' is the old name; read as {}: {}", a.key, key, printable(value)));
+    note(a.key_at, fmt::format("'{}' is read as {}: {}", a.key, key, printable(value)));
   }
 
   void note(const Place& place, const std::string& text) {

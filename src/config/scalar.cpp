@@ -112,6 +112,15 @@ std::string number_hint(std::string_view text) {
   return "";
 }
 
+// Python's YAML reads an unquoted `no` or `off` as false, and writes that.
+std::optional<Value> name_for_false(const Field& field, std::string_view text) {
+  if (to_lower_ascii(text) != "false") return std::nullopt;
+  for (const std::string_view name : field.names) {
+    if (read_bool(name) == false) return Value{std::string(name)};
+  }
+  return field.is_optional && read_bool(field.option.unset_name) == false ? std::optional(Value{}) : std::nullopt;
+}
+
 // What is wrong with the text of an amount of memory; empty: nothing.
 std::string wrong_with_amount(const Option& option, std::string_view text) {
   const auto amount = read_memory_amount(text);
@@ -159,9 +168,12 @@ std::optional<Value> read_value(const Field& field, const Scalar& scalar) {
       return checked(field, read_number(text));
     case Kind::kName: {
       const std::string_view prefix = field.option.ignored_prefix;
-      const std::string name = text.starts_with(prefix) ? text.substr(prefix.size()) : text;
-      if (std::find(field.names.begin(), field.names.end(), name) != field.names.end()) return Value{name};
-      return std::nullopt;
+      std::string name = text.starts_with(prefix) ? text.substr(prefix.size()) : text;
+      for (const auto& [other, ours] : field.option.other_names) {
+        if (name == other) name = ours;
+      }
+      if (std::ranges::count(field.names, name) > 0) return Value{name};
+      return name_for_false(field, text);
     }
     case Kind::kText:
       if (text.find('\0') != std::string::npos || find_invalid_utf8(text)) return std::nullopt;

@@ -83,8 +83,12 @@ void write_prediction_files(const std::string& prefix, const data::Dataset& data
   }
 }
 
+std::vector<std::string> prediction_files(const std::string& prefix) {
+  return {prefix + kPredictions, prefix + kNBest, prefix + kNullOdds};
+}
+
 void remove_prediction_files(const std::string& prefix) {
-  for (const char* name : {kPredictions, kNBest, kNullOdds}) std::filesystem::remove(prefix + name);
+  for (const std::string& path : prediction_files(prefix)) std::filesystem::remove(path);
 }
 
 Predictions read_predictions(const std::string& path) {

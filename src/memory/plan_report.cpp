@@ -55,13 +55,14 @@ std::string rows_text(const PlanReport& plan) {
   for (const PlanReport::Row& row : plan.rows) {
     text += fmt::format("{:<4}  {:<9}  {:>8}  {:>9}  {:>11}  {:>9}  {:>9}", precision_name(row.bf16),
                         checkpointing_name(row.gradient_checkpointing), row.num_features,
-                        memory_text(row.bytes.gradients), memory_text(row.bytes.activations),
-                        memory_text(row.bytes.workspace), memory_text(row.bytes.total()));
+                        row.bytes.gradients == 0 ? "-" : memory_text(row.bytes.gradients),
+                        memory_text(row.bytes.activations), memory_text(row.bytes.workspace),
+                        memory_text(row.bytes.total()));
     if (row.fits) text += *row.fits ? "  yes" : "  no";
     text += row.is_configured ? "  <\n" : "\n";
   }
   if (std::ranges::any_of(plan.rows, &PlanReport::Row::is_configured)) text += "< as configured\n";
-  text += "Bytes at the fullest moment: in a step at once gradients come as activations go.\n";
+  text += "Bytes at the fullest moment; where one batch is the whole step, gradients\ncome only as activations go.\n";
   if (plan.usable_bytes) {
     text += fmt::format("\"fits\" is within {}, the limit less its reserve{}\n", memory_text(*plan.usable_bytes),
                         plan.rows.front().bytes.context > 0 ? "; CUDA's context is outside a limit" : "");

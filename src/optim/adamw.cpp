@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
+#include <utility>
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
@@ -64,8 +66,9 @@ void AdamW::zero_grad() {
 
 std::vector<at::Tensor> AdamW::gradients() const {
   std::vector<at::Tensor> result;
-  for (const auto& parameter : parameters_) {
-    if (parameter.tensor.grad().defined()) result.push_back(parameter.tensor.grad());
+  for (const auto& [name, parameter] : parameters_) {
+    if (!parameter.grad().defined()) throw std::logic_error(name + " has no gradient: it had no part in the loss");
+    result.push_back(parameter.grad());
   }
   return result;
 }
@@ -83,9 +86,10 @@ at::Tensor AdamW::clip_gradients() {
 void AdamW::step(double learning_rate) {
   const at::NoGradGuard no_grad;
   // Whatever may run out of memory comes before the first group is changed: a step is done or it is not.
+  const std::vector<at::Tensor> all = gradients();
   std::vector<std::vector<at::Tensor>> grads(groups_.size());
   for (std::size_t i = 0; i < groups_.size(); ++i) {
-    for (const at::Tensor& parameter : groups_[i].parameters) grads[i].push_back(parameter.grad());
+    for (const std::size_t index : groups_[i].index) grads[i].push_back(all[index]);
   }
   steps_.fill_(static_cast<double>(steps_done_ + 1));
   for (std::size_t i = 0; i < groups_.size(); ++i) {

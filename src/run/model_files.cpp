@@ -31,13 +31,6 @@ tokenizer::ModelFacts facts_of(const weights::EncoderConfig& config) {
 
 void check_fit(const ModelFiles& files, const config::Options& options) {
   const auto vocabulary = static_cast<std::int64_t>(files.tokenizer->vocabulary_size());
-  if (vocabulary > files.config.vocab_size) {
-    throw DataError(fmt::format(
-        "the tokenizer in {} has {} pieces, the model in {} vocab_size {}.\n"
-        "Pieces beyond it have no embedding; take the tokenizer that belongs to the model (tokenizer_name).",
-        files.tokenizer_directory, with_thousands(vocabulary), files.directory,
-        with_thousands(files.config.vocab_size)));
-  }
   // Embeddings are padded to a multiple of 128 rows at most.
   constexpr std::int64_t kPadding = 128;
   if (files.config.vocab_size - vocabulary >= kPadding) {

@@ -218,7 +218,7 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
   read("eos_token", is_albert ? "[SEP]" : "");
   named.unk = read("unk_token", is_albert ? "<unk>" : "[UNK]");
   named.sep = read("sep_token", "[SEP]");
-  named.pad = read("pad_token", is_albert ? "<pad>" : "[PAD]");
+  read("pad_token", is_albert ? "<pad>" : "[PAD]");
   named.cls = read("cls_token", "[CLS]");
   read("mask_token", "[MASK]");
   return named;

@@ -18,7 +18,7 @@ enum class TokenizerClass {
 
 /// The tokens that have a part in the model, by their text.
 struct NamedTokens {
-  std::string unk, cls, sep, pad;
+  std::string unk, cls, sep;
   std::vector<std::string> kept_whole;  // in texts, because they are named
 };
 

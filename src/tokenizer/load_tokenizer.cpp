@@ -134,7 +134,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::string& directory, const st
     files.has_token_types = model->has_token_types;
   }
   std::unique_ptr<Tokenizer> tokenizer = load(files);
-  if (!model) check_size(files, tokenizer->vocabulary_size());  // who knows the model compares with it
+  check_size(files, tokenizer->vocabulary_size());
   return tokenizer;
 }
 

@@ -121,8 +121,8 @@ void check_size(const TokenizerFiles& files, std::size_t size) {
   const auto rows = files.num_embeddings;
   if (!rows || static_cast<std::int64_t>(size) <= *rows) return;
   throw DataError(
-      fmt::format("{}: the tokenizer has {} pieces, config.json says vocab_size {}.\n"
-                  "Pieces beyond it have no embedding; take the tokenizer that belongs to the model.",
+      fmt::format("{}: the tokenizer has {} pieces, the model's config.json says vocab_size {}.\n"
+                  "Pieces beyond it have no embedding; take the tokenizer that belongs to the model (tokenizer_name).",
                   printable(files.directory), with_thousands(size), with_thousands(*rows)));
 }
 

@@ -21,11 +21,31 @@ void add_log(RunState& state, const report::LogDue& log) {
 }
 
 void add_evaluation(RunState& state, const eval::Metrics& metrics, double loss, double epoch) {
-  Json entry = metrics.to_json("eval_");
-  entry["eval_loss"] = finite_or_null(loss);
-  entry["epoch"] = epoch;
+  Json entry = eval_results(metrics, loss, epoch);
   entry["step"] = state.step;
   state.log_history.push_back(std::move(entry));
+}
+
+Json train_results(const RunState& state, double epoch, const Work& work) {
+  const auto steps = static_cast<double>(std::max<std::int64_t>(1, state.applied_steps));
+  return {{"epoch", epoch},
+          {"train_loss", finite_or_null(state.loss_total / steps)},
+          {"train_runtime", work.runtime_s},
+          {"train_samples_per_second", static_cast<double>(work.num_features) / work.runtime_s},
+          {"train_steps_per_second", static_cast<double>(work.num_steps) / work.runtime_s}};
+}
+
+void add_train_results(RunState& state, Json results) {
+  results["step"] = state.step;
+  state.log_history.push_back(std::move(results));
+}
+
+Json eval_results(const eval::Metrics& metrics, double loss, double epoch) {
+  Json results = metrics.to_json("eval_");
+  if (!metrics.best) results["eval_exact_match"] = metrics.exact;
+  results["eval_loss"] = finite_or_null(loss);
+  results["epoch"] = epoch;
+  return results;
 }
 
 bool is_evaluated(const RunState& state) {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "bertft/eval/prediction_files.h"
@@ -47,22 +46,12 @@ void write_results(const std::string& run_directory, const std::string& name, co
 
 }  // namespace
 
-void write_train_results(const std::string& run_directory, const RunState& state, const Plan& plan, double runtime_s,
-                         std::int64_t num_features) {
-  const double steps = static_cast<double>(std::max<std::int64_t>(1, state.applied_steps));
-  write_results(run_directory, kLastResult,
-                {{"epoch", plan.epoch_after(state.step)},
-                 {"train_loss", state.loss_total / steps},
-                 {"train_runtime", runtime_s},
-                 {"train_samples", plan.num_features},
-                 {"train_samples_per_second", static_cast<double>(num_features) / runtime_s}});
+void write_train_results(const std::string& run_directory, const Json& results) {
+  write_results(run_directory, kLastResult, nlohmann::json(results));
 }
 
-void write_eval_results(const std::string& run_directory, const eval::Metrics& metrics, double loss, double epoch) {
-  nlohmann::json values = nlohmann::json(metrics.to_json("eval_"));
-  values["epoch"] = epoch;
-  values["eval_loss"] = loss;
-  write_results(run_directory, kEvalResults, values);
+void write_eval_results(const std::string& run_directory, const Json& results) {
+  write_results(run_directory, kEvalResults, nlohmann::json(results));
 }
 
 bool has_results(const std::string& run_directory) {

@@ -11,7 +11,6 @@
 #include <csignal>
 #include <cstring>
 #include <string>
-#include <string_view>
 
 namespace bertft::train {
 namespace {

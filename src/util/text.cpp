@@ -177,6 +177,14 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
   return best;
 }
 
+std::optional<std::string_view> only_one_beginning_with(std::string_view word,
+                                                        const std::vector<std::string_view>& candidates) {
+  const auto begins = [&](std::string_view candidate) { return candidate.starts_with(word); };
+  const auto found = std::ranges::find_if(candidates, begins);
+  if (found == candidates.end() || std::any_of(found + 1, candidates.end(), begins)) return std::nullopt;
+  return *found;
+}
+
 std::string to_lower_ascii(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {

@@ -33,10 +33,10 @@ void expect_round_trip(const Resolved& resolved) {
 
 TEST(Dump, HoldsEveryKeyWithItsOrigin) {
   const std::string yaml = to_yaml(resolve_yaml("\nlearning_rate: 3.0e-5\nbf16: auto\nmax_steps: null\n"));
-  EXPECT_THAT(yaml, HasSubstr("\n# Optimizer\nlearning_rate: 3e-05  # a.yaml:2\n"));
+  EXPECT_THAT(yaml, HasSubstr("\n# Optimizer\nlearning_rate: 3.0e-05  # a.yaml:2\n"));
   EXPECT_THAT(yaml, HasSubstr("\nbf16: auto  # a.yaml:3\n"));
   EXPECT_THAT(yaml, HasSubstr("\nmax_steps: null  # a.yaml:4\n"));
-  EXPECT_THAT(yaml, HasSubstr("\neval_strategy: no  # default\n"));
+  EXPECT_THAT(yaml, HasSubstr("\neval_strategy: \"no\"  # default\n"));
   for (const OptionInfo& option : list_options()) EXPECT_THAT(yaml, HasSubstr("\n" + option.key + ": "));
 }
 

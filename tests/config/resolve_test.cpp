@@ -90,20 +90,19 @@ TEST(Resolve, ALaterSourceCanUnset) {
   EXPECT_FALSE(r.options.train.max_steps);
 }
 
-TEST(Resolve, OldNamesGiveOneNoticeEach) {
+TEST(Resolve, OtherNamesGiveOneNoticeEach) {
   const Resolved r = resolve_yaml("evaluation_strategy: no\nbatch_size: 16\nwarmup_ratio: 0.1\n");
   EXPECT_EQ(r.options.train.per_device_train_batch_size, 16);
   EXPECT_EQ(r.options.optim.warmup_steps, 0.1);
   EXPECT_EQ(r.origins.at("warmup_steps"), "a.yaml:3");
-  EXPECT_THAT(r.notices,
-              ElementsAre("a.yaml:1:1: note: 'evaluation_strategy' is the old name; read as eval_strategy: no",
-                          "a.yaml:2:1: note: 'batch_size' is the old name; read as per_device_train_batch_size: 16",
-                          "a.yaml:3:1: note: 'warmup_ratio' is the old name; read as warmup_steps: 0.1"));
+  EXPECT_THAT(r.notices, ElementsAre("a.yaml:1:1: note: 'evaluation_strategy' is read as eval_strategy: no",
+                                     "a.yaml:2:1: note: 'batch_size' is read as per_device_train_batch_size: 16",
+                                     "a.yaml:3:1: note: 'warmup_ratio' is read as warmup_steps: 0.1"));
 }
 
 TEST(Resolve, NoticesOfTheCommandLineNameTheArgument) {
   EXPECT_THAT(resolve_set("warmup_ratio", "0.07").notices,
-              ElementsAre("note: 'warmup_ratio' is the old name; read as warmup_steps: 0.07  (--set, argument 1)"));
+              ElementsAre("note: 'warmup_ratio' is read as warmup_steps: 0.07  (--set, argument 1)"));
 }
 
 TEST(Resolve, TheShortNameResumeIsNoOldName) {
@@ -116,20 +115,16 @@ TEST(Resolve, AWishForTheCpuBecomesTheDevice) {
   EXPECT_EQ(resolve_yaml("use_cpu: true").options.device.device, device::DeviceChoice::kCpu);
   EXPECT_EQ(resolve_yaml("no_cuda: True").options.device.device, device::DeviceChoice::kCpu);
   EXPECT_EQ(resolve_yaml("no_cuda: false").options.device.device, device::DeviceChoice::kAuto);
-  EXPECT_THAT(resolve_yaml("use_cpu: true").notices,
-              ElementsAre("a.yaml:1:1: note: 'use_cpu' is the old name; read as device: cpu"));
+  EXPECT_THAT(resolve_yaml("use_cpu: true").notices, ElementsAre("a.yaml:1:1: note: 'use_cpu' is read as device: cpu"));
 }
 
-TEST(Resolve, OldAndNewNameInOneSourceAreRefused) {
-  EXPECT_EQ(refusal_of_yaml("warmup_steps: 10\nwarmup_ratio: 0.1\n"),
-            "a.yaml:2:1: error: 'warmup_ratio' and 'warmup_steps' (line 1) set the same option; keep one, best as "
-            "warmup_steps");
-  EXPECT_EQ(refusal_of_yaml("use_cpu: true\nno_cuda: true\n"),
-            "a.yaml:2:1: error: 'no_cuda' and 'use_cpu' (line 1) set the same option; keep one, best as device");
+TEST(Resolve, TwoNamesInOneSourceThatDisagreeAreRefused) {
+  EXPECT_EQ(refusal_of_yaml("device: cuda\nno_cuda: true\n"),
+            "a.yaml:2:1: error: 'no_cuda' and 'device' (line 1) set the same option; keep one, best as device");
   EXPECT_EQ(
       message_of<ConfigError>([] {
         resolve_texts({}, {},
-                      {{"batch_size", "1", "--set, argument 1"}, {"train_batch_size", "1", "--set, argument 2"}});
+                      {{"batch_size", "1", "--set, argument 1"}, {"train_batch_size", "2", "--set, argument 2"}});
       }),
       "'train_batch_size' and 'batch_size' (--set, argument 1) set the same option  (--set, argument 2); keep one, "
       "best as per_device_train_batch_size");
@@ -148,6 +143,37 @@ TEST(Resolve, AnOldNameThatAsksForNothingGivesWayToTheNewOne) {
   EXPECT_EQ(resolve_texts({{"a.yaml", "warmup_steps: 10"}}, {}, {{"warmup_ratio", "0", "--set, argument 1"}})
                 .options.optim.warmup_steps,
             0);
+}
+
+// As TrainingArguments writes itself out.
+TEST(Resolve, TwoNamesInOneSourceThatAgreeAreFine) {
+  EXPECT_EQ(resolve_yaml("use_cpu: true\nno_cuda: true\n").options.device.device, device::DeviceChoice::kCpu);
+  EXPECT_EQ(resolve_yaml("evaluation_strategy: no\neval_strategy: no").options.train.eval_strategy,
+            train::IntervalStrategy::kNo);
+}
+
+TEST(Resolve, WarmupIsWhatTrainingArgumentsMakeOfBothNames) {
+  const auto warmup = [](const char* yaml) { return resolve_yaml(yaml).options.optim.warmup_steps; };
+  EXPECT_EQ(warmup("warmup_ratio: 0.0\nwarmup_steps: 500\n"), 500);
+  EXPECT_EQ(warmup("warmup_ratio: 0.1\nwarmup_steps: 0\n"), 0.1);
+  EXPECT_EQ(warmup("warmup_steps: 0\nwarmup_ratio: 0.1\n"), 0.1);
+  EXPECT_EQ(warmup("warmup_steps: 50\nwarmup_ratio: 0.1\n"), 50);
+  EXPECT_THAT(resolve_yaml("warmup_steps: 50\nwarmup_ratio: 0.1\n").notices,
+              ElementsAre("a.yaml:2:1: note: 'warmup_ratio' has no effect: warmup_steps is given"));
+}
+
+// run_qa's own word for it on SQuAD 1.1.
+TEST(Resolve, ExactMatchIsTheMetricExact) {
+  for (const char* name : {"exact_match", "eval_exact_match", "exact"}) {
+    EXPECT_EQ(resolve_set("metric_for_best_model", name).options.train.metric_for_best_model,
+              train::BestMetric::kExact);
+  }
+}
+
+TEST(Resolve, FalseIsTheNameThatPythonsYamlTakesForIt) {
+  EXPECT_EQ(resolve_yaml("eval_strategy: false").options.train.eval_strategy, train::IntervalStrategy::kNo);
+  EXPECT_EQ(resolve_yaml("probe_memory: false").options.memory.probe_memory, memory::ProbeMemory::kOff);
+  EXPECT_THAT(refusal_of_yaml("device: false"), HasSubstr("got 'false'"));
 }
 
 TEST(Resolve, NullLeavesADefaultThatIsNullAtHuggingFace) {
@@ -189,7 +215,8 @@ TEST(Resolve, RefusedKeysThatAskForNothingAreAccepted) {
 }
 
 TEST(Resolve, NoKeyIsBothAnOptionAndForeign) {
-  std::vector<std::string> known = list_foreign_keys();
+  std::vector<std::string> known;
+  for (const ForeignFlag& foreign : list_foreign_flags()) known.push_back(foreign.key);
   for (const OptionInfo& option : list_options()) {
     known.push_back(option.key);
     known.insert(known.end(), option.aliases.begin(), option.aliases.end());
@@ -247,9 +274,10 @@ TEST(Resolve, NoneAndTildeAreRefusedWithAHint) {
               HasSubstr("'~' is not expanded, got '~/runs'; write the path out"));
 }
 
-TEST(Resolve, AWishToTrainIsNothingToSpeakOf) {
+TEST(Resolve, AWishToTrainOrToEvaluateIsNothingToSpeakOf) {
   EXPECT_THAT(resolve_set("do_train", "True").notices, IsEmpty());
-  EXPECT_THAT(resolve_set("do_eval", "True").notices, ElementsAre(HasSubstr("training evaluates validation_file")));
+  EXPECT_THAT(resolve_set("do_eval", "True").notices, IsEmpty());
+  EXPECT_THAT(resolve_set("do_predict", "True").notices, ElementsAre(HasSubstr("the predict command")));
 }
 
 TEST(OtherJob, IsAskedForWhereRunQaWouldNotTrain) {
@@ -260,13 +288,18 @@ TEST(OtherJob, IsAskedForWhereRunQaWouldNotTrain) {
         other_job(yaml.empty() ? resolve_texts({}, {}, line) : resolve_texts({{"a.yaml", yaml}}, {}, line));
     return job ? fmt::format("{}: {}", job->wish, job->command) : "training";
   };
-  EXPECT_EQ(asked({{"do_eval", "true"}}), "--do_eval without --do_train: eval");
-  EXPECT_EQ(asked({{"do_train", "False"}, {"do_predict", "true"}}), "--do_predict without --do_train: predict");
-  EXPECT_EQ(asked({{"do_train", "False"}}), "--do_train False: eval");
+  EXPECT_EQ(asked({{"do_eval", "true"}}), "do_eval without do_train (--do_eval): eval");
+  EXPECT_EQ(asked({{"do_train", "False"}, {"do_predict", "true"}}),
+            "do_predict without do_train (--do_predict): predict");
+  EXPECT_EQ(asked({{"do_train", "False"}}), "do_train: False (--do_train): eval");
   EXPECT_EQ(asked({{"do_train", "true"}, {"do_eval", "true"}}), "training");
   EXPECT_EQ(asked({{"do_eval", "true"}}, "do_train: true"), "training");
   EXPECT_EQ(asked({{"do_eval", "true"}, {"do_eval", "False"}}), "training") << "the last one counts";
   EXPECT_EQ(asked({}, "do_train: false\ndo_eval: true"), "training") << "as TrainingArguments are written out";
+  EXPECT_EQ(asked({}, "model_name_or_path: m\ndo_train: false\ndo_eval: true"),
+            "do_eval without do_train (a.yaml:3): eval")
+      << "a file of run_qa's";
+  EXPECT_EQ(asked({{"model_name_or_path", "m"}}, "do_train: false"), "training");
 }
 
 TEST(Resolve, TheEnvironmentIsReadByItsPrefix) {

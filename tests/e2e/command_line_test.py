@@ -37,6 +37,8 @@ class Help(EndToEndTest):
     def test_of_all_options_names_each_key_with_its_default(self):
         text = self.printed("--help", "all")
         self.assert_fits(text, 400)
+        for other in (("train", "--help", "all"), ("-h", "all"), ("--help=all",), ("eval", "-h", "all")):
+            self.assertEqual(self.printed(*other), text, other)
         for flag in ("--learning-rate X", "--max-seq-length N", "--output-dir PATH", "--micro-batch-tokens N"):
             self.assertIn(flag, text)
         self.assertIn("default 384 tokens", " ".join(text.split()))
@@ -180,11 +182,37 @@ class Mistakes(EndToEndTest):
                 self.refused(args, f"did you mean '{ours}'?")
 
     def test_a_run_qa_command_that_asks_for_no_training_is_sent_to_the_right_one(self):
-        self.refused(self.training("--do_eval"), "--do_eval without --do_train", f"bert-finetune eval {self.model} --data FILE")
+        self.refused(self.training("--do_eval"), "do_eval without do_train (--do-eval)", f"bert-finetune eval {self.model} --data FILE")
         self.refused(self.training("--do_train", "False", "--do_predict", "--test_file", self.dev_file),
                      f"bert-finetune predict {self.model} --data {self.dev_file}")
         self.refused(["--do_eval"], "bert-finetune eval MODEL_DIR --data FILE")
-        self.refused(self.training("--do_train", "False"), "--do_train False asks for no training")
+        arguments = harness.write_json(self.cwd / "args.json", {
+            "model_name_or_path": str(self.model), "train_file": str(self.train_file), "output_dir": "run",
+            "validation_file": str(self.dev_file), "do_train": False, "do_eval": True})
+        self.refused(["--config", arguments], "do_eval without do_train (", f"eval {self.model} --data {self.dev_file}")
+        self.refused(self.training("--do_train", "False"), "do_train: False (--do-train) asks for no training")
+
+    def test_run_qas_switches_leave_the_word_behind_them_alone(self):
+        for switch in ("--do_eval", "--overwrite_cache", "--no_remove_unused_columns"):
+            with self.subTest(switch):
+                result = self.run_program("eval", switch, "nowhere", "--data", self.dev_file)
+                self.assert_refused(result, 66, "nowhere")
+        result = self.run_program("eval", "--do_eval", "True", "nowhere", "--data", self.dev_file)
+        self.assert_refused(result, 66, "nowhere")
+
+    def test_run_qas_lists_take_their_words_and_its_empty_values_ask_for_nothing(self):
+        result = self.run_program(*self.training("--report_to", "tensorboard", "wandb", "--label_names", "a", "b", "--deepspeed", "",
+                                                 "--fsdp", "", "--lr_scheduler_kwargs", "{}", "--dry-run"))
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err.count("'report_to' has no effect"), 1, result)
+
+    def test_evaluation_that_is_asked_for_needs_its_data(self):
+        result = self.run_program(*self.training("--do_train", "--do_eval", "--dry-run"))
+        self.assert_refused(result, 78, "training needs validation_file")
+
+    def test_flags_cut_short_are_answered_with_the_whole(self):
+        self.refused(["--per_device_train", "8"], "did you mean '--per_device_train_batch_size'?")
+        self.refused(["--lr_scheduler", "linear"], "did you mean '--lr-scheduler-type'?")
 
     def test_an_unknown_command_of_a_command_is_answered_with_the_nearest(self):
         self.refused(["data", "chek", "x.json"], "unknown command 'data chek'; did you mean 'check'? Commands: check, features.")

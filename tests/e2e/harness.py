@@ -464,6 +464,14 @@ def metric_lines(run_directory, kind=None, timing=False):
     return [line for line in lines if kind in (None, line["kind"])]
 
 
+SPEED = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}
+
+
+def without_speed(results):
+    """Of eval_results.json what is the same from run to run."""
+    return {key: value for key, value in results.items() if key not in SPEED}
+
+
 def checkpoints(run_directory):
     """step -> path, in the order of steps."""
     paths = pathlib.Path(run_directory).glob("checkpoint-*")

@@ -120,6 +120,15 @@ class File(PredictTest):
         both = self.run_program("predict", self.run_directory, "--test-file", self.dev_file, "--data", self.train_file)
         self.assert_refused(both, 2, "--data and --test-file both name data; give one.")
 
+    def test_replaces_what_is_there_only_where_it_is_told_to_write(self):
+        (self.cwd / "null_odds.json").write_text("somebody else's")
+        command = ["predict", self.run_directory, "--data", self.dev_file, "--max-eval-samples", 3, "--version-2-with-negative=false"]
+        self.assert_refused(self.run_program(*command), 73, "null_odds.json is there already; --save-to DIR")
+        self.assertEqual(names(self.cwd), ["null_odds.json"])
+        result = self.run_program(*command, "--save-to", ".")
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(names(self.cwd), ["nbest_predictions.json", "predictions.json"])
+
     def test_that_is_bad_is_refused(self):
         before = names(self.cwd)
         for data, code in (("none.json", 66), (self.model, 66)):

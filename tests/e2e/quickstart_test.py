@@ -18,7 +18,7 @@ class Quickstart(unittest.TestCase):
     def setUpClass(cls):
         cls.run_directory = pathlib.Path(os.environ["BERTFT_QUICKSTART_RUN"])
         result = harness.run("--config", "configs/quickstart.yaml", "--model-name-or-path", os.environ["BERTFT_MINILM_DIR"],
-                             "--overwrite", "--output-dir", cls.run_directory, "--num-train-epochs", 2,
+                             "--overwrite", "--output-dir", cls.run_directory, "--num-train-epochs", 1.6,
                              cwd=harness.ROOT, timeout=540, env={"OMP_NUM_THREADS": "2"})
         assert result.code == 0, result
         cls.events = [json.loads(line) for line in (cls.run_directory / "metrics.jsonl").read_text().splitlines()]

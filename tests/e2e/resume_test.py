@@ -58,8 +58,8 @@ class ResumeTest(EndToEndTest):
             self.assertEqual(ours.read_bytes(), expected.read_bytes(), name)
         for name in ("model.safetensors", "eval_predictions.json", "eval_null_odds.json"):
             self.assertEqual((run / name).read_bytes(), (whole / name).read_bytes(), name)
-        results = [in_view(json.loads((folder / "eval_results.json").read_text())) for folder in (run, whole)]
-        self.assertEqual(*results)
+        results = [json.loads((folder / "eval_results.json").read_text()) for folder in (run, whole)]
+        self.assertEqual(*(in_view(harness.without_speed(one)) for one in results))
         states = [json.loads((folder / f"checkpoint-{STEPS}" / "trainer_state.json").read_text()) for folder in (run, whole)]
         for state in states:
             state["best_model_checkpoint"] = state["best_model_checkpoint"].rpartition("/")[2]

@@ -52,7 +52,10 @@ class RunDirectory(EndToEndTest):
         self.trained("--validation-file", self.dev_file)
         evaluation = metric_lines(self.cwd / "run", "eval")[0]["metrics"]
         results, train, everything = (self.read(n) for n in ("eval_results.json", "train_results.json", "all_results.json"))
-        self.assertEqual({k.removeprefix("eval_"): v for k, v in results.items() if k != "epoch"}, evaluation)
+        self.assertEqual(results["eval_samples"], 20)
+        self.assertEqual(results.keys() - harness.without_speed(results).keys(), harness.SPEED)
+        self.assertEqual({k: v for k, v in harness.without_speed(results).items() if k not in ("epoch", "eval_samples")},
+                         {f"eval_{k}": v for k, v in evaluation.items()})
         self.assertEqual(everything, {**train, **results})
         losses = [line["loss"] for line in metric_lines(self.cwd / "run", "log")]
         self.assertAlmostEqual(train["train_loss"], sum(losses) / 4, places=12)
@@ -60,7 +63,9 @@ class RunDirectory(EndToEndTest):
         for name in ("eval_predictions.json", "eval_nbest_predictions.json", "eval_null_odds.json"):
             self.assertEqual(list(self.read(name)), ids, name)
         state = self.read("trainer_state.json")
-        self.assertEqual([entry["step"] for entry in state["log_history"]], [1, 2, 3, 4, 4])
+        self.assertEqual([entry["step"] for entry in state["log_history"]], [1, 2, 3, 4, 4, 4])
+        del train["train_samples"]
+        self.assertEqual(state["log_history"][-1], {**train, "step": 4})
         self.assertEqual((state["global_step"], state["max_steps"]), (4, 4))
 
     def test_has_a_log_of_all_that_was_said(self):

@@ -188,8 +188,7 @@ class AlbertComparison(Comparison):
         backend = theirs.backend_tokenizer
         for part in parts(texts):
             encodings = backend.encode_batch(part, add_special_tokens=False)
-            for text, encoding, got in zip(part, encodings, tables):
-                want = expected(encoding)
+            for text, want, got in zip(part, expected(encodings), tables):
                 if np.array_equal(got, want):
                     continue
                 same_ids = np.array_equal(got[:, 0], want[:, 0])

@@ -25,6 +25,7 @@ import tempfile
 import time
 import unicodedata
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -83,10 +84,13 @@ def ours(helper, directory, texts):
     return result
 
 
-def expected(encoding):
-    ids = np.array(encoding.ids, dtype=np.uint32).reshape(-1, 1)
-    chars = np.array(encoding.offsets, dtype=np.uint32).reshape(-1, 2)
-    return np.hstack([ids, chars])
+def expected(encodings):
+    """The same of the crate's encodings."""
+    flat = chain.from_iterable
+    ids = np.fromiter(flat(encoding.ids for encoding in encodings), dtype=np.uint32)
+    chars = np.fromiter(flat(flat(encoding.offsets for encoding in encodings)), dtype=np.uint32)
+    ends = np.cumsum([len(encoding) for encoding in encodings], dtype=np.int64)
+    return np.split(np.column_stack([ids, chars.reshape(-1, 2)]), ends[:-1])
 
 
 def first_difference(text, got, want):
@@ -118,8 +122,7 @@ class Comparison:
         bad = 0
         encode = lambda part: tokenizer.encode_batch(part, add_special_tokens=False)
         for part in parts(texts):
-            for text, encoding, got in zip(part, encode(part), ours(self.helper, directory, part)):
-                want = expected(encoding)
+            for text, want, got in zip(part, expected(encode(part)), ours(self.helper, directory, part)):
                 if np.array_equal(got, want):
                     continue
                 bad += 1
@@ -359,7 +362,7 @@ def main():
         runs = [
             (Model("uncased", vocab("uncased"), lower=True), (scalars, *synthetic, *english, "XQuAD")),
             (Model("cased", vocab("cased"), lower=False), (*synthetic, *english)),
-            (Model("multilingual-cased", vocab("multilingual-cased"), lower=False), (*synthetic, *english, "XQuAD")),
+            (Model("multilingual-cased", vocab("multilingual-cased"), lower=False), (*synthetic, english[0], "XQuAD")),
             (Model("uncased-accents-kept", vocab("uncased"), lower=True, strip=False), synthetic),
             (Model("cased-stripped", vocab("cased"), lower=False, strip=True, chinese=False), synthetic),
             (Model("characters-lower", characters, lower=True), (scalars, "normalization test", *synthetic)),

@@ -200,7 +200,7 @@ TEST(LoadAlbert, RefusesMorePiecesThanTheModelHas) {
   TemporaryDirectory model;
   model.write("spiece.model", spiece_model(small_pieces()));
   model.write("config.json", R"({"model_type": "albert", "vocab_size": 20})");
-  expect_refusal<DataError>(model, "the tokenizer has 21 pieces, config.json says vocab_size 20");
+  expect_refusal<DataError>(model, "the tokenizer has 21 pieces, the model's config.json says vocab_size 20");
 }
 
 TEST(LoadAlbert, KeepsSymbolsWholeThatTheFileDeclares) {

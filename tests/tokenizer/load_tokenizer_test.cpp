@@ -160,7 +160,7 @@ TEST(LoadTokenizer, RefusesMorePiecesThanTheModelHas) {
   TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
   model.write("config.json", R"({"model_type": "bert", "vocab_size": 7})");
-  expect_refusal<DataError>(model, "the tokenizer has 8 pieces, config.json says vocab_size 7");
+  expect_refusal<DataError>(model, "the tokenizer has 8 pieces, the model's config.json says vocab_size 7");
 }
 
 TEST(LoadTokenizer, AcceptsAPaddedVocabularySize) {

@@ -28,6 +28,29 @@ TEST(History, HoldsNullForWhatIsNotFinite) {
   EXPECT_TRUE(state.log_history[1]["eval_loss"].is_null());
 }
 
+TEST(History, IsClosedByTheLossOfTheRunAndTheSpeedOfThisProcess) {
+  RunState state;
+  state.step = 10;
+  state.applied_steps = 8;
+  state.loss_total = 20;
+  add_train_results(state, train_results(state, /*epoch=*/0.5, {.runtime_s = 2, .num_features = 6, .num_steps = 3}));
+  EXPECT_EQ(state.log_history, Json::parse(R"([{"epoch": 0.5, "train_loss": 2.5, "train_runtime": 2.0,
+      "train_samples_per_second": 3.0, "train_steps_per_second": 1.5, "step": 10}])"));
+}
+
+TEST(History, OfARunWithoutAStepIsClosedByALossOfZero) {
+  EXPECT_EQ(train_results(RunState{}, 0, {.runtime_s = 2})["train_loss"], 0.0);
+}
+
+// Scripts that were written for SQuAD 1.1 read eval_exact_match.
+TEST(History, HasExactMatchTooWhereAllQuestionsHaveAnswers) {
+  eval::Metrics metrics;
+  metrics.exact = 50;
+  EXPECT_EQ(eval_results(metrics, 1.0, 0.5)["eval_exact_match"], 50);
+  metrics.best.emplace();
+  EXPECT_FALSE(eval_results(metrics, 1.0, 0.5).contains("eval_exact_match"));
+}
+
 TEST(History, KnowsWhetherThisStepHasBeenEvaluated) {
   RunState state;
   state.step = 4;

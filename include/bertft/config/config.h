@@ -83,7 +83,8 @@ struct Resolved {
 ///        A first line without a place comes without its "error: ", which the command line adds.
 Resolved resolve(const Sources& sources);
 
-/// What `train` cannot do without: model_name_or_path, train_file, output_dir.
+/// What `train` cannot do without: model_name_or_path, train_file, output_dir; validation_file, as run_qa, for do_eval
+/// where that counts for other_job().
 /// throws ConfigError that names all that are missing, as keys and as flags
 void require_for_training(const Resolved& resolved);
 
@@ -123,20 +124,24 @@ std::vector<OptionInfo> list_options();
 /// Whether a switch takes `word` as its value, rightly written or not: "false", "Yes", "1".
 bool is_boolean_word(std::string_view word);
 
-/// Keys of run_qa.py and TrainingArguments that are understood but not options here: given in
-/// an Override they are answered with the reason, so the command line takes them as hidden flags.
-std::vector<std::string> list_foreign_keys();
+/// A key of run_qa.py or TrainingArguments that is understood but not an option here: given in an Override it is
+/// answered with the reason, so the command line takes it as a hidden flag.
+struct ForeignFlag {
+  std::string key;
+  bool is_switch, is_list;
+};
+std::vector<ForeignFlag> list_foreign_flags();
 
 /// The key for which people write another word: "lr" -> "learning_rate".
 std::optional<std::string_view> key_meant_by(std::string_view word);
 
 /// run_qa's way to ask for no training, and the command that does here what it asks for.
 struct OtherJob {
-  std::string wish;  // "--do_eval without --do_train"
+  std::string wish;  // "do_eval without do_train (--do-eval)"
   std::string_view command;
 };
-/// Of the command line's do_eval, do_predict and do_train: TrainingArguments, written out into a file,
-/// say do_train: false of runs that train.
+/// Of do_eval, do_predict and do_train on the command line, in the environment or in a file that names the model too:
+/// TrainingArguments alone, written out, say do_train: false of runs that train.
 std::optional<OtherJob> other_job(const Resolved& resolved);
 
 /// "max_seq_length" -> "--max-seq-length".

@@ -16,6 +16,9 @@ namespace bertft::eval {
 void write_prediction_files(const std::string& prefix, const data::Dataset& dataset,
                             const std::vector<Prediction>& predictions, bool with_negative);
 
+/// The three paths.
+std::vector<std::string> prediction_files(const std::string& prefix);
+
 /// Removes such files, where they are.
 void remove_prediction_files(const std::string& prefix);
 

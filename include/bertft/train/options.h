@@ -40,7 +40,9 @@ struct TrainOptions {
   bool dataloader_drop_last = false;
   std::int64_t seed = 42;
   std::optional<std::int64_t> data_seed;
+  IntervalStrategy logging_strategy = IntervalStrategy::kSteps;
   double logging_steps = 500;
+  bool logging_first_step = false;
   IntervalStrategy eval_strategy = IntervalStrategy::kNo;
   std::optional<double> eval_steps;
   bool eval_on_start = false;
@@ -68,7 +70,9 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("dataloader_drop_last", o.dataloader_drop_last, {.help = "leave out the last, shorter batch of an epoch"});
   v.field("seed", o.seed, {.help = "seeds the new head, dropout and the order of the data", .at_least = 0});
   v.field("data_seed", o.data_seed, {.help = "seeds the order of the data alone; unset: seed", .at_least = 0});
+  v.field("logging_strategy", o.logging_strategy, {.help = "when to log the loss; no: train_loss at the end is all", .is_free_to_change = true});
   v.field("logging_steps", o.logging_steps, {.help = "steps between log lines; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
+  v.field("logging_first_step", o.logging_first_step, {.help = "log the first step too", .is_free_to_change = true});
   v.field("eval_strategy", o.eval_strategy, {.help = "when to evaluate besides the last step, which always is where there is validation_file", .aliases = {"evaluation_strategy"}, .is_free_to_change = true});
   v.field("eval_steps", o.eval_steps, {.help = "steps between evaluations; below 1: share of all steps; unset: logging_steps", .unit = "steps", .above = 0, .is_free_to_change = true});
   v.field("eval_on_start", o.eval_on_start, {.help = "evaluate once before the first step", .is_free_to_change = true});
@@ -76,7 +80,7 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("save_steps", o.save_steps, {.help = "steps between checkpoints; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
   v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1, .is_free_to_change = true});
   v.field("load_best_model_at_end", o.load_best_model_at_end, {.help = "the final model is the best checkpoint's, not the last step's"});
-  v.field("metric_for_best_model", o.metric_for_best_model, {.help = "which figure of the evaluation says that a model is the best", .null_changes_nothing = true, .ignored_prefix = "eval_"});
+  v.field("metric_for_best_model", o.metric_for_best_model, {.help = "which figure of the evaluation says that a model is the best", .null_changes_nothing = true, .ignored_prefix = "eval_", .other_names = {{"exact_match", "exact"}}});
   v.field("greater_is_better", o.greater_is_better, {.help = "unset: true, except for loss", .unset_name = "auto"});
   v.field("early_stopping_patience", o.early_stopping_patience, {.help = "stop after so many evaluations in a row without a better metric", .at_least = 1, .is_free_to_change = true});
   v.field("early_stopping_threshold", o.early_stopping_threshold, {.help = "by how much an evaluation has to be better for the patience to start anew", .at_least = 0});

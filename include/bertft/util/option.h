@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace bertft {
@@ -17,15 +18,16 @@ namespace bertft {
 /// environment variable, the checks, the help and the dump all come from this call.
 struct Option {
   std::string_view help;
-  std::string_view unit = "";                  // "tokens", "features", "steps", ...
-  std::optional<double> at_least = {};         // value >= this
-  std::optional<double> above = {};            // value >  this
-  std::optional<double> at_most = {};          // value <= this
-  std::optional<double> below = {};            // value <  this
-  std::string_view unset_name = "null";        // how an absent optional is written
-  std::optional<double> read_as_unset = {};    // Hugging Face's sentinel for "absent"
-  bool null_changes_nothing = false;           // null is Hugging Face's default where ours is a value
-  std::string_view ignored_prefix = "";        // Hugging Face's, of an enum's names
+  std::string_view unit = "";                // "tokens", "features", "steps", ...
+  std::optional<double> at_least = {};       // value >= this
+  std::optional<double> above = {};          // value >  this
+  std::optional<double> at_most = {};        // value <= this
+  std::optional<double> below = {};          // value <  this
+  std::string_view unset_name = "null";      // how an absent optional is written
+  std::optional<double> read_as_unset = {};  // Hugging Face's sentinel for "absent"
+  bool null_changes_nothing = false;         // null is Hugging Face's default where ours is a value
+  std::string_view ignored_prefix = "";      // Hugging Face's, of an enum's names
+  std::vector<std::pair<std::string_view, std::string_view>> other_names = {};  // its name, ours
   bool is_path = false;                        // made absolute in the resolved configuration
   bool is_memory_amount = false;               // "12GiB", "50%": util/memory_amount.h; `above` is checked
   std::vector<std::string_view> aliases = {};  // old spellings with the same meaning

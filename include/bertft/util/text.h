@@ -39,6 +39,10 @@ void append_utf8(std::string& out, char32_t code_point);
 /// The candidate nearest to `word` by Damerau-Levenshtein distance, at most 2.
 std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& candidates);
 
+/// The one candidate that begins with `word`; nothing where several do.
+std::optional<std::string_view> only_one_beginning_with(std::string_view word,
+                                                        const std::vector<std::string_view>& candidates);
+
 /// A to Z become a to z; other bytes stay, whatever the locale.
 std::string to_lower_ascii(std::string_view text);
 

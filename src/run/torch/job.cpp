@@ -78,13 +78,15 @@ report::Rows describe(const Job& job, const std::string& weights_line,
   rows.push_back({"device", job.means.device.description});
   const std::int64_t micro_batch =
       train::micro_batch(o.train, job.inputs.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);
-  const auto planned = [&](std::int64_t n) { return memory::plan_step(step_shape(job), n).tensors(); };
-  const char* doubt = memory::plan_least(step_shape(job)).tensors() > job.means.budget.usable ? ": not even one may fit"
-                      : planned(micro_batch) > job.means.budget.usable                        ? ": may be cut smaller"
-                                                                                              : "";
+  const memory::StepShape shape = step_shape(job);
+  const std::uint64_t planned = memory::plan_step(shape, micro_batch).tensors();
+  const std::uint64_t least = memory::plan_least(shape).tensors();
+  const char* doubt = least > job.means.budget.usable     ? ": not even one may fit"
+                      : planned > job.means.budget.usable ? ": may be cut smaller"
+                                                          : "";
   rows.push_back({"memory", fmt::format("{}; {} at once take{} about {} at most{}", budget_text(job.means.budget),
                                         counted(micro_batch, "feature"), micro_batch == 1 ? "s" : "",
-                                        memory_text(planned(micro_batch)), doubt)});
+                                        memory_text(planned), doubt)});
   rows.push_back({"output", *o.train.output_dir});
   return rows;
 }

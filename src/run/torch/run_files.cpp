@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <utility>
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/device/device.h"

@@ -64,12 +64,6 @@ std::optional<int> train_from(Start start, const Job& job, model::QaModel& model
     eval_interval = train::interval_of(o.train.eval_strategy, job.inputs.plan.eval_steps, job.inputs.plan)
                         .value_or(job.inputs.plan.total_steps);
   }
-  const std::vector<report::Observer*> observers = {console.get(), metrics.get(), &first_step};
-  const report::RunStarted started{.rows = describe_from(start, job, weights_line),
-                                   .total_steps = job.inputs.plan.total_steps,
-                                   .first_step = start.state.step,
-                                   .eval_interval = eval_interval};
-  for (report::Observer* observer : observers) observer->on(started);
   const train::Setup setup{.options = o.train,
                            .optim = o.optim,
                            .plan = job.inputs.plan,
@@ -81,7 +75,11 @@ std::optional<int> train_from(Start start, const Job& job, model::QaModel& model
                            .run_directory = run_directory,
                            .resumed_from = start.checkpoint ? start.checkpoint->directory : "",
                            .model_files = model_files(job.inputs),
-                           .observers = observers};
+                           .observers = {console.get(), metrics.get(), &first_step}};
+  setup.emit(report::RunStarted{.rows = describe_from(start, job, weights_line),
+                                .total_steps = job.inputs.plan.total_steps,
+                                .first_step = start.state.step,
+                                .eval_interval = eval_interval});
   note_startup("run directory");
   return train::train_model(setup, std::move(start.state), std::move(start.moments));
 }

@@ -15,6 +15,7 @@
 #include "bertft/train/step_engine.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "bertft/util/log.h"
 
 namespace bertft::train {
@@ -215,7 +216,7 @@ Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const
 }
 
 std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key) {
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  if (!is_there(path)) return std::nullopt;
   try {
     const Json document = read_json(path);
     if (!document.is_object() || integer_member(document, "format", path) != kFormat) return std::nullopt;

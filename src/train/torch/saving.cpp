@@ -13,6 +13,7 @@
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "train/history.h"
 #include "train/result_files.h"
 #include "train/torch/diverged.h"
 
@@ -143,10 +144,11 @@ std::int64_t Saving::final_step() const {
   return state_.step;
 }
 
-void Saving::publish(std::int64_t step) const {
+void Saving::publish(std::int64_t step, const std::optional<Json>& results) const {
   const std::string directory = checkpoint::directory_of(s_.run_directory, step);
   RunState last = state_;
   last.f1_threshold = read_f1_threshold(directory);
+  if (results) add_train_results(last, *results);
   checkpoint::publish_model(directory, s_.run_directory, trainer_state_json(last));
 }
 

@@ -50,8 +50,9 @@ class Saving {
   std::int64_t final_step() const;
 
   /// Makes the checkpoint of that step the run's model. Its trainer_state.json has the history of the whole run, as
-  /// Trainer's save_state() after load_best_model_at_end, and the model's own threshold.
-  void publish(std::int64_t step) const;
+  /// Trainer's save_state() after load_best_model_at_end, closed by `results` where the run is done, and the model's
+  /// own threshold.
+  void publish(std::int64_t step, const std::optional<Json>& results = {}) const;
 
  private:
   struct Best {

@@ -76,7 +76,8 @@ class Training {
   void save_if_due();
   std::optional<int> finish(const std::string& outcome);
   std::optional<int> interrupted();
-  void write_results(const std::string& outcome, const eval::Answers* answers);  // null: no validation
+  void write_results(const std::string& outcome, const Json& results, const Validation::Answered* answered);
+  Json speed_of(const Validation::Answered& answered) const;
   report::RunFinished end_of_run(const std::string& outcome) const;
   void add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const;
 
@@ -94,8 +95,8 @@ class Training {
   Validation validation_;
   std::int64_t warmup_;
 
-  StepResult last_;                    // of the step just done
-  std::int64_t trained_features_ = 0;  // by this process
+  StepResult last_;                                        // of the step just done
+  std::int64_t trained_features_ = 0, trained_steps_ = 0;  // by this process
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
@@ -143,6 +144,7 @@ void Training::train_step() {
     leave_out(windows);
   }
   trained_features_ += last_.num_features;
+  ++trained_steps_;
   s_.emit(report::StepFinished{.step = state_.step,
                                .epoch = s_.plan.epoch_after(state_.step),
                                .num_features = last_.num_features,
@@ -174,7 +176,9 @@ void Training::note_shrunk(const Shrunk& shrunk) {
 }
 
 void Training::log_if_due() {
-  if (state_.step % s_.plan.logging_steps != 0) return;
+  const bool is_end = s_.options.logging_strategy == IntervalStrategy::kEpoch && state_.step == s_.plan.total_steps;
+  const bool is_first = s_.options.logging_first_step && state_.step == 1;
+  if (!is_end && !is_first && !is_due(state_.step, s_.options.logging_strategy, s_.plan.logging_steps, s_.plan)) return;
   const report::LogDue event{.step = state_.step,
                              .epoch = s_.plan.epoch_after(state_.step),
                              .loss = state_.loss_since_log / static_cast<double>(state_.steps_since_log),
@@ -203,13 +207,15 @@ std::optional<int> Training::finish(const std::string& outcome) {
   if (final_step != state_.step) {
     s_.model.load(weights::read_weights(final_checkpoint, s_.model.config(), weights::Head::kRequired));
   }
-  const eval::Answers* answers = nullptr;
+  const Json results = train_results(state_, s_.plan.epoch_after(state_.step),
+                                     {seconds_since(start_), trained_features_, trained_steps_});
+  const Validation::Answered* answered = nullptr;
   if (s_.validation != nullptr) {
-    answers = validation_.answers_of(final_step);
-    if (answers == nullptr) return interrupted();
+    answered = validation_.answers_of(final_step);
+    if (answered == nullptr) return interrupted();
   }
-  saving_.publish(final_step);
-  write_results(outcome, answers);
+  saving_.publish(final_step, results);
+  write_results(outcome, results, answered);
   return std::nullopt;
 }
 
@@ -222,20 +228,37 @@ std::optional<int> Training::interrupted() {
   return signal;
 }
 
-void Training::write_results(const std::string& outcome, const eval::Answers* answers) {
+// `answered`: null without validation.
+void Training::write_results(const std::string& outcome, const Json& results, const Validation::Answered* answered) {
   report::RunFinished finished = end_of_run(outcome);
-  std::optional<eval::Metrics> metrics;
-  if (answers != nullptr) {
-    metrics = eval::score(*s_.validation, answers->predictions);
-    eval::write_prediction_files(prediction_prefix(s_.run_directory), s_.validation->dataset, answers->predictions,
+  std::optional<Json> of_evaluation;
+  if (answered != nullptr) {
+    const eval::Answers& answers = answered->answers;
+    const eval::Metrics metrics = eval::score(*s_.validation, answers.predictions);
+    eval::write_prediction_files(prediction_prefix(s_.run_directory), s_.validation->dataset, answers.predictions,
                                  s_.validation->with_negative);
-    add_rows(finished, *metrics);
+    add_rows(finished, metrics);
+    of_evaluation = eval_results(metrics, answers.loss, s_.plan.epoch_after(state_.step));
+    of_evaluation->update(speed_of(*answered));
   }
   finished.rows.push_back({"model", s_.run_directory + "  (loads with from_pretrained)"});
   s_.emit(finished);
   // Last, so that these files stand for all the others: has_results().
-  if (metrics) write_eval_results(s_.run_directory, *metrics, answers->loss, s_.plan.epoch_after(state_.step));
-  write_train_results(s_.run_directory, state_, s_.plan, finished.runtime_s, trained_features_);
+  if (of_evaluation) write_eval_results(s_.run_directory, *of_evaluation);
+  Json of_training = results;
+  of_training["train_samples"] = s_.plan.num_features;
+  write_train_results(s_.run_directory, of_training);
+}
+
+// Under Trainer's keys; its steps are batches of per_device_eval_batch_size.
+Json Training::speed_of(const Validation::Answered& answered) const {
+  const auto samples = static_cast<std::int64_t>(s_.validation->features.windows.size());
+  const std::int64_t batch = s_.validation->options.per_device_eval_batch_size;
+  const std::int64_t batches = (samples + batch - 1) / batch;
+  return {{"eval_runtime", answered.runtime_s},
+          {"eval_samples", samples},
+          {"eval_samples_per_second", static_cast<double>(samples) / answered.runtime_s},
+          {"eval_steps_per_second", static_cast<double>(batches) / answered.runtime_s}};
 }
 
 report::RunFinished Training::end_of_run(const std::string& outcome) const {

@@ -30,19 +30,17 @@ bool Validation::is_due() const {
 }
 
 void Validation::evaluate() {
-  const auto started = std::chrono::steady_clock::now();
-  const eval::Answers* answers = answers_of(state_.step);
-  if (answers == nullptr) return;
-  note(*answers, seconds_since(started));
+  if (const Answered* answered = answers_of(state_.step)) note(*answered);
 }
 
-const eval::Answers* Validation::answers_of(std::int64_t step) {
+const Validation::Answered* Validation::answers_of(std::int64_t step) {
   if (!newest_ || newest_->step != step) {
+    const auto started = std::chrono::steady_clock::now();
     std::optional<eval::Answers> answers = predict(step);
     if (!answers) return nullptr;
-    newest_ = {step, *std::move(answers)};
+    newest_ = {step, *std::move(answers), seconds_since(started)};
   }
-  return &newest_->answers;
+  return &*newest_;
 }
 
 std::optional<eval::Answers> Validation::predict(std::int64_t step) {
@@ -65,7 +63,8 @@ std::optional<eval::Answers> Validation::predict(std::int64_t step) {
   }
 }
 
-void Validation::note(const eval::Answers& answers, double runtime_s) {
+void Validation::note(const Answered& answered) {
+  const eval::Answers& answers = answered.answers;
   reclaim_();  // an earlier best one whose save has failed is none to compare with
   const eval::Metrics metrics = eval::score(*s_.validation, answers.predictions);
   Json json = metrics.to_json();
@@ -86,7 +85,7 @@ void Validation::note(const eval::Answers& answers, double runtime_s) {
   s_.emit(report::Evaluated{.step = state_.step,
                             .epoch = epoch,
                             .metrics = json,
-                            .runtime_s = runtime_s,
+                            .runtime_s = answered.runtime_s,
                             .num_features = static_cast<std::int64_t>(s_.validation->features.windows.size()),
                             .is_best = is_best});
 }

@@ -23,19 +23,19 @@ class Validation {
   /// throws DivergedError, OutOfMemoryError (a single window does not fit)
   void evaluate();
 
-  /// The answers of the model while its weights are those of `step`; null when a signal came in between.
-  /// throws as evaluate()
-  const eval::Answers* answers_of(std::int64_t step);
-
- private:
-  // What the weights of a step have answered.
+  /// What the weights of a step have answered.
   struct Answered {
     std::int64_t step;
     eval::Answers answers;
+    double runtime_s;
   };
+  /// That of the model while its weights are those of `step`; null when a signal came in between.
+  /// throws as evaluate()
+  const Answered* answers_of(std::int64_t step);
 
+ private:
   std::optional<eval::Answers> predict(std::int64_t step);
-  void note(const eval::Answers& answers, double runtime_s);
+  void note(const Answered& answered);
 
   const Setup& s_;
   RunState& state_;

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/accumulate.h>
 
+#include <algorithm>
 #include <ostream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,18 +74,40 @@ inline memory::StepShape shape_of(const StepCase& c, const device::Device& devic
                             c.is_whole_step ? std::optional(c.num_features) : std::nullopt);
 }
 
+// All tensors are views of one random block: which values they have is of no account here.
+class WeightsOfOneBlock {
+ public:
+  explicit WeightsOfOneBlock(const weights::EncoderConfig& config) {
+    const auto tensors = weights::expected_tensors(config);
+    std::int64_t largest = 0;
+    for (const auto& [name, shape] : tensors) largest = std::max(largest, c10::multiply_integers(shape));
+    block_ = 0.2 * at::randn({largest});
+    const std::span bytes(static_cast<const std::byte*>(block_.const_data_ptr()), block_.nbytes());
+    for (const auto& [name, shape] : tensors) {
+      const auto size = static_cast<std::size_t>(c10::multiply_integers(shape)) * sizeof(float);
+      weights_.tensors[name] = {weights::DType::kF32, shape, bytes.first(size)};
+    }
+  }
+  const weights::ModelWeights& weights() const { return weights_; }
+
+ private:
+  at::Tensor block_;
+  weights::ModelWeights weights_;
+};
+
 // The most bytes in use over a step of one micro-batch or two, when there are moments, and over an
 // evaluation batch of as many features as one of them.
 struct Measured {
   std::uint64_t training, evaluation;
 };
 inline Measured measure(const StepCase& c, const device::Device& on) {
-  const model::TinyModel tiny(c.family(size_of(c)));
+  const weights::EncoderConfig config = c.family(size_of(c));
+  const WeightsOfOneBlock random(config);
   const data::Features features = window_of(c.length);
   const device::Device device = device_of(c, on);
   const std::uint64_t before = memory::use_of(device).now;
   memory::reset_peak(device);
-  model::QaModel model = tiny.make(device, options_of(c));
+  model::QaModel model(config, random.weights(), options_of(c), device, kSeed);
   optim::AdamW optimizer(model.parameters(), {});
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
   const std::vector<std::uint32_t> windows(static_cast<std::size_t>((c.is_whole_step ? 1 : 2) * c.num_features), 0U);
