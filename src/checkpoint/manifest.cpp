@@ -22,6 +22,9 @@ constexpr const char* kFormat = "bert-finetune checkpoint";
 constexpr const char* kWhereToLook =
     "Checkpoints are RUN_DIR/checkpoint-STEP; --resume auto takes the newest good one.";
 
+constexpr const char* kHowToStartFromTrainers =
+    "Of Trainer's a new run can begin with the model: --model-name-or-path in place of --resume.";
+
 [[noreturn]] void damaged(const std::string& directory, const std::string& what) {
   throw CheckpointError(fmt::format(
       "{} is damaged: {}.\nTake another checkpoint; --resume auto goes on from the newest good one.", directory, what));
@@ -129,7 +132,8 @@ void verify(const std::string& directory) {
   }
   if (!is_there(manifest_of(directory))) {
     throw CheckpointError(
-        fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n{}", directory, kWhereToLook));
+        fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n{}", directory,
+                    is_there((fs::path(directory) / kStateName).string()) ? kHowToStartFromTrainers : kWhereToLook));
   }
   const Json files = files_in(read_manifest(directory), directory);
   for (const char* needed : {kWeightsName, kOptimizerName, kStateName}) {

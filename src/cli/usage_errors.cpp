@@ -124,7 +124,7 @@ std::string describe_wrong_value(const CLI::App& command, const std::string& fac
 }  // namespace
 
 std::string explain_unknown_command(const std::string& typed, const std::vector<std::string_view>& commands) {
-  const auto meant = nearest(typed, commands);
+  const auto meant = typed == "help" ? std::optional<std::string_view>("--help") : nearest(typed, commands);
   const std::string hint = meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(typed, "train");
   return fmt::format("unknown command '{}'{}\nCommands: {} (default), {}. See --help.", printable(typed),
                      hint.empty() ? "." : hint, commands.front(),

@@ -171,7 +171,7 @@ std::string DataCheck::to_text() const {
   std::string text = indented(fmt::format("SQuAD data, {} form{}{}", form_name(form),
                                           version.empty() ? "" : ", version ", printable(version, 40)),
                               2);
-  text += count_line("articles", num_articles);
+  if (num_articles > 0) text += count_line("articles", num_articles);  // rows need not name theirs
   text += count_line("paragraphs", num_paragraphs);
   text += count_line("questions", num_questions);
   text += count_line("  answerable", num_answerable);

@@ -36,6 +36,13 @@ TEST(Checkpoints, StayWhereTheirReplacementFails) {
   EXPECT_TRUE(fs::exists(parent / "checkpoint-5/model.safetensors"));
 }
 
+TEST(Checkpoints, OfTrainerAreNoneOfThisProgramAndATrainingCanBeginWithTheirModel) {
+  const TemporaryDirectory parent;
+  EXPECT_THAT([&] { verify(parent.path()); }, ThrowsMessage<CheckpointError>(HasSubstr("RUN_DIR/checkpoint-STEP")));
+  parent.write("trainer_state.json", "{}");
+  EXPECT_THAT([&] { verify(parent.path()); }, ThrowsMessage<CheckpointError>(HasSubstr("--model-name-or-path")));
+}
+
 TEST(Checkpoints, AreNotTakenWhereTheManifestLeavesOutAFileThatResumingNeeds) {
   const TemporaryDirectory parent;
   fs::create_directory(parent / "checkpoint-5");

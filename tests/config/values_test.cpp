@@ -84,6 +84,7 @@ TEST(Values, AnAmountOfMemoryIsKeptAsItWasWritten) {
 TEST(Values, HuggingFacesSentinelsAreReadAsUnset) {
   EXPECT_FALSE(resolve_yaml("max_steps: -1").options.train.max_steps);
   EXPECT_FALSE(resolve_yaml("max_grad_norm: 0.0").options.optim.max_grad_norm);
+  EXPECT_FALSE(resolve_yaml("save_total_limit: 0").options.train.save_total_limit);
 }
 
 struct Refused {

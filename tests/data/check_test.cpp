@@ -50,6 +50,13 @@ TEST(DataCheck, CountsWhatIsInTheFile) {
   EXPECT_FALSE(check.windows.has_value());
 }
 
+TEST(DataCheck, TellsOfArticlesOnlyWhereTheFileNamesThem) {
+  const auto text = [](const std::string& json) { return check_data(read(json)).to_text(); };
+  const std::string row = R"("id":"1","context":"c","question":"q","answers":{"text":["c"],"answer_start":[0]}})";
+  EXPECT_THAT(text(R"({"title":"t",)" + row), testing::HasSubstr("articles "));
+  EXPECT_THAT(text("{" + row), testing::Not(testing::HasSubstr("articles ")));
+}
+
 TEST(DataCheck, SummarizesTheWindows) {
   const DataCheck check = check_windows(faulty(), sixteen());
   ASSERT_TRUE(check.windows.has_value());

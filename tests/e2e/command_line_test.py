@@ -158,6 +158,7 @@ class Mistakes(EndToEndTest):
         self.refused(["trian", "--config", "x.yaml"], "unknown command 'trian'; did you mean 'train'?\n", "--help")
 
     def test_a_command_like_no_other_gets_the_list(self):
+        self.refused(["help"], "unknown command 'help'; did you mean '--help'?")
         self.refused(["frobnicate"], "unknown command 'frobnicate'.\n", "train (default), eval, predict, data")
 
     def test_an_unknown_flag_is_answered_with_the_nearest(self):

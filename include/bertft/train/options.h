@@ -78,7 +78,7 @@ void visit(Visitor& v, TrainOptions& o) {
   v.field("eval_on_start", o.eval_on_start, {.help = "evaluate once before the first step", .is_free_to_change = true});
   v.field("save_strategy", o.save_strategy, {.help = "when to write checkpoints besides the last step, which is always saved", .is_free_to_change = true});
   v.field("save_steps", o.save_steps, {.help = "steps between checkpoints; below 1: share of all steps", .unit = "steps", .above = 0, .is_free_to_change = true});
-  v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1, .is_free_to_change = true});
+  v.field("save_total_limit", o.save_total_limit, {.help = "checkpoints kept, the newest; the best is kept besides; null keeps all", .at_least = 1, .read_as_unset = 0, .is_free_to_change = true});
   v.field("load_best_model_at_end", o.load_best_model_at_end, {.help = "the final model is the best checkpoint's, not the last step's"});
   v.field("metric_for_best_model", o.metric_for_best_model, {.help = "which figure of the evaluation says that a model is the best", .null_changes_nothing = true, .ignored_prefix = "eval_", .other_names = {{"exact_match", "exact"}}});
   v.field("greater_is_better", o.greater_is_better, {.help = "unset: true, except for loss", .unset_name = "auto"});
