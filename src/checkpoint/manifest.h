@@ -9,9 +9,7 @@
 namespace bertft::checkpoint {
 
 constexpr std::string_view kManifestName = "manifest.json";
-constexpr const char* kWeightsName = "model.safetensors";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
-constexpr const char* kStateName = "trainer_state.json";
 constexpr std::string_view kCheckpointPrefix = "checkpoint-";
 constexpr int kFormatVersion = 2;
 

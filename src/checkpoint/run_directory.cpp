@@ -30,7 +30,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kLockName = "run.lock";
 constexpr std::uint64_t kMaxLockBytes = 4096;
-constexpr std::string_view kProbeName = "probe.json";
 constexpr std::string_view kReplacingName = ".replacing";  // there while an earlier run is being removed
 
 // The nearest folder that is there, from `path` upwards.

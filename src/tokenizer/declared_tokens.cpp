@@ -75,7 +75,7 @@ Declaration parse_declaration(const Json& token, const std::string& name, bool i
 void add_tokenizer_json(const TokenizerFiles& files, Declarations& out) {
   const Json* list = member(files.tokenizer_json, "added_tokens");
   if (list == nullptr) return;
-  const std::string name = files.path("tokenizer.json");
+  const std::string name = files.path(kTokenizerJson);
   if (!list->is_array()) throw DataError(fmt::format("{}: 'added_tokens' is not a list", printable(name)));
   for (const Json& token : *list) out.add(parse_declaration(token, name, false));
 }
@@ -123,7 +123,7 @@ void add_list(const std::optional<Json>& file, const char* key, const std::strin
 void add_extra_tokens(const TokenizerFiles& files, bool map_counts, Declarations& out) {
   constexpr const char *kNew = "extra_special_tokens", *kOld = "additional_special_tokens";
   const bool config_has_new = has(files.tokenizer_config, kNew);
-  add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path("tokenizer_config.json"), out);
+  add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path(kTokenizerConfig), out);
   if (!map_counts) return;
   const std::string map_name = files.path("special_tokens_map.json");
   if (has(files.special_tokens_map, kNew)) {
@@ -156,7 +156,7 @@ void add_added_tokens_json(const TokenizerFiles& files, Declarations& out) {
 std::vector<Declaration> declared_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class,
                                          const NamedTokens& named) {
   Declarations out;
-  const std::string config_name = files.path("tokenizer_config.json");
+  const std::string config_name = files.path(kTokenizerConfig);
   const Json* decoder = member(files.tokenizer_config, "added_tokens_decoder");
   if (tokenizer_class == TokenizerClass::kBackend) add_tokenizer_json(files, out);
   if (decoder != nullptr) {
@@ -206,7 +206,7 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
     const std::optional<Json>& file = in_map ? files.special_tokens_map : files.tokenizer_config;
     std::optional<std::string> content;
     if (const Json* token = member(file, key)) {
-      content = content_of(*token, files.path(in_map ? "special_tokens_map.json" : "tokenizer_config.json"));
+      content = content_of(*token, files.path(in_map ? "special_tokens_map.json" : kTokenizerConfig));
     }
     const bool is_said_to_be_none = has(file, key) && member(file, key) == nullptr;
     if (!content && tokenizer_class != TokenizerClass::kBackend && !is_said_to_be_none) content = default_content;

@@ -121,7 +121,7 @@ std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
   if (tokenizer_class == TokenizerClass::kBackend) {
     require_file(files, files.tokenizer_json.has_value(), kTokenizerJson, named);
   }
-  require_file(files, files.tokenizer_json || files.vocab_txt, "vocab.txt", named);
+  require_file(files, files.tokenizer_json || files.vocab_txt, kVocabTxt, named);
   return load_wordpiece(files, tokenizer_class);
 }
 

@@ -17,7 +17,7 @@ constexpr std::string_view kBertClasses[] = {"BertTokenizer", "DistilBertTokeniz
 
 // The file that the vocabulary is read from.
 std::string vocabulary_path(const TokenizerFiles& files) {
-  return files.path(files.tokenizer_json ? kTokenizerJson : files.vocab_txt ? "vocab.txt" : kSpieceModel);
+  return files.path(files.tokenizer_json ? kTokenizerJson : files.vocab_txt ? kVocabTxt : kSpieceModel);
 }
 
 }  // namespace

@@ -14,11 +14,6 @@ namespace bertft::tokenizer {
 
 // What the loaders of all families share.
 
-inline constexpr const char* kTokenizerJson = "tokenizer.json";
-inline constexpr const char* kTokenizerConfig = "tokenizer_config.json";
-inline constexpr const char* kModelConfig = "config.json";
-inline constexpr const char* kSpieceModel = "spiece.model";
-
 /// A `tokenizer_class` as it is named, and the file that names it.
 struct NamedClass {
   TokenizerClass kind;

@@ -42,21 +42,21 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
                     printable(directory), fetch_advice()));
   }
   TokenizerFiles files{.directory = directory};
-  files.vocab_txt = read_vocabulary_if_there(files.path("vocab.txt"));
-  files.spiece_model = read_vocabulary_if_there(files.path("spiece.model"));
-  files.tokenizer_json = parse_if_there(files.path("tokenizer.json"));
-  files.tokenizer_config = parse_if_there(files.path("tokenizer_config.json"));
+  files.vocab_txt = read_vocabulary_if_there(files.path(kVocabTxt));
+  files.spiece_model = read_vocabulary_if_there(files.path(kSpieceModel));
+  files.tokenizer_json = parse_if_there(files.path(kTokenizerJson));
+  files.tokenizer_config = parse_if_there(files.path(kTokenizerConfig));
   files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));
   files.added_tokens = parse_if_there(files.path("added_tokens.json"));
-  files.model_config = parse_if_there(files.path("config.json"));
+  files.model_config = parse_if_there(files.path(kModelConfig));
   if (files.model_config) {
-    files.num_embeddings = integer_member(*files.model_config, "vocab_size", files.path("config.json"));
+    files.num_embeddings = integer_member(*files.model_config, "vocab_size", files.path(kModelConfig));
   }
   return files;
 }
 
 std::optional<double> model_max_length(const std::string& directory) {
-  const std::string path = TokenizerFiles{.directory = directory}.path("tokenizer_config.json");
+  const std::string path = TokenizerFiles{.directory = directory}.path(kTokenizerConfig);
   const std::optional<Json> config = parse_if_there(path);
   if (!config) return std::nullopt;
   for (const char* key : {"model_max_length", "max_len"}) {  // the second is the old name

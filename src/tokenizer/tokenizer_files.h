@@ -9,6 +9,12 @@
 
 namespace bertft::tokenizer {
 
+inline constexpr const char* kVocabTxt = "vocab.txt";
+inline constexpr const char* kTokenizerJson = "tokenizer.json";
+inline constexpr const char* kTokenizerConfig = "tokenizer_config.json";
+inline constexpr const char* kModelConfig = "config.json";
+inline constexpr const char* kSpieceModel = "spiece.model";
+
 /// The tokenizer files of a Hugging Face model directory, read and parsed, not yet understood.
 struct TokenizerFiles {
   std::string directory;

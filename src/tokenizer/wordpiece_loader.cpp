@@ -114,7 +114,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, Tokenizer
   refuse_other_encodings(files);
   std::vector<Vocabulary::Piece> pieces =
       files.tokenizer_json ? pieces_of_json(object_member(*files.tokenizer_json, "model", json_name), json_name)
-                           : parse_vocab_txt(*files.vocab_txt, files.path("vocab.txt"));
+                           : parse_vocab_txt(*files.vocab_txt, files.path(kVocabTxt));
   NamedTokens named = read_named_tokens(files, tokenizer_class);
   std::string prefix = "##";
   NormalizerOptions normalizer = normalizer_of_config(files);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/eval/prediction_files.h"
 #include "bertft/train/results.h"
 #include "bertft/util/error.h"
@@ -56,7 +57,7 @@ void write_eval_results(const std::string& run_directory, const Json& results) {
 
 bool has_results(const std::string& run_directory) {
   const std::filesystem::path directory(run_directory);
-  return is_there(directory / "model.safetensors") && is_there(directory / kLastResult);
+  return is_there(directory / checkpoint::kWeightsName) && is_there(directory / kLastResult);
 }
 
 void withdraw_results(const std::string& run_directory) {

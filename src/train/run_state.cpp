@@ -14,7 +14,6 @@ namespace bertft::train {
 namespace {
 
 constexpr const char* kOwnKey = "bert_finetune";
-constexpr const char* kFileName = "trainer_state.json";
 
 Json read_state_file(const std::string& path) {
   constexpr std::size_t kMaxBytes = std::size_t{4} << 30;  // an entry for every step of a very long run
@@ -97,7 +96,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
 }
 
 RunState read_run_state(const std::string& checkpoint_directory) {
-  const std::string path = (std::filesystem::path(checkpoint_directory) / kFileName).string();
+  const std::string path = (std::filesystem::path(checkpoint_directory) / checkpoint::kStateName).string();
   const Json document = read_state_file(path);
   const std::optional<Json> found = own_part(document);
   if (!found) {
@@ -160,7 +159,7 @@ void check_same_run(const RunIdentity& saved, const RunIdentity& now, const std:
 }
 
 std::optional<double> read_f1_threshold(const std::string& model_directory) {
-  const std::string path = (std::filesystem::path(model_directory) / kFileName).string();
+  const std::string path = (std::filesystem::path(model_directory) / checkpoint::kStateName).string();
   if (!is_there(path)) return std::nullopt;
   try {
     const std::optional<Json> own = own_part(read_state_file(path));

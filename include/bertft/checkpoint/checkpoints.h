@@ -8,6 +8,9 @@
 
 namespace bertft::checkpoint {
 
+/// Of a checkpoint's files, and of a run's model.
+inline constexpr const char *kWeightsName = "model.safetensors", *kStateName = "trainer_state.json";
+
 /// "<run_directory>/checkpoint-<step>": the only place that makes this name.
 std::string directory_of(const std::string& run_directory, std::int64_t step);
 

@@ -10,6 +10,9 @@ namespace bertft::checkpoint {
 /// The resolved configuration, in a run directory and in each checkpoint.
 inline constexpr const char* kStoredConfig = "bert_finetune_config.yaml";
 
+/// What a probe has found, in the run directory, which may be made for it.
+inline constexpr const char* kProbeName = "probe.json";
+
 enum class Existing { kRefuse, kOverwrite, kContinue };
 
 /// Throws OutputError when `path` cannot become or be used as the run directory: it is not

@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string probe_file(const Inputs& in) {
-  return (fs::path(*in.options().train.output_dir) / "probe.json").string();
+  return (fs::path(*in.options().train.output_dir) / checkpoint::kProbeName).string();
 }
 
 train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, std::int64_t at_most) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/train/results.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -36,7 +37,7 @@ void refuse_names_taken(const std::string& output_dir, std::int64_t done, std::i
 // another would be mixed with it.
 void check_kept_model(const train::RunIdentity& identity, const std::string& output_dir) {
   const auto is_in = [&](const char* name) { return is_there((fs::path(output_dir) / name).string()); };
-  if (!is_in("model.safetensors") || !is_in("trainer_state.json")) return;
+  if (!is_in(checkpoint::kWeightsName) || !is_in(checkpoint::kStateName)) return;
   train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
 }
 

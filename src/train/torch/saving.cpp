@@ -158,7 +158,7 @@ checkpoint::Snapshot Saving::snapshot() const {
                                 .optimizer = optimizer_.state(),
                                 .files = s_.model_files,
                                 .retention = retention()};
-  snapshot.files["trainer_state.json"] = trainer_state_json(state_);
+  snapshot.files[checkpoint::kStateName] = trainer_state_json(state_);
   return snapshot;
 }
 
