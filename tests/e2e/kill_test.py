@@ -2,29 +2,44 @@
 
 import random
 import shutil
+import signal
 import time
 import unittest
 
 import harness
-from harness import checkpoints
+from harness import checkpoints, wait_until
 from resume_test import STEPS, ResumeTest
+
 
 class KilledAtRandom(ResumeTest):
     SEQUENCES = 2
     KILLS = 3  # one after the other, each of the resumed run
+    MOST_LINES = 40  # of about 60 that a run logs
+
+    def is_killed(self, rng):
+        """Whether SIGKILL ended the run, sent at a random moment of its log, and not it itself before that."""
+        log = self.cwd / "run" / "train.log"
+
+        def num_lines():
+            return log.read_text().count("\n") if log.exists() else 0
+
+        last = num_lines() + rng.randint(1, self.MOST_LINES)
+        with self.started(*self.training(*self.long, "--resume", "auto")) as process:
+            wait_until(lambda: num_lines() >= last or process.poll() is not None)
+            time.sleep(rng.uniform(0, 0.02))  # a step takes about as long
+        return process.returncode == -signal.SIGKILL
 
     def test_again_and_again(self):
-        started = time.monotonic()
-        harness.run(*self.training(*self.long), cwd=self.cwd)
-        duration_s = time.monotonic() - started
         for sequence in range(self.SEQUENCES):
-            rng = random.Random(sequence)
-            shutil.rmtree(self.cwd / "run")
-            moments = [rng.uniform(0.3, 1.05) * duration_s for _ in range(self.KILLS)]
-            with self.subTest(sequence=sequence, killed_after_s=moments):
-                for moment in moments:
-                    with self.started(*self.training(*self.long, "--resume", "auto")):
-                        time.sleep(moment)
+            with self.subTest(sequence=sequence):
+                shutil.rmtree(self.cwd / "run", ignore_errors=True)
+                rng, num_killed = random.Random(sequence), 0
+                while num_killed < self.KILLS:
+                    if self.is_killed(rng):
+                        num_killed += 1
+                    else:
+                        self.assert_same_run(self.cwd / "run")
+                        shutil.rmtree(self.cwd / "run")
                 self.go_on()
                 self.assert_same_run(self.cwd / "run")
 
