@@ -35,7 +35,7 @@ build_sanitized() {
 }
 echo "build    the torch-free rooms with sanitizers, their tests and fuzz targets (clang)"
 build_sanitized build/sanitized address,undefined,float-cast-overflow
-build_sanitized build/sanitized/threads thread data_tests  # the room of them that has threads
+build_sanitized build/sanitized/threads thread util_tests data_tests  # the rooms of them that have threads
 
 BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
   -DBERTFT_SANITIZED_DIR="$PWD/build/sanitized"
