@@ -176,7 +176,7 @@ class TwoRuns(EndToEndTest):
 
     def test_started_together_have_one_winner(self):
         for attempt in range(3):
-            arguments = self.training("--max-steps", 30, output=f"run{attempt}")
+            arguments = self.training(output=f"run{attempt}")
             with self.started(*arguments) as one, self.started(*arguments) as other:
                 results = [harness.wait(one), harness.wait(other)]
             self.assertEqual(sorted(r.code for r in results), [0, 73], results)
@@ -234,7 +234,7 @@ class DiskFull(EndToEndTest):
 
     def test_at_the_save_of_the_best_model_makes_it_the_best_of_those_that_were_saved(self):
         arguments = self.training("--validation-file", self.dev_file, *harness.FIRST_IS_BEST, "--load-best-model-at-end",
-                                  "--save-total-limit", 1, "--max-steps", 200, "--eval-steps", 10, "--save-steps", 10)
+                                  "--save-total-limit", 1, "--max-steps", 100, "--eval-steps", 10, "--save-steps", 10)
         metrics = self.cwd / "run" / "metrics.jsonl"
         with self.started(*arguments, preexec_fn=self.limit_files_to_500_kb) as process:
             wait_until(lambda: metrics.exists() and "checkpoint_failed" in metrics.read_text())
@@ -259,9 +259,9 @@ class DiskFull(EndToEndTest):
         self.assertEqual(result.err.count("checkpoint-4 was not saved"), 1, result)
 
     def test_at_an_earlier_save_is_told_of_long_before_the_next(self):
-        self.run_program(*self.training("--save-steps", 100, "--max-steps", 200), preexec_fn=self.limit_files_to_500_kb)
+        self.run_program(*self.training("--save-steps", 50, "--max-steps", 100), preexec_fn=self.limit_files_to_500_kb)
         events = [(e["kind"], e["step"]) for e in harness.metric_lines(self.cwd / "run")]
-        self.assertLess(events.index(("checkpoint_failed", 100)), events.index(("log", 199)))
+        self.assertLess(events.index(("checkpoint_failed", 50)), events.index(("log", 99)))
 
     def test_at_an_earlier_save_that_training_has_to_wait_for_does_not_stop_it_either(self):
         # Within this limit there is no room for copies of weights and moments beside them.

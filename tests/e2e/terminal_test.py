@@ -35,9 +35,9 @@ class TerminalTest(EndToEndTest):
         os.close(master)
         return process.wait(timeout=60), received.decode().replace("\r\n", "\n")
 
-    def long_training(self):
-        return self.training("--max-steps", 120, "--logging-steps", 20, "--validation-file", self.dev_file, "--eval-strategy",
-                             "steps", "--eval-steps", 40)
+    def long_training(self, num_steps=40):
+        return self.training("--max-steps", num_steps, "--logging-steps", 20, "--validation-file", self.dev_file,
+                             "--eval-strategy", "steps", "--eval-steps", 40)
 
 
 class StatusLine(TerminalTest):
@@ -46,7 +46,7 @@ class StatusLine(TerminalTest):
         return [part for line in received.split("\n") for part in line.split(ERASE)[:-1] if part]
 
     def test_is_redrawn_in_place_and_never_wraps(self):
-        code, received = self.on_terminal(*self.long_training())
+        code, received = self.on_terminal(*self.long_training(120))  # a second, of which each tenth draws it
         self.assertEqual(code, 0, received)
         lines = self.drawn(received)
         self.assertGreater(len(lines), 3, received)
@@ -60,7 +60,7 @@ class StatusLine(TerminalTest):
         code, received = self.on_terminal(*self.long_training())
         seen = [line.split(ERASE)[-1] for line in received.split("\n")]
         self.assertEqual(seen[-1], "", received)
-        for text in ("plan      120 steps", "eval @ 40 ", "saving ", "done "):
+        for text in ("plan      40 steps", "eval @ 40 ", "saving ", "done "):
             self.assertTrue(any(line.startswith(text) for line in seen), (text, received))
         self.assertFalse(any(re.match(r"step +\d", line) for line in seen), received)
 
