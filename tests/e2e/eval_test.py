@@ -16,6 +16,11 @@ class EvalTest(EndToEndTest):
         super().setUp()
         self.run_directory = self.learned_run()
 
+    def measured(self, step=64):
+        """What the run measured itself, which is what eval measures; test_gives_what_the_run_itself_measured()."""
+        line, = (line for line in metric_lines(self.run_directory, "eval") if line["step"] == step)
+        return {key: value for key, value in line["metrics"].items() if key != "loss"}
+
     def scores(self, *args):
         """The object that eval --json prints; without the flag -q it also talks, on stderr."""
         return self.printed_json(self.run_program("eval", *args, "--data", self.dev_file, "--json"))
@@ -35,11 +40,9 @@ class Model(EvalTest):
         self.assertEqual(tree(self.run_directory), before)
 
     def test_gives_what_the_run_itself_measured(self):
-        measured = {line["step"]: line["metrics"] for line in metric_lines(self.run_directory, "eval")}
         for step in (32, 64):
-            expected = {k: v for k, v in measured[step].items() if k != "loss"}
-            self.assertEqual(self.scores(self.run_directory / f"checkpoint-{step}"), expected)
-        self.assertEqual(self.scores(self.run_directory), {k: v for k, v in measured[64].items() if k != "loss"})
+            self.assertEqual(self.scores(self.run_directory / f"checkpoint-{step}"), self.measured(step))
+        self.assertEqual(self.scores(self.run_directory), self.measured())
 
     def test_scores_the_whole_file_however_the_training_was_evaluated(self):
         self.trained("--validation-file", self.dev_file, "--max-eval-samples", 3)
@@ -54,7 +57,7 @@ class Model(EvalTest):
         return bare
 
     def test_works_on_a_bare_hugging_face_directory(self):
-        self.assertEqual(self.scores(self.bare_model(), *self.WINDOWS), self.scores(self.run_directory))
+        self.assertEqual(self.scores(self.bare_model(), *self.WINDOWS), self.measured())
 
     def test_leaves_questions_whose_answers_are_elsewhere_out_of_the_loss(self):
         def loss_of(name, keep):
@@ -74,7 +77,7 @@ class Model(EvalTest):
 
     def test_of_a_run_takes_its_own_data_where_none_are_named(self):
         result = self.run_program("eval", self.run_directory, "--json")
-        self.assertEqual(self.printed_json(result), self.scores(self.run_directory))
+        self.assertEqual(self.printed_json(result), self.measured())
         self.assertIn(f"windows of {self.dev_file}", result.err)
         moved = shutil.copytree(self.run_directory, self.cwd / "moved")
         stored = moved / "bert_finetune_config.yaml"
@@ -83,15 +86,17 @@ class Model(EvalTest):
         self.assert_refused(lost, 66, "validation_file is /nowhere/dev.json, which is not there (", "--data FILE")
         bare = self.bare_model()
         named = self.run_program("eval", bare, *self.WINDOWS, "--validation_file", self.dev_file, "--json")
-        self.assertEqual(self.printed_json(named), self.scores(self.run_directory))
+        self.assertEqual(self.printed_json(named), self.measured())
         self.refused(2, "--data and --validation-file both name data", args=[bare, *self.WINDOWS, "--validation-file", "other.json"])
         self.refused(2, "--test-file names no data here", args=[bare, *self.WINDOWS, "--test-file", self.dev_file])
         self.assert_refused(self.run_program("eval", bare, *self.WINDOWS), 2, "eval needs data with gold answers: --data FILE")
 
     def run_whose_best_model_is_not_its_newest(self):
-        """Its best one is of step 2, its newest of step 8."""
-        self.trained("--validation-file", self.dev_file, *harness.FIRST_IS_BEST)
-        run = self.cwd / "run"
+        """Its best one is of step 2, its newest of step 8; made once."""
+        made = self.shared / "first-is-best"
+        if not made.exists():
+            self.trained("--validation-file", self.dev_file, *harness.FIRST_IS_BEST, output=made)
+        run = shutil.copytree(made, self.cwd / "run")
         self.assertEqual(json.loads((run / "trainer_state.json").read_text())["best_global_step"], 2)
         self.assertEqual(list(harness.checkpoints(run)), [2, 6, 8])
         return run
@@ -108,12 +113,12 @@ class Model(EvalTest):
         first, last = harness.checkpoints(run).values()
         for name in ("model.safetensors", "trainer_state.json"):
             shutil.copy(first / name, run / name)
-        self.assertEqual(self.scores("run"), self.scores(first))  # an end that was the best checkpoint's
+        self.assertEqual(self.scores("run"), self.measured(32))  # an end that was the best checkpoint's
         (run / "train_results.json").unlink()
         best = json.loads((last / "trainer_state.json").read_text())["best_global_step"]
         result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
         self.assertIn(f"run has gone on since it left its model; taking its best checkpoint, run/checkpoint-{best}", result.err)
-        self.assertEqual(self.printed_json(result), self.scores(f"run/checkpoint-{best}"))
+        self.assertEqual(self.printed_json(result), self.measured(best))
 
     def test_takes_the_model_of_a_run_whose_best_one_it_is_although_later_checkpoints_are_there(self):
         run = self.run_whose_best_model_is_not_its_newest()
@@ -139,12 +144,11 @@ class Model(EvalTest):
         run = shutil.copytree(self.run_directory, self.cwd / "run")
         first, last = harness.checkpoints(run).values()
         harness.go_on_since(run, first)
-        expected = self.scores(first)
         for checkpoint in (first, last):
             (checkpoint / "config.json").write_text("{}")
         result = self.run_program("eval", "run", "--data", self.dev_file, "--json")
         self.assertRegex(result.err, r"warning none of the 2 checkpoints in run is whole\. An older model is taken")
-        self.assertEqual(self.printed_json(result), expected)
+        self.assertEqual(self.printed_json(result), self.measured(32))
 
     def test_without_a_whole_checkpoint_says_so(self):
         broken = shutil.copytree(self.run_directory, self.cwd / "run")
@@ -216,12 +220,12 @@ class Model(EvalTest):
         run = shutil.copytree(self.run_directory, self.cwd / "run")
         step = next(iter(harness.checkpoints(run)))
         (run / f"checkpoint-{step}/optimizer.safetensors").unlink()
-        self.assertEqual(self.scores(run / f"checkpoint-{step}"), self.scores(self.run_directory / f"checkpoint-{step}"))
+        self.assertEqual(self.scores(run / f"checkpoint-{step}"), self.measured(step))
 
     def test_minds_no_manifest_of_somebody_else(self):
         run = shutil.copytree(self.run_directory, self.cwd / "run")
         harness.write_json(run / "manifest.json", {"version": 3, "files": "none"})
-        self.assertEqual(self.scores(run), self.scores(self.run_directory))
+        self.assertEqual(self.scores(run), self.measured())
 
     def test_says_when_the_best_checkpoint_is_damaged(self):
         run = shutil.copytree(self.run_directory, self.cwd / "run")
@@ -249,8 +253,11 @@ class Model(EvalTest):
 
 class Predictions(EvalTest):
     def saved(self):
-        self.scores(self.run_directory, "--save-predictions", "deep/out")
-        return self.cwd / "deep" / "out"
+        """Where the run's predictions are; made once."""
+        path = self.shared / "deep" / "out"
+        if not path.exists():
+            self.scores(self.run_directory, "--save-predictions", path)
+        return path
 
     def test_are_saved_with_the_established_names(self):
         out = self.saved()
@@ -260,7 +267,7 @@ class Predictions(EvalTest):
 
     def test_score_as_the_model_did(self):
         out = self.saved()
-        whole = self.scores(self.run_directory)
+        whole = self.measured()
         self.assertEqual(self.scores("--predictions", out / "predictions.json"), {k: whole[k] for k in SCORES})
         # Raw odds are no probabilities: no prediction may be dropped for them.
         scored = self.scores("--predictions", out / "predictions.json", "--null-odds", out / "null_odds.json",
