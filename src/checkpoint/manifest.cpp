@@ -131,9 +131,9 @@ void verify(const std::string& directory) {
                                  is_there(directory) ? "no directory" : "not there", kWhereToLook));
   }
   if (!is_there(manifest_of(directory))) {
-    throw CheckpointError(
-        fmt::format("{} is no checkpoint of this program: it has no manifest.json.\n{}", directory,
-                    is_there((fs::path(directory) / kStateName).string()) ? kHowToStartFromTrainers : kWhereToLook));
+    throw CheckpointError(fmt::format(
+        "{} is no checkpoint of this program: it has no manifest.json.\n{}", directory,
+        is_there((fs::path(directory) / "training_args.bin").string()) ? kHowToStartFromTrainers : kWhereToLook));
   }
   const Json files = files_in(read_manifest(directory), directory);
   for (const char* needed : {kWeightsName, kOptimizerName, kStateName}) {

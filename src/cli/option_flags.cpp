@@ -129,7 +129,11 @@ void add_option_flags(CLI::App& command, const std::vector<std::string>& groups)
   for (const config::OptionInfo& option : config::list_options()) {
     if (!groups.empty() && std::find(groups.begin(), groups.end(), option.group) == groups.end()) continue;
     for (const std::string& key : spelled_keys(option)) {
-      is_switch(option, key) ? add_switch(command, key) : void(add_value(command, key));
+      if (is_switch(option, key)) {
+        add_switch(command, key);
+      } else {
+        add_value(command, key);
+      }
     }
   }
   command.footer(footer(groups));

@@ -43,15 +43,13 @@ std::string before_equals(const std::string& word) {
 // The words without those that set one of `keys`, as flags or as --set, and without those of run_qa that do nothing
 // here, of which one may be a password.
 std::vector<std::string> without(const std::vector<std::string>& words, const std::vector<std::string>& keys) {
-  const std::set<std::string> foreign = foreign_flags();
-  std::set<std::string> flags = foreign;
+  std::set<std::string> flags = foreign_flags();
   for (const std::string& key : keys) flags.merge(flags_of(key));
   const std::set<std::string> switches = switch_flags(), lists = list_flags();
   std::vector<std::string> rest;
   for (auto word = words.begin(); word != words.end(); ++word) {
     const std::string flag = before_equals(*word);
-    const bool stands_alone =
-        switches.contains(flag) || word + 1 == words.end() || (foreign.contains(flag) && looks_like_flag(*(word + 1)));
+    const bool stands_alone = switches.contains(flag) || word + 1 == words.end();
     const bool has_value_behind = flag == *word && !stands_alone;
     const std::string value = has_value_behind ? *(word + 1) : word->substr(std::min(flag.size() + 1, word->size()));
     if (flags.contains(flag) || (flag == "--set" && flags.contains("--" + before_equals(value)))) {

@@ -57,7 +57,8 @@ void refuse_another_job(const config::Resolved& resolved) {
   const auto& data = other->command == "eval" ? o.data.validation_file : o.data.test_file;
   throw UsageError(
       fmt::format("{} asks for no training.\n"
-                  "What else run_qa does are commands here; its other options stay: bert-finetune {} {} --data {}",
+                  "What else run_qa does are commands here, which take its options on data and evaluation too:\n"
+                  "bert-finetune {} {} --data {}",
                   other->wish, other->command, printable(o.model.model_name_or_path.value_or("MODEL_DIR")),
                   printable(data.value_or("FILE"))));
 }

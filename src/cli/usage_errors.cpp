@@ -55,6 +55,19 @@ std::optional<std::string> other_name(const CLI::App& command, std::string flag)
   return config::flag_of(*meant);
 }
 
+// The one flag that begins so; both spellings of it are among `flags`.
+std::optional<std::string> flag_cut_short(std::string name, const std::vector<std::string>& flags) {
+  constexpr std::size_t kLeastLetters = 4;
+  std::ranges::replace(name, '_', '-');
+  std::vector<std::string_view> dashed;
+  for (const std::string& flag : flags) {
+    if (flag.find('_') == flag.npos) dashed.push_back(flag);
+  }
+  if (name.size() < std::size("--") - 1 + kLeastLetters) return std::nullopt;
+  const auto only = only_one_beginning_with(name, dashed);
+  return only ? std::optional<std::string>(*only) : std::nullopt;
+}
+
 // "unknown flag '--learing-rate'; did you mean '--learning-rate'?"
 std::string describe_unknown_flag(const CLI::App& command, const std::string& flag) {
   const std::string name = flag.substr(0, flag.find('='));
@@ -65,7 +78,7 @@ std::string describe_unknown_flag(const CLI::App& command, const std::string& fl
       for (const std::string& known : option->get_lnames()) flags.push_back("--" + known);
     }
     meant = nearest(name, {flags.begin(), flags.end()});
-    if (!meant) meant = only_one_beginning_with(name, {flags.begin(), flags.end()});
+    if (!meant) meant = flag_cut_short(name, flags);
   }
   return fmt::format("unknown flag '{}'{}", printable(flag), meant ? fmt::format("; did you mean '{}'?", *meant) : ".");
 }

@@ -136,28 +136,13 @@ const std::vector<Group> kGroups = {
     {"a checkpoint always holds what resuming needs", {}, {"save_only_model"}},
 };
 
-// "args.json" of "args.json:12".
-std::string_view file_of(std::string_view origin) {
-  return origin.substr(0, origin.rfind(':'));
-}
-
-// What was said of do_train, do_eval or do_predict where that counts; null: nothing.
-const Override* job_wish(const Resolved& resolved, std::string_view key) {
-  const auto found = resolved.passed_over.find(key);
-  if (found == resolved.passed_over.end()) return nullptr;
-  const std::string& origin = found->second.origin;
-  if (is_flag(origin) || origin.starts_with(kEnvironmentPrefix)) return &found->second;
-  const auto model = resolved.origins.find("model_name_or_path");
-  return model != resolved.origins.end() && file_of(origin) == file_of(model->second) ? &found->second : nullptr;
-}
-
 // Of which some values ask for what happens anyway.
 const std::vector<ForeignKey> kHarmlessInPart = {
     {"do_eval",
      ForeignKey::Answer::kPassOver,
      "the command decides: train evaluates validation_file where one is set, eval scores a model",
      {"true"}},
-    {"do_train", ForeignKey::Answer::kPassOver, "the command decides; without one the program trains", {"true"}},
+    {"do_train", ForeignKey::Answer::kPassOver, "the command decides: train is refused where this is false", {"true"}},
     {"kernels", ForeignKey::Answer::kRefuse, "only the reference path is built yet", {"auto", "reference"}},
     {"model_revision",
      ForeignKey::Answer::kRefuse,
@@ -171,7 +156,7 @@ const std::vector<ForeignKey> kHarmlessInPart = {
 };
 
 // Those that are booleans, which a command line may give alone, and those that are lists.
-constexpr std::array<std::string_view, 56> kSwitches = {
+constexpr auto kSwitches = std::to_array<std::string_view>({
     "adafactor",
     "average_tokens_across_devices",
     "batch_eval_metrics",
@@ -228,9 +213,9 @@ constexpr std::array<std::string_view, 56> kSwitches = {
     "use_mps_device",
     "use_slow_tokenizer",
     "verbose_logging",
-};
-constexpr std::array<std::string_view, 5> kLists = {"debug", "include_for_metrics", "label_names", "report_to",
-                                                    "sharded_ddp"};
+});
+constexpr auto kLists =
+    std::to_array<std::string_view>({"debug", "include_for_metrics", "label_names", "report_to", "sharded_ddp"});
 
 }  // namespace
 
@@ -293,21 +278,20 @@ std::optional<std::string_view> key_meant_by(std::string_view word) {
   return found == keys.end() ? std::nullopt : std::optional(found->second);
 }
 
-bool wishes_for_job(const Resolved& resolved, std::string_view key) {
-  const Override* wish = job_wish(resolved, key);
-  return wish && !asks_for_nothing(Scalar{wish->value, Scalar::Form::kPlain});
+bool is_wished(const Resolved& resolved, std::string_view job) {
+  const auto found = resolved.jobs.find(job);
+  return found != resolved.jobs.end() && found->second.is_wished;
 }
 
 std::optional<OtherJob> other_job(const Resolved& resolved) {
-  const auto train = resolved.passed_over.find("do_train");
-  if (train != resolved.passed_over.end() && read_bool(train->second.value) == true) return std::nullopt;
-  for (const auto& [key, command] : {std::pair("do_eval", "eval"), std::pair("do_predict", "predict")}) {
-    if (!wishes_for_job(resolved, key)) continue;
-    return OtherJob{fmt::format("{} without do_train ({})", key, job_wish(resolved, key)->origin), command};
+  if (is_wished(resolved, "do_train")) return std::nullopt;
+  for (const auto& [job, command] : {std::pair("do_eval", "eval"), std::pair("do_predict", "predict")}) {
+    if (!is_wished(resolved, job)) continue;
+    return OtherJob{fmt::format("{} without do_train ({})", job, resolved.jobs.at(job).origin), command};
   }
-  const Override* wish = job_wish(resolved, "do_train");
-  if (!wish) return std::nullopt;
-  return OtherJob{fmt::format("do_train: {} ({})", wish->value, wish->origin), "eval"};
+  const auto train = resolved.jobs.find("do_train");
+  if (train == resolved.jobs.end()) return std::nullopt;
+  return OtherJob{fmt::format("do_train: false ({})", train->second.origin), "eval"};
 }
 
 bool asks_for_nothing(const Scalar& value) {

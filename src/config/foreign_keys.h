@@ -30,9 +30,8 @@ struct ForeignKey {
 };
 const std::vector<ForeignKey>& foreign_keys();
 
-/// Whether `key`, do_train, do_eval or do_predict, asks for its job on the command line, in the environment or in a
-/// file that names the model too: not in TrainingArguments alone, written out.
-bool wishes_for_job(const Resolved& resolved, std::string_view key);
+/// Whether a job of run_qa's, "do_eval", is asked for: Resolved::jobs.
+bool is_wished(const Resolved& resolved, std::string_view job);
 
 /// True for values with which a key asks for what happens anyway: false, null, none, 0.
 bool asks_for_nothing(const Scalar& value);

@@ -144,7 +144,7 @@ void require_for_training(const Resolved& resolved) {
       {"model_name_or_path", "--model-name-or-path DIR", o.model.model_name_or_path.has_value()},
       {"train_file", "--train-file FILE", o.data.train_file.has_value()},
       {"output_dir", "--output-dir DIR", o.train.output_dir.has_value()},
-      {"validation_file", "--validation-file FILE", o.data.validation_file || !wishes_for_job(resolved, "do_eval")},
+      {"validation_file", "--validation-file FILE", o.data.validation_file || !is_wished(resolved, "do_eval")},
   }};
   std::vector<std::string_view> keys, flags;
   for (const Need& need : needs) {

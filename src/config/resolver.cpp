@@ -8,6 +8,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "bertft/util/file.h"
@@ -39,6 +41,10 @@ std::string absolute_path(const std::string& given) {
     }
   }
   return result.string();
+}
+
+bool is_job(std::string_view key) {
+  return key == "do_train" || key == "do_eval" || key == "do_predict";
 }
 
 /// Merges sources, lowest precedence first, into one set of options.
@@ -85,32 +91,47 @@ class Resolver {
   };
 
   void apply(const std::vector<Assignment>& source) {
+    const auto names_model = [](const Assignment& a) { return a.key == "model_name_or_path"; };
+    jobs_count_ = source.empty() || !source.front().key_at.is_in_file() || std::ranges::any_of(source, names_model);
     std::vector<Target> targets;
     for (const Assignment& assignment : source) understand(assignment, targets);
-    std::map<std::string_view, const Target*> given;  // by the option's own key
-    for (const Target& target : targets) {
-      if (std::ranges::any_of(targets, [&](const Target& other) { return gives_way(target, other); })) continue;
-      const std::string_view key = target.field->key;
-      const auto [first, is_new] = given.try_emplace(key, &target);
-      if (is_new || first->second->assignment->key == target.assignment->key) {
-        assign(target);
-      } else if (read_value(*target.field, first->second->value) != read_value(*target.field, target.value)) {
-        refuse_second_name(*first->second->assignment, *target.assignment, key);
-      }
+    std::vector<std::vector<Target>> by_option;
+    for (Target& target : targets) {
+      const auto same = [&](const auto& names) { return names.front().field == target.field; };
+      const auto found = std::ranges::find_if(by_option, same);
+      std::vector<Target>& names = found == by_option.end() ? by_option.emplace_back() : *found;
+      const auto again = [&](const Target& other) { return other.assignment->key == target.assignment->key; };
+      std::erase_if(names, again);  // of a flag that is repeated the last counts
+      names.push_back(std::move(target));
     }
+    for (std::vector<Target>& names : by_option) assign_one_of(std::move(names));
     ++num_sources_;
   }
 
   // TrainingArguments, written out, has several names for one option: warmup_ratio: 0 and warmup_steps: 500, or
   // warmup_ratio: 0.1 and warmup_steps: 0.
-  bool gives_way(const Target& one, const Target& other) {
-    if (other.field != one.field || other.assignment->key == one.assignment->key) return false;
-    if (one.is_idle) return !other.is_idle || &other < &one;
-    if (other.yields && !other.is_idle) return asks_for_nothing(one.value);
-    if (!one.yields || asks_for_nothing(other.value)) return false;
-    note(one.assignment->key_at,
-         fmt::format("'{}' has no effect: {} is given", one.assignment->key, other.assignment->key));
-    return true;
+  void assign_one_of(std::vector<Target> names) {
+    if (std::ranges::all_of(names, &Target::is_idle)) {
+      names.resize(1);
+    } else {
+      std::erase_if(names, [](const Target& target) { return target.is_idle; });
+    }
+    if (const auto old = std::ranges::find_if(names, &Target::yields); old != names.end() && names.size() > 1) {
+      const Target& other = old == names.begin() ? names.back() : names.front();
+      if (asks_for_nothing(other.value)) {
+        names = {*old};
+      } else {
+        note(old->assignment->key_at,
+             fmt::format("'{}' has no effect: {} is given", old->assignment->key, other.assignment->key));
+        names.erase(old);
+      }
+    }
+    assign(names.front());
+    const auto value = read_value(*names.front().field, names.front().value);
+    for (const Target& target : std::span(names).subspan(1)) {
+      if (value && value == read_value(*target.field, target.value)) continue;
+      refuse_second_name(*names.front().assignment, *target.assignment, target.field->key);
+    }
   }
 
   void understand(const Assignment& a, std::vector<Target>& targets) {
@@ -148,14 +169,24 @@ class Resolver {
   }
 
   void answer(const Assignment& a, const ForeignKey& foreign) {
+    if (is_job(a.key)) note_wish(a);
     if (foreign.answer == ForeignKey::Answer::kPassOver) {
-      resolved_.passed_over[a.key] = {a.key, a.value.text, a.key_at.text()};
       if (asks_for_nothing(foreign, a.value)) return;
       note(a.key_at, fmt::format("'{}' has no effect: {}", a.key, foreign.reason));
     } else if (!asks_for_nothing(foreign, a.value)) {
       const std::string accepted =
           foreign.harmless.empty() ? "" : fmt::format("; accepted: {}", fmt::join(foreign.harmless, ", "));
       problems_.add(a.key_at, fmt::format("'{}' is not supported: {}{}", a.key, foreign.reason, accepted));
+    }
+  }
+
+  void note_wish(const Assignment& a) {
+    if (is_null(a.value)) return;
+    const std::optional<bool> wish = read_bool(a.value.text);
+    if (!wish) {
+      problems_.add(a.value_at, fmt::format("{}: {}", a.key, complaint(kTrueOrFalse, a.value)));
+    } else if (jobs_count_ || (*wish && a.key == "do_train")) {
+      resolved_.jobs[a.key] = {*wish, a.key_at.text()};
     }
   }
 
@@ -186,7 +217,8 @@ class Resolver {
     for (const TranslatedKey& old : translated_keys()) names.push_back(old.key);
     if (const auto synonym = key_meant_by(word)) return synonym;
     const std::optional<std::string_view> near = nearest(word, names);
-    return near ? near : only_one_beginning_with(word, names);
+    constexpr std::size_t kLeastLetters = 4;
+    return near || word.size() < kLeastLetters ? near : only_one_beginning_with(word, names);
   }
 
   std::string_view key_of(std::string_view spelling) const {
@@ -256,6 +288,7 @@ class Resolver {
   Problems problems_;
   std::set<std::string, std::less<>> doubtful_;  // keys about which an error has been reported
   std::size_t num_sources_ = 0;
+  bool jobs_count_ = true;  // Resolved::jobs, of the source being read
 };
 
 }  // namespace

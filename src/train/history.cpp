@@ -48,6 +48,14 @@ Json eval_results(const eval::Metrics& metrics, double loss, double epoch) {
   return results;
 }
 
+Json eval_speed(double runtime_s, std::size_t num_windows, std::int64_t batch) {
+  const auto windows = static_cast<double>(num_windows);
+  return {{"eval_runtime", runtime_s},
+          {"eval_samples", num_windows},
+          {"eval_samples_per_second", windows / runtime_s},
+          {"eval_steps_per_second", std::ceil(windows / static_cast<double>(batch)) / runtime_s}};
+}
+
 bool is_evaluated(const RunState& state) {
   return std::any_of(state.log_history.begin(), state.log_history.end(), [&](const Json& entry) {
     return entry.contains("eval_loss") && entry.value("step", std::int64_t{-1}) == state.step;

@@ -22,9 +22,11 @@ Json train_results(const RunState& state, double epoch, const Work& work);
 /// Adds them to the history, whose last entry they are.
 void add_train_results(RunState& state, Json results);
 
-/// The evaluation's figures under Trainer's keys; for data without unanswerable questions those of SQuAD 1.1's metric
-/// too.
+/// The evaluation's figures under Trainer's keys; by SQuAD 1.1's rules, under the key of its metric too.
 Json eval_results(const eval::Metrics& metrics, double loss, double epoch);
+
+/// How fast it was, in windows and in batches of so many.
+Json eval_speed(double runtime_s, std::size_t num_windows, std::int64_t batch);
 
 /// Whether the step that `state` is at has been evaluated; an evaluation is in the history only when it was finished.
 bool is_evaluated(const RunState& state);

@@ -39,7 +39,7 @@ TEST(Checkpoints, StayWhereTheirReplacementFails) {
 TEST(Checkpoints, OfTrainerAreNoneOfThisProgramAndATrainingCanBeginWithTheirModel) {
   const TemporaryDirectory parent;
   EXPECT_THAT([&] { verify(parent.path()); }, ThrowsMessage<CheckpointError>(HasSubstr("RUN_DIR/checkpoint-STEP")));
-  parent.write("trainer_state.json", "{}");
+  parent.write("training_args.bin", "");
   EXPECT_THAT([&] { verify(parent.path()); }, ThrowsMessage<CheckpointError>(HasSubstr("--model-name-or-path")));
 }
 

@@ -158,8 +158,30 @@ TEST(Resolve, WarmupIsWhatTrainingArgumentsMakeOfBothNames) {
   EXPECT_EQ(warmup("warmup_ratio: 0.1\nwarmup_steps: 0\n"), 0.1);
   EXPECT_EQ(warmup("warmup_steps: 0\nwarmup_ratio: 0.1\n"), 0.1);
   EXPECT_EQ(warmup("warmup_steps: 50\nwarmup_ratio: 0.1\n"), 50);
+  EXPECT_EQ(warmup("warmup_ratio: 0.1\nwarmup_steps: 50\n"), 50);
   EXPECT_THAT(resolve_yaml("warmup_steps: 50\nwarmup_ratio: 0.1\n").notices,
               ElementsAre("a.yaml:2:1: note: 'warmup_ratio' has no effect: warmup_steps is given"));
+}
+
+TEST(Resolve, OfAFlagThatIsRepeatedTheLastCountsBesideOtherNamesToo) {
+  using Flags = std::vector<std::pair<std::string, std::string>>;
+  const auto resolved = [](const Flags& flags) {
+    std::vector<Override> line;
+    for (const auto& [key, value] : flags) line.push_back({key, value, "--" + key});
+    return resolve_texts({}, {}, line).options;
+  };
+  const std::string one = "batch_size", other = "per_device_train_batch_size";
+  EXPECT_EQ(resolved({{one, "3"}, {other, "2"}, {one, "2"}}).train.per_device_train_batch_size, 2);
+  EXPECT_THROW(resolved({{one, "2"}, {other, "2"}, {one, "3"}}), ConfigError);
+  EXPECT_THROW(resolved({{one, "x"}, {other, "y"}}), ConfigError);
+  EXPECT_EQ(resolved({{"warmup_ratio", "0.1"}, {"warmup_steps", "50"}, {"warmup_steps", "0"}}).optim.warmup_steps, 0.1);
+  EXPECT_EQ(resolved({{"warmup_ratio", "0.1"}, {"warmup_ratio", "0"}, {"warmup_steps", "0"}}).optim.warmup_steps, 0);
+}
+
+TEST(Resolve, AJobThatIsNeitherWishedNorNotIsAnError) {
+  EXPECT_THAT(refusal_of_yaml("do_train: maybe"), HasSubstr("do_train: expected true or false, got 'maybe'"));
+  EXPECT_THAT(refusal_of_yaml("do_eval: [true]"), HasSubstr("do_eval: expected true or false, got a list"));
+  EXPECT_THAT(resolve_yaml("do_train: null").jobs, IsEmpty());
 }
 
 // run_qa's own word for it on SQuAD 1.1.
@@ -291,7 +313,7 @@ TEST(OtherJob, IsAskedForWhereRunQaWouldNotTrain) {
   EXPECT_EQ(asked({{"do_eval", "true"}}), "do_eval without do_train (--do_eval): eval");
   EXPECT_EQ(asked({{"do_train", "False"}, {"do_predict", "true"}}),
             "do_predict without do_train (--do_predict): predict");
-  EXPECT_EQ(asked({{"do_train", "False"}}), "do_train: False (--do_train): eval");
+  EXPECT_EQ(asked({{"do_train", "False"}}), "do_train: false (--do_train): eval");
   EXPECT_EQ(asked({{"do_train", "true"}, {"do_eval", "true"}}), "training");
   EXPECT_EQ(asked({{"do_eval", "true"}}, "do_train: true"), "training");
   EXPECT_EQ(asked({{"do_eval", "true"}, {"do_eval", "False"}}), "training") << "the last one counts";
@@ -300,6 +322,9 @@ TEST(OtherJob, IsAskedForWhereRunQaWouldNotTrain) {
             "do_eval without do_train (a.yaml:3): eval")
       << "a file of run_qa's";
   EXPECT_EQ(asked({{"model_name_or_path", "m"}}, "do_train: false"), "training");
+  EXPECT_EQ(asked({{"model_name_or_path", "local"}}, "model_name_or_path: m\ndo_train: false"),
+            "do_train: false (a.yaml:2): eval")
+      << "whose model is named anew";
 }
 
 TEST(Resolve, TheEnvironmentIsReadByItsPrefix) {

@@ -190,8 +190,9 @@ class Mistakes(EndToEndTest):
         arguments = harness.write_json(self.cwd / "args.json", {
             "model_name_or_path": str(self.model), "train_file": str(self.train_file), "output_dir": "run",
             "validation_file": str(self.dev_file), "do_train": False, "do_eval": True})
-        self.refused(["--config", arguments], "do_eval without do_train (", f"eval {self.model} --data {self.dev_file}")
-        self.refused(self.training("--do_train", "False"), "do_train: False (--do-train) asks for no training")
+        for more in ([], ["--model-name-or-path", self.model]):
+            self.refused(["--config", arguments, *more], "do_eval without do_train (", f"eval {self.model} --data {self.dev_file}")
+        self.refused(self.training("--do_train", "False"), "do_train: false (--do-train) asks for no training")
 
     def test_run_qas_switches_leave_the_word_behind_them_alone(self):
         for switch in ("--do_eval", "--overwrite_cache", "--no_remove_unused_columns"):
@@ -212,8 +213,9 @@ class Mistakes(EndToEndTest):
         self.assert_refused(result, 78, "training needs validation_file")
 
     def test_flags_cut_short_are_answered_with_the_whole(self):
-        self.refused(["--per_device_train", "8"], "did you mean '--per_device_train_batch_size'?")
+        self.refused(["--per_device_train", "8"], "did you mean '--per-device-train-batch-size'?")
         self.refused(["--lr_scheduler", "linear"], "did you mean '--lr-scheduler-type'?")
+        self.refused(["--learning", "1"], "did you mean '--learning-rate'?")
 
     def test_an_unknown_command_of_a_command_is_answered_with_the_nearest(self):
         self.refused(["data", "chek", "x.json"], "unknown command 'data chek'; did you mean 'check'? Commands: check, features.")

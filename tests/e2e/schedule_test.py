@@ -54,6 +54,9 @@ class Log(ScheduleTest):
         self.assertEqual(self.logged("--logging-steps", 4, "--logging-first-step"), [1, 4, 8])
         self.assertEqual(self.logged("--logging-strategy", "epoch"), [8, 9])  # Trainer ends the epoch that it breaks off
         self.assertEqual(self.logged("--logging-strategy", "no"), [])
+        stopped_early = ("--eval-strategy", "steps", "--eval-steps", 2, "--save-steps", 2, "--load-best-model-at-end",
+                         "--early-stopping-patience", 1, *STILL)
+        self.assertEqual(self.logged("--logging-strategy", "epoch", *stopped_early), [4])
 
 
 class LearningRate(ScheduleTest):

@@ -65,6 +65,7 @@ class Training(ShortageTest):
     def test_repeats_no_password(self):
         arguments = self.limited(TINY)
         result = self.short([*arguments, "--do_lower_case", "--local_rank", "-1", "--hub-token", "hf_secret", "--token=hf_secret", "--seed", "42",
+                             "--push_to_hub_token", "-hf_secret", "--report_to", "tensorboard", "wandb",
                              "--set", "push_to_hub_token=hf_secret"])
         self.assertNotIn("hf_secret", result.err)
         self.assert_command(result, [*arguments, "--seed", "42"], "--resume", "auto")

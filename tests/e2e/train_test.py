@@ -64,7 +64,7 @@ class RunDirectory(EndToEndTest):
             self.assertEqual(list(self.read(name)), ids, name)
         state = self.read("trainer_state.json")
         self.assertEqual([entry["step"] for entry in state["log_history"]], [1, 2, 3, 4, 4, 4])
-        del train["train_samples"]
+        self.assertEqual(train.pop("train_samples"), 60)
         self.assertEqual(state["log_history"][-1], {**train, "step": 4})
         self.assertEqual((state["global_step"], state["max_steps"]), (4, 4))
 

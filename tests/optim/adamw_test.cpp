@@ -106,6 +106,14 @@ TEST_F(AdamWSteps, EqualTheRuleInDoubleWithDecayAndClipping) {
   EXPECT_EQ(optimizer.steps_done(), 10);
 }
 
+TEST_F(AdamWSteps, NeedAGradientOfEveryParameter) {
+  AdamW optimizer(parameters(), options);
+  give_gradients(optimizer, gradients_of(1));
+  at::Tensor spared = optimizer.parameters()[0].tensor;
+  spared.mutable_grad().reset();
+  EXPECT_THROW(optimizer.step(0.01), std::logic_error);
+}
+
 TEST_F(AdamWSteps, GoOnBitIdenticallyFromTheirState) {
   AdamW whole(parameters(), options), first(parameters(), options);
   run_steps(whole, 1, 6);

@@ -1,5 +1,5 @@
 """TrainingArguments, written out, are a configuration of the program: every key is known, and its default asks for nothing
-that is not there.
+that is not there. And what the program writes out Python reads as it was meant, and can write again.
 
 usage: training_arguments_parity.py BERT_FINETUNE
 """
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 
+import yaml
 from transformers import TrainingArguments
 
 PROGRAM, = sys.argv[1:]
@@ -21,14 +22,18 @@ OLD = {"overwrite_output_dir": False, "warmup_ratio": 0.0, "no_cuda": False, "us
        "include_tokens_per_second": False, "include_inputs_for_metrics": False, "push_to_hub_model_id": None,
        "push_to_hub_organization": None, "push_to_hub_token": "<PUSH_TO_HUB_TOKEN>", "fsdp_min_num_params": 0,
        "fsdp_transformer_layer_cls_to_wrap": None, "logging_dir": "x/runs", "save_safetensors": True,
-       "evaluation_strategy": None, "per_gpu_train_batch_size": None, "per_gpu_eval_batch_size": None}
+       "sharded_ddp": [], "_n_gpu": 1, "evaluation_strategy": None, "per_gpu_train_batch_size": None, "per_gpu_eval_batch_size": None}
 
 
-def options_of(*arguments):
+def dumped(*arguments):
     done = subprocess.run([PROGRAM, "--dump-config", *arguments], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"error: exit code {done.returncode}\n{done.stderr}")
-    lines = [line.partition("#")[0].strip() for line in done.stdout.splitlines()]
+    return done.stdout
+
+
+def options_of(*arguments):
+    lines = [line.partition("#")[0].strip() for line in dumped(*arguments).splitlines()]
     return {line for line in lines if line and not line.startswith(("output_dir", "save_total_limit"))}
 
 
@@ -50,3 +55,13 @@ if any(not line.startswith(allowed) for line in different):
     sys.exit("error: the defaults of transformers are not ours")
 if options_of_file(today | OLD) != options_of_file(today):
     sys.exit("error: defaults of transformers 4 change something")
+
+dump = yaml.safe_load(dumped("--learning-rate", "3e-5", "--adam-epsilon", "1e-8", "--seed", "7"))
+expected = {"learning_rate": 3e-5, "adam_epsilon": 1e-8, "seed": 7, "eval_strategy": "no", "probe_memory": "off", "tf32": False}
+if {key: dump[key] for key in expected} != expected:
+    sys.exit(f"error: read by Python: {dump}")
+if options_of_file(dump) != options_of("--learning-rate", "3e-5", "--seed", "7"):
+    sys.exit("error: written again by Python, the configuration is another")
+# As Python writes what has been read elsewhere: an unquoted no is false there.
+if options_of_file({**dump, "eval_strategy": False, "probe_memory": False}) != options_of_file(dump):
+    sys.exit("error: false is not the name no")

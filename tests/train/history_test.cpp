@@ -38,6 +38,12 @@ TEST(History, IsClosedByTheLossOfTheRunAndTheSpeedOfThisProcess) {
       "train_samples_per_second": 3.0, "train_steps_per_second": 1.5, "step": 10}])"));
 }
 
+TEST(History, TellsTheSpeedOfAnEvaluationInBatchesToo) {
+  EXPECT_EQ(eval_speed(/*runtime_s=*/2, /*num_windows=*/20, /*batch=*/8),
+            Json::parse(R"({"eval_runtime": 2.0, "eval_samples": 20, "eval_samples_per_second": 10.0,
+                            "eval_steps_per_second": 1.5})"));
+}
+
 TEST(History, OfARunWithoutAStepIsClosedByALossOfZero) {
   EXPECT_EQ(train_results(RunState{}, 0, {.runtime_s = 2})["train_loss"], 0.0);
 }

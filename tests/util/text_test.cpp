@@ -105,6 +105,12 @@ TEST(Nearest, DoesNotProposeAWordThatSharesNothing) {
   EXPECT_EQ(nearest("lr", {"fp"}), std::nullopt);
 }
 
+TEST(OnlyOneBeginningWith, IsNothingWhereSeveralBeginSo) {
+  EXPECT_EQ(only_one_beginning_with("num_t", {"num_train_epochs", "seed"}), "num_train_epochs");
+  EXPECT_EQ(only_one_beginning_with("eval", {"eval_steps", "eval_strategy"}), std::nullopt);
+  EXPECT_EQ(only_one_beginning_with("x", {"seed"}), std::nullopt);
+}
+
 TEST(ToLowerAscii, LeavesEverythingButAToZ) {
   EXPECT_EQ(to_lower_ascii("LayerNorm.BIAS 12 @[`{"), "layernorm.bias 12 @[`{");
   EXPECT_EQ(to_lower_ascii("\u00c4\xff"), "\u00c4\xff");

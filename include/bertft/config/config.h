@@ -64,12 +64,20 @@ struct Sources {
   std::vector<Override> command_line;
 };
 
+/// What was said last of one of run_qa's jobs.
+struct JobWish {
+  bool is_wished;
+  std::string origin;
+};
+
 /// The options with the origin of each value, and what the user should be told.
 struct Resolved {
   Options options;
-  std::map<std::string, std::string, std::less<>> origins;   // key -> "default", "squad.yaml:14", ...
-  std::vector<std::string> notices;                          // aliases used, keys noted and passed over
-  std::map<std::string, Override, std::less<>> passed_over;  // keys without effect, as given last
+  std::map<std::string, std::string, std::less<>> origins;  // key -> "default", "squad.yaml:14", ...
+  std::vector<std::string> notices;                         // aliases used, keys noted and passed over
+  // do_train, do_eval, do_predict, where they count: on the command line, in the environment or in a file that names
+  // the model too. TrainingArguments alone, written out, say do_train: false and do_eval: true of runs that train.
+  std::map<std::string, JobWish, std::less<>> jobs;
 };
 
 /// Reads, merges and checks everything; relations between options too. Relative paths become absolute,
@@ -83,8 +91,7 @@ struct Resolved {
 ///        A first line without a place comes without its "error: ", which the command line adds.
 Resolved resolve(const Sources& sources);
 
-/// What `train` cannot do without: model_name_or_path, train_file, output_dir; validation_file, as run_qa, for do_eval
-/// where that counts for other_job().
+/// What `train` cannot do without: model_name_or_path, train_file, output_dir; as run_qa, validation_file for do_eval.
 /// throws ConfigError that names all that are missing, as keys and as flags
 void require_for_training(const Resolved& resolved);
 
@@ -140,8 +147,6 @@ struct OtherJob {
   std::string wish;  // "do_eval without do_train (--do-eval)"
   std::string_view command;
 };
-/// Of do_eval, do_predict and do_train on the command line, in the environment or in a file that names the model too:
-/// TrainingArguments alone, written out, say do_train: false of runs that train.
 std::optional<OtherJob> other_job(const Resolved& resolved);
 
 /// "max_seq_length" -> "--max-seq-length".

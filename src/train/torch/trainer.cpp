@@ -73,11 +73,12 @@ class Training {
   void leave_out(const std::vector<std::uint32_t>& windows);
   void note_shrunk(const Shrunk& shrunk);
   void log_if_due();
+  void log_broken_off_epoch();
+  void log();
   void save_if_due();
   std::optional<int> finish(const std::string& outcome);
   std::optional<int> interrupted();
   void write_results(const std::string& outcome, const Json& results, const Validation::Answered* answered);
-  Json speed_of(const Validation::Answered& answered) const;
   report::RunFinished end_of_run(const std::string& outcome) const;
   void add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const;
 
@@ -111,6 +112,7 @@ std::optional<int> Training::run() {
       saving_.notice_end();
       log_if_due();
       if (validation_.is_due()) validation_.evaluate();
+      log_broken_off_epoch();
       save_if_due();
     }
   } catch (const std::exception& e) {
@@ -176,9 +178,17 @@ void Training::note_shrunk(const Shrunk& shrunk) {
 }
 
 void Training::log_if_due() {
-  const bool is_end = s_.options.logging_strategy == IntervalStrategy::kEpoch && state_.step == s_.plan.total_steps;
   const bool is_first = s_.options.logging_first_step && state_.step == 1;
-  if (!is_end && !is_first && !is_due(state_.step, s_.options.logging_strategy, s_.plan.logging_steps, s_.plan)) return;
+  if (is_first || is_due(state_.step, s_.options.logging_strategy, s_.plan.logging_steps, s_.plan)) log();
+}
+
+// Trainer ends the epoch that it breaks off, at max_steps or early, and logs it.
+void Training::log_broken_off_epoch() {
+  const bool is_by_epoch = s_.options.logging_strategy == IntervalStrategy::kEpoch;
+  if (is_by_epoch && state_.steps_since_log > 0 && is_over(state_, s_.plan, s_.options)) log();
+}
+
+void Training::log() {
   const report::LogDue event{.step = state_.step,
                              .epoch = s_.plan.epoch_after(state_.step),
                              .loss = state_.loss_since_log / static_cast<double>(state_.steps_since_log),
@@ -239,7 +249,8 @@ void Training::write_results(const std::string& outcome, const Json& results, co
                                  s_.validation->with_negative);
     add_rows(finished, metrics);
     of_evaluation = eval_results(metrics, answers.loss, s_.plan.epoch_after(state_.step));
-    of_evaluation->update(speed_of(*answered));
+    of_evaluation->update(eval_speed(answered->runtime_s, s_.validation->features.windows.size(),
+                                     s_.validation->options.per_device_eval_batch_size));
   }
   finished.rows.push_back({"model", s_.run_directory + "  (loads with from_pretrained)"});
   s_.emit(finished);
@@ -248,17 +259,6 @@ void Training::write_results(const std::string& outcome, const Json& results, co
   Json of_training = results;
   of_training["train_samples"] = s_.plan.num_features;
   write_train_results(s_.run_directory, of_training);
-}
-
-// Under Trainer's keys; its steps are batches of per_device_eval_batch_size.
-Json Training::speed_of(const Validation::Answered& answered) const {
-  const auto samples = static_cast<std::int64_t>(s_.validation->features.windows.size());
-  const std::int64_t batch = s_.validation->options.per_device_eval_batch_size;
-  const std::int64_t batches = (samples + batch - 1) / batch;
-  return {{"eval_runtime", answered.runtime_s},
-          {"eval_samples", samples},
-          {"eval_samples_per_second", static_cast<double>(samples) / answered.runtime_s},
-          {"eval_steps_per_second", static_cast<double>(batches) / answered.runtime_s}};
 }
 
 report::RunFinished Training::end_of_run(const std::string& outcome) const {

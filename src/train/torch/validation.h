@@ -23,13 +23,13 @@ class Validation {
   /// throws DivergedError, OutOfMemoryError (a single window does not fit)
   void evaluate();
 
-  /// What the weights of a step have answered.
+  /// The answers of a step's weights, and how long they took.
   struct Answered {
     std::int64_t step;
     eval::Answers answers;
     double runtime_s;
   };
-  /// That of the model while its weights are those of `step`; null when a signal came in between.
+  /// What the model answers while its weights are those of `step`; null when a signal came in between.
   /// throws as evaluate()
   const Answered* answers_of(std::int64_t step);
 
