@@ -57,13 +57,13 @@ std::optional<std::string> other_name(const CLI::App& command, std::string flag)
 
 // The one flag that begins so; both spellings of it are among `flags`.
 std::optional<std::string> flag_cut_short(std::string name, const std::vector<std::string>& flags) {
-  constexpr std::size_t kLeastLetters = 4;
+  constexpr std::size_t kLeastBytes = 6;  // "--" and four letters
   std::ranges::replace(name, '_', '-');
   std::vector<std::string_view> dashed;
   for (const std::string& flag : flags) {
     if (flag.find('_') == flag.npos) dashed.push_back(flag);
   }
-  if (name.size() < std::size("--") - 1 + kLeastLetters) return std::nullopt;
+  if (name.size() < kLeastBytes) return std::nullopt;
   const auto only = only_one_beginning_with(name, dashed);
   return only ? std::optional<std::string>(*only) : std::nullopt;
 }

@@ -23,17 +23,18 @@ line in its order.
 | environment | `BERT_FINETUNE_LEARNING_RATE=3e-5` |
 | command line | `--learning-rate 3e-5`, `--learning_rate 3e-5` or `--set learning_rate=3e-5` |
 
+A boolean's flag means true when it stands alone, `--no-X` means false, and `--X False` is read too.
 `--dump-config` prints every value with its origin; the same text stands in the run directory as
-`bert_finetune_config.yaml` and is accepted by `--config`, and by Python's YAML. A boolean's flag means true when it
-stands alone, `--no-X` means false, and `--X False` is read too. Relative paths count from the working
-directory, wherever they were written; nothing expands `~` or `${NAME}` in a file.
+`bert_finetune_config.yaml` and is accepted by `--config`, and by Python's YAML. Relative paths count
+from the working directory, wherever they were written; nothing expands `~` or `${NAME}` in a file.
 
 ## How a value is read
 
 The option decides, not the look of the value: `eval_strategy: no` is the name *no*,
 `learning_rate: 3e-5` and `learning_rate: "3e-5"` are the same number, and `max_steps: 1e3` or
-`1000.0` is a whole one. Booleans are true/false, yes/no, on/off or 1/0; `false` is also read as the name *no* or *off*,
-which Python's YAML makes of it. `null` or `~` leaves an option unset where that is one of its values; nothing at all behind the colon is an error.
+`1000.0` is a whole one. Booleans are true/false, yes/no, on/off or 1/0. Where *no* or *off* is a name
+`false` is read as it, since Python's YAML makes that of it. `null` or `~` leaves an option unset where
+that is one of its values; nothing at all behind the colon is an error.
 Refused, because YAML readers disagree about them: `1_000`, `017`, `.nan`, anchors and aliases
 (`&`, `*`), tags (`!`), duplicate keys, several documents in a file, files over 1 MiB. All errors
 are reported at once, each with its place.
