@@ -46,13 +46,16 @@ class Length(ScheduleTest):
 
 class Log(ScheduleTest):
     def logged(self, *flags):
-        run = self.run_of("--max-steps", 9, *flags, output="run" + "".join(map(str, flags)))
-        return self.steps_of(run, "log")
+        self.newest = self.run_of("--max-steps", 9, *flags, output="run" + "".join(map(str, flags)))
+        return self.steps_of(self.newest, "log")
 
     def test_is_kept_as_logging_strategy_says(self):
         self.assertEqual(self.logged("--logging-steps", 4), [4, 8])
         self.assertEqual(self.logged("--logging-steps", 4, "--logging-first-step"), [1, 4, 8])
         self.assertEqual(self.logged("--logging-strategy", "epoch"), [8, 9])  # Trainer ends the epoch that it breaks off
+        history = json.loads((self.newest / "trainer_state.json").read_text())["log_history"]
+        self.assertEqual([next(key for key in ("loss", "eval_loss", "train_loss") if key in entry) for entry in history],
+                         ["loss", "loss", "eval_loss", "train_loss"])
         self.assertEqual(self.logged("--logging-strategy", "no"), [])
         stopped_early = ("--eval-strategy", "steps", "--eval-steps", 2, "--save-steps", 2, "--load-best-model-at-end",
                          "--early-stopping-patience", 1, *STILL)

@@ -111,8 +111,9 @@ std::optional<int> Training::run() {
       train_step();
       saving_.notice_end();
       log_if_due();
-      if (validation_.is_due()) validation_.evaluate();
       log_broken_off_epoch();
+      if (validation_.is_due()) validation_.evaluate();
+      log_broken_off_epoch();  // which the evaluation may have stopped early
       save_if_due();
     }
   } catch (const std::exception& e) {
