@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -55,17 +57,14 @@ std::optional<std::string> other_name(const CLI::App& command, std::string flag)
   return config::flag_of(*meant);
 }
 
-// The one flag that begins so; both spellings of it are among `flags`.
-std::optional<std::string> flag_cut_short(std::string name, const std::vector<std::string>& flags) {
+// The one flag that begins so, whichever way both are spelled.
+std::optional<std::string> flag_cut_short(const std::string& name, const std::vector<std::string>& flags) {
   constexpr std::size_t kLeastBytes = 6;  // "--" and four letters
-  std::ranges::replace(name, '_', '-');
-  std::vector<std::string_view> dashed;
-  for (const std::string& flag : flags) {
-    if (flag.find('_') == flag.npos) dashed.push_back(flag);
-  }
   if (name.size() < kLeastBytes) return std::nullopt;
-  const auto only = only_one_beginning_with(name, dashed);
-  return only ? std::optional<std::string>(*only) : std::nullopt;
+  std::set<std::string> keys;
+  for (const std::string& flag : flags) keys.insert(key_of_flag(flag.substr(2)));
+  const auto only = only_one_beginning_with(key_of_flag(name.substr(2)), {keys.begin(), keys.end()});
+  return only ? std::optional(config::flag_of(*only)) : std::nullopt;
 }
 
 // "unknown flag '--learing-rate'; did you mean '--learning-rate'?"

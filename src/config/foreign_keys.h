@@ -23,10 +23,13 @@ const std::vector<TranslatedKey>& translated_keys();
 /// A key of run_qa.py or TrainingArguments that this program knows and does not have.
 struct ForeignKey {
   enum class Answer { kPassOver, kRefuse };
+  enum class Form { kValue, kSwitch, kList };  // a switch may stand alone on a command line, a list takes several words
   std::string_view key;
   Answer answer;
   std::string_view reason;
+  Form form = Form::kValue;
   std::vector<std::string_view> harmless = {};  // values, besides "off" ones, that ask for nothing
+  bool is_job = false;                          // Resolved::jobs
 };
 const std::vector<ForeignKey>& foreign_keys();
 

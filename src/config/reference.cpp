@@ -40,6 +40,12 @@ Refused, because YAML readers disagree about them: `1_000`, `017`, `.nan`, ancho
 are reported at once, each with its place.
 )";
 
+constexpr std::string_view kOfTwoNames = R"(
+Of two names in one source that ask for different things the error names both; but as in TrainingArguments
+`warmup_steps` counts for more than `warmup_ratio`, unless it is 0. `metric_for_best_model: exact_match` is `exact`,
+and its names may begin with `eval_`.
+)";
+
 std::string cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, 1, '\\');
   return text;
@@ -72,11 +78,7 @@ void append_old_names(std::string& out) {
       out += fmt::format("| `{}` | `{}` |\n", alias, option.key);
     }
   }
-  out +=
-      "\nOf two names in one source that ask for different things the error names both; but as in TrainingArguments\n"
-      "`warmup_steps` counts for more than `warmup_ratio`, unless it is 0. `metric_for_best_model: exact_match` is "
-      "`exact`,\n"
-      "and its names may begin with `eval_`.\n";
+  out += kOfTwoNames;
 }
 
 void append_foreign_keys(std::string& out, ForeignKey::Answer answer) {

@@ -43,10 +43,6 @@ std::string absolute_path(const std::string& given) {
   return result.string();
 }
 
-bool is_job(std::string_view key) {
-  return key == "do_train" || key == "do_eval" || key == "do_predict";
-}
-
 /// Merges sources, lowest precedence first, into one set of options.
 class Resolver {
  public:
@@ -169,7 +165,7 @@ class Resolver {
   }
 
   void answer(const Assignment& a, const ForeignKey& foreign) {
-    if (is_job(a.key)) note_wish(a);
+    if (foreign.is_job) note_wish(a);
     if (foreign.answer == ForeignKey::Answer::kPassOver) {
       if (asks_for_nothing(foreign, a.value)) return;
       note(a.key_at, fmt::format("'{}' has no effect: {}", a.key, foreign.reason));

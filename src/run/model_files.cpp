@@ -42,7 +42,7 @@ void check_fit(const ModelFiles& files, const config::Options& options) {
 }
 
 bool holds_model(const fs::path& directory) {
-  return is_there((directory / "model.safetensors").string()) ||
+  return is_there((directory / checkpoint::kWeightsName).string()) ||
          is_there((directory / "model.safetensors.index.json").string());
 }
 

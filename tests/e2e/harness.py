@@ -468,6 +468,12 @@ def metric_lines(run_directory, kind=None, timing=False):
 SPEED = {"eval_runtime", "eval_samples_per_second", "eval_steps_per_second"}
 
 
+def figures_of(results):
+    """The metrics in eval_results.json, as metrics.jsonl names them."""
+    return {key.removeprefix("eval_"): value for key, value in without_speed(results).items()
+            if key not in ("epoch", "eval_samples")}
+
+
 def without_speed(results):
     """Of eval_results.json what is the same from run to run."""
     return {key: value for key, value in results.items() if key not in SPEED}

@@ -146,8 +146,7 @@ class BestModel(ScheduleTest):
         run = self.run_of(*self.FIRST_IS_BEST)
         results = json.loads((run / "eval_results.json").read_text())
         first = metric_lines(run, "eval")[0]["metrics"]
-        self.assertEqual({k: v for k, v in harness.without_speed(results).items() if k not in ("epoch", "eval_samples")},
-                         {f"eval_{k}": v for k, v in first.items()})
+        self.assertEqual(harness.figures_of(results), first)
         scored = self.run_program("eval", run, "--data", self.dev_file, "--json")
         self.assertEqual(json.loads(scored.out)["f1"], first["f1"])
 

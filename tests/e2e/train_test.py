@@ -54,8 +54,7 @@ class RunDirectory(EndToEndTest):
         results, train, everything = (self.read(n) for n in ("eval_results.json", "train_results.json", "all_results.json"))
         self.assertEqual(results["eval_samples"], 20)
         self.assertEqual(results.keys() - harness.without_speed(results).keys(), harness.SPEED)
-        self.assertEqual({k: v for k, v in harness.without_speed(results).items() if k not in ("epoch", "eval_samples")},
-                         {f"eval_{k}": v for k, v in evaluation.items()})
+        self.assertEqual(harness.figures_of(results), evaluation)
         self.assertEqual(everything, {**train, **results})
         losses = [line["loss"] for line in metric_lines(self.cwd / "run", "log")]
         self.assertAlmostEqual(train["train_loss"], sum(losses) / 4, places=12)
