@@ -9,15 +9,18 @@ namespace bertft::model {
 template <class X, class Out>
 DropoutAddArguments<X, Out> dropout_add_arguments(const at::Tensor& x, const at::Tensor& residual,
                                                   const DropoutSite& site, const DeviceBatch& batch, at::Tensor& out) {
-  return {x.const_data_ptr<X>(),
-          residual.defined() ? residual.const_data_ptr<float>() : nullptr,
-          batch.sequence_of_row.const_data_ptr<std::int32_t>(),
-          batch.positions.const_data_ptr<std::int32_t>(),
-          x.size(1) / device::kColumnsPerDraw,
-          site.key,
-          batch.first_in_batch,
-          site.rate,
-          out.mutable_data_ptr<Out>()};
+  // Aligned: LibTorch's memory is, and so are rows of whole quads in it.
+  return {
+      .x = reinterpret_cast<const Quad<X>*>(x.const_data_ptr<X>()),
+      .residual = residual.defined() ? reinterpret_cast<const Quad<float>*>(residual.const_data_ptr<float>()) : nullptr,
+      .sequence = batch.sequence_of_row.const_data_ptr<std::int32_t>(),
+      .position = batch.positions.const_data_ptr<std::int32_t>(),
+      .num_rows = x.size(0),
+      .quads_per_row = x.size(1) / device::kColumnsPerDraw,
+      .key = site.key,
+      .first_in_batch = batch.first_in_batch,
+      .rate = site.rate,
+      .out = reinterpret_cast<Quad<Out>*>(out.mutable_data_ptr<Out>())};
 }
 
 }  // namespace bertft::model

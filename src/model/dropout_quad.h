@@ -11,39 +11,48 @@ struct CUstream_st;  // a cudaStream_t points to one
 
 namespace bertft::model {
 
-/// Arguments of dropout_add() over packed rows of `quads_per_row` times kColumnsPerDraw columns.
+/// Neighbouring columns of a row, which share one draw4(): loaded and stored at once.
+template <class T>
+struct alignas(device::kColumnsPerDraw * sizeof(T)) Quad {
+  T columns[device::kColumnsPerDraw];
+};
+
+/// Arguments of dropout_add() over packed rows.
 template <class X, class Out>
 struct DropoutAddArguments {
-  const X* x;
-  const float* residual;                    // or null
+  const Quad<X>* x;                         // [num_rows, quads_per_row]
+  const Quad<float>* residual;              // the same, or null
   const std::int32_t *sequence, *position;  // of each row
-  std::int64_t quads_per_row;
+  std::int64_t num_rows, quads_per_row;
   std::uint64_t key;
   std::int64_t first_in_batch;
   device::DropoutRate rate;
-  Out* out;
+  Quad<Out>* out;  // as x
 };
 
-/// Four neighbouring columns of one row, which share one draw4(). `quad` counts them row by row.
 template <class X, class Out>
-BERTFT_HOST_DEVICE inline void dropout_add_quad(const DropoutAddArguments<X, Out>& a, std::int64_t quad) {
-  const std::int64_t row = quad / a.quads_per_row;
-  const std::int64_t column = quad % a.quads_per_row * device::kColumnsPerDraw;
+BERTFT_HOST_DEVICE inline void dropout_add_quad(const DropoutAddArguments<X, Out>& a, std::int64_t row,
+                                                std::int64_t quad) {
   const std::uint64_t sequence_key =
       device::fold(a.key, static_cast<std::uint64_t>(a.first_in_batch + a.sequence[row]));
-  const std::uint64_t draws =
-      device::draw4(sequence_key, static_cast<std::uint64_t>(a.position[row]), static_cast<std::uint64_t>(column));
+  const std::uint64_t draws = device::draw4(sequence_key, static_cast<std::uint64_t>(a.position[row]),
+                                            static_cast<std::uint64_t>(device::kColumnsPerDraw * quad));
+  const std::int64_t i = row * a.quads_per_row + quad;
+  const bool adds = a.residual != nullptr;
+  const Quad<X> x = a.x[i];
+  const Quad<float> residual = adds ? a.residual[i] : Quad<float>{};
+  Quad<Out> out;
   for (int lane = 0; lane < device::kColumnsPerDraw; ++lane) {
-    const std::int64_t i = device::kColumnsPerDraw * quad + lane;
     const auto drawn = static_cast<std::uint32_t>(draws >> (16 * lane)) & 0xffffU;
-    const float kept = drawn >= a.rate.threshold ? static_cast<float>(a.x[i]) * a.rate.scale : 0.0F;
-    a.out[i] = static_cast<Out>(a.residual == nullptr ? kept : a.residual[i] + kept);
+    const float kept = drawn >= a.rate.threshold ? static_cast<float>(x.columns[lane]) * a.rate.scale : 0.0F;
+    out.columns[lane] = static_cast<Out>(adds ? residual.columns[lane] + kept : kept);
   }
+  a.out[i] = out;
 }
 
-/// Starts a kernel with one thread for each of `num_quads` quads, at least one; X and Out are float or
-/// c10::BFloat16. Whether it started, cudaGetLastError() tells.
+/// Starts a kernel with a block for each row, of which there is at least one; X and Out are float or c10::BFloat16.
+/// Whether it started, cudaGetLastError() tells.
 template <class X, class Out>
-void launch_dropout_add(const DropoutAddArguments<X, Out>& arguments, std::int64_t num_quads, CUstream_st* stream);
+void launch_dropout_add(const DropoutAddArguments<X, Out>& arguments, CUstream_st* stream);
 
 }  // namespace bertft::model

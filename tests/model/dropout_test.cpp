@@ -37,7 +37,9 @@ at::Tensor by_quads(const at::Tensor& x, const at::Tensor& residual, const Dropo
                     const DeviceBatch& batch) {
   at::Tensor out = at::empty(x.sizes(), c10::CppTypeToScalarType<Out>::value);
   const auto arguments = dropout_add_arguments<X, Out>(x, residual, site, batch, out);
-  for (std::int64_t quad = 0; quad < x.numel() / 4; ++quad) dropout_add_quad(arguments, quad);
+  for (std::int64_t row = 0; row < arguments.num_rows; ++row) {
+    for (std::int64_t quad = 0; quad < arguments.quads_per_row; ++quad) dropout_add_quad(arguments, row, quad);
+  }
   return out;
 }
 

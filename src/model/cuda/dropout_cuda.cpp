@@ -13,8 +13,7 @@ namespace {
 template <class X, class Out>
 void launch(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& site, const DeviceBatch& batch,
             at::Tensor& out) {
-  launch_dropout_add(dropout_add_arguments<X, Out>(x, residual, site, batch, out), x.numel() / device::kColumnsPerDraw,
-                     c10::cuda::getCurrentCUDAStream());
+  launch_dropout_add(dropout_add_arguments<X, Out>(x, residual, site, batch, out), c10::cuda::getCurrentCUDAStream());
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 

@@ -7,22 +7,24 @@ namespace bertft::model {
 namespace {
 
 template <class X, class Out>
-__global__ void dropout_add_kernel(DropoutAddArguments<X, Out> arguments, std::int64_t num_quads) {
-  const std::int64_t quad = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (quad < num_quads) dropout_add_quad(arguments, quad);
+__global__ void dropout_add_kernel(DropoutAddArguments<X, Out> arguments) {
+  for (std::int64_t quad = threadIdx.x; quad < arguments.quads_per_row; quad += blockDim.x) {
+    dropout_add_quad(arguments, blockIdx.x, quad);
+  }
 }
 
 }  // namespace
 
 template <class X, class Out>
-void launch_dropout_add(const DropoutAddArguments<X, Out>& arguments, std::int64_t num_quads, CUstream_st* stream) {
-  constexpr int kThreads = 256;
-  const auto blocks = static_cast<unsigned>((num_quads + kThreads - 1) / kThreads);
-  dropout_add_kernel<<<blocks, kThreads, 0, stream>>>(arguments, num_quads);
+void launch_dropout_add(const DropoutAddArguments<X, Out>& arguments, CUstream_st* stream) {
+  constexpr std::int64_t kWarp = 32, kMostThreads = 256;
+  const std::int64_t whole_warps = (arguments.quads_per_row + kWarp - 1) / kWarp * kWarp;
+  const auto blocks = static_cast<unsigned>(arguments.num_rows);
+  const auto threads = static_cast<unsigned>(whole_warps < kMostThreads ? whole_warps : kMostThreads);
+  dropout_add_kernel<<<blocks, threads, 0, stream>>>(arguments);
 }
 
-#define BERTFT_LAUNCH(X, Out) \
-  template void launch_dropout_add(const DropoutAddArguments<X, Out>&, std::int64_t, CUstream_st*)
+#define BERTFT_LAUNCH(X, Out) template void launch_dropout_add(const DropoutAddArguments<X, Out>&, CUstream_st*)
 BERTFT_LAUNCH(float, float);
 BERTFT_LAUNCH(float, c10::BFloat16);
 BERTFT_LAUNCH(c10::BFloat16, float);
