@@ -26,8 +26,10 @@ struct PackedBatch {
   std::uint32_t max_length() const;
 };
 
-/// Sequences of one batch: attention's kernels on a GPU count them in a dimension of the grid, which CUDA bounds.
-inline constexpr std::int64_t kMostSequences = 65'535;
+/// Sequences of one batch: attention's kernels on a GPU count them in a dimension of the grid, which CUDA bounds at
+/// 65,535, and some versions of flash-attention's backward pass count 128 rows a sequence, times heads and their
+/// size, in 32 bits: here up to a hidden size of 1024.
+inline constexpr std::int64_t kMostSequences = 16'384;
 
 /// How an effective batch is cut for the device: at most so many features and so many
 /// tokens at a time. Unset means no bound but that of kMostSequences. A single window is never cut.
