@@ -14,7 +14,7 @@ struct Spelling {
 
 // Of segments that grow.
 constexpr std::array kOfGrowing{
-    Spelling{"INTERNAL ASSERT FAILED", "CUDACachingAllocator"},
+    Spelling{"handles_.at(i) INTERNAL ASSERT FAILED", "CUDACachingAllocator"},
     Spelling{"CUDA driver error: device not ready"},
     Spelling{"CUDA driver error: out of memory"},
 };

@@ -69,6 +69,11 @@ TEST(OutOfMemory, IsNoErrorOfAnotherKindThatSpeaksOfMemory) {
   EXPECT_FALSE(is_out_of_memory(std::runtime_error("CUDA out of memory.")));  // not LibTorch's
 }
 
+TEST(OutOfMemory, IsNoOtherAssertionOfTheAllocator) {
+  EXPECT_FALSE(is_out_of_memory(
+      c10::Error("Allocator not initialized INTERNAL ASSERT FAILED at \"CUDACachingAllocator.cpp\":1", nullptr)));
+}
+
 TEST(OutOfMemory, IsNotReadFromAnErrorsStack) {
   const auto stack =
       std::make_shared<c10::PrecomputedLazyValue<std::string>>("frame #0: c10::cuda::CUDACachingAllocator::malloc");
