@@ -63,10 +63,9 @@ class Probe {
     memory::Trial trial;
     trial.num_features = num_features;
     memory::reset_peak(task_.device);
-    const std::uint64_t retries = memory::use_of(task_.device).num_retries;
     try {
       run_cycle(trial);
-      trial.fits = memory::use_of(task_.device).num_retries == retries;
+      trial.fits = num_retries() == retries_before_last_step_;
       trial.phase = trial.fits ? "done" : "done, but only after emptying the allocator's cache";
     } catch (const DoesNotFit& stop) {
       trial.phase = stop.phase;
@@ -94,6 +93,9 @@ class Probe {
     };
     step();
     evaluate(trial.num_features);
+    // What goes before has first to find its place among the segments of the last size; only a step that has to make
+    // room again each time does not fit.
+    retries_before_last_step_ = num_retries();
     const auto start = std::chrono::steady_clock::now();
     step();
     device::synchronize(task_.device);
@@ -111,10 +113,13 @@ class Probe {
     if (shortage) throw DoesNotFit{"evaluation"};
   }
 
+  std::uint64_t num_retries() const { return memory::use_of(task_.device).num_retries; }
+
   const ProbeTask& task_;
   data::Features features_;
   model::QaModel model_;
   optim::AdamW optimizer_;
+  std::uint64_t retries_before_last_step_ = 0;
 };
 
 // Up to the reserve and no further, for as long as it lives.
