@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "tokenizer/unicode_exceptions.h"
@@ -12,10 +13,9 @@ namespace {
 
 constexpr char32_t kCodePoints = 0x110000;
 constexpr char32_t kCapitalIWithDot = 0x130;
+constexpr std::uint8_t kAllFlags = 0xFF;
 
-struct Range {
-  char32_t first, last;
-};
+using Range = CodePointRange;
 
 constexpr Range kWhiteSpaceRanges[] = {{0x09, 0x0D},     {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},
                                        {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
@@ -46,7 +46,7 @@ constexpr std::uint8_t flags_of_category(utf8proc_category_t category) {
   }
 }
 
-std::uint8_t flags_in_unicode_15(char32_t code_point) {
+std::uint8_t flags_in_utf8proc(char32_t code_point) {
   const auto c = static_cast<utf8proc_int32_t>(code_point);
   const utf8proc_property_t& property = *utf8proc_get_property(c);
   std::uint8_t flags = flags_of_category(static_cast<utf8proc_category_t>(property.category));
@@ -60,7 +60,8 @@ std::uint8_t flags_in_unicode_15(char32_t code_point) {
 class FlagTable {
  public:
   FlagTable() : flags_(kCodePoints) {
-    for (char32_t c = 0; c < kCodePoints; ++c) flags_[c] = flags_in_unicode_15(c);
+    for (char32_t c = 0; c < kCodePoints; ++c) flags_[c] = flags_in_utf8proc(c);
+    for (const Range& range : kUnassigned) set(range, kAllFlags, false);
     for (const Range& range : kWhiteSpaceRanges) set(range, kWhiteSpace, true);
     for (const Range& range : kIdeographRanges) set(range, kIdeograph, true);
     for (const Range& range : kAsciiPunctuationRanges) set(range, kPunctuation, true);
@@ -97,6 +98,13 @@ bool is_in(std::span<const FlagException> exceptions, char32_t code_point) {
                      [&](const FlagException& e) { return e.first <= code_point && code_point <= e.last; });
 }
 
+// In Unicode 15.0; later versions of utf8proc know more.
+bool is_unassigned(char32_t code_point) {
+  const auto next = std::upper_bound(std::begin(kUnassigned), std::end(kUnassigned), code_point,
+                                     [](char32_t c, const Range& range) { return c < range.first; });
+  return next != std::begin(kUnassigned) && code_point <= std::prev(next)->last;
+}
+
 template <std::size_t kMaxSize>
 std::span<const char32_t> decomposition(char32_t code_point, int options, std::array<char32_t, kMaxSize>& out) {
   std::array<utf8proc_int32_t, kMaxSize> mapped;
@@ -129,7 +137,7 @@ std::span<const char32_t> canonical_decomposition(char32_t code_point, std::arra
 
 std::span<const char32_t> compatibility_decomposition(char32_t code_point, std::array<char32_t, 18>& out) {
   out[0] = code_point;
-  if (is_in(kUndecomposedExceptions, code_point)) return std::span(out).first(1);
+  if (is_in(kUndecomposedExceptions, code_point) || is_unassigned(code_point)) return std::span(out).first(1);
   return decomposition(code_point, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, out);
 }
 
@@ -137,6 +145,7 @@ bool is_mark(char32_t code_point) {
   for (const FlagException& e : kAnymarkExceptions) {
     if (e.first <= code_point && code_point <= e.last) return e.value;
   }
+  if (is_unassigned(code_point)) return false;
   const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
   return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
 }

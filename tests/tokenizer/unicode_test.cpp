@@ -98,6 +98,7 @@ TEST(Unicode, DecomposesForCompatibilityWhereAsked) {
 TEST(Unicode, DecomposesNothingForCompatibilityThatIsYoungerThanUnicode9) {
   EXPECT_EQ(compatibly_decomposed(0x32FF), U"\u32FF");
   EXPECT_EQ(compatibly_decomposed(0x1E030), U"\U0001E030");
+  EXPECT_EQ(compatibly_decomposed(0x1CCD6), U"\U0001CCD6");  // of 16.0, which utf8proc has from 2.10 on
 }
 
 TEST(Unicode, KnowsAsManyMarksAsTheCrate) {
