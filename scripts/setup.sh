@@ -55,18 +55,22 @@ install_debian_packages() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# make_env DIR LOCK...: a virtual environment that holds exactly the locked packages.
+# make_env DIR LOCK...: a virtual environment that holds exactly the locked packages. DIR/site-packages leads to
+# them, whichever Python there is.
 make_env() {
-  local dir=$1 lock; shift
+  local dir=$1 lock python=/usr/bin/python3 version; shift
   [ ! -f "$dir/.complete" ] || return 0
-  local python=/usr/bin/python3
-  if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
-    echo "error: the pinned packages need Python 3.11 as /usr/bin/python3 (Debian 12)." >&2
-    echo "       Elsewhere install LibTorch 2.11 and CUDA 13.0 and set LIBTORCH=DIR and CUDAToolkit_ROOT=DIR." >&2
-    exit 1
-  fi
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  case $version in
+    3.11|3.12|3.13) ;;  # nvcc 13.0 fails at glibc 2.43, which systems with 3.14 have
+    *)
+      echo "error: the pinned packages need Python 3.11, 3.12 or 3.13 as /usr/bin/python3; this is $version." >&2
+      echo "       Elsewhere install LibTorch 2.11 and CUDA 13.0 and set LIBTORCH=DIR and CUDAToolkit_ROOT=DIR." >&2
+      exit 1 ;;
+  esac
   rm -rf "$dir"
   "$python" -m venv "$dir"
+  ln -s "lib/python$version/site-packages" "$dir/site-packages"
   for lock in "$@"; do
     "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir \
       --no-deps --require-hashes -r "third_party/$lock.lock"
@@ -77,7 +81,7 @@ make_env() {
 # nvcc and CMake expect the layout of an installed toolkit: lib64, and libraries under their
 # plain names, which the wheels leave out.
 complete_toolkit() {
-  local toolkit=$1/lib/python3.11/site-packages/nvidia/cu13 library plain
+  local toolkit=$1/site-packages/nvidia/cu13 library plain
   [ -e "$toolkit/lib64" ] || ln -s lib "$toolkit/lib64"
   for library in "$toolkit"/lib/lib*.so.*; do
     plain=${library%%.so.*}.so
@@ -117,7 +121,7 @@ if [ "$want_tests" = yes ]; then
     make_env "$peers_env" peers
     rm "$peers_env/.complete"
     # torch is 4.6 GB: the peers look into the other environment instead of a second copy.
-    echo "$libtorch_env/lib/python3.11/site-packages" > "$peers_env/lib/python3.11/site-packages/libtorch.pth"
+    echo "$libtorch_env/site-packages" > "$peers_env/site-packages/libtorch.pth"
     touch "$peers_env/.complete"
   fi
   say "Python peers: $peers_env"

@@ -8,7 +8,7 @@ if(DEFINED ENV{XDG_CACHE_HOME})
 else()
   set(cache $ENV{HOME}/.cache)
 endif()
-set(site ${cache}/bert-finetune/libtorch-${lock_id}/lib/python3.11/site-packages)
+set(site ${cache}/bert-finetune/libtorch-${lock_id}/site-packages)
 if(DEFINED ENV{LIBTORCH})
   set(LIBTORCH $ENV{LIBTORCH} CACHE PATH "Folder of LibTorch" FORCE)
 else()
@@ -47,6 +47,9 @@ file(CREATE_LINK ${fmt_include}/fmt ${PROJECT_BINARY_DIR}/compat/fmt SYMBOLIC)
 add_library(bertft_torch INTERFACE)
 target_include_directories(bertft_torch SYSTEM BEFORE INTERFACE ${PROJECT_BINARY_DIR}/compat)
 target_compile_definitions(bertft_torch INTERFACE AT_PER_OPERATOR_HEADERS)
+# GCC 13 and 14 believe that torch::autograd::Function::apply() writes a std::vector<bool> beyond its end.
+target_compile_options(bertft_torch INTERFACE
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds -Wno-stringop-overflow>)
 # Without OpenMP's compiler flag at::parallel_for is a serial loop.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 target_include_directories(bertft_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})

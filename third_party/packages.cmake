@@ -1,4 +1,4 @@
-# Libraries from Debian 12 (third_party/debian-packages.txt). A missing one is named with
+# Libraries from Debian or Ubuntu (third_party/debian-packages.txt). A missing one is named with
 # the command that installs it.
 function(bertft_require package debian_package)
   find_package(${package} ${ARGN} QUIET)
