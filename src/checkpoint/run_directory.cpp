@@ -197,6 +197,12 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));
   if (take_lock(lock_fd_)) {
+    try {
+      check_run_directory(path_, existing);  // again: another run may have begun and ended since
+    } catch (const OutputError&) {
+      close(lock_fd_);
+      throw;
+    }
     sign_lock(lock_fd_, this_process());
   } else {
     if (errno == EWOULDBLOCK) {

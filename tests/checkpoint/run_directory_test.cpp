@@ -8,11 +8,14 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
 
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
 #include "temporary_directory.h"
 
 namespace bertft::checkpoint {
@@ -90,6 +93,15 @@ TEST_F(RunDirectoryTest, WaitsForOneWhoOnlyLooks) {
   });
   EXPECT_NO_THROW(RunDirectory(parent_.path(), Existing::kContinue));
   looked.join();
+}
+
+TEST_F(RunDirectoryTest, IsRefusedWhenARunBeganAndEndedWhileItWaited) {
+  auto first = std::make_optional<RunDirectory>(parent_ / "run", Existing::kRefuse);
+  auto second = std::async(std::launch::async, [&] { RunDirectory(parent_ / "run", Existing::kRefuse); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  write_file_atomically(parent_ / "run/bert_finetune_config.yaml", "seed: 1\n");
+  first.reset();
+  EXPECT_THAT([&] { second.get(); }, ThrowsMessage<OutputError>(HasSubstr("exists and is not empty")));
 }
 
 TEST_F(RunDirectoryTest, IsRefusedWhenItHoldsSomething) {
