@@ -9,8 +9,9 @@
 #include "bertft/util/text.h"
 
 // The Unicode rules are those of Python's str, tried against CPython 3.11 (Unicode 14.0) on
-// every code point (tests/parity/metric_parity.py). utf8proc 2.8 has the tables of 15.0, as Python 3.12 has, and 2.9
-// those of 15.1, as 3.13 has: only code points that 14.0 leaves unassigned differ from 3.11.
+// every code point (tests/parity/metric_parity.py). utf8proc 2.8 has the tables of 15.0, as Python 3.12 has, 2.9 those
+// of 15.1, as 3.13, and 2.10 those of 16.0, as 3.14: but for U+1171E in the last only code points that 14.0 leaves
+// unassigned differ from 3.11.
 
 namespace bertft::eval {
 namespace {

@@ -132,6 +132,7 @@ class Changes {
   std::size_t num_gone_at_front_ = 0;
 };
 
+// Until utf8proc 2.9 without rule GB9c of Unicode 15.1, which the crate has (docs/differences.md).
 std::size_t grapheme_end(std::span<const Char> chars, std::size_t begin) {
   const auto code_point = [&](std::size_t i) { return static_cast<utf8proc_int32_t>(chars[i].code_point); };
   utf8proc_int32_t state = 0;

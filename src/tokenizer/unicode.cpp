@@ -15,15 +15,14 @@ constexpr char32_t kCodePoints = 0x110000;
 constexpr char32_t kCapitalIWithDot = 0x130;
 constexpr std::uint8_t kAllFlags = 0xFF;
 
-using Range = CodePointRange;
-
-constexpr Range kWhiteSpaceRanges[] = {{0x09, 0x0D},     {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},
-                                       {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
-                                       {0x205F, 0x205F}, {0x3000, 0x3000}};
-constexpr Range kIdeographRanges[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},  {0x20000, 0x2A6DF},
-                                      {0x2A700, 0x2B73F}, {0x2B740, 0x2CEAF}, {0x2F800, 0x2FA1F}};
-constexpr Range kAsciiPunctuationRanges[] = {{0x21, 0x2F}, {0x3A, 0x40}, {0x5B, 0x60}, {0x7B, 0x7E}};
-constexpr Range kHangulSyllables = {0xAC00, 0xD7A3};  // decomposed by rule, not by table
+constexpr CodePointRange kWhiteSpaceRanges[] = {{0x09, 0x0D},     {0x20, 0x20},     {0x85, 0x85},     {0xA0, 0xA0},
+                                                {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F},
+                                                {0x205F, 0x205F}, {0x3000, 0x3000}};
+constexpr CodePointRange kIdeographRanges[] = {{0x3400, 0x4DBF},   {0x4E00, 0x9FFF},   {0xF900, 0xFAFF},
+                                               {0x20000, 0x2A6DF}, {0x2A700, 0x2B73F}, {0x2B740, 0x2CEAF},
+                                               {0x2F800, 0x2FA1F}};
+constexpr CodePointRange kAsciiPunctuationRanges[] = {{0x21, 0x2F}, {0x3A, 0x40}, {0x5B, 0x60}, {0x7B, 0x7E}};
+constexpr CodePointRange kHangulSyllables = {0xAC00, 0xD7A3};  // decomposed by rule, not by table
 
 constexpr std::uint8_t flags_of_category(utf8proc_category_t category) {
   switch (category) {
@@ -61,10 +60,10 @@ class FlagTable {
  public:
   FlagTable() : flags_(kCodePoints) {
     for (char32_t c = 0; c < kCodePoints; ++c) flags_[c] = flags_in_utf8proc(c);
-    for (const Range& range : kUnassigned) set(range, kAllFlags, false);
-    for (const Range& range : kWhiteSpaceRanges) set(range, kWhiteSpace, true);
-    for (const Range& range : kIdeographRanges) set(range, kIdeograph, true);
-    for (const Range& range : kAsciiPunctuationRanges) set(range, kPunctuation, true);
+    for (const CodePointRange& range : kUnassigned) set(range, kAllFlags, false);
+    for (const CodePointRange& range : kWhiteSpaceRanges) set(range, kWhiteSpace, true);
+    for (const CodePointRange& range : kIdeographRanges) set(range, kIdeograph, true);
+    for (const CodePointRange& range : kAsciiPunctuationRanges) set(range, kPunctuation, true);
     set(kHangulSyllables, kDecomposes, true);
     set({0xFFFD, 0xFFFD}, kDropped, true);
     for (const char32_t kept : {U'\t', U'\n', U'\r'}) set({kept, kept}, kDropped, false);
@@ -80,7 +79,7 @@ class FlagTable {
   std::span<const std::uint8_t> flags() const { return flags_; }
 
  private:
-  void set(Range range, std::uint8_t flag, bool value) {
+  void set(CodePointRange range, std::uint8_t flag, bool value) {
     for (char32_t c = range.first; c <= range.last; ++c) {
       flags_[c] = static_cast<std::uint8_t>(value ? flags_[c] | flag : flags_[c] & ~flag);
     }
@@ -101,7 +100,7 @@ bool is_in(std::span<const FlagException> exceptions, char32_t code_point) {
 // In Unicode 15.0; later versions of utf8proc know more.
 bool is_unassigned(char32_t code_point) {
   const auto next = std::upper_bound(std::begin(kUnassigned), std::end(kUnassigned), code_point,
-                                     [](char32_t c, const Range& range) { return c < range.first; });
+                                     [](char32_t c, const CodePointRange& range) { return c < range.first; });
   return next != std::begin(kUnassigned) && code_point <= std::prev(next)->last;
 }
 

@@ -7,7 +7,7 @@
 namespace bertft::tokenizer {
 
 // Character data as the Rust `tokenizers` crate has them: Unicode 15.0 from utf8proc, corrected by
-// unicode_exceptions.h, which also takes back what utf8proc 2.9 and 2.10 know of later versions. The crate mixes three
+// unicode_exceptions.h, which also takes back what utf8proc 2.9 to 2.11 know of later versions. The crate mixes three
 // versions of Unicode.
 
 /// What a code point does in normalization and splitting; a set of bits.
