@@ -179,7 +179,9 @@ def normalization_texts(path):
 
 
 def random_texts(count, exceptions):
+    """The same with every version of Python, whose characters are others: all of them are tried one by one elsewhere."""
     rng = random.Random(20261124)
+    unicode = unicodedata.ucd_3_2_0
     chars = lambda *ranges: [chr(c) for first, last in ranges for c in range(first, last)]
     pick = lambda test: [chr(c) for c in SCALARS if test(chr(c))]
     rows = [row.split("\t") for row in exceptions.read_text().splitlines() if row[0] != "#"]
@@ -189,9 +191,9 @@ def random_texts(count, exceptions):
         chars((0, 0x20), (0x7F, 0xA1)) + list("\u200b\u200d\ufeff\ufffd\u2028\u3000"),
         SPECIAL + ["[MASK", "[mask]", "MASK]", "[[SEP]]"],
         ["the", "ing", "running", "un", "able", "ly ", " ", " of "],
-        pick(unicodedata.combining),
-        pick(lambda c: unicodedata.decomposition(c) and "<" not in unicodedata.decomposition(c)),
-        pick(lambda c: unicodedata.category(c) not in ("Cn", "Co")),
+        pick(unicode.combining),
+        pick(lambda c: unicode.decomposition(c) and "<" not in unicode.decomposition(c)),
+        pick(lambda c: unicode.category(c) not in ("Cn", "Co")),
         [chr(int(row[1], 16)) for row in rows],
         [chr(c) for c in SCALARS[::97]],
         chars((0x4E00, 0x4F00), (0x2B7F0, 0x2B930), (0xF900, 0xFA10)),
