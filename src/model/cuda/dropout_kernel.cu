@@ -6,6 +6,7 @@
 namespace bertft::model {
 namespace {
 
+// A block a row: a thread that counted all quads would have to divide 64-bit numbers to find its row.
 template <class X, class Out>
 __global__ void dropout_add_kernel(DropoutAddArguments<X, Out> arguments) {
   for (std::int64_t quad = threadIdx.x; quad < arguments.quads_per_row; quad += blockDim.x) {
