@@ -26,10 +26,10 @@ struct PackedBatch {
   std::uint32_t max_length() const;
 };
 
-/// Sequences of one batch: attention's kernels on a GPU count them in a dimension of the grid, which CUDA bounds at
-/// 65,535, and some versions of flash-attention's backward pass count 128 rows a sequence, times heads and their
-/// size, in 32 bits: here up to a hidden size of 1024.
-inline constexpr std::int64_t kMostSequences = 16'384;
+/// Sequences of one batch. Attention's kernels on a GPU count them in a dimension of the grid, which CUDA bounds at
+/// 65,535; the backward pass of flash-attention, until its issue 1500 was mended, counts 128 rows for each, times the
+/// hidden size, in 32 bits: so many are right up to a size of 2048.
+inline constexpr std::int64_t kMostSequences = 8'000;
 
 /// How an effective batch is cut for the device: at most so many features and so many
 /// tokens at a time. Unset means no bound but that of kMostSequences. A single window is never cut.
