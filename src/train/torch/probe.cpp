@@ -64,9 +64,8 @@ class Probe {
     trial.num_features = num_features;
     memory::reset_peak(task_.device);
     try {
-      run_cycle(trial);
-      trial.fits = num_retries() == retries_before_last_step_;
-      trial.phase = trial.fits ? "done" : "done, but only after emptying the allocator's cache";
+      trial.fits = run_cycle(trial);
+      trial.phase = trial.fits ? "done" : "done, but the last step only after emptying the allocator's cache";
     } catch (const DoesNotFit& stop) {
       trial.phase = stop.phase;
     } catch (const OutOfMemoryError&) {
@@ -79,7 +78,9 @@ class Probe {
   }
 
  private:
-  void run_cycle(memory::Trial& trial) {
+  // Whether its last step found room without the allocator having to empty its cache, as every step of a run would
+  // have to. What comes before it may have to, once, since nothing of its sizes is there.
+  bool run_cycle(memory::Trial& trial) {
     StepEngine engine({model_, optimizer_, task_.device, features_}, {trial.num_features, std::nullopt}, /*seed=*/0);
     engine.on_shrink([](const Shrunk& shrunk) { throw DoesNotFit{shrunk.phase}; });
     engine.on_progress([](std::int64_t, std::int64_t) { SignalGuard::stop_if_received(); });
@@ -93,13 +94,12 @@ class Probe {
     };
     step();
     evaluate(trial.num_features);
-    // What goes before has first to find its place among the segments of the last size; only a step that has to make
-    // room again each time does not fit.
-    retries_before_last_step_ = num_retries();
+    const std::uint64_t retries = num_retries();
     const auto start = std::chrono::steady_clock::now();
     step();
     device::synchronize(task_.device);
     trial.features_per_s = static_cast<double>(windows.size()) / seconds_since(start);
+    return num_retries() == retries;
   }
 
   // Gradients are still there, as they are when training stops to evaluate.
@@ -119,7 +119,6 @@ class Probe {
   data::Features features_;
   model::QaModel model_;
   optim::AdamW optimizer_;
-  std::uint64_t retries_before_last_step_ = 0;
 };
 
 // Up to the reserve and no further, for as long as it lives.
