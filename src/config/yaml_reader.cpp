@@ -281,7 +281,8 @@ std::string explain(const std::string& message) {
   }
   if (message == YAML::ErrorMsg::END_OF_MAP) return kDoesNotFit;
   if (message == YAML::ErrorMsg::UNKNOWN_TOKEN) return "no text begins so; put it in quotes";
-  if (message.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR)) return kNoReferences + std::string(kWriteOut);  // 0.8: name
+  // From 0.8 on the anchor's name follows.
+  if (message.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR)) return kNoReferences + std::string(kWriteOut);
   if (message == YAML::ErrorMsg::EOF_IN_SCALAR) return kOpenQuote;
   if (message == YAML::ErrorMsg::END_OF_SEQ_FLOW) return "the closing ']' of a list is missing";
   if (message == YAML::ErrorMsg::END_OF_MAP_FLOW) return "the closing '}' of a map is missing";

@@ -12,8 +12,8 @@
 #include "bertft/util/text.h"
 #include "eval/as_float.h"
 
-// Sums run in data-set order, so that the last digit equals that of the script's sum() under Python 3.11; from 3.12 on
-// that makes up for rounding.
+// Sums run in data-set order, so that the last digit equals that of the script's sum() up to Python 3.11; from 3.12 on
+// sum() compensates for rounding.
 
 namespace bertft::eval {
 namespace {
