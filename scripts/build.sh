@@ -6,8 +6,9 @@ cd "$(dirname "$0")/.."
 echo "build    configuring and compiling into build/ (first time: some minutes)"
 mkdir -p build
 # CMake's cache keeps where another LibTorch and its nvcc were found.
-fresh=(); cmp -s third_party/libtorch.lock build/libtorch.lock || fresh=(--fresh)
+found="${LIBTORCH:-$(readlink -f build/libtorch)} ${CUDAToolkit_ROOT:-}"
+fresh=(); [ "$(cat build/libtorch.found 2>/dev/null)" = "$found" ] || fresh=(--fresh)
 cmake "${fresh[@]}" -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" > build/configure.log 2>&1 ||
   { cat build/configure.log >&2; exit 1; }
-cp third_party/libtorch.lock build/
+echo "$found" > build/libtorch.found
 ninja -C build --quiet "${BERTFT_TARGET:-bert-finetune}"

