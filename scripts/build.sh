@@ -8,7 +8,7 @@ mkdir -p build
 # CMake's cache keeps where another LibTorch and its nvcc were found.
 found="${LIBTORCH:-$(readlink -f build/libtorch)} ${CUDAToolkit_ROOT:-}"
 fresh=(); [ "$(cat build/libtorch.found 2>/dev/null)" = "$found" ] || fresh=(--fresh)
+echo "$found" > build/libtorch.found
 cmake "${fresh[@]}" -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release "$@" > build/configure.log 2>&1 ||
   { cat build/configure.log >&2; exit 1; }
-echo "$found" > build/libtorch.found
 ninja -C build --quiet "${BERTFT_TARGET:-bert-finetune}"
