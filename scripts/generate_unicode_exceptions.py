@@ -24,7 +24,6 @@ FLAGS = {
     "reorder": "takes part in canonical reordering",
     "decompose": "has a canonical decomposition",
     "anymark": "removed by StripAccents",
-    "undecomposed": "is left as it is by NFKD",
 }
 
 # Characters of Unicode 15.0 that later versions treat otherwise (found by comparing utf8proc 2.10 with 2.8).
@@ -85,7 +84,7 @@ def ranges_of(code_points):
             ranges[-1][1] = c
         else:
             ranges.append([c, c])
-    return [(f"{first:04X}", f"{last:04X}") for first, last in ranges]
+    return [f"0x{first:04X}, 0x{last:04X}" for first, last in ranges]
 
 
 def undecomposed(utf8proc):
@@ -116,18 +115,20 @@ def main():
     utf8proc.utf8proc_unicode_version.restype = ctypes.c_char_p
     if (found := utf8proc.utf8proc_unicode_version()) != b"15.0.0":
         sys.exit(f"error: this needs utf8proc of Unicode 15.0.0, not {found.decode()}.")
-    table["undecomposed"] = [(*ends, "1") for ends in ranges_of(undecomposed(utf8proc))]
     for attribute, rows in CHANGED_LATER.items():
         table[attribute] = sorted(table[attribute] + rows, key=lambda row: int(row[0], 16))
-    unassigned = ranges_of(c for c in range(0x110000) if utf8proc.utf8proc_category(c) == 0)
     out = [HEAD.format(version=version)]
     for attribute, comment in FLAGS.items():
         rows = (f"0x{a}, 0x{b}, {'true' if v == '1' else 'false'}" for a, b, v in table[attribute])
         out.append(array("FlagException", f"k{attribute.capitalize()}Exceptions", comment, rows))
     rows = (f"0x{a}, 0x{b}, 0x{v}" for a, b, v in table["lower"])
     out.append(array("LowerException", "kLowerExceptions", "lower case", rows))
-    rows = (f"0x{a}, 0x{b}" for a, b in unassigned)
-    out.append(array("CodePointRange", "kUnassigned", "unassigned in Unicode 15.0", rows, per_line=5))
+    unassigned = (c for c in range(0x110000) if utf8proc.utf8proc_category(c) == 0)
+    for name, comment, code_points in (
+        ("kUndecomposed", "left as they are by NFKD", undecomposed(utf8proc)),
+        ("kUnassigned", "unassigned in Unicode 15.0", unassigned),
+    ):
+        out.append(array("CodePointRange", name, comment, ranges_of(code_points), per_line=5))
     sys.stdout.write("".join(out) + TAIL)
 
 

@@ -87,12 +87,6 @@ complete_toolkit() {
   done
 }
 
-install_libtorch() {
-  [ -f "$libtorch_env/.complete" ] || say "LibTorch, cuDNN and nvcc: downloading (about 3 GB, once)"
-  make_env "$libtorch_env" libtorch
-  complete_toolkit "$libtorch_env"
-}
-
 install_debian_packages
 
 # The names are hashes of what is locked, so that a changed pin gets a new folder and an unchanged one is shared
@@ -104,11 +98,16 @@ libtorch_env="$cache/libtorch-$(lock_id libtorch)-python$python_version"
 peers_env="$cache/peers-$(lock_id libtorch peers)-python$python_version"
 model_dir="$cache/minilm-$(lock_id minilm)"
 
+mkdir -p build  # for links to what the other scripts, CMake and the tests look up; never read by the program
 if [ -n "${LIBTORCH:-}" ]; then
   say "LibTorch: $LIBTORCH (from the environment)"
-else
-  install_libtorch
-  say "LibTorch: $libtorch_env"
+fi
+if [ -z "${LIBTORCH:-}" ] || [ "$want_tests" = yes ]; then  # the peers need its Python half in any case
+  [ -f "$libtorch_env/.complete" ] || say "LibTorch, cuDNN and nvcc: downloading (about 3 GB, once)"
+  make_env "$libtorch_env" libtorch
+  complete_toolkit "$libtorch_env"
+  ln -sfn "$libtorch_env" build/libtorch
+  say "LibTorch: $libtorch_env${LIBTORCH:+ (for the peers)}"
 fi
 
 if [ ! -f "$model_dir/.complete" ]; then
@@ -124,23 +123,18 @@ if [ ! -f "$model_dir/.complete" ]; then
   find "$(dirname "$weights")" -maxdepth 1 -type f -exec cp {} "$model_dir/" \;
   touch "$model_dir/.complete"
 fi
+ln -sfn "$model_dir" build/minilm
 say "checkpoint: $model_dir"
 
 if [ "$want_tests" = yes ]; then
   if [ ! -f "$peers_env/.complete" ]; then
     say "Python peers for the parity tests: installing"
-    install_libtorch
     make_env "$peers_env" peers
     rm "$peers_env/.complete"
     # torch is 4.6 GB: the peers look into the other environment instead of a second copy.
     echo "$libtorch_env/site-packages" > "$peers_env/site-packages/libtorch.pth"
     touch "$peers_env/.complete"
   fi
+  ln -sfn "$peers_env" build/peers
   say "Python peers: $peers_env"
 fi
-
-# What the other scripts, CMake and the tests look up; never read by the program.
-mkdir -p build
-[ -n "${LIBTORCH:-}" ] || ln -sfn "$libtorch_env" build/libtorch
-ln -sfn "$model_dir" build/minilm
-[ "$want_tests" = no ] || ln -sfn "$peers_env" build/peers

@@ -172,11 +172,9 @@ void check_run_directory(const std::string& path, Existing existing) {
 }
 
 void check_not_in_use(const std::string& path) {
-  const int fd = open((fs::path(path) / kLockName).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return;
-  const bool is_held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-  close(fd);
-  if (is_held) fail_as_in_use(path);
+  const Descriptor lock(open((fs::path(path) / kLockName).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (lock.get() < 0) return;
+  if (flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) fail_as_in_use(path);
 }
 
 std::optional<std::uint64_t> free_bytes(const std::string& path) {
@@ -194,21 +192,13 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
   check_run_directory(path_, existing);
   make_durably(path_);
   const std::string lock = (fs::path(path_) / kLockName).string();
-  lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (lock_fd_ < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));
-  if (take_lock(lock_fd_)) {
-    try {
-      check_run_directory(path_, existing);  // again: another run may have begun and ended since
-    } catch (const OutputError&) {
-      close(lock_fd_);
-      throw;
-    }
-    sign_lock(lock_fd_, this_process());
+  lock_.emplace(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
+  if (lock_->get() < 0) throw OutputError(fmt::format("{} cannot be opened: {}.", lock, system_reason(errno)));
+  if (take_lock(lock_->get())) {
+    check_run_directory(path_, existing);  // again: another run may have begun and ended since
+    sign_lock(lock_->get(), this_process());
   } else {
-    if (errno == EWOULDBLOCK) {
-      close(lock_fd_);
-      fail_as_in_use(path_);
-    }
+    if (errno == EWOULDBLOCK) fail_as_in_use(path_);
     // Some network file systems know no locks.
     log::warn(fmt::format("{} cannot be locked ({}): start no second run there", path_, system_reason(errno)));
   }
@@ -228,9 +218,7 @@ void RunDirectory::remove_replaced_run(const std::function<void()>& remove_recor
 }
 
 RunDirectory::~RunDirectory() {
-  if (lock_fd_ < 0) return;
-  sign_lock(lock_fd_, "");
-  close(lock_fd_);  // the lock goes with it
+  sign_lock(lock_->get(), "");  // the lock itself goes with the descriptor
 }
 
 }  // namespace bertft::checkpoint

@@ -148,25 +148,21 @@ const std::vector<Group> kGroups = {
     {"a checkpoint always holds what resuming needs", {}, {on_off("save_only_model")}},
 };
 
+ForeignKey job(std::string_view key, std::string_view reason, std::vector<std::string_view> harmless) {
+  return {.key = key,
+          .answer = ForeignKey::Answer::kPassOver,
+          .reason = reason,
+          .form = ForeignKey::Form::kSwitch,
+          .harmless = std::move(harmless),
+          .is_job = true};
+}
+
 // What run_qa is told to do.
 const std::vector<ForeignKey> kJobs = {
-    {.key = "do_eval",
-     .answer = ForeignKey::Answer::kPassOver,
-     .reason = "the command decides: train evaluates validation_file where one is set, eval scores a model",
-     .form = ForeignKey::Form::kSwitch,
-     .harmless = {"true"},
-     .is_job = true},
-    {.key = "do_predict",
-     .answer = ForeignKey::Answer::kPassOver,
-     .reason = "the predict command answers questions",
-     .form = ForeignKey::Form::kSwitch,
-     .is_job = true},
-    {.key = "do_train",
-     .answer = ForeignKey::Answer::kPassOver,
-     .reason = "the command decides: train is refused where this is false",
-     .form = ForeignKey::Form::kSwitch,
-     .harmless = {"true"},
-     .is_job = true},
+    job("do_eval", "the command decides: train evaluates validation_file where one is set, eval scores a model",
+        {"true"}),
+    job("do_predict", "the predict command answers questions", {}),
+    job("do_train", "the command decides: train is refused where this is false", {"true"}),
 };
 
 // Of which some values ask for what happens anyway.

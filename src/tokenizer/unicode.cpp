@@ -92,16 +92,10 @@ class FlagTable {
   std::vector<std::uint8_t> flags_;
 };
 
-bool is_in(std::span<const FlagException> exceptions, char32_t code_point) {
-  return std::any_of(exceptions.begin(), exceptions.end(),
-                     [&](const FlagException& e) { return e.first <= code_point && code_point <= e.last; });
-}
-
-// In Unicode 15.0; later versions of utf8proc know more.
-bool is_unassigned(char32_t code_point) {
-  const auto next = std::upper_bound(std::begin(kUnassigned), std::end(kUnassigned), code_point,
-                                     [](char32_t c, const CodePointRange& range) { return c < range.first; });
-  return next != std::begin(kUnassigned) && code_point <= std::prev(next)->last;
+// The ranges are in order.
+bool is_in(std::span<const CodePointRange> ranges, char32_t code_point) {
+  const auto next = std::ranges::upper_bound(ranges, code_point, {}, &CodePointRange::first);
+  return next != ranges.begin() && code_point <= std::prev(next)->last;
 }
 
 template <std::size_t kMaxSize>
@@ -136,7 +130,7 @@ std::span<const char32_t> canonical_decomposition(char32_t code_point, std::arra
 
 std::span<const char32_t> compatibility_decomposition(char32_t code_point, std::array<char32_t, 18>& out) {
   out[0] = code_point;
-  if (is_in(kUndecomposedExceptions, code_point) || is_unassigned(code_point)) return std::span(out).first(1);
+  if (is_in(kUndecomposed, code_point) || is_in(kUnassigned, code_point)) return std::span(out).first(1);
   return decomposition(code_point, UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, out);
 }
 
@@ -144,7 +138,7 @@ bool is_mark(char32_t code_point) {
   for (const FlagException& e : kAnymarkExceptions) {
     if (e.first <= code_point && code_point <= e.last) return e.value;
   }
-  if (is_unassigned(code_point)) return false;
+  if (is_in(kUnassigned, code_point)) return false;
   const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
   return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
 }

@@ -294,20 +294,6 @@ inline constexpr FlagException kAnymarkExceptions[] = {
     {0x1E4EC, 0x1E4EF, false},
 };
 
-// is left as it is by NFKD
-inline constexpr FlagException kUndecomposedExceptions[] = {
-    {0x32FF, 0x32FF, true},
-    {0xA7F2, 0xA7F4, true},
-    {0xAB69, 0xAB69, true},
-    {0x10781, 0x10785, true},
-    {0x10787, 0x107B0, true},
-    {0x107B2, 0x107BA, true},
-    {0x11938, 0x11938, true},
-    {0x1E030, 0x1E06D, true},
-    {0x1F16C, 0x1F16C, true},
-    {0x1FBF0, 0x1FBF9, true},
-};
-
 // lower case
 inline constexpr LowerException kLowerExceptions[] = {
     {0x1C89, 0x1C89, 0x1C8A},
@@ -320,6 +306,12 @@ inline constexpr LowerException kLowerExceptions[] = {
     {0xA7DC, 0xA7DC, 0x019B},
     {0x10D50, 0x10D65, 0x10D70},
     {0x16EA0, 0x16EB8, 0x16EBB},
+};
+
+// left as they are by NFKD
+inline constexpr CodePointRange kUndecomposed[] = {
+    {0x32FF, 0x32FF}, {0xA7F2, 0xA7F4}, {0xAB69, 0xAB69}, {0x10781, 0x10785}, {0x10787, 0x107B0},
+    {0x107B2, 0x107BA}, {0x11938, 0x11938}, {0x1E030, 0x1E06D}, {0x1F16C, 0x1F16C}, {0x1FBF0, 0x1FBF9},
 };
 
 // unassigned in Unicode 15.0

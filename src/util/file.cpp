@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "bertft/util/descriptor.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 
@@ -45,21 +46,6 @@ int open_retrying(const char* path, int flags, mode_t mode = 0) {
   } while (fd < 0 && errno == EINTR);
   return fd;
 }
-
-// Closes on every way out. Linux releases the descriptor even when close() is interrupted.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // The blobs of the hub's cache are reached by links, which a copy without them leaves dangling.
 std::string why_not_opened(const std::string& path, int error) {

@@ -5,6 +5,8 @@ results can be compared to the last digit.
 """
 
 import collections
+import functools
+import operator
 import re
 import string
 
@@ -29,14 +31,6 @@ def f1(gold, prediction):
         return 0
     precision, recall = same / len(words), same / len(gold_words)
     return 2 * precision * recall / (precision + recall)
-
-
-def plain_sum(values):
-    """sum() until Python 3.11; later ones make up for rounding, which changes the last digits."""
-    total = 0
-    for value in values:
-        total += value
-    return total
 
 
 def questions_of(document):
@@ -83,7 +77,9 @@ def evaluate(document, predictions, odds=None, na_prob_threshold=1.0):
     for prefix, group in groups.items():
         if group:
             for metric in ("exact", "f1"):
-                result[prefix + metric] = 100.0 * plain_sum(kept(metric, q) for q in group) / len(group)
+                # As sum() until Python 3.11; later ones make up for rounding, which changes the last digits.
+                total = functools.reduce(operator.add, (kept(metric, q) for q in group))
+                result[prefix + metric] = 100.0 * total / len(group)
             result[prefix + "total"] = len(group)
     if odds:
         for metric in ("exact", "f1"):

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "bertft/util/descriptor.h"
+
 namespace bertft::checkpoint {
 
 /// The resolved configuration, in a run directory and in each checkpoint.
@@ -46,7 +48,7 @@ class RunDirectory {
  private:
   std::string path_;
   Existing existing_;
-  int lock_fd_ = -1;
+  std::optional<Descriptor> lock_;  // run.lock, from when it has been opened
 };
 
 }  // namespace bertft::checkpoint
