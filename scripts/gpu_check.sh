@@ -72,12 +72,13 @@ tell() { row "  $1" "$(grep -oE "$2" "$work/last" | tail -n 1)"; }  # NAME PATTE
 figures() {  # NAME COMMAND...: of its JSON line
   try "$@" && row "$1" "$(grep -oE '"(features_per_s_median_step|peak_(memory|gpu)_mib|last_loss)": [0-9.eNa]+' "$work/last" | tr '\n' ' ')"
 }
+precision_flags() { [ "$1" = fp32 ] && echo --no-bf16 || echo "--$1"; }  # bf16 is on by itself where there is one
 wanted() { [[ " ${BERTFT_PARTS:-tests runs speed memory} " == *" $1 "* ]]; }
 
 nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader || { echo "no GPU here" >&2; exit 69; }
 IFS=', ' read -r capability card_mib < <(nvidia-smi --query-gpu=compute_cap,memory.total --format=csv,noheader,nounits -i 0)
-bf16s=(true false) bf16_flags=(--bf16 "")
-[ "${capability%.*}" -ge 8 ] || { bf16s=(false) bf16_flags=(""); row "bf16" "skipped: this GPU is older than Ampere"; }
+halves=(bf16 fp16)
+[ "${capability%.*}" -ge 8 ] || { halves=(fp16); row "bf16" "skipped: this GPU is older than Ampere"; }
 bin=$PWD/$visit
 if [ "${1:-}" = --packed ]; then
   [ "$(head -n 1 $visit/source)" = "$(fingerprint)" ] || { echo "packed from other sources: --pack again" >&2; exit 70; }
@@ -112,14 +113,15 @@ if wanted tests; then
   tests "tests of steps and memory" "-$kernels"
 fi
 if wanted runs; then
-  for precision in "${bf16s[@]}"; do
-    check "quickstart, bf16 $precision" "${quickstart[@]}" --set "bf16=$precision" --output-dir "$work/run-$precision"
+  for precision in "${halves[@]}" fp32; do
+    # shellcheck disable=SC2046
+    check "quickstart, $precision" "${quickstart[@]}" $(precision_flags $precision) --output-dir "$work/run-$precision"
     tell "result" 'exact [0-9.]+  f1 [0-9.]+  at threshold.*'
     tell "speed" 'done .*'
   done
-  check "micro-batches of 4" "${quickstart[@]}" --set bf16=false --micro-batch-features 4 --output-dir "$work/run-micro"
+  check "micro-batches of 4" "${quickstart[@]}" --no-bf16 --micro-batch-features 4 --output-dir "$work/run-micro"
   tell "result" 'exact [0-9.]+  f1 [0-9.]+  at threshold.*'
-  for run in false micro; do  # the same steps, whatever fits at a time
+  for run in fp32 micro; do  # the same steps, whatever fits at a time
     row "  losses of run-$run" "$(grep -oE '"kind":"log".*"loss":[0-9.]+' "$work/run-$run/metrics.jsonl" | grep -oE '[0-9.]+$' | tr '\n' ' ')"
   done
   check "probe before training" "${quickstart[@]}" --set probe_memory=auto --max-steps 2 --output-dir "$work/run-probed"
@@ -139,38 +141,39 @@ END
 fi
 if wanted speed; then  # ours first: a visit that is cut off loses the peer only
   steps=(--train "$train" --max-samples 1500 --max-steps 40 --batch 32 --device cuda)
-  for precision in "${bf16_flags[@]}"; do
+  for precision in "${halves[0]}" fp32; do
+    flag=(); [ "$precision" = fp32 ] || flag=("--$precision")
     for shape in "$base" "$model"; do
-      # shellcheck disable=SC2086  # none for fp32
-      figures "ours $(basename "$shape") ${precision:-fp32}" ours step_bench --model "$shape" "${steps[@]}" $precision
+      figures "ours $(basename "$shape") $precision" ours step_bench --model "$shape" "${steps[@]}" "${flag[@]}"
     done
   done
-  for precision in "${bf16_flags[@]}"; do
+  for precision in "${halves[0]}" fp32; do
+    flag=(); [ "$precision" = fp32 ] || flag=("--$precision")
     for shape in "$base" "$model"; do
-      # shellcheck disable=SC2086
-      figures "hugging face $(basename "$shape") ${precision:-fp32}" \
-        peer scripts/bench/hf_train.py --model "$shape" --steps-only "${steps[@]}" $precision
+      figures "hugging face $(basename "$shape") $precision" \
+        peer scripts/bench/hf_train.py --model "$shape" --steps-only "${steps[@]}" "${flag[@]}"
     done
   done
 fi
 
 # Small cards, emulated by the limit: what a card of so many GiB leaves beside CUDA's context.
 context_mib=768
-probe() {  # GIB LENGTH BF16 [PUBLISHED]
-  local name="probe $1 GiB, length $2, bf16 $3"
-  [[ " ${bf16s[*]} " == *" $3 "* ]] || return 0
+probe() {  # GIB LENGTH PRECISION [PUBLISHED]
+  local name="probe $1 GiB, length $2, $3"
   [ $(($1 * 1024)) -le "$card_mib" ] || { row "$name" "skipped: more than this card has"; return; }
+  # shellcheck disable=SC2046
   check "$name" ours bert-finetune --model-name-or-path "$base" --train-file "$train" --max-train-samples 3000 \
-    --device cuda --bf16 "$3" --max-seq-length "$2" --doc-stride 0 --output-dir "$work/probe-$1-$2-$3" --probe-memory \
+    --device cuda $(precision_flags "$3") --max-seq-length "$2" --doc-stride 0 --output-dir "$work/probe-$1-$2-$3" --probe-memory \
     --memory-limit "$(($1 * 1024 - context_mib))MiB" --memory-reserve 0 --per-device-train-batch-size 2048 || return
   row "  found${4:+ (Google published $4)}" \
     "$(grep -o 'largest: .*' "$work/last"); trials $(grep -cE ' (yes|no) ' "$work/last"), did not fit: $(grep -c ' no ' "$work/last")"
 }
 if wanted memory; then
-  probe 12 384 false 12
-  for gib in 12 8 24; do probe $gib 384 true; done
-  for pair in 128:32 512:6 64:64 256:16 320:14; do probe 12 ${pair%:*} false ${pair#*:}; done
-  for gib in 8 24; do probe $gib 384 false; done
-  for gib in 11 16 40 80; do probe $gib 384 true; done
+  half=${halves[0]}
+  probe 12 384 fp32 12
+  for gib in 12 8 24; do probe $gib 384 "$half"; done
+  for pair in 128:32 512:6 64:64 256:16 320:14; do probe 12 ${pair%:*} fp32 ${pair#*:}; done
+  for gib in 8 24; do probe $gib 384 fp32; done
+  for gib in 11 16 40 80; do probe $gib 384 "$half"; done
 fi
 exit $failed

@@ -44,7 +44,9 @@ def parse_arguments():
     parser.add_argument("--max-samples", type=int, help="only the first so many questions")
     parser.add_argument("--fix-last-token-label", action="store_true",
                         help="correct run_qa's label for an answer that begins in a window's last token")
-    parser.add_argument("--bf16", action="store_true", help="torch.autocast in bfloat16")
+    half = parser.add_mutually_exclusive_group()
+    half.add_argument("--bf16", action="store_true", help="torch.autocast in bfloat16")
+    half.add_argument("--fp16", action="store_true", help="torch.autocast in float16, with torch.amp.GradScaler")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--save-every", type=int, default=0, metavar="STEPS", help="save the state for resuming")
@@ -110,6 +112,7 @@ class Run:
         self.model = load_model(arguments.model, arguments.seed).to(arguments.device).train()
         self.optimizer = make_optimizer(self.model, arguments.lr)
         self.schedule = linear_schedule(self.optimizer, self.total_steps)
+        self.scaler = torch.amp.GradScaler(arguments.device, enabled=arguments.fp16)
         self.losses, self.seconds, self.counts = [], [], []
         set_seed(arguments.seed)  # the Trainer seeds again before its first step
         self.restore()
@@ -123,7 +126,7 @@ class Run:
         partial = self.state_path.with_suffix(".partial")
         torch.save(
             {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
-             "schedule": self.schedule.state_dict(), "total_steps": self.total_steps,
+             "schedule": self.schedule.state_dict(), "scaler": self.scaler.state_dict(), "total_steps": self.total_steps,
              "rng": torch.get_rng_state(), "cuda_rng": torch.cuda.get_rng_state_all(),
              "losses": self.losses, "seconds": self.seconds, "counts": self.counts}, partial)
         os.replace(partial, self.state_path)
@@ -137,6 +140,7 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["rng"])
         torch.cuda.set_rng_state_all(state["cuda_rng"])
         self.losses, self.seconds, self.counts = state["losses"], state["seconds"], state["counts"]
@@ -147,11 +151,14 @@ class Run:
         length = self.args.max_length if self.args.padding == "max" else None
         batch = pad_batch(chosen, self.tokenizer.pad_token_id, length)
         batch = {name: tensor.to(self.args.device) for name, tensor in batch.items()}
-        with torch.autocast(self.args.device, torch.bfloat16, enabled=self.args.bf16):
+        with torch.autocast(self.args.device, torch.float16 if self.args.fp16 else torch.bfloat16,
+                            enabled=self.args.fp16 or self.args.bf16):
             loss = self.model(**batch).loss
-        loss.backward()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.schedule.step()
         self.optimizer.zero_grad()
         self.losses.append(loss.item())
@@ -181,7 +188,7 @@ class Run:
     def figures(self):
         speeds = [count / seconds for count, seconds in zip(self.counts, self.seconds)]
         figures = {
-            "program": "hf", "device": self.args.device, "precision": "bf16" if self.args.bf16 else "fp32",
+            "program": "hf", "device": self.args.device, "precision": "bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32",
             "padding": self.args.padding, "threads": self.args.threads, "batch": self.args.batch,
             "features": len(self.features),
             "steps": len(self.losses), "seconds": sum(self.seconds),

@@ -1,6 +1,6 @@
 // Times training steps on the CPU or a GPU, through the same StepEngine that `bert-finetune train` runs.
 //
-//   step_bench --model DIR --train SQUAD.json --max-steps 12 [--batch 16] [--bf16] [--threads N]
+//   step_bench --model DIR --train SQUAD.json --max-steps 12 [--batch 16] [--bf16 | --fp16] [--threads N]
 //
 // The batches are those of `scripts/bench/hf_train.py --steps-only` with the same --train, --max-steps, --batch and
 // --seed, so that the two can be compared step by step. Dropout is as the model's config.json says. Two more steps
@@ -33,7 +33,7 @@ struct Arguments {
   std::int64_t max_steps = 10, batch = 16, seed = 42, threads = 0;
   std::optional<std::int64_t> max_samples;
   data::MicroBatchLimit limit;
-  bool bf16 = false, gradient_checkpointing = false;
+  bool bf16 = false, fp16 = false, gradient_checkpointing = false;
 };
 
 struct Step {
@@ -59,6 +59,7 @@ void declare(CLI::App& app, Arguments& a) {
   app.add_option("--threads", a.threads, "0: as many as LibTorch takes");
   app.add_option("--device", a.device, "cpu or cuda");
   app.add_flag("--bf16", a.bf16);
+  app.add_flag("--fp16", a.fp16);
   app.add_flag("--gradient-checkpointing", a.gradient_checkpointing);
 }
 
@@ -66,6 +67,7 @@ device::Device select(const Arguments& a) {
   device::DeviceOptions options;
   options.device = a.device == "cuda" ? device::DeviceChoice::kCuda : device::DeviceChoice::kCpu;
   options.bf16 = a.bf16;
+  options.fp16 = a.fp16;
   return device::select_device(options);
 }
 
@@ -90,6 +92,7 @@ std::vector<Step> run_steps(const Arguments& a, const device::Device& device, co
   const optim::OptimOptions options;
   optim::AdamW optimizer(model.parameters(), options);
   train::StepEngine engine({model, optimizer, device, features}, a.limit, static_cast<std::uint64_t>(a.seed));
+  if (a.fp16) engine.scale_loss({});
   const auto order =
       data::epoch_order(static_cast<std::uint32_t>(features.windows.size()), static_cast<std::uint64_t>(a.seed), 0);
   const auto batch_size = static_cast<std::size_t>(a.batch);
@@ -132,7 +135,7 @@ Json figures(const Arguments& a, const device::Device& device, const std::vector
   }
   return {{"program", "bert-finetune"},
           {"device", a.device},
-          {"precision", device.bf16 ? "bf16" : "fp32"},
+          {"precision", name_of(device.precision)},
           {"threads", at::get_num_threads()},
           {"batch", a.batch},
           {"steps", steps.size()},

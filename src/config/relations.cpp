@@ -52,6 +52,13 @@ class Checker {
   std::vector<Field> fields_;  // bound to options_
 };
 
+void check_precision(Checker& c) {
+  const auto& device = c.options().device;
+  c.require(!(device.fp16.value_or(false) && device.bf16.value_or(false)), {"fp16", "bf16"},
+            fmt::format("{} and {} exclude each other", c.said("fp16"), c.said("bf16")),
+            "; fp16 is for GPUs before Ampere, bf16 for all others");
+}
+
 void check_batches(Checker& c) {
   const auto& [model, data, train, optim, eval, device, memory] = c.options();
   c.require(!(train.micro_batch_features && train.micro_batch_tokens), {"micro_batch_features", "micro_batch_tokens"},
@@ -128,6 +135,7 @@ void check_best_model(Checker& c) {
 void check_relations(const Resolved& resolved, const std::set<std::string, std::less<>>& doubtful, Place place,
                      Problems& problems) {
   Checker checker(resolved, doubtful, std::move(place), problems);
+  check_precision(checker);
   check_batches(checker);
   check_step_counts(checker);
   check_evaluation(checker);

@@ -32,9 +32,8 @@ bool gpu_available() {
 
 Device select_cpu(const DeviceOptions& options) {
   Device device;
-  device.bf16 = options.bf16.value_or(false);
-  device.description =
-      fmt::format("CPU, {}, {}", counted(at::get_num_threads(), "thread"), device.bf16 ? "bf16" : "fp32");
+  device.precision = precision_of(options, /*bf16_by_default=*/false);
+  device.description = fmt::format("CPU, {}, {}", counted(at::get_num_threads(), "thread"), name_of(device.precision));
   return device;
 }
 
@@ -65,12 +64,14 @@ Device select_gpu(const DeviceOptions& options) {
     throw DeviceError(fmt::format("{} is sm_{}; this program needs Turing (sm_{}) or newer. Set device: cpu.", gpu.name,
                                   gpu.capability, kOldest));
   }
-  device.bf16 = options.bf16.value_or(gpu.capability >= kAmpere);
-  if (device.bf16 && gpu.capability < kAmpere) {
-    throw DeviceError(fmt::format("bf16 needs a GPU from Ampere on (sm_{}); {} is sm_{}. Set bf16: false.", kAmpere,
-                                  gpu.name, gpu.capability));
+  device.is_before_ampere = gpu.capability < kAmpere;
+  device.precision = precision_of(options, /*bf16_by_default=*/!device.is_before_ampere);
+  if (device.precision == Precision::kBf16 && device.is_before_ampere) {
+    throw DeviceError(
+        fmt::format("bf16 needs a GPU from Ampere on (sm_{}); {} is sm_{}.\nSet fp16: true instead, or bf16: false.",
+                    kAmpere, gpu.name, gpu.capability));
   }
-  const bool tf32 = options.tf32 && gpu.capability >= kAmpere;
+  const bool tf32 = options.tf32 && !device.is_before_ampere;
   if (options.tf32 && !tf32) log::warn(fmt::format("tf32: true does nothing on {}, which has no TF32", gpu.name));
   at::globalContext().setAllowTF32CuBLAS(tf32);
   if (options.full_determinism) {
@@ -79,8 +80,9 @@ Device select_gpu(const DeviceOptions& options) {
   }
   device.identity = fmt::format("{} {}", gpu.name, gpu.uuid);
   const double gib = static_cast<double>(gpu.memory_bytes) / (1 << 30);
-  device.description =
-      fmt::format("GPU 0 {}, {:.1f} GiB, {}", gpu.name, gib, device.bf16 ? "bf16" : (tf32 ? "fp32 with TF32" : "fp32"));
+  const bool says_tf32 = tf32 && device.precision == Precision::kFp32;
+  device.description = fmt::format("GPU 0 {}, {:.1f} GiB, {}{}", gpu.name, gib, name_of(device.precision),
+                                   says_tf32 ? " with TF32" : "");
   return device;
 }
 

@@ -12,27 +12,26 @@
 namespace bertft::memory {
 namespace {
 
+using device::Precision;
+
 constexpr std::array<std::int64_t, 8> kCards = {8, 11, 12, 16, 24, 40, 80, 141};
 constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
-
-const char* precision_name(bool bf16) {
-  return bf16 ? "bf16" : "fp32";
-}
 
 const char* checkpointing_name(bool on) {
   return on ? "on" : "off";
 }
 
-StepShape variant(StepShape shape, bool bf16, bool gradient_checkpointing) {
-  shape.bf16 = bf16;
+StepShape variant(StepShape shape, Precision precision, bool gradient_checkpointing) {
+  shape.precision = precision;
   shape.gradient_checkpointing = gradient_checkpointing;
   return shape;
 }
 
 template <class Visit>
-void for_each_variant(const Visit& visit) {
+void for_each_variant(const StepShape& shape, const Visit& visit) {
+  const Precision half = is_half(shape.precision) ? shape.precision : Precision::kBf16;
   for (const bool checkpointing : {false, true}) {
-    for (const bool bf16 : {false, true}) visit(bf16, checkpointing);
+    for (const Precision precision : {Precision::kFp32, half}) visit(variant(shape, precision, checkpointing));
   }
 }
 
@@ -53,7 +52,7 @@ std::string rows_text(const PlanReport& plan) {
   std::string text = fmt::format("type  recompute  features  gradients  activations  workspace      total{}\n",
                                  plan.usable_bytes ? "  fits" : "");
   for (const PlanReport::Row& row : plan.rows) {
-    text += fmt::format("{:<4}  {:<9}  {:>8}  {:>9}  {:>11}  {:>9}  {:>9}", precision_name(row.bf16),
+    text += fmt::format("{:<4}  {:<9}  {:>8}  {:>9}  {:>11}  {:>9}  {:>9}", name_of(row.precision),
                         checkpointing_name(row.gradient_checkpointing), row.num_features,
                         row.bytes.gradients == 0 ? "-" : memory_text(row.bytes.gradients),
                         memory_text(row.bytes.activations), memory_text(row.bytes.workspace),
@@ -87,7 +86,7 @@ std::string savings_text(const PlanReport& plan) {
                     "* never automatic\n"
                     "An evaluation batch of {} takes {} in {}, of one {}; it gets\n"
                     "smaller by itself when memory runs out, with the same result.\n",
-                    plan.eval_batch, memory_text(plan.evaluation.total()), precision_name(plan.evaluation_in_bf16),
+                    plan.eval_batch, memory_text(plan.evaluation.total()), name_of(plan.evaluation_precision),
                     memory_text(plan.evaluation_of_one.total()));
 }
 
@@ -96,7 +95,7 @@ std::string cards_text(const PlanReport& plan) {
   for (const std::int64_t card : kCards) text += fmt::format("  {:>5}", card);
   for (std::size_t i = 0; i < plan.cards.size(); ++i) {
     if (i % kCards.size() == 0) {
-      text += fmt::format("\n{:<9}  {:<9}", precision_name(plan.cards[i].bf16),
+      text += fmt::format("\n{:<9}  {:<9}", name_of(plan.cards[i].precision),
                           checkpointing_name(plan.cards[i].gradient_checkpointing));
     }
     text += fmt::format("  {:>5}", plan.cards[i].largest);
@@ -116,8 +115,8 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   report.eval_batch = std::min(batches.eval, data::kMostSequences);
   StepShape step = shape;
   step.effective_batch = batches.effective;
-  const StepShape plain = variant(step, false, false);
-  report.evaluation_in_bf16 = shape.bf16;
+  const StepShape plain = variant(step, Precision::kFp32, false);
+  report.evaluation_precision = shape.precision;
   report.evaluation = plan_evaluation(step, report.eval_batch);
   report.evaluation_of_one = plan_evaluation(step, 1);
   for (const Saver& saver : savers_left(plain)) {
@@ -129,12 +128,13 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
   sizes.push_back(most);
   const auto place = std::ranges::lower_bound(sizes, batches.micro);
   if (*place != batches.micro) sizes.insert(place, batches.micro);
-  for_each_variant([&](bool bf16, bool checkpointing) {
-    const StepShape varied = variant(step, bf16, checkpointing);
+  for_each_variant(step, [&](const StepShape& varied) {
+    const bool is_configured =
+        varied.precision == shape.precision && varied.gradient_checkpointing == shape.gradient_checkpointing;
     for (const std::int64_t n : sizes) {
-      PlanReport::Row row{bf16, checkpointing, n, plan_step(varied, n), std::nullopt};
+      PlanReport::Row row{varied.precision, varied.gradient_checkpointing, n, plan_step(varied, n), std::nullopt};
       if (usable_bytes) row.fits = row.bytes.tensors() <= *usable_bytes;
-      row.is_configured = bf16 == shape.bf16 && checkpointing == shape.gradient_checkpointing && n == batches.micro;
+      row.is_configured = is_configured && n == batches.micro;
       report.rows.push_back(row);
     }
     StepShape on_card = varied;
@@ -142,8 +142,8 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
     const std::uint64_t context = plan_step(on_card, 1).context;
     for (const std::int64_t gigabytes : kCards) {
       const std::uint64_t room = usable_of_card(gigabytes) - context;
-      report.cards.push_back(
-          {gigabytes, bf16, checkpointing, largest_micro_batch(on_card, room, data::kMostSequences)});
+      report.cards.push_back({gigabytes, varied.precision, varied.gradient_checkpointing,
+                              largest_micro_batch(on_card, room, data::kMostSequences)});
     }
   });
   return report;
@@ -170,11 +170,11 @@ Json PlanReport::to_json() const {
                {"savers", Json::array()},
                {"evaluation",
                 {{"features", eval_batch},
-                 {"precision", precision_name(evaluation_in_bf16)},
+                 {"precision", name_of(evaluation_precision)},
                  {"bytes", evaluation.total()},
                  {"bytes_of_one", evaluation_of_one.total()}}}};
   for (const Row& row : rows) {
-    json["micro_batches"].push_back({{"precision", precision_name(row.bf16)},
+    json["micro_batches"].push_back({{"precision", name_of(row.precision)},
                                      {"gradient_checkpointing", row.gradient_checkpointing},
                                      {"features", row.num_features},
                                      {"bytes", bytes_json(row.bytes)},
@@ -183,7 +183,7 @@ Json PlanReport::to_json() const {
   }
   for (const Card& card : cards) {
     json["cards"].push_back({{"gib", card.gigabytes},
-                             {"precision", precision_name(card.bf16)},
+                             {"precision", name_of(card.precision)},
                              {"gradient_checkpointing", card.gradient_checkpointing},
                              {"largest_micro_batch", card.largest}});
   }

@@ -36,7 +36,7 @@ struct Sizes {
         f(shape.encoder.intermediate_size),
         e(shape.encoder.embedding_size),
         heads(shape.encoder.num_attention_heads),
-        wide(shape.bf16 ? kHalfBytes : kFloatBytes) {
+        wide(is_half(shape.precision) ? kHalfBytes : kFloatBytes) {
     const weights::EncoderTensors tensors = weights::encoder_tensors(shape.encoder);
     for (const auto& [name, dims] : weights::expected_tensors(shape.encoder)) parameters += num_elements(dims);
     layers = static_cast<std::int64_t>(tensors.order.size());
@@ -56,15 +56,22 @@ struct Sizes {
   std::int64_t projected;       // width of what a projection widens to a layer's, 0: no projection
 };
 
+// Attention takes sequences one by one: with dropout, where a GPU has no flash attention for the type.
+bool takes_one_by_one(const StepShape& shape) {
+  const bool has_flash = is_half(shape.precision) && !shape.is_before_ampere;
+  return shape.is_cuda && !has_flash && shape.encoder.dropout.attention_probs > 0;
+}
+
 // Bytes a token of one layer keeps for its backward pass. In fp32: the input, q, k, v, the mixed
 // values, the sum before and the result after the first norm, the inner layer before and after
 // its activation, the sum before the second norm. Under autocast what linear layers take is kept as a half
 // copy instead, and both sums stay fp32. Besides: log-sum-exp, means, deviations.
-// Where attention takes sequences one by one (fp32 on CUDA, with dropout) the mixed values are there twice.
+// Where attention takes sequences one by one the mixed values are there twice.
 std::int64_t layer_bytes_per_token(const Sizes& s, bool one_by_one) {
   const std::int64_t small = kFloatBytes * s.heads + 4 * kFloatBytes;
-  if (s.wide == kFloatBytes) return kFloatBytes * ((one_by_one ? 9 : 8) * s.h + 2 * s.f) + small;
-  return kHalfBytes * (s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloatBytes * 2 * s.h + small;
+  const std::int64_t again = one_by_one ? s.wide * s.h : 0;
+  if (s.wide == kFloatBytes) return kFloatBytes * (8 * s.h + 2 * s.f) + again + small;
+  return kHalfBytes * (s.h + 3 * s.h + s.h + s.h + 2 * s.f) + kFloatBytes * 2 * s.h + again + small;
 }
 
 // Of a token outside the layers: ids and places, the embeddings' sum, what a projection takes, the
@@ -76,7 +83,7 @@ std::int64_t outer_bytes_per_token(const Sizes& s) {
 
 // FlashAttention-2 sums the queries' gradients in fp32, heads padded to 32 columns, sequences by a block of 128.
 std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num_features) {
-  if (!shape.is_cuda || !shape.bf16) return 0;
+  if (!shape.is_cuda || !is_half(shape.precision) || takes_one_by_one(shape)) return 0;
   const std::int64_t head = (s.h / s.heads + 31) / 32 * 32;
   return kFloatBytes * s.heads * head * num_tokens(num_features, shape.length + 128);
 }
@@ -110,23 +117,23 @@ class MicroBatch {
  public:
   MicroBatch(const StepShape& shape, const Sizes& sizes, std::int64_t num_features)
       : shape_(shape), s_(sizes), tokens_(num_tokens(num_features, shape.length)) {
-    const bool one_by_one = shape.is_cuda && !shape.bf16 && shape.encoder.dropout.attention_probs > 0;
-    layer_ = layer_bytes_per_token(s_, one_by_one);
+    const bool half = is_half(shape.precision);
+    layer_ = layer_bytes_per_token(s_, takes_one_by_one(shape));
     // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
     kept_ = shape.gradient_checkpointing ? (s_.layers + 1) * kFloatBytes * s_.h + layer_ : s_.layers * layer_;
-    // bf16 copies of the linear layers' weights live as long as the layer they belong to.
-    casts_ = shape.bf16 ? kHalfBytes * s_.linear / (shape.gradient_checkpointing ? s_.layers : 1) : 0;
+    // Half copies of the linear layers' weights live as long as the layer they belong to.
+    casts_ = half ? kHalfBytes * s_.linear / (shape.gradient_checkpointing ? s_.layers : 1) : 0;
     // At a layer's inner product, backwards: the gradient of the inner layer and of the weight.
-    const std::int64_t copied =
-        shape.bf16 && !shape.is_cuda && shape.has_amx ? kHalfBytes * std::min(s_.f, kCopiedColumns) : 0;
-    inner_ = (s_.wide * s_.f + copied) * tokens_ + (s_.wide + (shape.bf16 ? kFloatBytes : 0)) * s_.h * s_.f;
+    const bool copies = shape.precision == device::Precision::kBf16 && !shape.is_cuda && shape.has_amx;
+    const std::int64_t copied = copies ? kHalfBytes * std::min(s_.f, kCopiedColumns) : 0;
+    inner_ = (s_.wide * s_.f + copied) * tokens_ + (s_.wide + (half ? kFloatBytes : 0)) * s_.h * s_.f;
     // At its attention: that one's own gradients and scores, with what the layer keeps after it gone. Of each thread:
     // three squares of a head's scores, and copies of its rows in fp32.
-    const std::int64_t head_rows = (shape.bf16 ? 5 : 3) * s_.h / s_.heads;
+    const std::int64_t head_rows = (half ? 5 : 3) * s_.h / s_.heads;
     const std::int64_t scores =
         shape.is_cuda ? 0 : shape.num_threads * kFloatBytes * shape.length * (3 * shape.length + head_rows);
     const std::int64_t after_attention =
-        (shape.bf16 ? kHalfBytes * (s_.h + 2 * s_.f) + kFloatBytes * 2 * s_.h : kFloatBytes * (3 * s_.h + 2 * s_.f)) *
+        (half ? kHalfBytes * (s_.h + 2 * s_.f) + kFloatBytes * 2 * s_.h : kFloatBytes * (3 * s_.h + 2 * s_.f)) *
         tokens_;
     attention_ = (kFloatBytes * s_.h + 4 * s_.wide * s_.h) * tokens_ + scores + flash_sums(shape, s_, num_features) -
                  std::min(after_attention, kept_ * tokens_);
@@ -197,11 +204,11 @@ StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
   // The fullest moment is one of two. At a layer's inner product: the layer's input, the first
   // norm before and after, the inner layer before and after its activation; under autocast one
   // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores.
-  const std::int64_t narrow = shape.bf16 ? kHalfBytes : 0;
+  const std::int64_t narrow = is_half(shape.precision) ? kHalfBytes : 0;
   const std::int64_t inner =
       tokens * (kFloatBytes * s.h + (s.wide + kFloatBytes) * s.h + narrow * s.h + 2 * s.wide * s.f) +
       narrow * s.h * s.f;
-  const std::int64_t row = kFloatBytes * (shape.length + (shape.bf16 ? 3 * s.h / s.heads : 0));
+  const std::int64_t row = kFloatBytes * (shape.length + (is_half(shape.precision) ? 3 * s.h / s.heads : 0));
   const std::int64_t scores = shape.is_cuda ? 0 : shape.num_threads * shape.length * row;
   const std::int64_t attention = tokens * (kFloatBytes + 4 * s.wide + narrow) * s.h + scores;
   return bytes_at(shape, s, {kFloatBytes * s.parameters, 0, std::max(inner, attention)});

@@ -20,7 +20,10 @@ std::vector<Saver> savers_left(const StepShape& shape) {
     left.push_back(
         {Saver::Kind::kGradientCheckpointing, "gradient_checkpointing", "true", "about a third more time", true});
   }
-  if (!shape.bf16) left.push_back({Saver::Kind::kBf16, "bf16", "true", "other rounding", true});
+  if (!is_half(shape.precision)) {
+    const char* key = shape.is_before_ampere ? "fp16" : "bf16";
+    left.push_back({Saver::Kind::kHalfPrecision, key, "true", "other rounding", true});
+  }
   if (shorter(shape.length) >= kShortest) {
     left.push_back({Saver::Kind::kShorterWindows, "max_seq_length", std::to_string(shorter(shape.length)),
                     "other, shorter windows", false});
@@ -33,8 +36,8 @@ StepShape with_saver(StepShape shape, const Saver& saver) {
     case Saver::Kind::kGradientCheckpointing:
       shape.gradient_checkpointing = true;
       break;
-    case Saver::Kind::kBf16:
-      shape.bf16 = true;
+    case Saver::Kind::kHalfPrecision:
+      shape.precision = saver.key == "fp16" ? device::Precision::kFp16 : device::Precision::kBf16;
       break;
     case Saver::Kind::kShorterWindows:
       shape.length = shorter(shape.length);

@@ -9,7 +9,7 @@
 namespace bertft::model {
 
 /// Queries, keys and values of A heads of size D, or their gradients: [T, A * D] float32, or
-/// bfloat16 under autocast.
+/// autocast's type.
 struct Qkv {
   at::Tensor q, k, v;
 };
@@ -18,6 +18,7 @@ struct AttentionParams {
   std::int64_t num_heads;
   DropoutSite site;  // of the probabilities
   DeviceBatch batch;
+  bool has_flash = true;  // a GPU: it can run flash attention, which needs sm_80
 };
 
 /// Softmax attention inside each sequence of a packed batch (Vaswani et al. 2017, §3.2.1),
@@ -36,7 +37,7 @@ AttentionForward attention_forward_cpu(const Qkv& in, const AttentionParams& par
 Qkv attention_backward_cpu(const at::Tensor& grad_out, const Qkv& in, const AttentionForward& forward,
                            const AttentionParams& params);
 
-/// CUDA: variable-length flash attention for half types, which need sm_80, else the
+/// CUDA: variable-length flash attention for half types where the GPU has it, else the
 /// memory-efficient kernel; differentiable by ATen's own formulas. Not yet run on a GPU.
 at::Tensor attention_cuda(const Qkv& in, const AttentionParams& params);
 

@@ -78,13 +78,14 @@ at::Tensor efficient_with_dropout(const Heads& in, const DropoutSite& site, cons
 
 at::Tensor attention_cuda(const Qkv& in, const AttentionParams& params) {
   const auto& [q, k, v] = in;
-  const auto& [num_heads, site, batch] = params;
+  const auto& [num_heads, site, batch, has_flash] = params;
   const std::int64_t size = q.size(1) / num_heads;
   const Heads heads{split_heads(q, num_heads), split_heads(k, num_heads), split_heads(v, num_heads),
                     1.0 / std::sqrt(static_cast<double>(size)), site.active() ? site.rate.threshold / 65536.0 : 0.0};
-  const at::Tensor out = q.scalar_type() != at::kFloat ? flash(heads, site, batch)
-                         : site.active()               ? efficient_with_dropout(heads, site, batch)
-                                                       : efficient(heads, batch.cu_seqlens, batch.max_length);
+  const bool is_half = q.scalar_type() != at::kFloat;
+  const at::Tensor out = is_half && has_flash ? flash(heads, site, batch)
+                         : site.active()      ? efficient_with_dropout(heads, site, batch)
+                                              : efficient(heads, batch.cu_seqlens, batch.max_length);
   const at::Tensor unpadded = out.size(2) == size ? out : out.narrow(2, 0, size);
   return unpadded.reshape({q.size(0), num_heads * size});
 }

@@ -21,7 +21,7 @@ struct DropoutSite {
 /// x with its elements dropped, plus `residual` where it is defined. Nothing is kept for the
 /// backward pass but the key: the mask is drawn again.
 ///
-/// x         [T, H] float32 or bfloat16, contiguous
+/// x         [T, H] float32, bfloat16 or float16, contiguous
 /// residual  [T, H] float32, contiguous, or undefined
 /// returns   [T, H], of residual's type, else of x's
 at::Tensor dropout_add(const at::Tensor& x, const at::Tensor& residual, const DropoutSite& site,

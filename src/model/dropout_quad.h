@@ -50,7 +50,7 @@ BERTFT_HOST_DEVICE inline void dropout_add_quad(const DropoutAddArguments<X, Out
   a.out[i] = out;
 }
 
-/// Starts a kernel with a block for each row, of which there is at least one; X and Out are float or c10::BFloat16.
+/// Starts a kernel with a block for each row, of which there is at least one; X and Out are those of with_types().
 /// Whether it started, cudaGetLastError() tells.
 template <class X, class Out>
 void launch_dropout_add(const DropoutAddArguments<X, Out>& arguments, CUstream_st* stream);

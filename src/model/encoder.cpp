@@ -17,7 +17,19 @@ enum Site : std::uint64_t {
   kHeadSite = 4
 };
 
-/// bfloat16 autocast for as long as it lives, where the device asks for it. Thread-local, so
+at::ScalarType type_of(device::Precision precision) {
+  switch (precision) {
+    case device::Precision::kBf16:
+      return at::kBFloat16;
+    case device::Precision::kFp16:
+      return at::kHalf;
+    case device::Precision::kFp32:
+      break;
+  }
+  return at::kFloat;
+}
+
+/// Autocast to bfloat16 or float16 for as long as it lives, where the device asks for it. Thread-local, so
 /// a recomputed layer opens its own. The cache of cast weights stays off: it would outlive
 /// an optimizer step.
 class Autocast {
@@ -27,8 +39,8 @@ class Autocast {
         was_enabled_(at::autocast::is_autocast_enabled(type_)),
         had_type_(at::autocast::get_autocast_dtype(type_)),
         had_cache_(at::autocast::is_autocast_cache_enabled()) {
-    at::autocast::set_autocast_enabled(type_, device.bf16);
-    at::autocast::set_autocast_dtype(type_, at::kBFloat16);
+    at::autocast::set_autocast_enabled(type_, is_half(device.precision));
+    if (is_half(device.precision)) at::autocast::set_autocast_dtype(type_, type_of(device.precision));
     at::autocast::set_autocast_cache_enabled(false);
   }
   ~Autocast() {
@@ -138,9 +150,9 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
-Qkv EncoderLayer::project(const at::Tensor& hidden, bool bf16) const {
-  const at::Tensor half = bf16 ? hidden.detach().to(at::kBFloat16) : at::Tensor();
-  const auto input = [&] { return bf16 ? as_cast_of(hidden, half) : hidden; };
+Qkv EncoderLayer::project(const at::Tensor& hidden, device::Precision precision) const {
+  const at::Tensor half = is_half(precision) ? hidden.detach().to(type_of(precision)) : at::Tensor();
+  const auto input = [&] { return half.defined() ? as_cast_of(hidden, half) : hidden; };
   return {query_->forward(input()), key_->forward(input()), value_->forward(input())};
 }
 
@@ -149,8 +161,9 @@ at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_id
   const Autocast autocast(context.device);
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
-      attention(project(hidden, context.device.bf16),
-                {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, kAttentionSite), batch});
+      attention(project(hidden, context.device.precision),
+                {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, kAttentionSite), batch,
+                 /*has_flash=*/!context.device.is_before_ampere});
   const at::Tensor attended = attention_norm_->forward(
       dropout_add(attention_output_->forward(mixed), hidden,
                   context.dropout_site(dropout_.attention_output, layer_idx, kAttentionOutputSite), batch));

@@ -78,7 +78,7 @@ class EncoderLayer {
   at::Tensor forward(const at::Tensor& hidden, std::int64_t layer_idx, const ForwardContext& context) const;
 
  private:
-  Qkv project(const at::Tensor& hidden, bool bf16) const;
+  Qkv project(const at::Tensor& hidden, device::Precision precision) const;
 
   std::int64_t num_heads_;
   weights::EncoderConfig::DropoutRates dropout_;

@@ -13,8 +13,10 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // What oneDNN requires of an x86 for products of bfloat16; AVX-NE-CONVERT without AVX-512 would do too, which
-// today's compilers cannot ask for. Other processors are untested and use ATen's products.
-bool has_fast_bf16() {
+// today's compilers cannot ask for. Other processors are untested and use ATen's products. Of float16 a CPU that has
+// fast ones is rare, and none was there to try.
+bool has_fast_products(at::ScalarType half) {
+  if (half != at::kBFloat16) return false;
 #if defined(__x86_64__)
   static const bool has =
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
@@ -32,15 +34,15 @@ void for_each_block(std::int64_t num_rows, const Work& work) {
 }
 
 struct LinearThroughFp32 : torch::autograd::Function<LinearThroughFp32> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
-                            const at::Tensor& bias) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                            at::ScalarType half) {
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-    const at::Tensor half_x = x.to(at::kBFloat16);
-    const at::Tensor half_weight = weight.to(at::kBFloat16);
+    const at::Tensor half_x = x.to(half);
+    const at::Tensor half_weight = weight.to(half);
     ctx->save_for_backward({half_x, half_weight});
     ctx->saved_data["x_type"] = static_cast<std::int64_t>(x.scalar_type());
     const at::Tensor rounded_weight = half_weight.to(at::kFloat);
-    const at::Tensor rounded_bias = bias.to(at::kBFloat16).to(at::kFloat);
+    const at::Tensor rounded_bias = bias.to(half).to(at::kFloat);
     const at::Tensor out = at::empty({x.size(0), weight.size(0)}, half_x.options());
     for_each_block(x.size(0), [&](std::int64_t first, std::int64_t count) {
       out.narrow(0, first, count)
@@ -64,7 +66,7 @@ struct LinearThroughFp32 : torch::autograd::Function<LinearThroughFp32> {
         grad_weight.addmm_(rows.t(), half_x.narrow(0, first, count).to(at::kFloat));
       });
     }
-    return {grad_x, grad_weight, grad.sum(0, /*keepdim=*/false, at::kFloat)};
+    return {grad_x, grad_weight, grad.sum(0, /*keepdim=*/false, at::kFloat), {}};
   }
 };
 
@@ -76,8 +78,10 @@ struct AsCastOf : torch::autograd::Function<AsCastOf> {
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const bool is_bf16_on_cpu = x.is_cpu() && at::autocast::is_autocast_enabled(at::kCPU);
-  if (is_bf16_on_cpu && !has_fast_bf16()) return linear_bf16_through_fp32(x, weight, bias);
+  if (x.is_cpu() && at::autocast::is_autocast_enabled(at::kCPU)) {
+    const at::ScalarType half = at::autocast::get_autocast_dtype(at::kCPU);
+    if (!has_fast_products(half)) return linear_through_fp32(x, weight, bias, half);
+  }
   return at::linear(x, weight, bias);
 }
 
@@ -85,8 +89,9 @@ at::Tensor as_cast_of(const at::Tensor& x, const at::Tensor& half) {
   return AsCastOf::apply(x, half);
 }
 
-at::Tensor linear_bf16_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return LinearThroughFp32::apply(x, weight, bias);
+at::Tensor linear_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                               at::ScalarType half) {
+  return LinearThroughFp32::apply(x, weight, bias, half);
 }
 
 }  // namespace bertft::model

@@ -52,8 +52,10 @@ void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::De
       refuse(fmt::format("{} is {}; on a GPU it has to be a multiple of {}", key, size, device::kColumnsPerDraw));
     }
   }
-  if (const std::int64_t head = config.hidden_size / config.num_attention_heads; device.bf16 && head > kLargestHead) {
-    refuse(fmt::format("heads of {} numbers; on a GPU in bf16 they have {} at most", head, kLargestHead));
+  const std::int64_t head = config.hidden_size / config.num_attention_heads;
+  if (is_half(device.precision) && !device.is_before_ampere && head > kLargestHead) {
+    refuse(fmt::format("heads of {} numbers; on a GPU in {} they have {} at most", head, name_of(device.precision),
+                       kLargestHead));
   }
 }
 

@@ -73,6 +73,11 @@ std::vector<at::Tensor> AdamW::gradients() const {
   return result;
 }
 
+void AdamW::scale_gradients(double factor) {
+  const at::NoGradGuard no_grad;
+  at::_foreach_mul_(gradients(), factor);
+}
+
 at::Tensor AdamW::clip_gradients() {
   const at::NoGradGuard no_grad;
   const std::vector<at::Tensor> grads = gradients();

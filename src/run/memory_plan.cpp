@@ -38,9 +38,10 @@ memory::PlanReport plan_memory(config::Resolved resolved) {
   const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
   const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
                                 .length = options.data.max_seq_length,
-                                .bf16 = options.device.bf16.value_or(is_cuda),
+                                .precision = device::precision_of(options.device, /*bf16_by_default=*/is_cuda),
                                 .gradient_checkpointing = options.model.gradient_checkpointing.value_or(false),
                                 .is_cuda = is_cuda,
+                                .is_before_ampere = options.device.fp16.value_or(false),  // for which it is
                                 .num_threads = std::max(1U, std::thread::hardware_concurrency()),
                                 .has_amx = memory::machine_has_amx()};
   check_length(options.data, shape.encoder.max_position_embeddings);

@@ -52,24 +52,27 @@ std::optional<std::string> set_measure(RunState& state, const TrainOptions& opti
 
 std::string to_trainer_state_json(const RunState& state, const Plan& plan, const TrainOptions& options,
                                   const std::string& run_directory) {
-  const Json own = {{"data_sha256", state.identity.data_sha256},
-                    {"validation_sha256", or_null(state.validation_sha256)},
-                    {"num_features", state.identity.num_features},
-                    {"effective_batch", state.identity.effective_batch},
-                    {"seed", state.identity.seed},
-                    {"data_seed", state.identity.data_seed},
-                    {"applied_steps", state.applied_steps},
-                    {"skipped_in_a_row", state.skipped_in_a_row},
-                    {"steps_since_log", state.steps_since_log},
-                    {"loss_since_log", state.loss_since_log},
-                    {"loss_total", state.loss_total},
-                    {"evaluations_without_gain", state.evaluations_without_gain},
-                    {"measure", or_null(state.measure)},
-                    {"best_threshold", or_null(state.f1_threshold)},  // the name that files of earlier versions have
-                    {"micro_batch_tokens", or_null(state.micro_batch_tokens)},
-                    {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
-                    {"num_threads", or_null(state.num_threads)},
-                    {"memory_savers", state.memory_savers}};
+  const Json own = {
+      {"data_sha256", state.identity.data_sha256},
+      {"validation_sha256", or_null(state.validation_sha256)},
+      {"num_features", state.identity.num_features},
+      {"effective_batch", state.identity.effective_batch},
+      {"seed", state.identity.seed},
+      {"data_seed", state.identity.data_seed},
+      {"applied_steps", state.applied_steps},
+      {"skipped_in_a_row", state.skipped_in_a_row},
+      {"steps_since_log", state.steps_since_log},
+      {"loss_since_log", state.loss_since_log},
+      {"loss_total", state.loss_total},
+      {"evaluations_without_gain", state.evaluations_without_gain},
+      {"measure", or_null(state.measure)},
+      {"best_threshold", or_null(state.f1_threshold)},  // the name that files of earlier versions have
+      {"micro_batch_tokens", or_null(state.micro_batch_tokens)},
+      {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
+      {"loss_scale", state.loss_scale ? Json(state.loss_scale->value()) : Json()},
+      {"steps_since_loss_scale", state.loss_scale ? Json(state.loss_scale->steps_since_change()) : Json()},
+      {"num_threads", or_null(state.num_threads)},
+      {"memory_savers", state.memory_savers}};
   std::optional<std::string> best;  // null for a best step that was not saved, as Trainer writes it
   if (state.best_step) best = checkpoint::directory_of(run_directory, *state.best_step);
   if (best && state.best_step != state.step && !is_there(*best)) best.reset();
@@ -125,6 +128,9 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   state.f1_threshold = number_member(own, "best_threshold", path);
   state.micro_batch_tokens = integer_member(own, "micro_batch_tokens", path);
   state.eval_batch_tokens = integer_member(own, "eval_batch_tokens", path);
+  if (const auto scale = number_member(own, "loss_scale", path)) {
+    state.loss_scale = LossScale(*scale, required_integer(own, "steps_since_loss_scale", path));
+  }
   state.num_threads = integer_member(own, "num_threads", path);
   for (const Json& key : own.value("memory_savers", Json::array())) {
     if (key.is_string()) state.memory_savers.push_back(key);

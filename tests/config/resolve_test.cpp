@@ -223,15 +223,14 @@ TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
       refusal_of_yaml("lr_scheduler_kwargs: {a: {}}"),
       "a.yaml:1:1: error: 'lr_scheduler_kwargs' is not supported: schedules have no parameters besides warmup_steps");
   EXPECT_EQ(refusal_of_yaml("fsdp: [full_shard]"), "a.yaml:1:1: error: 'fsdp' is not supported: one device is used");
-  EXPECT_EQ(refusal_of_set("fp16", "true"),
-            "'fp16' is not supported: float16 is not built yet; leave it out, or set bf16: true "
-            "on a GPU from Ampere on  (--set, argument 1)");
+  EXPECT_EQ(refusal_of_set("push_to_hub", "true"),
+            "'push_to_hub' is not supported: nothing is uploaded; push output_dir yourself  (--set, argument 1)");
   EXPECT_THAT(refusal_of_yaml("kernels: fused"), AllOf(HasSubstr("not supported: "), HasSubstr("built yet")));
 }
 
 TEST(Resolve, RefusedKeysThatAskForNothingAreAccepted) {
   const Resolved r = resolve_yaml(
-      "fp16: false\ntorch_compile: no\ndeepspeed: null\nfsdp: ''\nkernels: reference\n"
+      "fp16_full_eval: false\ntorch_compile: no\ndeepspeed: null\nfsdp: ''\nkernels: reference\n"
       "label_smoothing_factor: 0.0\noptim: adamw_torch\nfsdp_config: {}\noptim_target_modules: []\n");
   EXPECT_THAT(r.notices, IsEmpty());
 }

@@ -18,15 +18,20 @@ DeviceOptions options_for(DeviceChoice choice) {
   return options;
 }
 
-TEST(Device, OnTheCpuComputesInFp32UnlessBf16IsAskedFor) {
+TEST(Device, OnTheCpuComputesInFp32UnlessAHalfTypeIsAskedFor) {
+  const auto expect_precision = [](const DeviceOptions& options, Precision expected) {
+    const Device device = select_device(options);
+    EXPECT_EQ(device.precision, expected);
+    EXPECT_FALSE(device.is_cuda());
+    EXPECT_THAT(device.description, HasSubstr(std::string(name_of(expected))));
+  };
   DeviceOptions options = options_for(DeviceChoice::kCpu);
-  EXPECT_FALSE(select_device(options).bf16);
-  EXPECT_THAT(select_device(options).description, HasSubstr("fp32"));
+  expect_precision(options, Precision::kFp32);
   options.bf16 = true;
-  const Device device = select_device(options);
-  EXPECT_TRUE(device.bf16);
-  EXPECT_FALSE(device.is_cuda());
-  EXPECT_THAT(device.description, HasSubstr("bf16"));
+  expect_precision(options, Precision::kBf16);
+  options = options_for(DeviceChoice::kCpu);
+  options.fp16 = true;
+  expect_precision(options, Precision::kFp16);
 }
 
 TEST(Device, AutoTakesTheCpuInAProgramWithoutCuda) {

@@ -32,12 +32,12 @@ class ConfigurationTest(EndToEndTest):
 
 class Errors(ConfigurationTest):
     def test_of_a_file_come_at_once_with_their_places(self):
-        self.refused(self.file("learing_rate: 3\nper_device_train_batch_size: thirty\nseed: 1\nseed: 2\nfp16: true\n"
+        self.refused(self.file("learing_rate: 3\nper_device_train_batch_size: thirty\nseed: 1\nseed: 2\npush_to_hub: true\n"
                                "doc_stride: -1\nmax_seq_length: [1]\n"),
                      "c.yaml:1:1: error: unknown key 'learing_rate'; did you mean 'learning_rate'?",
                      "c.yaml:2:30: error: per_device_train_batch_size: expected a positive integer, got 'thirty'",
                      "c.yaml:4:1: error: duplicate key 'seed' (first on line 3)",
-                     "c.yaml:5:1: error: 'fp16' is not supported: float16 is not built yet; leave it out, or set bf16: true on a GPU from Ampere on",
+                     "c.yaml:5:1: error: 'push_to_hub' is not supported: nothing is uploaded; push output_dir yourself",
                      "c.yaml:6:13: error: doc_stride", "c.yaml:7:17: error: max_seq_length", "\n6 errors\n",
                      num_lines=[7])
 
@@ -74,6 +74,7 @@ class Errors(ConfigurationTest):
     def test_of_options_that_contradict_each_other(self):
         for flags, texts in (
                 (["--micro-batch-features", "1", "--micro-batch-tokens", "9"], ["exclude each other"]),
+                (["--fp16", "--bf16"], ["fp16: true (--fp16) and bf16: true (--bf16) exclude each other; fp16 is for GPUs before Ampere"]),
                 (["--eval-strategy", "steps"], ["eval_strategy: steps (--eval-strategy) needs validation_file"]),
                 (["--doc-stride", "384"], ["doc_stride", "max_seq_length"]),
                 (["--early-stopping-patience", "1"], ["early_stopping_patience", "load_best_model_at_end"]),

@@ -438,7 +438,7 @@ class EveryStep(ResumeTest):
         self.assert_lead_to_the_same_end()
 
     def test_can_be_gone_on_from_in_half_precision(self):
-        self.assert_lead_to_the_same_end("--bf16")
+        self.assert_lead_to_the_same_end("--fp16")
 
 
 class SkippedSteps(EndToEndTest):

@@ -28,7 +28,7 @@ class Gpu : public testing::Test {
  protected:
   void SetUp() override {
     if (device::cuda::device_count() == 0) GTEST_SKIP() << "no GPU";
-    device_ = select(false);
+    device_ = select(Precision::kFp32);
   }
   void TearDown() override {
     if (!device_.is_cuda()) return;
@@ -37,14 +37,19 @@ class Gpu : public testing::Test {
     memory::release_cached(device_);
   }
 
-  static bool has_bf16() { return select({}).bf16; }
-  static std::vector<bool> precisions() { return has_bf16() ? std::vector{false, true} : std::vector{false}; }
+  static bool has_bf16() { return select({}).precision == Precision::kBf16; }
+  static std::vector<Precision> precisions() {
+    std::vector all = {Precision::kFp32, Precision::kFp16};
+    if (has_bf16()) all.push_back(Precision::kBf16);
+    return all;
+  }
 
-  static device::Device select(std::optional<bool> bf16, bool full_determinism = false) {
+  static device::Device select(std::optional<Precision> precision, bool full_determinism = false) {
     device::DeviceOptions options;
     options.full_determinism = full_determinism;
     options.device = device::DeviceChoice::kCuda;
-    options.bf16 = bf16;
+    if (precision) options.bf16 = precision == Precision::kBf16;
+    options.fp16 = precision == Precision::kFp16;
     return device::select_device(options);
   }
   void limit(std::uint64_t bytes) const { memory::apply({.limit = bytes, .usable = bytes, .source = "test"}, device_); }
@@ -73,8 +78,17 @@ TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
   EXPECT_TRUE(at::equal(drawn.cpu(), expected));
 }
 
+// A type, and whether flash attention may take it: without, a GPU of any age does as those before Ampere.
+struct AttentionCase {
+  at::ScalarType type;
+  bool has_flash = true;
+};
+void PrintTo(const AttentionCase& c, std::ostream* out) {
+  *out << c.type << (c.has_flash ? "" : "WithoutFlash");
+}
+
 // Attention of four sequences; with dropout its kernels draw masks of their own.
-class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarType> {
+class GpuAttention : public Gpu, public testing::WithParamInterface<AttentionCase> {
  protected:
   static constexpr std::int64_t kHeads = 3, kHeadSize = 26;  // the kernels take multiples of 8
   struct Result {
@@ -102,19 +116,20 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<at::ScalarTy
   }
 
   static at::Tensor attention(const model::Qkv& in, const model::DeviceBatch& batch, double dropout = 0.3) {
-    return model::attention_cuda(in, {kHeads, {device::dropout_rate(dropout), 5}, batch});
+    return model::attention_cuda(in, {kHeads, {device::dropout_rate(dropout), 5}, batch, GetParam().has_flash});
   }
   static at::Tensor last_rows(const at::Tensor& x, std::int64_t n) { return x.narrow(0, x.size(0) - n, n); }
   at::Tensor random() const {
     const auto num_tokens = std::accumulate(lengths_.begin(), lengths_.end(), std::int64_t{0});
-    return at::randn({num_tokens, kHeads * kHeadSize}).to(cuda_, GetParam());
+    return at::randn({num_tokens, kHeads * kHeadSize}).to(cuda_, GetParam().type);
   }
-  bool is_half() const { return GetParam() == at::kBFloat16; }
+  bool is_half() const { return GetParam().type != at::kFloat; }
 
   void SetUp() override {
     Gpu::SetUp();
     if (IsSkipped()) return;
-    if (is_half() && !has_bf16()) GTEST_SKIP() << "no bf16";
+    if (GetParam().type == at::kBFloat16 && !has_bf16()) GTEST_SKIP() << "no bf16";
+    if (is_half() && GetParam().has_flash && device_.is_before_ampere) GTEST_SKIP() << "no flash attention";
     at::manual_seed(1);
     for (at::Tensor* x : {&in_.q, &in_.k, &in_.v, &grad_}) *x = random();
   }
@@ -161,7 +176,7 @@ TEST_P(GpuAttention, HasTheMasksOfTheForwardPassInTheBackwardPass) {
 }
 
 TEST_P(GpuAttention, HasTheGradientsOfItsOutput) {
-  if (is_half()) GTEST_SKIP() << "differences of bf16 outputs are all rounding";
+  if (is_half()) GTEST_SKIP() << "differences of half outputs are all rounding";
   const model::Qkv grads = attend(0).grads;
   const auto batch = model::to_device(model::packed_batch(lengths_), cuda_);
   const at::NoGradGuard no_grad;
@@ -180,7 +195,9 @@ TEST_P(GpuAttention, HasTheGradientsOfItsOutput) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, GpuAttention, testing::Values(at::kFloat, at::kBFloat16));
+INSTANTIATE_TEST_SUITE_P(Precisions, GpuAttention,
+                         testing::Values(AttentionCase{at::kFloat}, AttentionCase{at::kBFloat16},
+                                         AttentionCase{at::kHalf}, AttentionCase{at::kHalf, false}));
 
 // All but the masks of attention, which the GPU's kernels draw in their own way.
 weights::EncoderConfig without_attention_dropout(weights::EncoderConfig config) {
@@ -201,39 +218,43 @@ TEST_F(Gpu, TakesTheStepsOfTheCpuInEveryFamily) {
   }
 }
 
-TEST_F(Gpu, StaysCloseToTheCpuInBf16) {
-  if (!has_bf16()) GTEST_SKIP() << "no bf16";
+TEST_F(Gpu, StaysCloseToTheCpuInHalfPrecision) {
   const model::TinyModel tiny(without_attention_dropout(bert_for_words().config));
-  TrainedModel cpu(tiny), gpu(tiny, select(true));
-  const StepResult expected = cpu.step(features_, {}), result = gpu.step(features_, {});
-  EXPECT_NEAR(result.loss, expected.loss, 0.02 * expected.loss);
+  const StepResult expected = TrainedModel(tiny).step(features_, {});
+  for (const Precision precision : precisions()) {
+    const StepResult result = TrainedModel(tiny, select(precision)).step(features_, {});
+    EXPECT_NEAR(result.loss, expected.loss, 0.02 * expected.loss) << name_of(precision);
+    EXPECT_NEAR(result.grad_norm, expected.grad_norm, 0.05 * expected.grad_norm) << name_of(precision);
+  }
 }
 
 // With dropout: its masks must be the same forwards, backwards and in a recomputed layer.
 TEST_F(Gpu, DoesTheSameStepWhateverTheMicroBatch) {
-  for (const bool bf16 : precisions()) {
+  for (const Precision precision : precisions()) {
     for (const bool recompute : {false, true}) {
-      const device::Device device = select(bf16);
+      const device::Device device = select(precision);
       model::ModelOptions options;
       TrainedModel whole(bert_for_words(), device, options);
       options.gradient_checkpointing = recompute;
       TrainedModel cut(bert_for_words(), device, options);
       const StepResult expected = whole.step(features_, {});
       const StepResult result = cut.step(features_, {.features = 2, .tokens = {}});
-      EXPECT_NEAR(result.loss, expected.loss, (bf16 ? 1e-3 : 1e-5) * expected.loss) << bf16 << recompute;
-      EXPECT_NEAR(result.grad_norm, expected.grad_norm, (bf16 ? 1e-2 : 1e-4) * expected.grad_norm) << bf16 << recompute;
+      const bool half = is_half(precision);
+      EXPECT_NEAR(result.loss, expected.loss, (half ? 1e-3 : 1e-5) * expected.loss) << name_of(precision) << recompute;
+      EXPECT_NEAR(result.grad_norm, expected.grad_norm, (half ? 1e-2 : 1e-4) * expected.grad_norm)
+          << name_of(precision) << recompute;
     }
   }
 }
 
 TEST_F(Gpu, RepeatsStepsToTheSameBitsWhenDeterminismIsAskedFor) {
-  for (const bool bf16 : precisions()) {
-    TrainedModel first(bert_for_words(), select(bf16, true)), second(bert_for_words(), select(bf16, true));
+  for (const Precision precision : precisions()) {
+    TrainedModel first(bert_for_words(), select(precision, true)), second(bert_for_words(), select(precision, true));
     for (std::int64_t step = 0; step < 3; ++step) {
       first.step(features_, {.features = 3, .tokens = {}}, step);
       second.step(features_, {.features = 3, .tokens = {}}, step);
     }
-    EXPECT_TRUE(at::equal(first.state(), second.state())) << bf16;
+    EXPECT_TRUE(at::equal(first.state(), second.state())) << name_of(precision);
   }
 }
 
@@ -243,7 +264,8 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
   for (const bool recompute : {false, true}) {  // which runs a backward pass inside another
     model::ModelOptions options;
     options.gradient_checkpointing = recompute;
-    TrainedModel bert(bert_for_words(), select(true), options);  // in fp32 attention takes a launch for each sequence
+    TrainedModel bert(bert_for_words(), select(Precision::kBf16),
+                      options);  // in fp32 attention takes a launch for each sequence
     const std::vector<std::uint32_t> windows(20'000, 6U);
     StepEngine roomy = bert.engine(features_, {});
     const double expected = roomy.run(windows, 0, /*learning_rate=*/0).loss;
@@ -260,13 +282,14 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
 }
 
 TEST_F(Gpu, TakesWhatThePlanSays) {
-  for (const bool bf16 : precisions()) {
+  for (const Precision precision : precisions()) {
     for (const bool recomputed : {false, true}) {
-      for (const StepCase& c : {minilm("MiniLm", 384, 32, bf16, recomputed), base("Base", 128, 32, bf16, recomputed)}) {
+      for (const StepCase& c :
+           {minilm("MiniLm", 384, 32, precision, recomputed), base("Base", 128, 32, precision, recomputed)}) {
         memory::release_cached(device_);
         const auto planned = memory::plan_step(shape_of(c, device_), c.num_features).tensors();
         EXPECT_NEAR(static_cast<double>(planned) / static_cast<double>(measure(c, device_).training), 1, 0.1)
-            << c.name << " bf16 " << bf16 << " recomputed " << recomputed;
+            << c.name << " " << name_of(precision) << " recomputed " << recomputed;
       }
     }
   }

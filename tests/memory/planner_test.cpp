@@ -12,12 +12,14 @@
 namespace bertft::memory {
 namespace {
 
+using device::Precision;
+
 constexpr std::uint64_t kGib = std::uint64_t{1} << 30;
 
-StepShape base(bool bf16 = false, bool gradient_checkpointing = false) {
+StepShape base(Precision precision = Precision::kFp32, bool gradient_checkpointing = false) {
   StepShape shape;
   shape.encoder = weights::bert_config(weights::kBertBase);
-  shape.bf16 = bf16;
+  shape.precision = precision;
   shape.gradient_checkpointing = gradient_checkpointing;
   return shape;
 }
@@ -31,20 +33,20 @@ TEST(Plan, CountsSixteenBytesAParameterOfBertBase) {
 }
 
 TEST(Plan, GrowsWithTheSize) {
-  for (const bool bf16 : {false, true}) {
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
     for (const bool checkpointing : {false, true}) {
       for (std::int64_t n = 1; n < 100; ++n) {
-        EXPECT_LE(plan_step(base(bf16, checkpointing), n).tensors(),
-                  plan_step(base(bf16, checkpointing), n + 1).tensors());
+        EXPECT_LE(plan_step(base(precision, checkpointing), n).tensors(),
+                  plan_step(base(precision, checkpointing), n + 1).tensors());
       }
     }
   }
 }
 
 TEST(Plan, HasNoEarlierGradientsWhereOneMicroBatchIsTheStep) {
-  for (const bool bf16 : {false, true}) {
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
     for (const bool checkpointing : {false, true}) {
-      const StepShape of_many = base(bf16, checkpointing);
+      const StepShape of_many = base(precision, checkpointing);
       StepShape shape = of_many;
       shape.effective_batch = 16;
       for (std::int64_t n = 1; n <= 8; ++n) EXPECT_EQ(plan_step(shape, n).total(), plan_step(of_many, n).total());
@@ -73,18 +75,22 @@ TEST(Plan, ItsLeastIsASmallStepAtOnceWhereThatTakesLessThanItsParts) {
 }
 
 TEST(Plan, SavesByHalfPrecisionAndMoreByRecomputing) {
-  EXPECT_LT(plan_step(base(true), 16).activations, plan_step(base(), 16).activations);
-  EXPECT_LT(4 * plan_step(base(false, true), 16).activations, plan_step(base(), 16).activations);
+  EXPECT_LT(plan_step(base(Precision::kBf16), 16).activations, plan_step(base(), 16).activations);
+  EXPECT_LT(4 * plan_step(base(Precision::kFp32, true), 16).activations, plan_step(base(), 16).activations);
 }
 
 TEST(Plan, CountsCopiesOfHalfOperandsWhereACpuHasAmx) {
-  for (const auto& [bf16, is_cuda] : {std::pair(true, false), std::pair(false, false), std::pair(true, true)}) {
-    StepShape shape = base(bf16);
+  const auto grows = [](Precision precision, bool is_cuda) {
+    StepShape shape = base(precision);
     shape.is_cuda = is_cuda;
     const std::uint64_t without = plan_step(shape, 16).tensors();
     shape.has_amx = true;
-    EXPECT_EQ(plan_step(shape, 16).tensors() > without, bf16 && !is_cuda);
-  }
+    return plan_step(shape, 16).tensors() > without;
+  };
+  EXPECT_TRUE(grows(Precision::kBf16, false));
+  EXPECT_FALSE(grows(Precision::kFp32, false));
+  EXPECT_FALSE(grows(Precision::kFp16, false)) << "its products are of fp32";
+  EXPECT_FALSE(grows(Precision::kBf16, true));
 }
 
 TEST(Plan, ItsLargestMicroBatchFitsAndOneMoreDoesNot) {
@@ -107,9 +113,9 @@ TEST(Plan, OfTheWidestConfigJsonAndTheLargestBatchIsTooLargeForAnyMachine) {
   constexpr std::uint64_t kPebibyte = std::uint64_t{1} << 50, kAllBytes = std::uint64_t{1} << 63;
   constexpr std::int64_t kLargest = std::int64_t{1} << 32;
   for (const bool is_cuda : {false, true}) {
-    for (const bool bf16 : {false, true}) {
+    for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
       widest.is_cuda = is_cuda;
-      widest.bf16 = bf16;
+      widest.precision = precision;
       for (const std::int64_t n : {std::int64_t{1}, kLargest}) {
         for (const StepBytes& bytes : {plan_step(widest, n), plan_evaluation(widest, n)}) {
           EXPECT_GT(bytes.total(), kPebibyte);
@@ -145,10 +151,11 @@ TEST(PlanReport, CountsNoMoreFeaturesThanABatchMayHold) {
 TEST(PlanReport, MarksTheConfiguredRow) {
   for (const std::int64_t micro : {4, 3, 12}) {
     const PlanReport report =
-        make_plan_report(base(/*bf16=*/true), {.effective = 12, .micro = micro, .eval = 8}, std::nullopt);
+        make_plan_report(base(Precision::kBf16), {.effective = 12, .micro = micro, .eval = 8}, std::nullopt);
     std::int64_t num_marked = 0;
     for (const PlanReport::Row& row : report.rows) {
-      EXPECT_EQ(row.is_configured, row.bf16 && !row.gradient_checkpointing && row.num_features == micro);
+      EXPECT_EQ(row.is_configured,
+                row.precision == Precision::kBf16 && !row.gradient_checkpointing && row.num_features == micro);
       num_marked += row.is_configured;
     }
     EXPECT_EQ(num_marked, 1);
@@ -173,7 +180,8 @@ TEST(PlanReport, OffersSaversWithWhatTheySave) {
   const Json savers = make_plan_report(base(), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json()["savers"];
   ASSERT_EQ(savers.size(), 3U);
   EXPECT_EQ(savers[0]["key"], "gradient_checkpointing");
-  EXPECT_EQ(savers[0]["saved_bytes"], plan_step(base(), 32).tensors() - plan_step(base(false, true), 32).tensors());
+  EXPECT_EQ(savers[0]["saved_bytes"],
+            plan_step(base(), 32).tensors() - plan_step(base(Precision::kFp32, true), 32).tensors());
   EXPECT_EQ(savers[2]["value"], "256");
   EXPECT_EQ(savers[2]["automatic"], false);
 }
@@ -181,7 +189,7 @@ TEST(PlanReport, OffersSaversWithWhatTheySave) {
 TEST(PlanReport, LeavesReserveAndContextOfACardAlone) {
   const PlanReport report = make_plan_report(base(), {.effective = 12, .micro = 4, .eval = 8}, std::nullopt);
   for (const PlanReport::Card& card : report.cards) {
-    StepShape shape = base(card.bf16, card.gradient_checkpointing);
+    StepShape shape = base(card.precision, card.gradient_checkpointing);
     shape.is_cuda = true;
     const std::uint64_t whole = static_cast<std::uint64_t>(card.gigabytes) * kGib;
     const std::uint64_t room = whole * 97 / 100;  // the reserve is 256 MiB of the smallest
@@ -206,12 +214,12 @@ TEST(PlanReport, HoldsTheContextOfCudaAgainstNoLimit) {
 TEST(PlanReport, TellsWhatOneFeatureTakesAndSavesToo) {
   const Json json = make_plan_report(base(), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json();
   EXPECT_EQ(json["savers"][0]["saved_bytes_of_one"],
-            plan_step(base(), 1).tensors() - plan_step(base(false, true), 1).tensors());
+            plan_step(base(), 1).tensors() - plan_step(base(Precision::kFp32, true), 1).tensors());
   EXPECT_EQ(json["evaluation"]["bytes"], plan_evaluation(base(), 8).total());
   EXPECT_EQ(json["evaluation"]["bytes_of_one"], plan_evaluation(base(), 1).total());
-  const Json bf16 = make_plan_report(base(true), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json();
+  const Json bf16 = make_plan_report(base(Precision::kBf16), {.effective = 64, .micro = 32, .eval = 8}, {}).to_json();
   EXPECT_EQ(bf16["evaluation"]["precision"], "bf16");
-  EXPECT_EQ(bf16["evaluation"]["bytes"], plan_evaluation(base(true), 8).total());
+  EXPECT_EQ(bf16["evaluation"]["bytes"], plan_evaluation(base(Precision::kBf16), 8).total());
 }
 
 TEST(Plan, HoldsMixedValuesTwiceWhereAttentionTakesSequencesOneByOne) {
@@ -222,6 +230,26 @@ TEST(Plan, HoldsMixedValuesTwiceWhereAttentionTakesSequencesOneByOne) {
   const auto tokens = static_cast<double>(16 * shape.length);
   EXPECT_NEAR(static_cast<double>(plan_step(shape, 16).activations - plan_step(without, 16).activations),
               1.03 * 12 * 4 * 768 * tokens, 2);
+}
+
+TEST(Plan, OfFp16OnAGpuBeforeAmpereIsThatOfSequencesOneByOne) {
+  StepShape shape = base(Precision::kFp16);
+  shape.is_cuda = true;
+  StepShape older = shape;
+  older.is_before_ampere = true;
+  const auto tokens = static_cast<double>(16 * shape.length);
+  EXPECT_NEAR(static_cast<double>(plan_step(older, 16).activations - plan_step(shape, 16).activations),
+              1.03 * 12 * 2 * 768 * tokens, 2);
+  StepShape bf16 = shape;
+  bf16.precision = Precision::kBf16;
+  EXPECT_EQ(plan_step(shape, 16).tensors(), plan_step(bf16, 16).tensors());
+}
+
+TEST(PlanReport, IsOfFp16WhereThatIsConfigured) {
+  const PlanReport report = make_plan_report(base(Precision::kFp16), {.effective = 4, .micro = 4, .eval = 8}, {});
+  for (const PlanReport::Row& row : report.rows) EXPECT_NE(row.precision, Precision::kBf16);
+  EXPECT_EQ(std::ranges::count_if(report.rows, &PlanReport::Row::is_configured), 1);
+  EXPECT_EQ(report.to_json()["evaluation"]["precision"], "fp16");
 }
 
 }  // namespace

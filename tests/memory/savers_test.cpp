@@ -31,9 +31,18 @@ TEST(Savers, ThatAreInUseAreNotOffered) {
   StepShape shape = base();
   shape.gradient_checkpointing = true;
   EXPECT_THAT(keys(savers_left(shape)), ElementsAre("bf16", "max_seq_length"));
-  shape.bf16 = true;
+  shape.precision = device::Precision::kFp16;
   shape.length = 64;
   EXPECT_THAT(savers_left(shape), IsEmpty());
+}
+
+TEST(Savers, OfferAGpuBeforeAmpereTheHalfPrecisionThatItHas) {
+  StepShape shape = base();
+  shape.is_cuda = true;
+  shape.is_before_ampere = true;
+  const Saver saver = savers_left(shape)[1];
+  EXPECT_EQ(saver.setting(), "fp16: true");
+  EXPECT_EQ(with_saver(shape, saver).precision, device::Precision::kFp16);
 }
 
 TEST(Savers, ShortenWindowsToAMultipleOfEight) {

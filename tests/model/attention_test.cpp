@@ -117,6 +117,11 @@ TEST_P(Attention, EqualsItsDefinitionWithAllGradientsInBf16) {
   expect_equal(at::kBFloat16, 0.06);
 }
 
+// fp16 has 11 bits: an eighth of the errors of bf16.
+TEST_P(Attention, EqualsItsDefinitionWithAllGradientsInFp16) {
+  expect_equal(at::kHalf, 0.008);
+}
+
 INSTANTIATE_TEST_SUITE_P(HeadSizeAndDropout, Attention,
                          testing::Combine(testing::Values(16, 32, 64), testing::Values(0.0, 0.1, 0.5)));
 

@@ -54,15 +54,18 @@ class DropoutAdd : public testing::Test {
 
 TEST_F(DropoutAdd, IsTheSameInTheThreadsOfTheCudaKernel) {
   const at::Tensor x = at::randn({batch.num_tokens(), kWidth}), residual = at::randn_like(x);
-  const at::Tensor half = x.to(at::kBFloat16);
+  const auto expect_equal = [&]<class X, class Out>(const at::Tensor& added) {
+    const at::Tensor rounded = x.to(c10::CppTypeToScalarType<X>::value);
+    EXPECT_TRUE(at::allclose(by_quads<X, Out>(rounded, added, site, batch),
+                             dropout_add_cpu(rounded, added, c10::CppTypeToScalarType<Out>::value, site, batch)));
+  };
   for (const at::Tensor& added : {at::Tensor(), residual}) {
-    EXPECT_TRUE(at::allclose(by_quads<float, float>(x, added, site, batch),
-                             dropout_add_cpu(x, added, at::kFloat, site, batch)));
-    EXPECT_TRUE(at::allclose(by_quads<c10::BFloat16, float>(half, added, site, batch),
-                             dropout_add_cpu(half, added, at::kFloat, site, batch)));
+    expect_equal.operator()<float, float>(added);
+    expect_equal.operator()<c10::BFloat16, float>(added);
+    expect_equal.operator()<c10::Half, float>(added);
   }
-  EXPECT_TRUE(at::equal(by_quads<float, c10::BFloat16>(x, {}, site, batch),
-                        dropout_add_cpu(x, {}, at::kBFloat16, site, batch)));
+  expect_equal.operator()<float, c10::BFloat16>({});
+  expect_equal.operator()<float, c10::Half>({});
 }
 
 TEST(DropoutMultipliers, EqualSingleDrawsAtAnyLength) {
@@ -102,21 +105,25 @@ TEST_F(DropoutAdd, SendsTheGradientThroughTheSameMaskAndPastItToTheResidual) {
   EXPECT_TRUE(at::equal(residual.grad(), grad));
 }
 
-TEST_F(DropoutAdd, OfBf16PlusAnFp32ResidualIsFp32AndItsGradientBf16) {
-  const at::Tensor x = at::randn(mask.sizes()).to(at::kBFloat16).requires_grad_(true);
-  const at::Tensor residual = at::randn(mask.sizes()).requires_grad_(true);
-  const at::Tensor out = dropout_add(x, residual, site, batch);
-  EXPECT_EQ(out.scalar_type(), at::kFloat);
-  EXPECT_TRUE(at::allclose(out, residual + x.to(at::kFloat) * mask, 1e-6, 1e-6));
-  const at::Tensor grad = at::randn(mask.sizes());
-  out.backward(grad);
-  EXPECT_EQ(residual.grad().scalar_type(), at::kFloat);
-  EXPECT_TRUE(at::equal(x.grad(), (grad * mask).to(at::kBFloat16)));
+TEST_F(DropoutAdd, OfAHalfTypePlusAnFp32ResidualIsFp32AndItsGradientHalf) {
+  for (const at::ScalarType half : {at::kBFloat16, at::kHalf}) {
+    const at::Tensor x = at::randn(mask.sizes()).to(half).requires_grad_(true);
+    const at::Tensor residual = at::randn(mask.sizes()).requires_grad_(true);
+    const at::Tensor out = dropout_add(x, residual, site, batch);
+    EXPECT_EQ(out.scalar_type(), at::kFloat);
+    EXPECT_TRUE(at::allclose(out, residual + x.to(at::kFloat) * mask, 1e-6, 1e-6));
+    const at::Tensor grad = at::randn(mask.sizes());
+    out.backward(grad);
+    EXPECT_EQ(residual.grad().scalar_type(), at::kFloat);
+    EXPECT_TRUE(at::equal(x.grad(), (grad * mask).to(half)));
+  }
 }
 
-TEST_F(DropoutAdd, OfBf16AloneStaysBf16) {
-  const at::Tensor x = at::randn(mask.sizes()).to(at::kBFloat16);
-  EXPECT_TRUE(at::equal(dropout_add(x, {}, site, batch), (x.to(at::kFloat) * mask).to(at::kBFloat16)));
+TEST_F(DropoutAdd, OfAHalfTypeAloneStaysSo) {
+  for (const at::ScalarType half : {at::kBFloat16, at::kHalf}) {
+    const at::Tensor x = at::randn(mask.sizes()).to(half);
+    EXPECT_TRUE(at::equal(dropout_add(x, {}, site, batch), (x.to(at::kFloat) * mask).to(half)));
+  }
 }
 
 TEST_F(DropoutAdd, WithoutARateAddsAlone) {

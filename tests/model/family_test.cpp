@@ -71,15 +71,19 @@ TEST_P(EveryFamily, RecomputesItsLayersToTheSameGradients) {
   expect_close(gradients_of(kept, kSeed, 2), gradients_of(recomputed, kSeed, 2));
 }
 
-TEST_P(EveryFamily, StaysCloseToItselfInBf16) {
-  device::Device bf16;
-  bf16.bf16 = true;
-  QaModel precise = tiny_.make(), rounded = tiny_.make(bf16);
+TEST_P(EveryFamily, StaysCloseToItselfInHalfPrecision) {
+  QaModel precise = tiny_.make();
   const at::Tensor exact = logits_of(precise, batch_of(kLengths), kSeed);
-  const at::Tensor half = logits_of(rounded, batch_of(kLengths), kSeed);
-  EXPECT_EQ(half.scalar_type(), at::kFloat);
-  EXPECT_FALSE(at::equal(exact, half));
-  EXPECT_LT((exact - half).norm().item<double>(), 0.05 * exact.norm().item<double>());
+  // 8 bits, and 11.
+  for (const auto& [precision, bound] : {std::pair(device::Precision::kBf16, 0.05), {device::Precision::kFp16, 0.01}}) {
+    device::Device device;
+    device.precision = precision;
+    QaModel rounded = tiny_.make(device);
+    const at::Tensor half = logits_of(rounded, batch_of(kLengths), kSeed);
+    EXPECT_EQ(half.scalar_type(), at::kFloat);
+    EXPECT_FALSE(at::equal(exact, half));
+    EXPECT_LT((exact - half).norm().item<double>(), bound * exact.norm().item<double>()) << name_of(precision);
+  }
 }
 
 // Each place of dropout alone changes the scores if and only if the family drops there.

@@ -16,7 +16,7 @@ struct Pass {
 };
 
 // 1,100 rows: three blocks, the last one short.
-Pass pass_through(const Linear& linear, at::ScalarType x_type) {
+Pass pass_through(at::ScalarType x_type, const Linear& linear) {
   at::manual_seed(7);
   const auto leaf = [](const at::Tensor& values) { return values.detach().requires_grad_(true); };
   const at::Tensor x = leaf(at::randn({1100, 48}).to(x_type));
@@ -27,45 +27,58 @@ Pass pass_through(const Linear& linear, at::ScalarType x_type) {
 }
 
 // The same in one double precision product of the rounded operands.
-at::Tensor exact(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const auto rounded = [](const at::Tensor& t) { return t.to(at::kBFloat16).to(at::kDouble); };
-  return at::linear(rounded(x), rounded(weight), rounded(bias)).to(at::kBFloat16);
+Linear exact(at::ScalarType half) {
+  return [half](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    const auto rounded = [half](const at::Tensor& t) { return t.to(half).to(at::kDouble); };
+    return at::linear(rounded(x), rounded(weight), rounded(bias)).to(half);
+  };
 }
 
-at::Tensor autocast(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const auto half = [](const at::Tensor& t) { return t.to(at::kBFloat16); };
-  return at::linear(half(x), half(weight), half(bias));
+Linear autocast(at::ScalarType half) {
+  return [half](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return at::linear(x.to(half), weight.to(half), bias.to(half));
+  };
+}
+
+Linear ours(at::ScalarType half) {
+  return [half](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return linear_through_fp32(x, weight, bias, half);
+  };
 }
 
 double distance(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) - b.to(at::kDouble)).norm().item<double>() / b.to(at::kDouble).norm().item<double>();
 }
 
-class LinearThroughFp32 : public testing::TestWithParam<at::ScalarType> {
+// The half type, and that of the input.
+class LinearThroughFp32 : public testing::TestWithParam<std::pair<at::ScalarType, at::ScalarType>> {
  protected:
-  const Pass ours_ = pass_through(linear_bf16_through_fp32, GetParam());
+  const at::ScalarType half_ = GetParam().first, x_type_ = GetParam().second;
+  const Pass ours_ = pass_through(x_type_, ours(half_));
 };
 
 TEST_P(LinearThroughFp32, IsTheProductOfTheRoundedOperands) {
-  const Pass expected = pass_through(exact, GetParam());
-  EXPECT_EQ(ours_.out.scalar_type(), at::kBFloat16);
-  EXPECT_EQ(ours_.x.scalar_type(), GetParam());
+  const Pass expected = pass_through(x_type_, exact(half_));
+  EXPECT_EQ(ours_.out.scalar_type(), half_);
+  EXPECT_EQ(ours_.x.scalar_type(), x_type_);
   EXPECT_EQ(ours_.weight.scalar_type(), at::kFloat);
   EXPECT_LT(distance(ours_.out, expected.out), 1e-4);  // but for ties that fp32 rounds otherwise
-  EXPECT_LT(distance(ours_.x, expected.x), 3e-3);      // there rounded to bfloat16 on the way
+  EXPECT_LT(distance(ours_.x, expected.x), 3e-3);      // there rounded to the half type on the way
   EXPECT_LT(distance(ours_.weight, expected.weight), 3e-3);
   EXPECT_LT(distance(ours_.bias, expected.bias), 3e-3);
 }
 
 TEST_P(LinearThroughFp32, IsWhatAutocastGivesButForRounding) {
-  const Pass expected = pass_through(autocast, GetParam());
+  const Pass expected = pass_through(x_type_, autocast(half_));
   EXPECT_LT(distance(ours_.out, expected.out), 3e-3);
   EXPECT_LT(distance(ours_.x, expected.x), 5e-3);
   EXPECT_LT(distance(ours_.weight, expected.weight), 5e-3);
   EXPECT_LT(distance(ours_.bias, expected.bias), 5e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Inputs, LinearThroughFp32, testing::Values(at::kFloat, at::kBFloat16));
+INSTANTIATE_TEST_SUITE_P(Types, LinearThroughFp32,
+                         testing::Values(std::pair(at::kBFloat16, at::kFloat), std::pair(at::kBFloat16, at::kBFloat16),
+                                         std::pair(at::kHalf, at::kFloat), std::pair(at::kHalf, at::kHalf)));
 
 TEST(AsCastOf, SumsTheGradientsOfAllUsersInFloat32) {
   const at::Tensor x = at::ones({2, 3}).requires_grad_(true);

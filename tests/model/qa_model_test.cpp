@@ -13,6 +13,8 @@
 namespace bertft::model {
 namespace {
 
+using device::Precision;
+
 const std::vector<std::int32_t> kLengths = {5, 17, 3, 40, 8, 12, 33, 9};
 constexpr DropoutSeed kSeed{42, 7};
 
@@ -51,9 +53,9 @@ at::Tensor both(const SpanLogits& logits) {
   return at::stack({logits.start, logits.end}).detach();
 }
 
-device::Device bf16_device() {
+device::Device device_of(Precision precision) {
   device::Device device;
-  device.bf16 = true;
+  device.precision = precision;
   return device;
 }
 
@@ -161,19 +163,16 @@ TEST(QaModel, OfAShapeThatAGpusKernelsDoNotTakeIsRefusedBeforeTheGpuIsAsked) {
     TinyModel({.vocabulary = 50, .hidden = hidden, .layers = 1, .heads = 1, .inner = 8, .positions = 16}).make(gpu);
   };
   EXPECT_THROW(make_with(30), ConfigError);
-  gpu.bf16 = true;
+  gpu.precision = Precision::kBf16;
   EXPECT_THROW(make_with(264), ConfigError);
 }
 
-class Checkpointing : public testing::TestWithParam<bool> {
+class Checkpointing : public testing::TestWithParam<Precision> {
  protected:
-  Checkpointing() {
-    options.gradient_checkpointing = true;
-    if (GetParam()) device = bf16_device();
-  }
+  Checkpointing() { options.gradient_checkpointing = true; }
 
   const TinyModel tiny;
-  device::Device device;
+  const device::Device device = device_of(GetParam());
   ModelOptions options;
 };
 
@@ -194,14 +193,20 @@ TEST_P(Checkpointing, NeedsNothingOfTheCallerInTheBackwardPass) {
   expect_equal_bits({0, take_gradients(kept)}, {0, take_gradients(recomputed)});
 }
 
-INSTANTIATE_TEST_SUITE_P(Precision, Checkpointing, testing::Values(false, true),
-                         [](const auto& parameter) { return parameter.param ? "Bf16" : "Fp32"; });
+std::string name_of_precision(const testing::TestParamInfo<Precision>& info) {
+  return std::string(name_of(info.param));
+}
 
-TEST(Bf16, StaysCloseToFp32WithFp32LogitsAndGradients) {
+INSTANTIATE_TEST_SUITE_P(Precisions, Checkpointing,
+                         testing::Values(Precision::kFp32, Precision::kBf16, Precision::kFp16), name_of_precision);
+
+class HalfPrecision : public testing::TestWithParam<Precision> {};
+
+TEST_P(HalfPrecision, StaysCloseToFp32WithFp32LogitsAndGradients) {
   const TinyModel tiny;
-  QaModel precise = tiny.make(), rounded = tiny.make(bf16_device());
+  QaModel precise = tiny.make(), rounded = tiny.make(device_of(GetParam()));
   const LossAndGradients exact = run(precise, 8), half = run(rounded, 8);
-  // 8 bits in every product of two layers: about 1 % of the loss and a few of a gradient.
+  // 8 bits (of fp16 11) in every product of two layers: about 1 % of the loss and a few of a gradient.
   EXPECT_NEAR(half.loss / exact.loss, 1, 0.01);
   EXPECT_NE(half.loss, exact.loss);
   const double norm = norm_of(exact.gradients);
@@ -213,14 +218,17 @@ TEST(Bf16, StaysCloseToFp32WithFp32LogitsAndGradients) {
   EXPECT_EQ(logits.start.scalar_type(), at::kFloat);
 }
 
-TEST(Bf16, LeavesTheCallersAutocastStateAsItWas) {
-  at::autocast::set_autocast_dtype(at::kCPU, at::kHalf);
-  QaModel model = TinyModel().make(bf16_device());
+TEST_P(HalfPrecision, LeavesTheCallersAutocastStateAsItWas) {
+  const at::ScalarType another = GetParam() == Precision::kBf16 ? at::kHalf : at::kBFloat16;
+  at::autocast::set_autocast_dtype(at::kCPU, another);
+  QaModel model = TinyModel().make(device_of(GetParam()));
   model.forward(batch_of({5}), std::nullopt);
   EXPECT_FALSE(at::autocast::is_autocast_enabled(at::kCPU));
-  EXPECT_EQ(at::autocast::get_autocast_dtype(at::kCPU), at::kHalf);
+  EXPECT_EQ(at::autocast::get_autocast_dtype(at::kCPU), another);
   at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, HalfPrecision, testing::Values(Precision::kBf16, Precision::kFp16), name_of_precision);
 
 }  // namespace
 }  // namespace bertft::model

@@ -1,5 +1,5 @@
 """Compares each family of encoders with its class of transformers: logits, gradients, 20 training steps; small random
-models, fp32. Then the program trains each one, and transformers must load what it leaves without a complaint, and read
+models, fp32, and the steps in fp16, too. Then the program trains each one, and transformers must load what it leaves without a complaint, and read
 text with it as the program did, also where the tokenizer came from elsewhere.
 
 usage: families_parity.py HELPER BERT_FINETUNE DATA_DIR WORK_DIR
@@ -45,9 +45,12 @@ def compared(family, work):
     make_model(family, model)
     with features.open("w", encoding="utf-8") as out:
         subprocess.run([PROGRAM, "data", "features", squad, "--model", model, "--training"], stdout=out, check=True)
-    for mode, count in (("logits", NUM_LOGITS), ("train", NUM_TRAIN)):
-        reference(mode, "--model", model, "--features", features, "--count", count, "--out", work / mode)
-    done = subprocess.run([HELPER, model, squad, work / "logits.safetensors", work / "train.safetensors", str(NUM_TRAIN)])
+    for mode, count, name in (("logits", NUM_LOGITS, "logits"), ("train", NUM_TRAIN, "train"),
+                              ("train", NUM_TRAIN, "fp16")):
+        reference(mode, "--model", model, "--features", features, "--count", count, "--out", work / name,
+                  *(["--fp16"] if name == "fp16" else []))
+    done = subprocess.run([HELPER, model, squad, work / "logits.safetensors", work / "train.safetensors", str(NUM_TRAIN),
+                           work / "fp16.safetensors"])
     return done.returncode == 0
 
 

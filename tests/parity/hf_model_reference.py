@@ -11,7 +11,7 @@ checkpoint gets the QA head that Hugging Face draws after set_seed(--seed), and 
 Every feature runs alone and unpadded, because Hugging Face's loss depends on the padding.
 
 logits  input_ids, token_type_ids, start, end: [T] packed; cu_seqlens: [features + 1]
-train   dropout 0, AdamW without decay, linear schedule, clipping at 1.0. loss, grad_norm (before clipping): [steps];
+train   dropout 0, with --fp16 under autocast and torch.amp.GradScaler, AdamW without decay, linear schedule, clipping at 1.0. loss, grad_norm (before clipping): [steps];
         initial.qa_outputs.*; grad.* of the first batch before clipping; final.* weights.
 tiny    a random model of few layers as a Hugging Face directory. No tensor keeps a neutral value (a bias of 0, a
         LayerNorm weight of 1), so that exchanging or forgetting one shows. Without --vocab no tokenizer is written.
@@ -92,13 +92,14 @@ def logits(arguments):
     write(arguments.out, tensors | head(model), {}, arguments)
 
 
-def backward(model, batch):
-    """Leaves the gradients of the batch's mean loss in the model, one feature at a time; returns that loss."""
+def backward(model, batch, scaler):
+    """Leaves the gradients of the batch's mean loss, scaled, in the model, one feature at a time; returns that loss."""
     total = 0.0
     for feature in batch:
-        loss = model(**inputs(model, feature), start_positions=torch.tensor([feature["start"]]),
-                     end_positions=torch.tensor([feature["end"]])).loss / len(batch)
-        loss.backward()
+        with torch.autocast("cpu", torch.float16, enabled=scaler.is_enabled()):
+            loss = model(**inputs(model, feature), start_positions=torch.tensor([feature["start"]]),
+                         end_positions=torch.tensor([feature["end"]])).loss / len(batch)
+        scaler.scale(loss).backward()
         total += loss.item()
     return total
 
@@ -110,6 +111,7 @@ def train(arguments):
     model = load_model(arguments.model, arguments.seed, **no_dropout).train()
     optimizer = make_optimizer(model, arguments.lr)
     schedule = linear_schedule(optimizer, arguments.steps)
+    scaler = torch.amp.GradScaler("cpu", enabled=arguments.fp16)
     tensors, losses, norms, orders = head(model), [], [], []
     steps_per_epoch = math.ceil(len(features) / arguments.batch)
     for step in range(arguments.steps):
@@ -117,12 +119,16 @@ def train(arguments):
         begin = step % steps_per_epoch * arguments.batch
         orders.append(order[begin : begin + arguments.batch])
         optimizer.zero_grad()
-        losses.append(backward(model, [features[i] for i in orders[-1]]))
+        losses.append(backward(model, [features[i] for i in orders[-1]], scaler))
+        scaler.unscale_(optimizer)
         if step == 0:
             tensors |= {f"grad.{name}": p.grad.clone() for name, p in model.named_parameters()}
         norms.append(torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0).item())
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         schedule.step()
+    if arguments.fp16 and scaler.get_scale() != 65536:
+        sys.exit("error: a step overflowed; the scaler skips it, where ours does it again")
     tensors |= {f"final.{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {"loss": torch.tensor(losses), "grad_norm": torch.tensor(norms)}
     write(arguments.out, tensors, {"features_of_step": orders}, arguments)
@@ -161,6 +167,7 @@ def main(argv=None):
         options.add_argument("--count", type=int, required=True, help="the first so many features")
         options.add_argument("--out", required=True, metavar="PREFIX")
         options.add_argument("--seed", type=int, default=42)
+    options.add_argument("--fp16", action="store_true")
     options.add_argument("--steps", type=int, default=20)
     options.add_argument("--batch", type=int, default=4)
     options.add_argument("--lr", type=float, default=5e-5)

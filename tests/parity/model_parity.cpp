@@ -2,7 +2,7 @@
 // hf_model_reference.py wrote. Prints the largest difference of each comparison; leaves with
 // 1 when one is above its bound.
 //
-//   model_parity MODEL_DIR SQUAD_FILE LOGITS.safetensors TRAIN.safetensors NUM_TRAIN_FEATURES
+//   model_parity MODEL_DIR SQUAD_FILE LOGITS.safetensors TRAIN.safetensors NUM_TRAIN_FEATURES [TRAIN_FP16.safetensors]
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -74,10 +74,10 @@ struct Inputs {
   data::Features features;
 
   model::QaModel make_model() const { return {config, checkpoint, {}, {}, kSeed}; }
-  model::QaModel make_model_without_dropout() const {
+  model::QaModel make_model_without_dropout(const device::Device& device = {}) const {
     weights::EncoderConfig still = config;
     still.dropout = {};
-    return {still, checkpoint, {}, {}, kSeed};
+    return {still, checkpoint, {}, device, kSeed};
   }
 };
 
@@ -130,15 +130,18 @@ double largest_zero_gradient(const model::QaModel& model, const std::set<std::st
   return largest;
 }
 
-void compare_training(const Inputs& in, const weights::SafetensorsFile& reference, std::int64_t num_features) {
+void compare_training(const Inputs& in, const weights::SafetensorsFile& reference, std::int64_t num_features,
+                      device::Precision precision) {
   const std::set<std::string> zero = without_gradient(in.config);
-  model::QaModel model = in.make_model_without_dropout();
+  device::Device device;
+  device.precision = precision;
+  model::QaModel model = in.make_model_without_dropout(device);
   optim::OptimOptions optim_options;
   optim_options.learning_rate = kLearningRate;
   optim::AdamW optimizer(model.parameters(), optim_options);
-  const device::Device device;
   // Three sequences and more at a time, so that accumulation is compared as well.
   train::StepEngine engine({model, optimizer, device, in.features}, {.features = 3, .tokens = {}}, kSeed);
+  if (is_half(precision)) engine.scale_loss({});
   train::TrainOptions options;
   options.per_device_train_batch_size = kBatch;
   options.max_steps = kSteps;
@@ -155,6 +158,11 @@ void compare_training(const Inputs& in, const weights::SafetensorsFile& referenc
     norm_difference = std::max(norm_difference, std::abs(result.grad_norm - norm) / norm);
     zero_gradient = std::max(zero_gradient, largest_zero_gradient(model, zero, norm));
   }
+  if (is_half(precision)) {  // weights whose gradients are small differ by their rounding
+    report(fmt::format("loss over {} steps in fp16, largest relative difference", kSteps), loss_difference, 2e-3);
+    report("gradient norm in fp16, largest relative difference", norm_difference, 1e-2);
+    return;
+  }
   double weight_difference = 0;
   for (const auto& [name, value] : model.parameters()) {
     if (zero.contains(name)) continue;
@@ -170,8 +178,9 @@ void compare_training(const Inputs& in, const weights::SafetensorsFile& referenc
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::cerr << "usage: model_parity MODEL_DIR SQUAD_FILE LOGITS.safetensors TRAIN.safetensors NUM_TRAIN_FEATURES\n";
+  if (argc != 6 && argc != 7) {
+    std::cerr << "usage: model_parity MODEL_DIR SQUAD_FILE LOGITS.safetensors TRAIN.safetensors NUM_TRAIN_FEATURES "
+                 "[TRAIN_FP16.safetensors]\n";
     return 2;
   }
   const std::string directory = argv[1];
@@ -183,6 +192,9 @@ int main(int argc, char** argv) {
   compare_logits(in, weights::SafetensorsFile(argv[3]));
   const weights::SafetensorsFile training(argv[4]);
   compare_gradients(in, training, std::stoll(argv[5]));
-  compare_training(in, training, std::stoll(argv[5]));
+  compare_training(in, training, std::stoll(argv[5]), device::Precision::kFp32);
+  if (argc == 7) {
+    compare_training(in, weights::SafetensorsFile(argv[6]), std::stoll(argv[5]), device::Precision::kFp16);
+  }
   return failures == 0 ? 0 : 1;
 }

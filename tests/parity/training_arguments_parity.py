@@ -50,7 +50,7 @@ print(f"{len(today)} keys of today, {len(OLD)} older ones; not written out: {sor
 different = options_of_file(today) ^ options_of()
 # What HF's defaults say otherwise than ours.
 print("\n".join(sorted(different)))
-allowed = ("bf16", "gradient_checkpointing", "eval_steps")
+allowed = ("bf16", "fp16", "gradient_checkpointing", "eval_steps")
 if any(not line.startswith(allowed) for line in different):
     sys.exit("error: the defaults of transformers are not ours")
 if options_of_file(today | OLD) != options_of_file(today):

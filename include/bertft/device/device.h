@@ -11,9 +11,10 @@ namespace bertft::device {
 /// The device of a run and how precisely it computes.
 struct Device {
   c10::Device torch_device = c10::Device(c10::kCPU);
-  bool bf16 = false;             // autocast; weights stay fp32
-  std::string description;       // "CPU, 2 threads, fp32" or "GPU 0 NVIDIA H100, 79.1 GiB, bf16"
-  std::string identity = "cpu";  // the same device has the same: on a GPU its name and UUID
+  Precision precision = Precision::kFp32;
+  bool is_before_ampere = false;  // a GPU without bf16 and flash attention
+  std::string description;        // "CPU, 2 threads, fp32" or "GPU 0 NVIDIA H100, 79.1 GiB, bf16"
+  std::string identity = "cpu";   // the same device has the same: on a GPU its name and UUID
 
   bool is_cuda() const { return torch_device.is_cuda(); }
 };

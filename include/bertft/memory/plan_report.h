@@ -14,7 +14,8 @@ namespace bertft::memory {
 /// What training would take, before any device is asked (`--plan-memory`).
 struct PlanReport {
   struct Row {
-    bool bf16, gradient_checkpointing;
+    device::Precision precision;
+    bool gradient_checkpointing;
     std::int64_t num_features;  // of a micro-batch
     StepBytes bytes;
     std::optional<bool> fits;    // within the limit, where there is one
@@ -22,7 +23,8 @@ struct PlanReport {
   };
   struct Card {
     std::int64_t gigabytes;  // GiB of the whole card
-    bool bf16, gradient_checkpointing;
+    device::Precision precision;
+    bool gradient_checkpointing;
     std::int64_t largest;  // micro-batch; 0: not even one feature
   };
 
@@ -37,8 +39,8 @@ struct PlanReport {
   std::vector<Card> cards;
   std::vector<Saving> savings;  // of an fp32 step that keeps everything
   std::int64_t eval_batch = 0;
-  bool evaluation_in_bf16 = false;          // as configured
-  StepBytes evaluation, evaluation_of_one;  // of a batch of that size, and of one feature
+  device::Precision evaluation_precision = device::Precision::kFp32;  // as configured
+  StepBytes evaluation, evaluation_of_one;                            // of a batch of that size, and of one feature
 
   /// Three tables of at most 80 columns.
   std::string to_text() const;
@@ -51,8 +53,8 @@ struct PlanBatches {
 };
 
 /// Micro-batches 1, 2, 4, ... up to the effective batch or data::kMostSequences, the largest one of cards
-/// from 8 to 141 GiB, and what each saver saves. Precision and checkpointing are varied; those of `shape` are the
-/// configured ones.
+/// from 8 to 141 GiB, and what each saver saves. Precision (fp32 and a half one: fp16 if that is configured, else bf16)
+/// and checkpointing are varied; those of `shape` are the configured ones.
 PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
                             std::optional<std::uint64_t> usable_bytes);
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "bertft/device/options.h"
 #include "bertft/weights/model_directory.h"
 
 namespace bertft::memory {
@@ -16,11 +17,12 @@ struct StepShape {
   weights::EncoderConfig encoder;
   std::int64_t length = 384;                         // tokens of every sequence: the worst case
   std::optional<std::int64_t> effective_batch = {};  // features of a step; none: many more than a micro-batch
-  bool bf16 = false;
+  device::Precision precision = device::Precision::kFp32;
   bool gradient_checkpointing = false;
   bool is_cuda = false;
-  std::int64_t num_threads = 1;  // each holds attention scores of one head on the CPU
-  bool has_amx = false;          // the CPU: its products of bf16 copy a part of an operand
+  bool is_before_ampere = false;  // a GPU without flash attention
+  std::int64_t num_threads = 1;   // each holds attention scores of one head on the CPU
+  bool has_amx = false;           // the CPU: its products of bf16 copy a part of an operand
 };
 
 /// The bytes of a step at its fullest, by what they hold.

@@ -11,7 +11,7 @@ namespace bertft::memory {
 
 /// A setting under which a training step takes less memory, at a cost.
 struct Saver {
-  enum class Kind { kGradientCheckpointing, kBf16, kShorterWindows };
+  enum class Kind { kGradientCheckpointing, kHalfPrecision, kShorterWindows };
   Kind kind;
   std::string key, value;  // of the configuration
   std::string cost;        // in words

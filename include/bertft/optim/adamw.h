@@ -27,6 +27,9 @@ class AdamW {
   /// Forgets all gradients and frees them.
   void zero_grad();
 
+  /// Multiplies all gradients.
+  void scale_gradients(double factor);
+
   /// Scales all gradients so that their L2 norm is at most max_grad_norm: g * min(1, max / (norm + 1e-6)).
   /// returns the norm before that: [], on the parameters' device, whose work is not waited for
   at::Tensor clip_gradients();

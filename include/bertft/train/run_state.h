@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bertft/train/loss_scale.h"
 #include "bertft/train/options.h"
 #include "bertft/train/plan.h"
 #include "bertft/util/json.h"
@@ -37,6 +38,7 @@ struct RunState {
   std::optional<double> f1_threshold;  // the best for f1, of the last evaluation
   std::optional<std::int64_t> micro_batch_tokens;
   std::optional<std::int64_t> eval_batch_tokens;  // the same of evaluation, once it had to shrink
+  std::optional<LossScale> loss_scale;            // of a run in fp16
   std::optional<std::int64_t> num_threads;        // that share a sum; a GPU's have an order of their own
   std::vector<std::string> memory_savers;         // the options that `memory_savers: auto` turned on
   Json log_history = Json::array();               // as Hugging Face's, so that notebooks go on working

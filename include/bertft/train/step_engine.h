@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "bertft/memory/shortage.h"
 #include "bertft/model/qa_model.h"
 #include "bertft/optim/adamw.h"
+#include "bertft/train/loss_scale.h"
 #include "bertft/train/step_batches.h"
 
 namespace bertft::train {
@@ -43,7 +45,8 @@ struct Shrunk {
 /// to those of the whole batch exactly: each contributes its sum divided by the whole count.
 ///
 /// A step that runs out of memory changes nothing: it is done again from its beginning, with the
-/// same dropout masks, at half the token budget, which stays in force.
+/// same dropout masks, at half the token budget, which stays in force. Under a loss scale, so does one whose
+/// gradients overflow, at half the scale.
 class StepEngine {
  public:
   /// `seed` keys the dropout masks.
@@ -59,6 +62,10 @@ class StepEngine {
     return run(StepBatches{{windows.begin(), windows.end()}, limit_, {}}, step, learning_rate);
   }
 
+  /// From now on losses are multiplied by it before their backward pass, and the gradients divided by it after.
+  void scale_loss(const LossScale& scale) { loss_scale_ = scale; }
+  const std::optional<LossScale>& loss_scale() const { return loss_scale_; }
+
   /// The limit in force.
   const data::MicroBatchLimit& limit() const { return limit_; }
 
@@ -72,7 +79,7 @@ class StepEngine {
     progress_ = std::move(listener);
   }
 
-  /// Told of every step that is done again.
+  /// Told of every step that is done again in smaller pieces.
   void on_shrink(std::function<void(const Shrunk&)> listener) { listener_ = std::move(listener); }
 
  private:
@@ -89,12 +96,14 @@ class StepEngine {
   };
 
   void cut(StepBatches& batches) const;
+  StepResult run_in_memory(StepBatches& batches, std::int64_t step, double learning_rate);
   StepResult run_once(StepBatches& batches, std::int64_t step, double learning_rate, Place& place);
   void shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step);
 
   StepParts parts_;
   data::MicroBatchLimit limit_;
   std::uint64_t seed_;
+  std::optional<LossScale> loss_scale_;  // of a run in fp16
   std::function<bool()> reclaim_ = [] { return false; };
   std::function<void(std::int64_t, std::int64_t)> progress_ = [](std::int64_t, std::int64_t) {};
   std::function<void(const Shrunk&)> listener_ = [](const Shrunk&) {};

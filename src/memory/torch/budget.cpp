@@ -41,9 +41,10 @@ StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOpt
   return {.encoder = config,
           .length = length,
           .effective_batch = effective_batch,
-          .bf16 = device.bf16,
+          .precision = device.precision,
           .gradient_checkpointing = options.gradient_checkpointing.value_or(false),
           .is_cuda = device.is_cuda(),
+          .is_before_ampere = device.is_before_ampere,
           .num_threads = at::get_num_threads(),
           .has_amx = machine_has_amx()};
 }

@@ -1,4 +1,5 @@
 #include <c10/util/BFloat16.h>
+#include <c10/util/Half.h>
 #include <cuda_runtime.h>
 
 #include "model/dropout_quad.h"
@@ -30,6 +31,9 @@ BERTFT_LAUNCH(float, float);
 BERTFT_LAUNCH(float, c10::BFloat16);
 BERTFT_LAUNCH(c10::BFloat16, float);
 BERTFT_LAUNCH(c10::BFloat16, c10::BFloat16);
+BERTFT_LAUNCH(float, c10::Half);
+BERTFT_LAUNCH(c10::Half, float);
+BERTFT_LAUNCH(c10::Half, c10::Half);
 #undef BERTFT_LAUNCH
 
 }  // namespace bertft::model

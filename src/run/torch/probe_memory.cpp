@@ -112,7 +112,8 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
   std::vector<std::string> settings = {
       fmt::format("probe_up_to={}", task.at_most), "memory_savers=off",
       fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
-      fmt::format("bf16={}", task.device.bf16)};
+      fmt::format("bf16={}", task.device.precision == device::Precision::kBf16),
+      fmt::format("fp16={}", task.device.precision == device::Precision::kFp16)};
   if (job.resumes_itself) settings.emplace_back("resume_from_checkpoint=auto");
   job.means.invocation.probe(config::to_yaml(job.inputs.resolved), settings);
 }

@@ -15,8 +15,9 @@ using memory::Saver;
 // Whether this one may be chosen for the user: an option that the configuration sets is not changed.
 bool may_take(const Job& job, const Saver& saver) {
   const config::Options& o = job.options();
-  const bool is_settled =
-      saver.kind == Saver::Kind::kBf16 ? o.device.bf16.has_value() : o.model.gradient_checkpointing.has_value();
+  const bool is_settled = saver.kind == Saver::Kind::kGradientCheckpointing ? o.model.gradient_checkpointing.has_value()
+                          : saver.key == "fp16" ? o.device.fp16.has_value() || o.device.bf16.value_or(false)
+                                                : o.device.bf16.has_value();
   return saver.is_automatic && !is_settled && can_be_taken(job.means.device, saver);
 }
 
@@ -25,7 +26,7 @@ void turn_on(Job& job, const Saver& saver) {
   if (saver.kind == Saver::Kind::kGradientCheckpointing) {
     options.model.gradient_checkpointing = true;
   } else {
-    options.device.bf16 = true;
+    (saver.key == "fp16" ? options.device.fp16 : options.device.bf16) = true;
     job.means.device = device::select_device(options.device);
   }
   job.inputs.resolved.origins[saver.key] = "memory_savers: auto";
@@ -35,7 +36,8 @@ void turn_on(Job& job, const Saver& saver) {
 }  // namespace
 
 bool can_be_taken(const device::Device& device, const Saver& saver) {
-  return saver.kind != Saver::Kind::kBf16 || !device.is_cuda();
+  const bool is_bf16 = saver.kind == Saver::Kind::kHalfPrecision && !device.is_before_ampere;
+  return !is_bf16 || !device.is_cuda();
 }
 
 bool take_saver(Job& job, const std::string& why) {

@@ -190,7 +190,7 @@ Json probe_key(const ProbeTask& task, const std::string& version, const std::opt
       {"length", task.length},
       {"effective_batch", task.effective_batch},
       {"eval_batch", task.eval_batch},
-      {"precision", task.device.bf16 ? "bf16" : "fp32"},
+      {"precision", name_of(task.device.precision)},
       {"gradient_checkpointing", task.model.gradient_checkpointing.value_or(false)},
       {"kernels", at::globalContext().deterministicAlgorithms() ? "reference, deterministic" : "reference"},
       {"optimizer", "adamw"},

@@ -1,6 +1,7 @@
 #include "bertft/train/step_engine.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include <cmath>
 
 #include "bertft/util/error.h"
+#include "bertft/util/log.h"
 
 namespace bertft::train {
 
@@ -20,6 +22,26 @@ void StepEngine::cut(StepBatches& batches) const {
 }
 
 StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learning_rate) {
+  if (!loss_scale_) return run_in_memory(batches, step, learning_rate);
+  const LossScale before = *loss_scale_;
+  while (true) {
+    const StepResult result = run_in_memory(batches, step, learning_rate);
+    if (result.applied) {
+      loss_scale_->note_applied();
+      return result;
+    }
+    // A loss that is not finite was so before anything was scaled.
+    if (!std::isfinite(result.loss) || !loss_scale_->lower()) {
+      loss_scale_ = before;
+      return result;
+    }
+    log::debug(fmt::format("step {}: gradients overflow in fp16; done again at loss scale {}", step + 1,
+                           loss_scale_->value()));
+  }
+}
+
+// The step, in pieces that fit.
+StepResult StepEngine::run_in_memory(StepBatches& batches, std::int64_t step, double learning_rate) {
   while (true) {
     StepResult result;
     Place place;
@@ -43,6 +65,7 @@ StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double 
   StepResult result;
   result.num_features = static_cast<std::int64_t>(batches.windows.size());
   parts_.optimizer.zero_grad();
+  const double scale = loss_scale_ ? loss_scale_->value() : 1;
   at::Tensor loss;
   std::int64_t done = 0;
   for (model::StagedBatch& staged : batches.micro_batches) {
@@ -54,13 +77,14 @@ StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double 
         parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
     const at::Tensor part = model::span_loss_sum(logits, batch) / static_cast<double>(batches.windows.size());
     place.phase = "backward";
-    part.backward();
+    part.backward(at::full_like(part, scale));
     loss = loss.defined() ? loss + part.detach() : part.detach();
     result.num_tokens += batch.num_tokens();
     done += features;
     if (done < result.num_features) progress_(done, result.num_features);
   }
   place.phase = "optimizer";
+  if (loss_scale_) parts_.optimizer.scale_gradients(1 / scale);
   const at::Tensor figures = at::stack({loss, parts_.optimizer.clip_gradients()}).cpu();  // one wait for the device
   result.loss = figures[0].item<double>();
   result.grad_norm = figures[1].item<double>();

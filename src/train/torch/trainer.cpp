@@ -61,6 +61,8 @@ class Training {
       s_.emit(report::StepProgress{.step = state_.step + 1, .done = done, .total = total});
     });
     engine_.on_shortage([this] { return saving_.finish_writing(); });
+    if (s_.device.precision == device::Precision::kFp16) engine_.scale_loss(state_.loss_scale.value_or(LossScale()));
+    state_.loss_scale = engine_.loss_scale();
     if (moments.empty()) return;
     optimizer_.load_state(moments, state_.applied_steps);
     saving_.begin_at_checkpoint();
@@ -136,6 +138,7 @@ void Training::train_step() {
   const std::vector<std::uint32_t> windows = batches.windows;
   last_ = engine_.run(std::move(batches), state_.step, rate);
   if (engine_.limit() != limit_of(s_.options, state_)) state_.micro_batch_tokens = engine_.limit().tokens;
+  state_.loss_scale = engine_.loss_scale();
   ++state_.step;
   if (last_.applied) {
     state_.skipped_in_a_row = 0;

@@ -17,12 +17,15 @@
 
 namespace bertft::train {
 
+using device::Precision;
+
 // A shape, and what a step of it is measured with.
 struct StepCase {
   std::string name;
   std::int64_t vocabulary, hidden, layers, heads;
   std::int64_t length, num_features;
-  bool bf16, gradient_checkpointing;
+  Precision precision;
+  bool gradient_checkpointing;
   weights::ConfigOfSize family = weights::bert_config;
   bool is_whole_step = false;  // else the first of two micro-batches
 };
@@ -59,7 +62,7 @@ inline data::Features window_of(std::int64_t length) {
 }
 
 inline device::Device device_of(const StepCase& c, device::Device device) {
-  device.bf16 = c.bf16;
+  device.precision = c.precision;
   return device;
 }
 
@@ -124,24 +127,27 @@ inline Measured measure(const StepCase& c, const device::Device& on) {
   return {training, memory::use_of(device).peak - before};
 }
 
-inline StepCase tiny(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 1100, 64, 2, 2, length, n, bf16, checkpointing};
+inline StepCase tiny(std::string name, std::int64_t length, std::int64_t n, Precision precision, bool checkpointing) {
+  return {std::move(name), 1100, 64, 2, 2, length, n, precision, checkpointing};
 }
-inline StepCase minilm(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 384, 6, 12, length, n, bf16, checkpointing};
+inline StepCase minilm(std::string name, std::int64_t length, std::int64_t n, Precision precision, bool checkpointing) {
+  return {std::move(name), 30522, 384, 6, 12, length, n, precision, checkpointing};
 }
-inline StepCase base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 768, 12, 12, length, n, bf16, checkpointing};
+inline StepCase base(std::string name, std::int64_t length, std::int64_t n, Precision precision, bool checkpointing) {
+  return {std::move(name), 30522, 768, 12, 12, length, n, precision, checkpointing};
 }
 
-inline StepCase electra_small(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 256, 12, 4, length, n, bf16, checkpointing, weights::electra_config};
+inline StepCase electra_small(std::string name, std::int64_t length, std::int64_t n, Precision precision,
+                              bool checkpointing) {
+  return {std::move(name), 30522, 256, 12, 4, length, n, precision, checkpointing, weights::electra_config};
 }
-inline StepCase distilbert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30522, 768, 6, 12, length, n, bf16, checkpointing, weights::distilbert_config};
+inline StepCase distilbert_base(std::string name, std::int64_t length, std::int64_t n, Precision precision,
+                                bool checkpointing) {
+  return {std::move(name), 30522, 768, 6, 12, length, n, precision, checkpointing, weights::distilbert_config};
 }
-inline StepCase albert_base(std::string name, std::int64_t length, std::int64_t n, bool bf16, bool checkpointing) {
-  return {std::move(name), 30000, 768, 12, 12, length, n, bf16, checkpointing, weights::albert_config};
+inline StepCase albert_base(std::string name, std::int64_t length, std::int64_t n, Precision precision,
+                            bool checkpointing) {
+  return {std::move(name), 30000, 768, 12, 12, length, n, precision, checkpointing, weights::albert_config};
 }
 
 }  // namespace bertft::train

@@ -172,7 +172,7 @@ TEST_F(ReusedProbe, DoesNotHoldForAnotherModelOrDevice) {
   EXPECT_FALSE(with(config.vocab_size, config.vocab_size + 1));
   EXPECT_FALSE(with(config.dropout.attention_probs, 0.5));
   EXPECT_FALSE(with(parts_.model_options.gradient_checkpointing, true));
-  EXPECT_FALSE(with(parts_.device.bf16, true));
+  EXPECT_FALSE(with(parts_.device.precision, device::Precision::kBf16));
   EXPECT_FALSE(with(parts_.device.identity, std::string("another card")));
 }
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "train/torch/small_run.h"
@@ -42,7 +43,7 @@ INSTANTIATE_TEST_SUITE_P(Limits, MicroBatches,
 TEST(StepEngine, DoesTheSameStepInBf16WithOneThreadAndTwo) {
   const data::Features features = seven_windows();
   device::Device bf16;
-  bf16.bf16 = true;
+  bf16.precision = device::Precision::kBf16;
   const auto step_with = [&](int count) {
     const Threads threads(count);
     return TrainedModel(bert_for_words(), bf16).step(features, {});
@@ -50,6 +51,69 @@ TEST(StepEngine, DoesTheSameStepInBf16WithOneThreadAndTwo) {
   const StepResult one = step_with(1), two = step_with(2);
   EXPECT_NEAR(one.loss, two.loss, 1e-6 * one.loss);
   EXPECT_NEAR(one.grad_norm, two.grad_norm, 1e-4 * one.grad_norm);
+}
+
+device::Device fp16_device() {
+  device::Device device;
+  device.precision = device::Precision::kFp16;
+  return device;
+}
+
+struct Fp16Step {
+  StepResult result;
+  LossScale scale;
+  at::Tensor state;
+};
+Fp16Step step_in_fp16(const LossScale& scale, const data::MicroBatchLimit& limit = {}) {
+  TrainedModel run(bert_for_words(), fp16_device());
+  const data::Features features = seven_windows();
+  StepEngine engine = run.engine(features, limit);
+  engine.scale_loss(scale);
+  const StepResult result = TrainedModel::run(engine, features, 0);
+  return {result, engine.loss_scale().value(), run.state()};
+}
+
+TEST(LossInFp16, IsScaledForTheBackwardPassAlone) {
+  const StepResult exact = TrainedModel().step(seven_windows(), {});
+  for (const double scale : {1024.0, 65536.0}) {
+    const StepResult step = step_in_fp16({scale, 0}).result;
+    EXPECT_TRUE(step.applied);
+    EXPECT_NEAR(step.loss, exact.loss, 2e-3 * exact.loss) << scale;
+    EXPECT_NEAR(step.grad_norm, exact.grad_norm, 5e-3 * exact.grad_norm) << scale;
+  }
+}
+
+TEST(LossInFp16, IsTheSameInAnyMicroBatches) {
+  const Fp16Step whole = step_in_fp16({}), cut = step_in_fp16({}, {.features = 2, .tokens = {}});
+  EXPECT_NEAR(cut.result.loss, whole.result.loss, 1e-5 * whole.result.loss);
+  EXPECT_NEAR(cut.result.grad_norm, whole.result.grad_norm, 1e-3 * whole.result.grad_norm);
+}
+
+TEST(LossInFp16, KeepsGradientsThatUnscaledWouldVanish) {
+  constexpr double kVanishing = 1.0 / (1 << 20);  // what is left of gradients that are small to begin with
+  const double exact = TrainedModel().step(seven_windows(), {}).grad_norm;
+  EXPECT_GT(std::abs(step_in_fp16({kVanishing, 0}).result.grad_norm / exact - 1), 0.05);
+}
+
+TEST(LossInFp16, OfAStepWhoseGradientsOverflowIsScaledByHalfUntilTheyDoNot) {
+  const Fp16Step step = step_in_fp16({1LL << 40, 7});
+  EXPECT_TRUE(step.result.applied);
+  EXPECT_LT(step.scale.value(), 1LL << 40);
+  EXPECT_EQ(step.scale.steps_since_change(), 1);
+  const Fp16Step at_once = step_in_fp16({step.scale.value(), 0});
+  EXPECT_TRUE(at::equal(step.state, at_once.state)) << "the tries before have left something";
+  EXPECT_FALSE(step_in_fp16({2 * step.scale.value(), 0}).scale == LossScale(2 * step.scale.value(), 1));
+}
+
+TEST(LossInFp16, KeepsItsScaleWhereThatIsNotToBlame) {
+  model::TinyModel bert = bert_for_words();
+  bert.replace("qa_outputs.bias", at::full_like(bert.value("qa_outputs.bias"), NAN));
+  TrainedModel run(bert, fp16_device());
+  const data::Features features = seven_windows();
+  StepEngine engine = run.engine(features, {});
+  engine.scale_loss({4096, 7});
+  EXPECT_FALSE(TrainedModel::run(engine, features, 0).applied);
+  EXPECT_EQ(engine.loss_scale(), LossScale(4096, 7));
 }
 
 TEST(StepEngine, RepeatsAStepToTheSameBits) {
