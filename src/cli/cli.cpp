@@ -1,11 +1,13 @@
 #include "bertft/cli/cli.h"
 
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
@@ -45,17 +47,21 @@ class HelpFormatter : public CLI::Formatter {
     const std::string type = option->get_type_size() == 0 ? "" : option->get_type_name();
     return (type.empty() ? "" : " " + type) + (option->get_required() ? " (required)" : "");
   }
+  // The command stands first, where CLI11 would name it last.
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    if (app->get_parent() != nullptr) return CLI::Formatter::make_usage(app, name);
+    return fmt::format("Usage: {} [COMMAND] [OPTIONS]\n", name);
+  }
 };
 
 // `train` is the default: it may be left out before flags.
 std::vector<std::string> with_command(std::vector<std::string> args) {
-  static const std::vector<std::string_view> kCommands = {"train", "eval", "predict", "data"};
   constexpr std::array<std::string_view, 4> kOwn = {"-h", "--help", "--version", "--build-info"};
   if (args.empty() || std::find(kOwn.begin(), kOwn.end(), args[0]) != kOwn.end()) return args;
   if (args[0].starts_with("-")) {
     args.insert(args.begin(), "train");
-  } else if (std::find(kCommands.begin(), kCommands.end(), args[0]) == kCommands.end()) {
-    throw UsageError(explain_unknown_command(args[0], kCommands));
+  } else if (std::ranges::count(kCommandNames, args[0]) == 0) {
+    throw UsageError(explain_unknown_command(args[0]));
   }
   return args;
 }
@@ -148,7 +154,8 @@ int run(int argc, char** argv) {
   } catch (const std::exception& e) {
     log::set_status_line("");
     const Failure failure = describe(e);
-    const bool has_place = failure.message.find(": error: ") != std::string::npos;
+    const std::size_t at = failure.message.find(": error: ");
+    const bool has_place = at != std::string::npos && at > 0 && std::isdigit(failure.message[at - 1]) != 0;
     log::error(has_place ? failure.message : "error: " + failure.message);
     return failure.code;
   }

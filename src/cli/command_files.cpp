@@ -12,6 +12,7 @@
 #include "bertft/util/text.h"
 
 namespace bertft::cli {
+
 std::optional<std::string> data_file(const std::string& given, const config::Resolved& resolved, const char* key,
                                      const std::optional<std::string>& of_key) {
   for (const char* other : {"validation_file", "test_file"}) {
@@ -28,6 +29,15 @@ std::optional<std::string> data_file(const std::string& given, const config::Res
   if (!of_key || is_there(*of_key)) return of_key;
   throw InputError(fmt::format("{} is {}, which is not there ({}).\nName the data with --data FILE.", key,
                                printable(*of_key), origin));
+}
+
+void refuse_flags(const config::Resolved& resolved, std::initializer_list<std::string_view> keys,
+                  std::string_view command) {
+  for (const std::string_view key : keys) {
+    const std::string& origin = resolved.origins.find(key)->second;
+    if (config::is_flag(origin))
+      throw UsageError(fmt::format("{} has no effect on {}; leave it out.", origin, command));
+  }
 }
 
 void make_result_directory(const std::string& path) {

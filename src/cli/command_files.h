@@ -1,7 +1,9 @@
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "bertft/config/config.h"
 
@@ -12,6 +14,10 @@ namespace bertft::cli {
 /// not there
 std::optional<std::string> data_file(const std::string& given, const config::Resolved& resolved, const char* key,
                                      const std::optional<std::string>& of_key);
+
+/// A flag that the command would not go by must not seem to have worked. throws UsageError for one of `keys`
+void refuse_flags(const config::Resolved& resolved, std::initializer_list<std::string_view> keys,
+                  std::string_view command);
 
 /// Makes a directory for results, before the work that leads to them. throws OutputError
 void make_result_directory(const std::string& path);

@@ -9,6 +9,7 @@
 #include "bertft/run/notices.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
+#include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
@@ -43,6 +44,10 @@ std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, 
 
 int check(const CLI::App& command, const DataFlags& flags) {
   config::Resolved resolved = run::resolve_and_tell(sources_of(command));
+  refuse_flags(resolved,
+               {"train_file", "validation_file", "test_file", "max_train_samples", "max_eval_samples",
+                "version_2_with_negative", "on_misaligned"},
+               "data check, which looks at all of FILE");
   const auto result = [&] {
     if (flags.model.empty()) return data::check_data(data::read_dataset(flags.file));
     auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
@@ -54,6 +59,9 @@ int check(const CLI::App& command, const DataFlags& flags) {
 
 int print_features(const CLI::App& command, const DataFlags& flags) {
   config::Resolved resolved = run::resolve_and_tell(sources_of(command));
+  refuse_flags(resolved, {"train_file", "validation_file", "test_file"}, "data features, which reads FILE");
+  refuse_flags(resolved, {flags.training ? "max_eval_samples" : "max_train_samples"},
+               flags.training ? "data features --training" : "data features without --training");
   const auto tokenizer = load_tokenizer_of(flags, resolved);
   const data::DataOptions& options = resolved.options.data;
   const auto at_most = flags.training ? options.max_train_samples : options.max_eval_samples;

@@ -79,7 +79,7 @@ std::set<std::string> names_of_keys() {
   for (const config::OptionInfo& option : config::list_options()) {
     for (const std::string& key : spelled_keys(option)) add(key);
   }
-  names.merge(foreign_flags());
+  for (const config::ForeignFlag& flag : config::list_foreign_flags()) add(flag.key);
   return names;
 }
 
@@ -155,8 +155,8 @@ bool looks_like_flag(std::string_view word) {
   return word.size() > 1 && word[0] == '-' && word.find_first_of("0123456789.") != 1;
 }
 
-std::set<std::string> foreign_flags() {
-  return foreign_flags_that([](const config::ForeignFlag&) { return true; });
+std::set<std::string> idle_flags() {
+  return foreign_flags_that([](const config::ForeignFlag& flag) { return !flag.is_job; });
 }
 
 std::set<std::string> list_flags() {
@@ -174,8 +174,7 @@ std::set<std::string> switch_flags() {
 std::vector<std::string> join_switch_values(const std::vector<std::string>& args) {
   const std::set<std::string> switches = switch_flags(), probes = spellings(std::string(kProbeMemory));
   const auto takes = [&](const std::string& flag, const std::string& value) {
-    if (probes.contains(flag)) return value == "auto" || value == "off";
-    return switches.contains(flag) && (config::is_boolean_word(value) || value == "auto");
+    return (probes.contains(flag) || switches.contains(flag)) && (config::is_boolean_word(value) || value == "auto");
   };
   std::vector<std::string> joined;
   for (const std::string& arg : args) {

@@ -30,8 +30,8 @@ struct LogFlag {
 constexpr std::array<LogFlag, 3> kLogFlags{
     {{"-q", log::Level::kWarn}, {"-qq", log::Level::kError}, {"-v", log::Level::kDebug}}};
 
-/// Those of run_qa that are taken and do nothing, and those of them that take several words.
-std::set<std::string> foreign_flags();
+/// Of run_qa's flags that are no options here: those without an effect, and those that take several words.
+std::set<std::string> idle_flags();
 std::set<std::string> list_flags();
 
 /// The flags that mean true when they stand alone.

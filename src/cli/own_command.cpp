@@ -18,32 +18,15 @@ namespace {
 
 constexpr std::string_view kHarmless = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
 
-// For a POSIX shell; bytes that a terminal would act on in the form $'\x1b' of bash and zsh.
-std::string quoted(const std::string& word) {
-  if (!word.empty() && word.find_first_not_of(kHarmless) == std::string::npos) return word;
-  const bool is_printable = printable(word, word.size()) == word;
-  std::string result = is_printable ? "'" : "$'";
-  for (const char c : word) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (is_printable) {
-      result += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    } else {
-      const bool needs_escape = byte < 0x20 || byte >= 0x7f || c == '\'' || c == '\\';
-      result += needs_escape ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
-    }
-  }
-  return result + "'";
-}
-
 // "resume" of "--resume=DIR", "resume_from_checkpoint" of "resume_from_checkpoint=DIR".
 std::string before_equals(const std::string& word) {
   return word.substr(0, word.find('='));
 }
 
-// The words without those that set one of `keys`, as flags or as --set, and without those of run_qa that do nothing
-// here, of which one may be a password.
+// The words without those that set one of `keys`, as flags or as --set, and without those of run_qa that ask for
+// nothing here, of which one may be a password.
 std::vector<std::string> without(const std::vector<std::string>& words, const std::vector<std::string>& keys) {
-  std::set<std::string> flags = foreign_flags();
+  std::set<std::string> flags = idle_flags();
   for (const std::string& key : keys) flags.merge(flags_of(key));
   const std::set<std::string> switches = switch_flags(), lists = list_flags();
   std::vector<std::string> rest;
@@ -89,6 +72,22 @@ std::string command_to_go_on(const std::vector<std::string>& settings, run::Begi
 }
 
 }  // namespace
+
+std::string quoted(const std::string& word) {
+  if (!word.empty() && word.find_first_not_of(kHarmless) == std::string::npos) return word;
+  const bool is_printable = printable(word, word.size()) == word;
+  std::string result = is_printable ? "'" : "$'";
+  for (const char c : word) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (is_printable) {
+      result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    } else {
+      const bool needs_escape = byte < 0x20 || byte >= 0x7f || c == '\'' || c == '\\';
+      result += needs_escape ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+    }
+  }
+  return result + "'";
+}
 
 run::Invocation own_command() {
   return {.command_to_go_on = command_to_go_on, .probe = [](const std::string& config, const auto& settings) {

@@ -62,6 +62,17 @@ void refuse_to_replace(const std::string& prefix) {
   }
 }
 
+// Whether "no answer" is one. What the model was trained for decides; where that is unknown the data, if they have
+// answers at all, else, as in run_qa and the pipelines, it is none.
+bool expects_no_answer(const run::TrainedModel& trained, const data::Dataset& dataset) {
+  if (trained.with_negative) return *trained.with_negative;
+  if (dataset.num_answerable() > 0) return dataset.has_unanswerable;
+  log::info(
+      "every question gets an answer, since neither the model nor the data say otherwise; "
+      "--version-2-with-negative lets questions have none");
+  return false;
+}
+
 std::vector<eval::Prediction> answer_all(const run::TrainedModel& trained, const data::Dataset& dataset,
                                          data::Tokens tokens, bool negative, const std::function<void()>& when_ready) {
   const data::Features features =
@@ -96,7 +107,7 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
   if (one) {
-    const bool negative = trained.with_negative.value_or(true);
+    const bool negative = expects_no_answer(trained, *one);
     data::Tokens tokens = data::tokenize(*one, *trained.files.tokenizer);
     print_answer(answer_all(trained, *one, std::move(tokens), negative, [] {})[0], negative, flags.json);
     return kOk;
@@ -110,8 +121,7 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
   const std::string directory = flags.save_to.empty() ? "." : flags.save_to;
   if (flags.save_to.empty()) refuse_to_replace(directory + "/");
   auto [dataset, tokens] = data::read_and_tokenize(*file, *trained.files.tokenizer, options.max_eval_samples);
-  // What the model was trained for decides; gold answers only where that is unknown.
-  const bool negative = trained.with_negative.value_or(dataset.has_unanswerable);
+  const bool negative = expects_no_answer(trained, dataset);
   const std::vector<eval::Prediction> predictions =
       answer_all(trained, dataset, std::move(tokens), negative, [&] { make_result_directory(directory); });
   eval::write_prediction_files(directory + "/", dataset, predictions, negative);

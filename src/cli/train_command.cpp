@@ -50,23 +50,26 @@ void refuse_several_processes() {
   }
 }
 
-void refuse_another_job(const config::Resolved& resolved) {
+void refuse_another_job(const config::Resolved& resolved, const std::vector<std::string>& files) {
   const auto other = config::other_job(resolved);
   if (!other) return;
   const config::Options& o = resolved.options;
   const auto& data = other->command == "eval" ? o.data.validation_file : o.data.test_file;
+  std::string command =
+      fmt::format("bert-finetune {} {} --data {}", other->command,
+                  quoted(o.model.model_name_or_path.value_or("MODEL_DIR")), quoted(data.value_or("FILE")));
+  for (const std::string& file : files) command += " --config " + quoted(file);
   throw UsageError(
       fmt::format("{} asks for no training.\n"
-                  "What else run_qa does are commands here, which take its options on data and evaluation too:\n"
-                  "bert-finetune {} {} --data {}",
-                  other->wish, other->command, printable(o.model.model_name_or_path.value_or("MODEL_DIR")),
-                  printable(data.value_or("FILE"))));
+                  "What else run_qa does are commands here, which take its options on data and evaluation too:\n{}",
+                  other->wish, command));
 }
 
 int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   if (flags.probe_for_parent) end_with_parent(*flags.probe_for_parent);
-  config::Resolved resolved = config::resolve(sources_of(command));
-  refuse_another_job(resolved);
+  const config::Sources sources = sources_of(command);
+  config::Resolved resolved = config::resolve(sources);
+  refuse_another_job(resolved, sources.files);
   run::tell_notices(resolved);
   if (flags.dump_config) {
     std::cout << config::to_yaml(resolved);
@@ -80,7 +83,10 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   refuse_several_processes();
   run::note_startup("command line, options");
   config::require_for_training(resolved);
-  run::check_output_directory(resolved.options);
+  // A probe leaves what a run has left there as it is.
+  const bool is_probe = flags.mode() == run::TrainMode::kProbe;
+  run::check_output_directory(
+      resolved.options, is_probe ? checkpoint::Existing::kContinue : run::existing_policy(resolved.options.train));
   run::begin_to_open_torch_half(resolved.options.device.device);
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
   if (flags.mode() == run::TrainMode::kTrain) signals.emplace();

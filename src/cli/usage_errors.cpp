@@ -12,6 +12,7 @@
 
 #include "bertft/config/config.h"
 #include "bertft/util/text.h"
+#include "cli/commands.h"
 #include "cli/option_flags.h"
 
 namespace bertft::cli {
@@ -112,6 +113,9 @@ std::string describe_missing_command(const CLI::App& command, const std::vector<
 // "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off."
 std::string describe_unexpected(const std::string& word, const std::vector<std::string>& args,
                                 std::string_view command) {
+  if (std::ranges::count(kCommandNames, word) > 0) {
+    return fmt::format("the command comes first: bert-finetune {} ...", word);
+  }
   std::string text = fmt::format("unexpected argument '{}'", printable(word));
   if (const std::string hint = hint_at_flag(word, command); !hint.empty()) return text + hint;
   const auto at = std::adjacent_find(args.begin(), args.end(), [&](const std::string& flag, const std::string& next) {
@@ -135,12 +139,13 @@ std::string describe_wrong_value(const CLI::App& command, const std::string& fac
 
 }  // namespace
 
-std::string explain_unknown_command(const std::string& typed, const std::vector<std::string_view>& commands) {
-  const auto meant = typed == "help" ? std::optional<std::string_view>("--help") : nearest(typed, commands);
+std::string explain_unknown_command(const std::string& typed) {
+  const auto meant = typed == "help" ? std::optional<std::string_view>("--help")
+                                     : nearest(typed, {kCommandNames.begin(), kCommandNames.end()});
   const std::string hint = meant ? fmt::format("; did you mean '{}'?", *meant) : hint_at_flag(typed, "train");
   return fmt::format("unknown command '{}'{}\nCommands: {} (default), {}. See --help.", printable(typed),
-                     hint.empty() ? "." : hint, commands.front(),
-                     fmt::join(commands.begin() + 1, commands.end(), ", "));
+                     hint.empty() ? "." : hint, kCommandNames.front(),
+                     fmt::join(kCommandNames.begin() + 1, kCommandNames.end(), ", "));
 }
 
 std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& error,
@@ -163,6 +168,7 @@ std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& erro
     fact = wrong;
   } else if (fact.starts_with(":")) {  // CLI11 does not name hidden options
     fact = fmt::format("{} needs a value.", printable(args.back()));
+    help += " and bert-finetune --help all";
   }
   return fmt::format("{}\nSee {}.", fact, help);
 }

@@ -156,7 +156,9 @@ ForeignKey job(std::string_view key, std::string_view reason, std::vector<std::s
 
 // What run_qa is told to do.
 const std::vector<ForeignKey> kJobs = {
-    job("do_eval", "the command decides: train evaluates validation_file where one is set, eval scores a model",
+    job("do_eval",
+        "the command decides: train evaluates validation_file where one is set, and must have one where this is true; "
+        "eval scores a model",
         {"true"}),
     job("do_predict", "the predict command answers questions", {}),
     job("do_train", "the command decides: train is refused where this is false", {"true"}),
@@ -218,7 +220,8 @@ std::vector<ForeignFlag> list_foreign_flags() {
     if (foreign.key.starts_with('_')) continue;  // in files alone
     flags.push_back({.key = std::string(foreign.key),
                      .is_switch = foreign.form == ForeignKey::Form::kSwitch,
-                     .is_list = foreign.form == ForeignKey::Form::kList});
+                     .is_list = foreign.form == ForeignKey::Form::kList,
+                     .is_job = foreign.is_job});
   }
   return flags;
 }

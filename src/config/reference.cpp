@@ -84,12 +84,22 @@ void append_old_names(std::string& out) {
 void append_foreign_keys(std::string& out, ForeignKey::Answer answer) {
   out += "| key | why |\n|---|---|\n";
   for (const ForeignKey& foreign : foreign_keys()) {
-    if (foreign.answer != answer) continue;
+    if (foreign.answer != answer || foreign.is_job) continue;
     out += fmt::format("| `{}` | {}", foreign.key, foreign.reason);
     if (answer == ForeignKey::Answer::kRefuse && !foreign.harmless.empty()) {
       out += fmt::format(" (accepted: {})", fmt::join(foreign.harmless, ", "));
     }
     out += " |\n";
+  }
+}
+
+void append_jobs(std::string& out) {
+  out +=
+      "\n## What run_qa is told to do\n\n"
+      "These count on the command line, in the environment, and in a file that names the model too.\n\n"
+      "| key | meaning |\n|---|---|\n";
+  for (const ForeignKey& foreign : foreign_keys()) {
+    if (foreign.is_job) out += fmt::format("| `{}` | {} |\n", foreign.key, foreign.reason);
   }
 }
 
@@ -100,6 +110,7 @@ std::string reference_markdown() {
   out += "\n## Options\n";
   append_options(out);
   append_old_names(out);
+  append_jobs(out);
   out += "\n## Hugging Face keys without an effect here\n\nNoted and passed over.\n\n";
   append_foreign_keys(out, ForeignKey::Answer::kPassOver);
   out +=

@@ -83,15 +83,6 @@ void check_step_counts(Checker& c) {
   if (train.eval_steps) require_whole("eval_steps", *train.eval_steps);
 }
 
-// As in TrainingArguments: counts with counts, shares with shares (scaled, since 0.1 is not
-// a binary fraction).
-bool is_multiple(double save_steps, double eval_steps) {
-  if (save_steps >= 1 && eval_steps >= 1) return std::fmod(save_steps, eval_steps) == 0;
-  if (save_steps >= 1 || eval_steps >= 1) return false;
-  const double ratio = save_steps / eval_steps;
-  return std::abs(ratio - std::round(ratio)) < 1e-6 && std::round(ratio) >= 1;
-}
-
 void check_evaluation(Checker& c) {
   const auto& train = c.options().train;
   const bool evaluates = train.eval_strategy != IntervalStrategy::kNo;
@@ -107,27 +98,16 @@ void check_evaluation(Checker& c) {
             "; set it, or remove the patience");
 }
 
+// Beside what save_strategy asks for, every new best model is saved.
 void check_best_model(Checker& c) {
   const auto& train = c.options().train;
   if (!train.load_best_model_at_end) return;
-  if (train.eval_strategy == IntervalStrategy::kNo) {
-    c.require(false, {"load_best_model_at_end", "eval_strategy"},
-              fmt::format("{} needs evaluations, and {}", c.said("load_best_model_at_end"), c.said("eval_strategy")),
-              "; set eval_strategy to steps or epoch");
-    return;
-  }
-  c.require(train.save_strategy == train.eval_strategy, {"load_best_model_at_end", "eval_strategy", "save_strategy"},
-            fmt::format("{} needs a checkpoint of every evaluation, but {} and {}", c.said("load_best_model_at_end"),
-                        c.said("eval_strategy"), c.said("save_strategy")),
-            "; make them equal");
-  if (train.save_strategy != IntervalStrategy::kSteps || train.eval_strategy != IntervalStrategy::kSteps) return;
-  const std::string_view interval = train.eval_steps ? "eval_steps" : "logging_steps";
-  c.require(is_multiple(train.save_steps, train.eval_steps.value_or(train.logging_steps)),
-            {"load_best_model_at_end", "save_steps", "eval_steps", "logging_steps"},
-            fmt::format("{} needs save_steps to be a multiple of eval_steps, but {} and {}{}",
-                        c.said("load_best_model_at_end"), c.said("save_steps"), c.said(interval),
-                        train.eval_steps ? "" : ", which eval_steps follows"),
-            "; make them equal");
+  c.require(train.eval_strategy != IntervalStrategy::kNo, {"load_best_model_at_end", "eval_strategy"},
+            fmt::format("{} needs evaluations, and {}", c.said("load_best_model_at_end"), c.said("eval_strategy")),
+            "; set eval_strategy to steps or epoch");
+  c.require(train.save_strategy != IntervalStrategy::kNo, {"load_best_model_at_end", "save_strategy"},
+            fmt::format("{} needs checkpoints, and {}", c.said("load_best_model_at_end"), c.said("save_strategy")),
+            "; set save_strategy to steps or epoch");
 }
 
 }  // namespace

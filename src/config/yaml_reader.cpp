@@ -211,6 +211,7 @@ class FlatMapReader : public YAML::EventHandler {
     std::string text;
     Place place;
     bool is_usable;
+    bool is_name = true;  // else that is said when its value comes: a syntax error may come before
   };
 
   void refuse_reference(const YAML::Mark& mark) { problems_.add(lines_.at(mark), kNoReferences, kWriteOut); }
@@ -229,6 +230,7 @@ class FlatMapReader : public YAML::EventHandler {
     } else if (is_entry() && !key_) {
       take_key(place, scalar);
     } else if (is_entry()) {
+      refuse_key_without_name();
       last_is_taken_ = key_->is_usable;
       if (key_->is_usable) assignments_.push_back({key_->text, std::move(scalar), key_->place, place});
       key_.reset();
@@ -241,19 +243,22 @@ class FlatMapReader : public YAML::EventHandler {
     if (!is_entry()) return;
     last_is_taken_ = false;
     if (key_) {
+      refuse_key_without_name();
       key_.reset();
     } else {
       key_ = Key{.text = "", .place = {}, .is_usable = false};
     }
   }
 
+  void refuse_key_without_name() {
+    if (!key_->is_name) problems_.add(key_->place, "expected the name of an option before the ':'");
+  }
+
   void take_key(const Place& place, const Scalar& scalar) {
     key_ = Key{.text = scalar.text, .place = place, .is_usable = false};
     const bool is_word = scalar.form == Scalar::Form::kPlain || scalar.form == Scalar::Form::kQuoted;
-    if (!is_word || is_null(scalar)) {
-      problems_.add(place, "expected the name of an option before the ':'");
-      return;
-    }
+    key_->is_name = is_word && !is_null(scalar);
+    if (!key_->is_name) return;
     const auto [first, is_new] = first_seen_.try_emplace(scalar.text, place.line);
     key_->is_usable = is_new;
     if (!is_new) {
@@ -284,8 +289,11 @@ std::string explain(const std::string& message) {
   // From 0.8 on the anchor's name follows.
   if (message.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR)) return kNoReferences + std::string(kWriteOut);
   if (message == YAML::ErrorMsg::EOF_IN_SCALAR) return kOpenQuote;
-  if (message == YAML::ErrorMsg::END_OF_SEQ_FLOW) return "the closing ']' of a list is missing";
-  if (message == YAML::ErrorMsg::END_OF_MAP_FLOW) return "the closing '}' of a map is missing";
+  if (message == YAML::ErrorMsg::END_OF_SEQ_FLOW) return "a ',' or the closing ']' of a list is missing";
+  if (message == YAML::ErrorMsg::END_OF_MAP_FLOW) return "a ',' or the closing '}' of a map is missing";
+  if (message.starts_with(YAML::ErrorMsg::INVALID_UNICODE)) {
+    return "half a character beyond U+FFFF, as JSON writes it (\\ud83d\\ude00); write the character itself";
+  }
   if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
   return "not valid YAML: " + printable(message);
 }

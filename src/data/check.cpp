@@ -62,6 +62,7 @@ WindowSummary summarize(const Features& features, const DataOptions& options) {
     ++summary.histogram[(length - 1) / width].num_windows;
   }
   summary.num_windows = lengths.size();
+  summary.unknown_share = features.tokens.unknown_share();
   if (lengths.empty()) return summary;
   std::sort(lengths.begin(), lengths.end());
   summary.mean_length = static_cast<double>(summary.num_tokens) / static_cast<double>(lengths.size());
@@ -106,7 +107,7 @@ std::string windows_text(const WindowSummary& summary) {
       count_line("windows", summary.num_windows,
                  fmt::format("max_seq_length {}, doc_stride {}", summary.max_seq_length, summary.doc_stride));
   text += count_line("  with the answer", summary.num_labelled);
-  text += count_line("tokens", summary.num_tokens);
+  text += count_line("tokens", summary.num_tokens, fmt::format("{:.1f} % [UNK]", 100 * summary.unknown_share));
   if (summary.num_windows == 0) return text;
   text += fmt::format("  length: mean {:.1f}, 5 % {}, median {}, 95 % {}, longest {}\n", summary.mean_length,
                       summary.p5, summary.p50, summary.p95, summary.max_length);
@@ -130,6 +131,7 @@ Json windows_json(const WindowSummary& summary) {
           {"windows", summary.num_windows},
           {"with_answer", summary.num_labelled},
           {"tokens", summary.num_tokens},
+          {"unknown_share", summary.unknown_share},
           {"length",
            {{"mean", summary.mean_length},
             {"p5", summary.p5},

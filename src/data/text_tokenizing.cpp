@@ -1,5 +1,6 @@
 #include "data/text_tokenizing.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -92,6 +93,17 @@ void TextTokenizing::tokenize_chunk(const Chunk& chunk, Tokens& tokens) const {
     (chunk.texts[i].is_context ? tokens.contexts : tokens.questions)
         .push_back(std::span(arena).subspan(begin, ends[i] - begin));
   }
+}
+
+double Tokens::unknown_share() const {
+  std::uint64_t num_tokens = 0, num_unknown = 0;
+  for (const auto* texts : {&contexts, &questions}) {
+    for (const auto& text : *texts) {
+      num_tokens += text.size();
+      num_unknown += static_cast<std::uint64_t>(std::ranges::count(text, special.unk, &tokenizer::Token::id));
+    }
+  }
+  return num_tokens == 0 ? 0 : static_cast<double>(num_unknown) / static_cast<double>(num_tokens);
 }
 
 Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer) {

@@ -1,11 +1,15 @@
 #include "bertft/memory/machine.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <thread>
 
 namespace bertft::memory {
 namespace {
@@ -76,6 +80,14 @@ Capacity machine_capacity(const std::string& proc, const std::string& cgroup) {
 
 Capacity machine_capacity() {
   return machine_capacity("/proc", "/sys/fs/cgroup");
+}
+
+std::int64_t machine_num_threads() {
+  const char* value = std::getenv("OMP_NUM_THREADS");
+  const std::string_view text = value == nullptr ? "" : value;  // "4", or a list of nested levels: "4,2"
+  std::int64_t asked = 0;
+  std::from_chars(text.data(), text.data() + text.size(), asked);
+  return asked > 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
 }
 
 bool machine_has_amx() {

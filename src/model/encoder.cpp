@@ -7,16 +7,6 @@
 namespace bertft::model {
 namespace {
 
-// Sites of a layer, as keyed into the counter-based generator. Changing a number changes
-// every run, so they are never reused.
-enum Site : std::uint64_t {
-  kEmbeddingSite = 0,
-  kAttentionSite = 1,
-  kAttentionOutputSite = 2,
-  kOutputSite = 3,
-  kHeadSite = 4
-};
-
 at::ScalarType type_of(device::Precision precision) {
   switch (precision) {
     case device::Precision::kBf16:
@@ -88,11 +78,11 @@ Module placed(torch::nn::Module& root, const std::string& name, Module module) {
 
 }  // namespace
 
-DropoutSite ForwardContext::dropout_site(double probability, std::int64_t layer_idx, std::uint64_t site) const {
+DropoutSite ForwardContext::dropout_site(double probability, std::int64_t layer_idx, Site site) const {
   if (!dropout) return {};
   std::uint64_t key = device::fold(device::mix(dropout->seed), dropout->step);
   key = device::fold(key, static_cast<std::uint64_t>(layer_idx + 1));
-  return {device::dropout_rate(probability), device::fold(key, site)};
+  return {device::dropout_rate(probability), device::fold(key, static_cast<std::uint64_t>(site))};
 }
 
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out)
@@ -130,7 +120,7 @@ at::Tensor Embeddings::forward(const ForwardContext& context) const {
   if (types_) sum = sum + at::embedding(types_->weight, batch.type_ids);
   sum = sum + at::embedding(positions_->weight, batch.positions);
   const at::Tensor dropped =
-      dropout_add(norm_->forward(sum), {}, context.dropout_site(dropout_, -1, kEmbeddingSite), batch);
+      dropout_add(norm_->forward(sum), {}, context.dropout_site(dropout_, -1, Site::kEmbedding), batch);
   if (!projection_) return dropped;
   const Autocast autocast(context.device);
   return projection_->forward(dropped).to(at::kFloat);  // what runs from layer to layer is fp32
@@ -162,14 +152,14 @@ at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_id
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
       attention(project(hidden, context.device.precision),
-                {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, kAttentionSite), batch,
+                {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, Site::kAttention), batch,
                  /*has_flash=*/!context.device.is_before_ampere});
   const at::Tensor attended = attention_norm_->forward(
       dropout_add(attention_output_->forward(mixed), hidden,
-                  context.dropout_site(dropout_.attention_output, layer_idx, kAttentionOutputSite), batch));
+                  context.dropout_site(dropout_.attention_output, layer_idx, Site::kAttentionOutput), batch));
   const at::Tensor inner = activate(intermediate_->forward(attended), activation_);
   return output_norm_->forward(dropout_add(output_->forward(inner), attended,
-                                           context.dropout_site(dropout_.output, layer_idx, kOutputSite), batch));
+                                           context.dropout_site(dropout_.output, layer_idx, Site::kOutput), batch));
 }
 
 QaNetImpl::QaNetImpl(const weights::EncoderConfig& config, const weights::EncoderTensors& names,
@@ -196,7 +186,7 @@ at::Tensor QaNetImpl::forward(const ForwardContext& context) const {
     }
   }
   const Autocast autocast(context.device);
-  hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_layers, kHeadSite), context.batch);
+  hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_layers, Site::kHead), context.batch);
   return head_->forward(hidden).to(at::kFloat);
 }
 

@@ -13,6 +13,10 @@
 
 namespace bertft::model {
 
+/// The places of dropout in a layer, as keyed into the counter-based generator. Changing a number changes every run, so
+/// they are never reused.
+enum class Site : std::uint64_t { kEmbedding = 0, kAttention = 1, kAttentionOutput = 2, kOutput = 3, kHead = 4 };
+
 /// What every layer of one forward pass is told.
 struct ForwardContext {
   // By value: a recomputed layer asks again in the backward pass, and may outlive the model.
@@ -22,7 +26,7 @@ struct ForwardContext {
 
   /// The site `site` of a layer; inactive without dropout. Layer -1 is the embedding, one beyond the
   /// last the head.
-  DropoutSite dropout_site(double probability, std::int64_t layer_idx, std::uint64_t site) const;
+  DropoutSite dropout_site(double probability, std::int64_t layer_idx, Site site) const;
 };
 
 // Parts of the network. Each registers its parameters in `root` under the family's names; they

@@ -57,6 +57,24 @@ void warn_of_many_misaligned(const data::Dataset& dataset, std::size_t num_misal
                         consequence));
 }
 
+void refuse_without_answers(const data::Dataset& dataset) {
+  if (dataset.num_answerable() > 0) return;
+  throw DataError(fmt::format(
+      "{}: no question has an answer, so there is nothing to learn.\n"
+      "Expected is \"answers\": [{{\"text\": ..., \"answer_start\": ...}}], or the form of datasets; data check "
+      "shows what was read.",
+      dataset.name));
+}
+
+// As of another language's vocabulary.
+void warn_of_unknown_words(const data::Dataset& dataset, const data::Tokens& tokens) {
+  constexpr double kMany = 0.2;
+  const double share = tokens.unknown_share();
+  if (share <= kMany) return;
+  log::warn(fmt::format("{}: {:.0f} % of its tokens are [UNK]; is the tokenizer one for this text?", dataset.name,
+                        100 * share));
+}
+
 }  // namespace
 
 Inputs read_inputs(config::Resolved resolved) {
@@ -67,7 +85,9 @@ Inputs read_inputs(config::Resolved resolved) {
   note_startup("tokenizer");
   auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);
+  refuse_without_answers(in.train_set);
   warn_of_doubtful_answers(in.train_set);
+  warn_of_unknown_words(in.train_set, train.tokens);
   note_startup("training file");
   in.train_features =
       data::make_features(in.train_set, std::move(train.tokens), options.data, data::Purpose::kTraining);

@@ -1,9 +1,7 @@
 #include "bertft/run/memory_plan.h"
 
-#include <algorithm>
 #include <limits>
 #include <optional>
-#include <thread>
 
 #include "bertft/memory/limits.h"
 #include "bertft/memory/machine.h"
@@ -42,7 +40,7 @@ memory::PlanReport plan_memory(config::Resolved resolved) {
                                 .gradient_checkpointing = options.model.gradient_checkpointing.value_or(false),
                                 .is_cuda = is_cuda,
                                 .is_before_ampere = options.device.fp16.value_or(false),  // for which it is
-                                .num_threads = std::max(1U, std::thread::hardware_concurrency()),
+                                .num_threads = memory::machine_num_threads(),
                                 .has_amx = memory::machine_has_amx()};
   check_length(options.data, shape.encoder.max_position_embeddings);
   const auto usable =

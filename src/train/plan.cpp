@@ -80,11 +80,17 @@ std::int64_t Plan::num_epochs() const {
   return ceil_div(total_steps, steps_per_epoch);
 }
 
+std::optional<std::int64_t> micro_batch_tokens(const TrainOptions& options,
+                                               const std::optional<std::int64_t>& token_budget) {
+  if (!token_budget || !options.micro_batch_tokens) return token_budget ? token_budget : options.micro_batch_tokens;
+  return std::min(*token_budget, *options.micro_batch_tokens);
+}
+
 std::int64_t micro_batch(const TrainOptions& options, std::int64_t at_most, std::int64_t length,
                          const std::optional<std::int64_t>& token_budget) {
   const std::int64_t by_features =
       std::min({at_most, options.micro_batch_features.value_or(at_most), data::kMostSequences});
-  const auto tokens = token_budget ? token_budget : options.micro_batch_tokens;
+  const auto tokens = micro_batch_tokens(options, token_budget);
   return tokens ? std::clamp<std::int64_t>(*tokens / length, 1, by_features) : by_features;
 }
 

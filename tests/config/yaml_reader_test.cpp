@@ -116,14 +116,23 @@ TEST(YamlReader, SaysNothingOfAValueThatASyntaxErrorMayHaveChanged) {
   EXPECT_EQ(refusal_of_yaml("learning_rate: 3e-5\n num_train_epochs: 2\n"),
             "a.yaml:2:18: error: a ':' cannot stand here; put a text that holds ': ' in quotes, and begin every key in "
             "the same column");
-  EXPECT_EQ(refusal_of_yaml("seed: [1, 2\nbf16: true\n"), "a.yaml:2:5: error: the closing ']' of a list is missing");
+  EXPECT_EQ(refusal_of_yaml("seed: [1, 2\nbf16: true\n"),
+            "a.yaml:2:5: error: a ',' or the closing ']' of a list is missing");
   EXPECT_EQ(refusal_of_yaml("seed: x\nseed: [\n"),
             "a.yaml:1:7: error: seed: expected a non-negative integer, got 'x'\n"
             "a.yaml:2:1: error: duplicate key 'seed' (first on line 1); keep one\n"
-            "a.yaml:3:1: error: the closing ']' of a list is missing\n3 errors");
-  EXPECT_EQ(refusal_of_yaml("seed: {a\n"), "a.yaml:2:1: error: the closing '}' of a map is missing");
+            "a.yaml:3:1: error: a ',' or the closing ']' of a list is missing\n3 errors");
+  EXPECT_EQ(refusal_of_yaml("seed: {a\n"), "a.yaml:2:1: error: a ',' or the closing '}' of a map is missing");
   EXPECT_EQ(refusal_of_yaml("seed: \"abc\nbf16: true\n"),
             "a.yaml:1:7: error: the closing quote of this text is missing");
+}
+
+TEST(YamlReader, SaysWhatIsWrongWithAFileInJson) {
+  EXPECT_EQ(refusal_of_yaml("{\n  \"seed\": 3,\n  \"bf16\": true\n"),
+            "a.yaml:4:1: error: a ',' or the closing '}' of a map is missing");
+  EXPECT_EQ(refusal_of_yaml("{\n  \"seed\": 3\n  \"bf16\": true\n}\n"),
+            "a.yaml:3:9: error: a ',' or the closing '}' of a map is missing");
+  EXPECT_THAT(refusal_of_yaml(R"({"train_file": "\ud83d\ude00.json"})"), testing::HasSubstr("write the character itself"));
 }
 
 TEST(YamlReader, RefusesATextThatNeverEnds) {

@@ -50,6 +50,9 @@ class Files(BadDataTest):
         self.refused("", "bad.json: the file is empty", "SQuAD JSON")
         self.refused(" \n", "bad.json")
 
+    def test_without_any_answers(self):
+        self.refused(document(qas=[{**QA, "answers": []}]), "bad.json: no question has an answer", '"answers": [{"text"')
+
     def test_cut_off(self):
         whole = json.dumps(harness.squad(2, 1))
         self.refused(whole[:len(whole) // 2], "bad.json:1:", "error: not JSON", "was it cut off?")

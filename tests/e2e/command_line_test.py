@@ -136,6 +136,7 @@ class Flags(EndToEndTest):
         self.assert_refused(self.run_program("--seed=", "7", "--dump-config"), 2, "'--seed=' lacks a value.")
 
     def test_probe_memory_is_an_option_where_it_has_a_value(self):
+        self.assertRegex(self.dumped("--probe-memory", "False"), r'(?m)^probe_memory: "off" ')
         for flags in (["--probe-memory", "auto"], ["--probe-memory=auto"], ["--probe_memory", "auto"]):
             self.assertRegex(self.dumped(*flags), r"(?m)^probe_memory: auto ", flags)
         self.assert_refused(self.run_program("--probe-memory=maybe", "--dump-config"), 78, "probe_memory: ", "maybe")
@@ -191,8 +192,16 @@ class Mistakes(EndToEndTest):
             "model_name_or_path": str(self.model), "train_file": str(self.train_file), "output_dir": "run",
             "validation_file": str(self.dev_file), "do_train": False, "do_eval": True})
         for more in ([], ["--model-name-or-path", self.model]):
-            self.refused(["--config", arguments, *more], "do_eval without do_train (", f"eval {self.model} --data {self.dev_file}")
+            self.refused(["--config", arguments, *more], "do_eval without do_train (",
+                         f"eval {self.model} --data {self.dev_file} --config {arguments}")
+        self.refused(["--do_eval", "--model-name-or-path", "my model"], "bert-finetune eval '", "/my model' --data FILE")
         self.refused(self.training("--do_train", "False"), "do_train: false (--do-train) asks for no training")
+
+    def test_a_command_behind_flags_is_answered_with_the_order(self):
+        self.refused(["--config", "c.yaml", "eval", "runs/x"], "the command comes first: bert-finetune eval ...")
+
+    def test_a_hidden_flag_without_its_value_is_answered_with_where_it_is_explained(self):
+        self.refused(["--resume"], "--resume needs a value", "bert-finetune --help all")
 
     def test_run_qas_switches_leave_the_word_behind_them_alone(self):
         for switch in ("--do_eval", "--overwrite_cache", "--no_remove_unused_columns"):

@@ -25,6 +25,31 @@ class Check(EndToEndTest):
         self.assertEqual(windows["length"]["max"], 40)
         self.assertEqual(sum(bar["windows"] for bar in windows["histogram"]), windows["windows"])
 
+    def test_refuses_flags_that_would_do_nothing(self):
+        for flags in (["--train-file", "x"], ["--max-eval-samples", 3], ["--on-misaligned", "keep"]):
+            with self.subTest(flags):
+                result = self.run_program("data", "check", self.dev_file, *flags)
+                self.assert_refused(result, 2, f"{flags[0]} has no effect on data check")
+        for flags, command in ((["--test-file", "x"], "data features, which"), (["--max-train-samples", 3], "data features without"),
+                               (["--training", "--max-eval-samples", 3], "data features --training")):
+            with self.subTest(flags):
+                result = self.run_program("data", "features", self.dev_file, "--model", self.model, *flags)
+                self.assert_refused(result, 2, f"has no effect on {command}")
+
+    def test_tells_of_words_that_the_vocabulary_lacks(self):
+        foreign = harness.squad(4, seed=22)
+        for paragraph in foreign["data"][0]["paragraphs"]:
+            paragraph["context"] = "слово " * 30 + paragraph["context"]
+            for qa in paragraph["qas"]:
+                qa["answers"] = [{"text": a["text"], "answer_start": a["answer_start"] + 180} for a in qa["answers"]]
+        path = harness.write_json(self.cwd / "foreign.json", foreign)
+        share = lambda file: self.report(file, "--model", self.model, *self.WINDOWS)["windows"]["unknown_share"]
+        self.assertEqual(share(self.dev_file), 0)
+        self.assertGreater(share(path), 0.2)
+        result = self.run_program(*self.training("--dry-run", train=path))
+        self.assertEqual(result.code, 0, result)
+        self.assertRegex(result.err, r"foreign\.json: \d\d % of its tokens are \[UNK\]")
+
     def test_says_the_same_in_words(self):
         result = self.run_program("data", "check", self.dev_file, "--model", self.model, *self.WINDOWS)
         self.assertEqual((result.code, result.err), (0, ""), result)

@@ -99,6 +99,21 @@ class EarlierRun(EndToEndTest):
             with self.subTest(model):
                 self.assert_training_refused(self.training("--overwrite", model=model), 73, "run holds model_name_or_path")
 
+    def test_may_hold_a_model_that_it_does_not_replace(self):
+        self.trained("--max-steps", 1)
+        shutil.copytree(self.model, self.cwd / "run/base")
+        self.trained("--max-steps", 2, "--overwrite", model="run/base")
+        self.assertTrue((self.cwd / "run/base/model.safetensors").exists())
+
+    def test_may_be_probed_for(self):
+        self.trained("--max-steps", 1)
+        before = harness.tree(self.cwd / "run")
+        result = self.run_program(*self.training("--probe-memory", "--memory-limit", "8MiB", "--memory-reserve", 0))
+        self.assertEqual(result.code, 0, result)
+        after = harness.tree(self.cwd / "run")
+        del after["probe.json"]
+        self.assertEqual(after, before)
+
     def test_is_not_overwritten_when_it_holds_another_input(self):
         self.trained("--max-steps", 1)
         for key, path in (("tokenizer_name", "run"), ("config_name", "run/checkpoint-1"),

@@ -43,6 +43,16 @@ class OneQuestion(PredictTest):
         result = self.run_program("predict", "other", "--question", "Who?", "--context-file", "text.txt", "--json")
         self.assertEqual(list(self.printed_json(result)), ["answer", "n_best"])
 
+    def test_gets_an_answer_from_a_model_that_says_nothing_of_questions_without(self):
+        other = shutil.copytree(self.run_directory, self.cwd / "other")
+        (other / "bert_finetune_config.yaml").unlink()
+        self.written("text.txt", TEXT)
+        ask = ("predict", other, *self.WINDOWS, "--question", "Who?", "--context-file", "text.txt", "--json")
+        result = self.run_program(*ask)
+        self.assertEqual(list(self.printed_json(result)), ["answer", "n_best"])
+        self.assertIn("every question gets an answer", result.err)
+        self.assertIn("null_odds", self.printed_json(self.run_program(*ask, "--version-2-with-negative")))
+
     def test_has_as_many_candidates_as_asked_for(self):
         answer = self.printed_json(self.ask(TEXT, "--json", "--n-best-size", 3))
         self.assertLessEqual(len(answer["n_best"]), 3 + 1)

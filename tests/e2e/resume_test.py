@@ -116,6 +116,16 @@ class Signals(ResumeTest):
         self.go_on()
         self.assert_same_run(self.cwd / "run", self.KINDS)
 
+    def test_during_an_evaluation_leave_it_to_the_next_process_which_keeps_it(self):
+        large = harness.write_json(self.cwd / "large.json", harness.squad(160, seed=22))
+        self.long = (*self.long, "--validation-file", large, "--max-steps", 2, "--save-total-limit", 9)
+        stopped = self.interrupt(signal.SIGTERM, "output ")
+        self.assertEqual(stopped.code, 143, stopped)
+        self.assertNotIn("eval @ 0 ", stopped.err)
+        self.assertIn("eval @ 0 ", self.go_on().err)
+        history = json.loads((self.cwd / "run/checkpoint-0/trainer_state.json").read_text())["log_history"]
+        self.assertEqual([entry["step"] for entry in history if "eval_f1" in entry], [0], "a later process would evaluate again")
+
     def test_that_the_parent_ignores_do_not_stop_the_run(self):
         ignored = self.interrupt(signal.SIGHUP, "step=4 ", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
         self.assertEqual(ignored.code, 0, ignored)

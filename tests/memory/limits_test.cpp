@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -143,6 +144,23 @@ TEST(MachineCapacityHere, IsSomething) {
   const Capacity here = machine_capacity();
   EXPECT_GT(here.total, 0U);
   EXPECT_LE(here.free, here.total);
+}
+
+TEST(MachineThreads, AreAsManyAsTheEnvironmentAsksFor) {
+  const char* before = std::getenv("OMP_NUM_THREADS");
+  const std::string kept = before == nullptr ? "" : before;
+  const auto with = [](const char* value) {
+    setenv("OMP_NUM_THREADS", value, 1);
+    return machine_num_threads();
+  };
+  EXPECT_EQ(with("3"), 3);
+  EXPECT_EQ(with("5,2"), 5);
+  const std::int64_t processors = with("");
+  EXPECT_GE(processors, 1);
+  EXPECT_EQ(with("many"), processors);
+  EXPECT_EQ(with("0"), processors);
+  setenv("OMP_NUM_THREADS", kept.c_str(), 1);
+  if (before == nullptr) unsetenv("OMP_NUM_THREADS");
 }
 
 TEST_F(MachineCapacity, IsTheRootGroupsInAContainer) {

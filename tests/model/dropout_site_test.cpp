@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
 #include "model/encoder.h"
@@ -8,7 +9,7 @@
 namespace bertft::model {
 namespace {
 
-constexpr std::uint64_t kSites = 5;
+constexpr std::array kSites = {Site::kEmbedding, Site::kAttention, Site::kAttentionOutput, Site::kOutput, Site::kHead};
 
 ForwardContext context_of(const device::Device& device, const std::optional<DropoutSeed>& dropout) {
   return {batch_of({3}), device, dropout};
@@ -20,9 +21,8 @@ TEST(DropoutSite, HasAKeyOfItsOwnForEveryLayerPlaceStepAndSeed) {
   std::size_t asked = 0;
   for (const DropoutSeed seed : {DropoutSeed{42, 0}, DropoutSeed{42, 1}, DropoutSeed{43, 0}}) {
     for (std::int64_t layer = -1; layer <= 12; ++layer) {
-      for (std::uint64_t site = 0; site < kSites; ++site, ++asked) {
-        keys.insert(context_of(device, seed).dropout_site(0.1, layer, site).key);
-      }
+      for (const Site site : kSites) keys.insert(context_of(device, seed).dropout_site(0.1, layer, site).key);
+      asked += kSites.size();
     }
   }
   EXPECT_EQ(keys.size(), asked);
@@ -30,9 +30,9 @@ TEST(DropoutSite, HasAKeyOfItsOwnForEveryLayerPlaceStepAndSeed) {
 
 TEST(DropoutSite, IsInactiveWithoutDropoutOrWithoutARate) {
   const device::Device device;
-  EXPECT_FALSE(context_of(device, std::nullopt).dropout_site(0.1, 0, 1).active());
-  EXPECT_FALSE(context_of(device, DropoutSeed{42, 0}).dropout_site(0.0, 0, 1).active());
-  EXPECT_TRUE(context_of(device, DropoutSeed{42, 0}).dropout_site(0.1, 0, 1).active());
+  EXPECT_FALSE(context_of(device, std::nullopt).dropout_site(0.1, 0, Site::kAttention).active());
+  EXPECT_FALSE(context_of(device, DropoutSeed{42, 0}).dropout_site(0.0, 0, Site::kAttention).active());
+  EXPECT_TRUE(context_of(device, DropoutSeed{42, 0}).dropout_site(0.1, 0, Site::kAttention).active());
 }
 
 }  // namespace

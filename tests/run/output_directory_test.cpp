@@ -3,15 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "bertft/util/error.h"
 #include "temporary_directory.h"
 
 namespace bertft::run {
 namespace {
 
-namespace fs = std::filesystem;
 using checkpoint::Existing;
 using testing::HasSubstr;
 using testing::ThrowsMessage;
@@ -21,14 +18,13 @@ class OutputDirectoryTest : public testing::Test {
  protected:
   OutputDirectoryTest() {
     directory_.write("run.lock", "");
-    fs::create_directory(directory_ / "data");
     options_.train.output_dir = directory_.path();
     options_.train.overwrite = true;
   }
 
+  void check() const { check_output_directory(options_, existing_policy(options_.train)); }
   void expect_refused(const char* key) {
-    EXPECT_THAT([&] { check_output_directory(options_); },
-                ThrowsMessage<OutputError>(HasSubstr(std::string("holds ") + key)));
+    EXPECT_THAT([&] { check(); }, ThrowsMessage<OutputError>(HasSubstr(std::string("holds ") + key)));
   }
 
   TemporaryDirectory directory_;
@@ -43,24 +39,27 @@ TEST_F(OutputDirectoryTest, IsNoPlaceForTheModelToStartFrom) {
 }
 
 TEST_F(OutputDirectoryTest, IsNoPlaceForDataThatOverwritingRemoves) {
-  options_.data.train_file = directory_ / "data/train.json";
+  options_.data.train_file = directory_ / "checkpoint-2/train.json";
   expect_refused("train_file");
   options_.data.train_file.reset();
-  options_.data.validation_file = directory_ / "data/dev.json";
+  options_.data.validation_file = directory_ / "checkpoint-2/dev.json";
   expect_refused("validation_file");
   options_.train.overwrite = false;
   options_.train.resume_from_checkpoint = "auto";
-  EXPECT_NO_THROW(check_output_directory(options_));
+  EXPECT_NO_THROW(check());
 }
 
-TEST_F(OutputDirectoryTest, MayHoldDataAtItsTopWhichOverwritingSpares) {
-  options_.data.train_file = directory_ / "train.json";
-  EXPECT_NO_THROW(check_output_directory(options_));
+TEST_F(OutputDirectoryTest, MayHoldInputsOfOtherNamesWhichOverwritingSpares) {
+  for (const char* train : {"train.json", "data/train.json"}) {
+    options_.data.train_file = directory_ / train;
+    options_.model.model_name_or_path = directory_ / "base";
+    EXPECT_NO_THROW(check()) << train;
+  }
 }
 
 TEST_F(OutputDirectoryTest, MayBeginWithTheNameOfAnInput) {
   options_.data.train_file = directory_.path() + "-data/train.json";
-  EXPECT_NO_THROW(check_output_directory(options_));
+  EXPECT_NO_THROW(check());
 }
 
 TEST(ExistingPolicy, GoesOnWithARunRatherThanReplaceIt) {

@@ -74,6 +74,7 @@ TEST(Plan, CutsMicroBatchesByFeaturesAndByTokens) {
   o.micro_batch_tokens = 4 * 384 + 1;
   EXPECT_EQ(micro_batch(o, 16, 384), 4);
   EXPECT_EQ(micro_batch(o, 16, 384, 2 * 384), 2) << "a budget in force";
+  EXPECT_EQ(micro_batch(o, 16, 384, 5 * 384), 4) << "a budget above what the options ask for";
   EXPECT_EQ(micro_batch(o, 16, 384, 100), 1) << "never less than a feature";
   EXPECT_EQ(micro_batch(options(100'000, 1, 1), 100'000, 64), data::kMostSequences);
 }

@@ -116,7 +116,9 @@ TEST(MadeAhead, EndsOnlyWhenNothingIsBeingMade) {
 
 TEST(MadeAhead, ForgetsAFailureThatNobodyAsksFor) {
   Maker maker;
-  { MadeAhead<int, int>(std::ref(maker)).begin(-1); }
+  {
+    MadeAhead<int, int>(std::ref(maker)).begin(-1);
+  }
   EXPECT_THAT(maker.made, ElementsAre(-1));
 }
 

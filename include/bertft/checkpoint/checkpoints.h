@@ -4,12 +4,15 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bertft::checkpoint {
 
 /// Of a checkpoint's files, and of a run's model.
 inline constexpr const char *kWeightsName = "model.safetensors", *kStateName = "trainer_state.json";
+
+inline constexpr std::string_view kCheckpointPrefix = "checkpoint-";
 
 /// "<run_directory>/checkpoint-<step>": the only place that makes this name.
 std::string directory_of(const std::string& run_directory, std::int64_t step);

@@ -136,6 +136,7 @@ bool is_boolean_word(std::string_view word);
 struct ForeignFlag {
   std::string key;
   bool is_switch, is_list;
+  bool is_job;  // do_train and the like, which decide what a command does
 };
 std::vector<ForeignFlag> list_foreign_flags();
 

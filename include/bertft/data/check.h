@@ -24,6 +24,7 @@ struct WindowSummary {
   std::uint64_t num_windows = 0;
   std::uint64_t num_labelled = 0;  // windows that hold the first answer
   std::uint64_t num_tokens = 0;
+  double unknown_share = 0;  // of the texts' tokens
   double mean_length = 0;
   std::uint32_t p5 = 0, p50 = 0, p95 = 0, max_length = 0;
   std::vector<Bucket> histogram;

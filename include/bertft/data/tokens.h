@@ -21,6 +21,9 @@ struct Tokens {
   Tokens() = default;
   Tokens(Tokens&&) = default;  // not copied: the spans would show the other's storage
   Tokens& operator=(Tokens&&) = default;
+
+  /// Of all tokens, those that stand for a word that the vocabulary cannot spell; 0 to 1.
+  double unknown_share() const;
 };
 
 Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer);

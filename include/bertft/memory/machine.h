@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "bertft/memory/limits.h"
@@ -12,6 +13,10 @@ Capacity machine_capacity();
 
 /// The same from files under other roots, for tests.
 Capacity machine_capacity(const std::string& proc, const std::string& cgroup);
+
+/// Threads that a run on it shares its work among: OMP_NUM_THREADS, else one a processor. LibTorch, which is not open
+/// where a plan is made, takes one a core then.
+std::int64_t machine_num_threads();
 
 /// Whether its CPU multiplies bf16 with AMX.
 bool machine_has_amx();

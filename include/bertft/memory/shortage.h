@@ -44,6 +44,9 @@ class TriesOfOne {
 /// Whether an exception means "out of memory": by its type first, by its text second.
 bool is_out_of_memory(const std::exception& error);
 
+/// The same, or that of an error of ours which says that work was given up for want of memory.
+bool ends_in_shortage(const std::exception& error);
+
 /// The shortage that it means, if it means one.
 std::optional<Shortage> shortage_of(const std::exception& error);
 

@@ -1,5 +1,7 @@
 #pragma once
 
+// clang-format off: an option stands on one line, however long
+
 #include <optional>
 #include <string>
 

@@ -1,5 +1,7 @@
 #pragma once
 
+// clang-format off: an option stands on one line, however long
+
 #include <cstdint>
 #include <optional>
 #include <string>

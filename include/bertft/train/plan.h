@@ -34,8 +34,12 @@ struct Plan {
 /// throws ConfigError when that is beyond any data set
 std::int64_t effective_batch(const TrainOptions& options);
 
+/// The tokens of a micro-batch: as the options say, or `token_budget`, of a probe or a shortage, where that is less.
+std::optional<std::int64_t> micro_batch_tokens(const TrainOptions& options,
+                                               const std::optional<std::int64_t>& token_budget);
+
 /// Features of a micro-batch, each of `length` tokens: at most `at_most`, as many as a batch may hold, and as the
-/// options cut it, or `token_budget` in place of their tokens.
+/// options and the budget cut it.
 std::int64_t micro_batch(const TrainOptions& options, std::int64_t at_most, std::int64_t length,
                          const std::optional<std::int64_t>& token_budget = {});
 

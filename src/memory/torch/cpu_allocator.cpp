@@ -64,8 +64,7 @@ void* CpuAllocator::take(std::uint64_t needed, std::size_t asked) {
   void* block = nullptr;
   if (needed < kLarge) {
     while (in_use_ + cached_ + needed > limit_) release(free_blocks_.begin());
-    block = std::aligned_alloc(kAlignment, needed);
-    if (block == nullptr) refuse(asked);
+    block = from_system(asked, [&] { return std::aligned_alloc(kAlignment, needed); });
   } else if (const auto found = free_blocks_.lower_bound(needed);
              found != free_blocks_.end() && found->first <= kMostCut * needed) {
     const auto [bytes, address] = *found;
@@ -87,16 +86,23 @@ void* CpuAllocator::map(std::uint64_t bytes, std::size_t asked) {
   // costs time in the kernel, which has to clear every page anew.
   most_kept_ = std::max(most_kept_, (in_use_ + bytes) / 4 * 5);
   while (in_use_ + cached_ + bytes > std::min(most_kept_, limit_)) release(free_blocks_.begin());
-  const auto map_anew = [&] {
-    return mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  };
-  void* address = map_anew();
-  if (address == MAP_FAILED) {  // the system has a limit of its own: what is kept may be what is missing
+  return from_system(asked, [&]() -> void* {
+    void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return address == MAP_FAILED ? nullptr : address;
+  });
+}
+
+// The system has a limit of its own: what is kept may be what is missing.
+template <class Ask>
+void* CpuAllocator::from_system(std::size_t asked, const Ask& ask) {
+  void* address = ask();
+  if (address == nullptr) {
     release_cached_locked();
-    address = map_anew();
+    address = ask();
   }
-  if (address == MAP_FAILED) refuse(asked);
-  return address;
+  if (address != nullptr) return address;
+  C10_THROW_ERROR(OutOfMemoryError, fmt::format("the system refuses {} more than the {} in use, of a budget of {}",
+                                                memory_text(asked), memory_text(in_use_), memory_text(limit_)));
 }
 
 // `block` comes from take().

@@ -45,6 +45,8 @@ class CpuAllocator final : public c10::Allocator {
   CpuAllocator() = default;
   void* take(std::uint64_t needed, std::size_t asked);
   void* map(std::uint64_t bytes, std::size_t asked);
+  template <class Ask>
+  void* from_system(std::size_t asked, const Ask& ask);
   void give_back(void* block);
   void release(std::multimap<std::uint64_t, void*>::iterator block);
   void release_cached_locked();

@@ -53,6 +53,10 @@ bool is_out_of_memory(const std::exception& error) {
   return dynamic_cast<const c10::Error*>(&error) != nullptr && says_out_of_memory(message_of(error));
 }
 
+bool ends_in_shortage(const std::exception& error) {
+  return dynamic_cast<const OutOfMemoryError*>(&error) != nullptr || is_out_of_memory(error);
+}
+
 std::optional<Shortage> shortage_of(const std::exception& error) {
   if (!is_out_of_memory(error)) return std::nullopt;
   return Shortage{fact_of(error)};

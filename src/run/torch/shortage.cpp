@@ -55,9 +55,8 @@ std::optional<std::string> shortage_in(const std::function<void()>& work) {
     work();
     return std::nullopt;
   } catch (const std::exception& e) {
-    auto shortage = shortage_text(e);
-    if (!shortage) throw;
-    return shortage;
+    if (!memory::ends_in_shortage(e)) throw;
+    return shortage_text(e);
   }
 }
 

@@ -2,9 +2,10 @@
 #include <fmt/format.h>
 
 #include <optional>
-#include <string_view>
+#include <string>
 #include <utility>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/device/device.h"
 #include "bertft/run/torch_half.h"
 #include "bertft/util/error.h"
@@ -16,9 +17,9 @@
 namespace bertft::run {
 namespace {
 
-// Does `work`; the other half knows no exceptions of LibTorch's. `when_lost`: what to do when the device is.
-template <class Work>
-auto with_own_errors(Work work, std::string_view when_lost = "") {
+// Does `work`; the other half knows no exceptions of LibTorch's. `when_lost()`: what to do when the device is.
+template <class Work, class WhenLost>
+auto with_own_errors(const Work& work, const WhenLost& when_lost) {
   try {
     return work();
   } catch (const Error&) {
@@ -35,23 +36,31 @@ auto with_own_errors(Work work, std::string_view when_lost = "") {
                               text.find("CUBLAS_STATUS_") != std::string::npos ||
                               text.find("CUDA driver error") != std::string::npos;
     if (!is_of_device) throw Error(text);
-    throw DeviceError(
-        fmt::format("the GPU failed: {}.\n{}The kernel's log may say more (dmesg, Xid).", first_line(text), when_lost));
+    throw DeviceError(fmt::format("the GPU failed: {}.\n{}The kernel's log may say more (dmesg, Xid).",
+                                  first_line(text), when_lost()));
   }
 }
 
+const char* nothing_to_do() {
+  return "";
+}
+
 std::optional<int> guarded_train(Inputs inputs, TrainMode mode, const Invocation& invocation) {
-  return with_own_errors([&] { return carry_out(std::move(inputs), mode, invocation); },
-                         "Checkpoints are whole: --resume auto goes on from the newest. ");
+  const std::string directory = *inputs.options().train.output_dir;
+  const auto when_lost = [&] {
+    const bool can_go_on = mode == TrainMode::kTrain && !checkpoint::list_own_checkpoints(directory).empty();
+    return can_go_on ? "Checkpoints are whole: --resume auto goes on from the newest.\n" : "";
+  };
+  return with_own_errors([&] { return carry_out(std::move(inputs), mode, invocation); }, when_lost);
 }
 
 AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task, const Invocation& invocation,
                          const std::function<void()>& when_ready) {
-  return with_own_errors([&] { return answer(model, task, invocation, when_ready); });
+  return with_own_errors([&] { return answer(model, task, invocation, when_ready); }, nothing_to_do);
 }
 
 std::string guarded_versions() {
-  return with_own_errors(device::library_versions);
+  return with_own_errors(device::library_versions, nothing_to_do);
 }
 
 }  // namespace

@@ -154,9 +154,11 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
       memory::step_shape(task.config, task.model, task.device, task.length, task.effective_batch);
   memory::SearchResult result;
   std::optional<Probe> trials;
+  memory::reset_peak(task.device);
   const auto shortage = memory::attempt(task.device, [&] { trials.emplace(task); }, [&] { trials.reset(); });
   if (shortage) {
-    result.trials.push_back({.num_features = 1, .fits = false, .phase = "loading", .peak_bytes = task.budget.usable});
+    const std::uint64_t peak = memory::use_of(task.device).peak;
+    result.trials.push_back({.num_features = 1, .fits = false, .phase = "loading", .peak_bytes = peak});
     tell(result.trials.back());
   } else {
     result = memory::find_micro_batch({.at_most = task.at_most,

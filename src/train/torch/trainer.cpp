@@ -37,11 +37,7 @@ constexpr int kMaxSkippedInARow = 2;
 // The micro-batch that the options ask for, or the smaller one that a run was forced to before:
 // sums in another order would end in other bits.
 data::MicroBatchLimit limit_of(const TrainOptions& options, const RunState& state) {
-  data::MicroBatchLimit limit{options.micro_batch_features, options.micro_batch_tokens};
-  if (state.micro_batch_tokens && (!limit.tokens || *state.micro_batch_tokens < *limit.tokens)) {
-    limit.tokens = state.micro_batch_tokens;
-  }
-  return limit;
+  return {options.micro_batch_features, micro_batch_tokens(options, state.micro_batch_tokens)};
 }
 
 class Training {
@@ -78,6 +74,7 @@ class Training {
   void log_broken_off_epoch();
   void log();
   void save_if_due();
+  void save_first_evaluation();
   std::optional<int> finish(const std::string& outcome);
   std::optional<int> interrupted();
   void write_results(const std::string& outcome, const Json& results, const Validation::Answered* answered);
@@ -106,7 +103,7 @@ class Training {
 std::optional<int> Training::run() {
   if (validation_.is_due()) {  // before the first step, or where a signal cut an evaluation off
     validation_.evaluate();
-    save_if_due();
+    save_first_evaluation();
   }
   try {
     while (!is_over(state_, s_.plan, s_.options) && !SignalGuard::received()) {
@@ -119,10 +116,7 @@ std::optional<int> Training::run() {
       save_if_due();
     }
   } catch (const std::exception& e) {
-    // OutOfMemoryError: all retries failed. Any other shortage was thrown outside attempt().
-    if (dynamic_cast<const OutOfMemoryError*>(&e) != nullptr || memory::is_out_of_memory(e)) {
-      saving_.save_after_shortage();
-    }
+    if (memory::ends_in_shortage(e)) saving_.save_after_shortage();
     throw;
   }
   if (!is_over(state_, s_.plan, s_.options) || validation_.is_due()) {
@@ -210,6 +204,16 @@ void Training::save_if_due() {
   const bool last_step = state_.step == s_.plan.total_steps;
   const bool new_best = state_.best_step == state_.step;
   if (last_step || new_best || is_due(state_.step, s_.options.save_strategy, s_.plan.save_steps, s_.plan)) {
+    saving_.try_to_save();
+  }
+}
+
+// A run that goes on may be killed before its next save: its checkpoint would not know of the evaluation that
+// metrics.jsonl has.
+void Training::save_first_evaluation() {
+  if (s_.resumed_from.empty()) {
+    save_if_due();
+  } else {
     saving_.try_to_save();
   }
 }

@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -94,6 +97,21 @@ TEST_F(CpuAllocatorTest, FailsWhereATestSaysSo) {
   EXPECT_NO_THROW(megabytes(1));
   EXPECT_THROW(megabytes(1), c10::OutOfMemoryError);
   EXPECT_NO_THROW(megabytes(1));
+}
+
+// Of a process of its own, whose address space is limited to what it has and a little more.
+TEST_F(CpuAllocatorTest, LetsGoOfFreedBlocksWhereTheSystemRefusesASmallOne) {
+  const auto fill_small_blocks = [] {
+    at::empty({64 * kMib}, at::kByte);  // kept when it is freed
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit limit{pages * 4096 + 2 * kMib, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) std::_Exit(1);
+    std::vector<at::Tensor> blocks;
+    while (blocks.size() < 64) blocks.push_back(at::empty({kMib / 2}, at::kByte));
+    std::_Exit(0);
+  };
+  EXPECT_EXIT(fill_small_blocks(), testing::ExitedWithCode(0), "");
 }
 
 TEST_F(CpuAllocatorTest, HandsOutNothingForNoBytes) {

@@ -51,22 +51,37 @@ class Storm : public testing::Test {
   const data::Features features_ = seven_windows();
 };
 
+struct StormCase {
+  data::MicroBatchLimit limit;
+  bool with_savers = false;  // recomputed layers, and fp16 through fp32: what a shortage turns on
+};
+
 // In the one micro-batch of a step, or in the last of three.
-class StormInAStep : public Storm, public testing::WithParamInterface<data::MicroBatchLimit> {};
+class StormInAStep : public Storm, public testing::WithParamInterface<StormCase> {
+ protected:
+  static TrainedModel make() {
+    device::Device device;
+    model::ModelOptions options;
+    if (GetParam().with_savers) device.precision = device::Precision::kFp16;
+    options.gradient_checkpointing = GetParam().with_savers;
+    return TrainedModel(bert_for_words(), device, options);
+  }
+};
 
 TEST_P(StormInAStep, OfOneFailureAnywhereDoesNotChangeTheStep) {
-  TrainedModel undisturbed;
-  const StepResult expected = undisturbed.step(features_, GetParam());
+  const data::MicroBatchLimit limit = GetParam().limit;
+  TrainedModel undisturbed = make();
+  const StepResult expected = undisturbed.step(features_, limit);
   const at::Tensor wanted = undisturbed.state();
   const std::int64_t num_allocations = [&] {
-    TrainedModel counted;
-    return count_allocations([&] { counted.step(features_, GetParam()); });
+    TrainedModel counted = make();
+    return count_allocations([&] { counted.step(features_, limit); });
   }();
   ASSERT_GT(num_allocations, 100);
-  const std::int64_t first = GetParam().features ? num_allocations * 2 / 3 : 1;  // of three micro-batches the last
+  const std::int64_t first = limit.features ? num_allocations * 2 / 3 : 1;  // of three micro-batches the last
   for (std::int64_t number = first; number <= num_allocations; ++number) {
-    TrainedModel bert;
-    StepEngine engine = bert.engine(features_, GetParam());
+    TrainedModel bert = make();
+    StepEngine engine = bert.engine(features_, limit);
     int shrunk = 0;
     engine.on_shrink([&](const Shrunk&) { ++shrunk; });
     fail_at(number, /*for_ever=*/false);
@@ -86,8 +101,9 @@ TEST_P(StormInAStep, OfOneFailureAnywhereDoesNotChangeTheStep) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(MicroBatches, StormInAStep,
-                         testing::Values(data::MicroBatchLimit{}, data::MicroBatchLimit{.features = 3, .tokens = {}}));
+INSTANTIATE_TEST_SUITE_P(Steps, StormInAStep,
+                         testing::Values(StormCase{}, StormCase{.limit = {.features = 3, .tokens = {}}},
+                                         StormCase{.limit = {}, .with_savers = true}));
 
 TEST_F(Storm, ThatDoesNotEndIsAnErrorAndLeavesTheStateAsItWas) {
   TrainedModel bert;
