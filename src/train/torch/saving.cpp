@@ -176,8 +176,8 @@ void Saving::refuse_weights_that_are_not_finite() const {
     // Both are NaN where a value is; isfinite() would need memory in a place where none may be left.
     const auto [least, most] = at::aminmax(value.detach());
     if (!std::isfinite(least.item<double>()) || !std::isfinite(most.item<double>())) {
-      throw DivergedError(
-          fmt::format("{} is not finite after step {}; it was not saved.\n{}", name, state_.step, kDivergedAdvice));
+      throw DivergedError(fmt::format("{} is not finite after step {}; it was not saved.\n{}", name, state_.step,
+                                      diverged_advice(s_.device.precision)));
     }
   }
 }

@@ -162,7 +162,7 @@ void Training::leave_out(const std::vector<std::uint32_t>& windows) {
   log::debug(fmt::format("step {} was of the questions {}", state_.step, fmt::join(ids, ", ")));
   if (state_.skipped_in_a_row++ >= kMaxSkippedInARow) {
     throw DivergedError(fmt::format("loss or gradients were not finite in {} steps in a row, up to step {}.\n{}",
-                                    state_.skipped_in_a_row, state_.step, kDivergedAdvice));
+                                    state_.skipped_in_a_row, state_.step, diverged_advice(s_.device.precision)));
   }
   s_.emit(report::Notice{fmt::format(
       "step {}: loss or gradients are not finite; the step was not applied (its questions: train.log)", state_.step)});

@@ -59,7 +59,8 @@ std::optional<eval::Answers> Validation::predict(std::int64_t step) {
     state_.eval_batch_tokens = limit;  // of an evaluation that ends in a shortage nothing is kept
     return answers;
   } catch (const DivergedError& e) {
-    throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), step, kDivergedAdvice));
+    throw DivergedError(fmt::format("{}\nThat was after step {}. {}", first_line(e.what()), step,
+                                    diverged_advice(s_.device.precision)));
   }
 }
 
