@@ -20,6 +20,25 @@ std::string vocabulary_path(const TokenizerFiles& files) {
   return files.path(files.tokenizer_json ? kTokenizerJson : files.vocab_txt ? kVocabTxt : kSpieceModel);
 }
 
+// tokenizer_config.json names a side by `key`. Where it does not, tokenizer.json may, as the direction of its
+// `setting`.
+void require_right_side(const TokenizerFiles& files, const char* key, const char* setting) {
+  std::string name = files.path(kTokenizerConfig), what = key;
+  std::optional<std::string> side;
+  if (files.tokenizer_config) side = string_member(*files.tokenizer_config, key, name);
+  if (!side && files.tokenizer_json) {
+    name = files.path(kTokenizerJson);
+    what = fmt::format("the direction of {}", setting);
+    const Json object = files.tokenizer_json->value(setting, Json());
+    if (object.is_object()) side = string_member(object, "direction", name);
+  }
+  if (side.value_or("right") == "right" || side == "Right") return;
+  throw ConfigError(
+      fmt::format("{}: {} is supported as \"right\" alone: windows are the question, then the context from its "
+                  "beginning.\nSet \"{}\": \"right\" in tokenizer_config.json to go on all the same.",
+                  printable(name), what, key));
+}
+
 }  // namespace
 
 std::optional<NamedClass> named_class(const TokenizerFiles& files) {
@@ -45,19 +64,15 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files) {
 }
 
 void refuse_other_encodings(const TokenizerFiles& files) {
-  if (!files.tokenizer_config) return;
   const std::string name = files.path(kTokenizerConfig);
-  if (bool_member(*files.tokenizer_config, "split_special_tokens", name).value_or(false)) {
+  const bool splits =
+      files.tokenizer_config && bool_member(*files.tokenizer_config, "split_special_tokens", name).value_or(false);
+  if (splits) {
     throw ConfigError(
         fmt::format("{}: split_special_tokens is not supported; special tokens are kept whole", printable(name)));
   }
-  for (const char* key : {"truncation_side", "padding_side"}) {
-    if (string_member(*files.tokenizer_config, key, name).value_or("right") == "right") continue;
-    throw ConfigError(
-        fmt::format("{}: {} is supported as \"right\" alone: windows are the question, then the context from its "
-                    "beginning.\nSet it to \"right\" there to go on all the same.",
-                    printable(name), key));
-  }
+  require_right_side(files, "truncation_side", "truncation");
+  require_right_side(files, "padding_side", "padding");
 }
 
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class) {

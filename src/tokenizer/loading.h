@@ -24,8 +24,8 @@ struct NamedClass {
 /// throws ConfigError for one that is not supported
 std::optional<NamedClass> named_class(const TokenizerFiles& files);
 
-/// throws ConfigError when tokenizer_config.json asks for another encoding of pairs: special tokens that are split,
-/// windows cut or padded from the left
+/// throws ConfigError when the files ask for another encoding of pairs: special tokens that are split, windows cut or
+/// padded from the left
 void refuse_other_encodings(const TokenizerFiles& files);
 
 /// Whether transformers 5 gives the model token types: they are an input that tokenizer_config.json or the class has to

@@ -8,6 +8,7 @@
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/error.h"
+#include "bertft/util/json.h"
 #include "temporary_directory.h"
 #include "tokenizer/tokenizer_fixtures.h"
 
@@ -371,6 +372,22 @@ TEST(LoadTokenizer, RefusesWindowsThatAreCutOrPaddedFromTheLeft) {
     EXPECT_NO_THROW(load_tokenizer(model.path()));
     model.write("tokenizer_config.json", R"({")" + key + R"(": "left"})");
     expect_refusal<ConfigError>(model, key + " is supported as \"right\" alone");
+  }
+}
+
+TEST(LoadTokenizer, TakesSidesFromTokenizerJsonWhereTokenizerConfigNamesNone) {
+  for (const std::string setting : {"truncation", "padding"}) {
+    TemporaryDirectory model;
+    Json json = Json::parse(kWordPiece);
+    json[setting] = {{"direction", "Right"}};
+    model.write("tokenizer.json", json.dump());
+    EXPECT_NO_THROW(load_tokenizer(model.path()));
+    json[setting] = {{"direction", "Left"}};
+    model.write("tokenizer.json", json.dump());
+    expect_refusal<ConfigError>(model,
+                                "tokenizer.json: the direction of " + setting + " is supported as \"right\" alone");
+    model.write("tokenizer_config.json", R"({")" + setting + R"(_side": "right"})");
+    EXPECT_NO_THROW(load_tokenizer(model.path()));
   }
 }
 
