@@ -60,9 +60,9 @@ std::optional<double> model_max_length(const std::string& directory) {
   const std::optional<Json> config = parse_if_there(path);
   if (!config) return std::nullopt;
   for (const char* key : {"model_max_length", "max_len"}) {  // the second is the old name
+    if (!config->contains(key)) continue;
     const auto length = number_member(*config, key, path);
-    if (!length) continue;
-    if (!(*length >= 1))
+    if (length && !(*length >= 1))
       throw DataError(fmt::format("{}: {} is {:g}, expected 1 or more", printable(path), key, *length));
     return length;
   }

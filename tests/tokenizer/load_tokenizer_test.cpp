@@ -399,6 +399,12 @@ TEST(LoadTokenizer, KnowsTheOldNameOfTheLongestWindow) {
   EXPECT_EQ(model_max_length(model.path()), 32);
 }
 
+TEST(LoadTokenizer, TakesALongestWindowThatIsNullForNone) {
+  TemporaryDirectory model;
+  model.write("tokenizer_config.json", R"({"model_max_length": null, "max_len": 16})");
+  EXPECT_EQ(model_max_length(model.path()), std::nullopt);
+}
+
 TEST(LoadTokenizer, RefusesAFastTokenizerWithAnotherNormalizer) {
   TemporaryDirectory model;
   model.write("tokenizer.json", kWordPiece);
