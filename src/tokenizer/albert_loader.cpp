@@ -82,22 +82,32 @@ bool same_scores(const SpieceModel& a, const SpieceModel& b) {
   });
 }
 
-// tokenizer.json counts where it is there. What spiece.model says otherwise goes into `remarks`.
-SpieceModel read_model(const TokenizerFiles& files, std::vector<std::string>& remarks) {
+SpieceModel model_of_spiece(const TokenizerFiles& files) {
+  SpieceModel model = parse_spiece_model(*files.spiece_model, files.path(kSpieceModel));
+  lower_scores_of_digit_and_comma(model.pieces);
+  return model;
+}
+
+// What spiece.model says otherwise than tokenizer.json, which counts.
+void add_remarks(const TokenizerFiles& files, const SpieceModel& json, std::vector<std::string>& remarks) {
   std::optional<SpieceModel> spiece;
-  if (files.spiece_model) {
-    spiece = parse_spiece_model(*files.spiece_model, files.path(kSpieceModel));
-    lower_scores_of_digit_and_comma(spiece->pieces);
+  try {
+    spiece = model_of_spiece(files);
+  } catch (const Error&) {
+    remarks.push_back("spiece.model cannot be read, tokenizer.json counts");
+    return;
   }
-  if (!files.tokenizer_json) return std::move(*spiece);
+  check_same_pieces(files, json, *spiece);
+  if (!same_scores(json, *spiece)) remarks.push_back("the scores are tokenizer.json's, spiece.model has others");
+  if (json.charsmap != spiece->charsmap) {
+    remarks.push_back("characters are replaced as tokenizer.json says, spiece.model says otherwise");
+  }
+}
+
+SpieceModel read_model(const TokenizerFiles& files, std::vector<std::string>& remarks) {
+  if (!files.tokenizer_json) return model_of_spiece(files);
   SpieceModel json = model_of_json(files);
-  if (spiece) {
-    check_same_pieces(files, json, *spiece);
-    if (!same_scores(json, *spiece)) remarks.push_back("the scores are tokenizer.json's, spiece.model has others");
-    if (json.charsmap != spiece->charsmap) {
-      remarks.push_back("characters are replaced as tokenizer.json says, spiece.model says otherwise");
-    }
-  }
+  if (files.spiece_model) add_remarks(files, json, remarks);
   return json;
 }
 

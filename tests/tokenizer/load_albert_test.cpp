@@ -165,6 +165,15 @@ TEST(LoadAlbert, SaysWhereItsFilesDisagree) {
               ::testing::AllOf(HasSubstr("spiece.model has others"), HasSubstr("spiece.model says otherwise")));
 }
 
+TEST(LoadAlbert, PassesOverADamagedSpieceModelBesideATokenizerJsonAndSaysSo) {
+  TemporaryDirectory model;
+  model.write("spiece.model", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 760289\n");
+  model.write("tokenizer.json", unigram_json(small_pieces()).dump());
+  const auto tokenizer = load_tokenizer(model.path());
+  EXPECT_THAT(ids_of(*tokenizer, "9,"), ElementsAre(5, 13));
+  EXPECT_THAT(tokenizer->remarks(), ::testing::Contains("spiece.model cannot be read, tokenizer.json counts"));
+}
+
 TEST(LoadAlbert, RefusesItsClassForAWordPiece) {
   TemporaryDirectory model;
   model.write("tokenizer_config.json", R"({"tokenizer_class": "AlbertTokenizerFast"})");
