@@ -79,9 +79,17 @@ class AlbertTokenizer::Encoding final : public TextEncoding {
 
   // From here to the next white space of ASCII, or to the end.
   void encode_stretch(std::size_t end) {
+    std::size_t stretch_end = pos_;
+    while (stretch_end < end && !(tokenizer_.charsmap_leaves_ascii_ && is_ascii_space(text_[stretch_end]))) {
+      ++stretch_end;
+    }
+    encode_normalized(normalize_until(stretch_end));
+  }
+
+  std::span<const AlignedText::Char> normalize_until(std::size_t end) override {
     stretch_.clear();
     const std::string_view text = text_.substr(0, end);
-    while (pos_ < end && !(tokenizer_.charsmap_leaves_ascii_ && is_ascii_space(text_[pos_]))) {
+    while (pos_ < end) {
       const bool is_quote = is_quote_pair(text, pos_);
       if (is_quote) {  // has the place of its second half
         ++pos_;
@@ -95,16 +103,13 @@ class AlbertTokenizer::Encoding final : public TextEncoding {
     }
     if (!tokenizer_.keep_accents_) stretch_.strip_compatibly();
     if (tokenizer_.lowercase_) stretch_.lower_case();
-    if (tokenizer_.charsmap_.is_empty()) {
-      encode_chars(stretch_.chars());
-    } else {
-      tokenizer_.charsmap_.apply(stretch_.chars(), replaced_);
-      encode_chars(replaced_);
-    }
+    if (tokenizer_.charsmap_.is_empty()) return stretch_.chars();
+    tokenizer_.charsmap_.apply(stretch_.chars(), replaced_);
+    return replaced_;
   }
 
-  // Normalized text. U+2581 begins a word wherever it stands.
-  void encode_chars(std::span<const AlignedText::Char> chars) {
+  // U+2581 begins a word wherever it stands.
+  void encode_normalized(std::span<const AlignedText::Char> chars) override {
     clear_word();
     for (const AlignedText::Char& c : chars) {
       if (is_white_space(c.code_point) || c.code_point == kWordBeginChar) append_aligned_word();
@@ -169,7 +174,12 @@ AlbertTokenizer::AlbertTokenizer(AlbertModel model)
       charsmap_(std::move(model.charsmap)),
       lowercase_(model.lowercase),
       keep_accents_(model.keep_accents),
-      charsmap_leaves_ascii_(leaves_ascii_alone()) {}
+      charsmap_leaves_ascii_(leaves_ascii_alone()) {
+  added_tokens_.normalize([this](std::string_view content) {
+    std::vector<Token> none;
+    return Encoding(*this, content, none).normalized();
+  });
+}
 
 // As far as words of it are concerned: each of them can then be split by itself.
 bool AlbertTokenizer::leaves_ascii_alone() const {

@@ -5,11 +5,41 @@
 namespace bertft::tokenizer {
 
 void TextEncoding::run() {
-  for (auto match = added_tokens_.find(text_, 0); match; match = added_tokens_.find(text_, match->end)) {
-    encode_until(match->begin);
+  for (auto match = added_tokens_.find(text_, {}); match; match = added_tokens_.find(text_, *match)) {
+    encode_between(match->begin);
     append(*match);
   }
-  encode_until(text_.size());
+  encode_between(text_.size());
+}
+
+std::string TextEncoding::normalized() {
+  std::string utf8;
+  for (const AlignedText::Char& c : normalize_until(text_.size())) append_utf8(utf8, c.code_point);
+  return utf8;
+}
+
+// What stands between two tokens that are found verbatim.
+void TextEncoding::encode_between(std::size_t end) {
+  if (!added_tokens_.has_normalized()) {
+    encode_until(end);
+    return;
+  }
+  const std::span<const AlignedText::Char> chars = normalize_until(end);
+  std::string utf8;
+  std::vector<std::size_t> char_of_byte;
+  for (std::size_t i = 0; i < chars.size(); ++i) {
+    append_utf8(utf8, chars[i].code_point);
+    char_of_byte.resize(utf8.size(), i);
+  }
+  std::size_t done = 0;
+  for (auto match = added_tokens_.find_normalized(utf8, {}); match;
+       match = added_tokens_.find_normalized(utf8, *match)) {
+    const std::size_t first = char_of_byte[match->begin], last = char_of_byte[match->end - 1];
+    if (done < first) encode_normalized(chars.subspan(done, first - done));
+    out_.push_back({match->id, chars[first].source, chars[last].source + 1});
+    done = last + 1;
+  }
+  encode_normalized(chars.subspan(done));
 }
 
 void TextEncoding::append(const AddedTokens::Match& match) {

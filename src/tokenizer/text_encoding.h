@@ -2,11 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/normalizer.h"
 
 namespace bertft::tokenizer {
 
@@ -14,6 +17,9 @@ namespace bertft::tokenizer {
 class TextEncoding {
  public:
   void run();
+
+  /// The whole text, normalized, in UTF-8.
+  std::string normalized();
 
  protected:
   TextEncoding(const AddedTokens& added_tokens, std::string_view text, std::vector<Token>& out)
@@ -23,12 +29,18 @@ class TextEncoding {
   /// Appends the tokens of the text from pos_ up to byte `end`, and moves there.
   virtual void encode_until(std::size_t end) = 0;
 
+  /// The same in two steps, for tokens that are looked for between them: the normalized text up to there, valid until
+  /// the next call, and the tokens of a part of it.
+  virtual std::span<const AlignedText::Char> normalize_until(std::size_t end) = 0;
+  virtual void encode_normalized(std::span<const AlignedText::Char> chars) = 0;
+
   std::string_view text_;
   std::vector<Token>& out_;
   std::size_t pos_ = 0;         // of the byte that comes next
   std::uint32_t char_idx_ = 0;  // of its code point
 
  private:
+  void encode_between(std::size_t end);
   void append(const AddedTokens::Match& match);
 
   const AddedTokens& added_tokens_;

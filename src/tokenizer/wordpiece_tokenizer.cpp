@@ -16,8 +16,8 @@
 namespace bertft::tokenizer {
 
 // One call of encode(). Words of ASCII, the bulk of English text, are matched from the text
-// itself; everything else goes, a stretch at a time, through AlignedText. Both end in
-// append_word().
+// itself; everything else goes, a stretch at a time, through AlignedText, and where tokens are looked
+// for in normalized text all of it does. Both end in append_word().
 class WordPieceTokenizer::Encoding final : public TextEncoding {
  public:
   Encoding(const WordPieceTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
@@ -195,13 +195,38 @@ class WordPieceTokenizer::Encoding final : public TextEncoding {
       return true;
     });
     stretch_.normalize(tokenizer_.normalizer_);
+    encode_normalized(stretch_.chars());
+  }
+
+  void encode_normalized(std::span<const AlignedText::Char> chars) override {
     std::string utf8;
-    for (const AlignedText::Char& c : stretch_.chars()) {
+    for (const AlignedText::Char& c : chars) {
+      if ((flags_[c.code_point] & kWhiteSpace) != 0) {
+        append_aligned_word();
+        continue;
+      }
       utf8.clear();
       append_utf8(utf8, c.code_point);
       append_char(utf8, (flags_[c.code_point] & kPunctuation) != 0, c.source);
     }
     append_aligned_word();
+  }
+
+  std::span<const AlignedText::Char> normalize_until(std::size_t end) override {
+    const NormalizerOptions& options = tokenizer_.normalizer_;
+    stretch_.clear();
+    for (; pos_ < end; ++char_idx_) {
+      const char32_t code_point = next_code_point(text_, pos_);
+      const std::uint8_t flags = flags_[code_point];
+      if (options.clean_text && (flags & kDropped) != 0) continue;
+      const bool is_space = options.clean_text && (flags & kWhiteSpace) != 0;
+      const bool is_alone = options.handle_chinese_chars && (flags & kIdeograph) != 0;
+      if (is_alone) stretch_.append(U' ', char_idx_);
+      stretch_.append(is_space ? U' ' : code_point, char_idx_);
+      if (is_alone) stretch_.append(U' ', char_idx_);
+    }
+    stretch_.normalize(options);
+    return stretch_.chars();
   }
 
   // Calls take(code_point, utf8) with each code point that stays, char_idx_ being its place, moves
@@ -302,6 +327,10 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceModel model)
     std::array<char32_t, 2> lower;
     normalized_ascii_[c] = static_cast<char>(normalizer_.lowercase ? lower_case(c, lower).front() : c);
   }
+  added_tokens_.normalize([this](std::string_view content) {
+    std::vector<Token> none;
+    return Encoding(*this, content, none).normalized();
+  });
 }
 
 void WordPieceTokenizer::encode(std::string_view text, std::vector<Token>& out) const {

@@ -4,12 +4,14 @@
 
 #include <string>
 
+#include "bertft/util/error.h"
+
 namespace bertft::tokenizer {
 namespace {
 
 // The text that a match covers, with its id: "4:[MASK]".
 std::string found(const AddedTokens& tokens, std::string_view text, std::size_t from = 0) {
-  const auto match = tokens.find(text, from);
+  const auto match = tokens.find(text, {.end = from, .content_end = from});
   if (!match) return "nothing";
   return std::to_string(match->id) + ":" + std::string(text.substr(match->begin, match->end - match->begin));
 }
@@ -45,6 +47,24 @@ TEST(AddedTokens, LeavesSpaceToTheMatchThatTookItFirst) {
   const std::string text = "[A]  [B]";
   EXPECT_EQ(found(tokens, text), "1:[A]  ");
   EXPECT_EQ(found(tokens, text, 5), "2:[B]");
+}
+
+TEST(AddedTokens, FindsInNormalizedTextWhatIsLookedForThere) {
+  AddedTokens tokens({{"[SEP]", 3}, {"<A>", 4, false, false, true}, {"<B>", 5, false, false, true}});
+  tokens.normalize([](std::string_view content) { return content == "<A>" ? "<a>" : "<a><b>"; });
+  const auto found = [&](std::string_view text) {
+    const auto match = tokens.find_normalized(text, {});
+    return match ? match->id : 0;
+  };
+  EXPECT_EQ(found("[SEP]<a>"), 4U);
+  EXPECT_EQ(found("[SEP]<a><b>"), 5U);
+  EXPECT_EQ(found("[SEP]<A>"), 0U);
+  EXPECT_EQ(tokens.find("<A><B>[SEP]", {})->id, 3U);
+}
+
+TEST(AddedTokens, RefusesOneOfWhichNormalizationLeavesNothing) {
+  AddedTokens tokens({{"\u0301", 3, false, false, true}});
+  EXPECT_THROW(tokens.normalize([](std::string_view) { return ""; }), ConfigError);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -69,6 +70,7 @@ class ReferenceTokenizer {
   const AddedToken* added_at(std::string_view text) const {
     const AddedToken* longest = nullptr;
     for (const AddedToken& token : added_) {
+      if (token.in_normalized) continue;
       if (text.starts_with(token.content) && (longest == nullptr || token.content.size() > longest->content.size())) {
         longest = &token;
       }
@@ -76,31 +78,65 @@ class ReferenceTokenizer {
     return longest;
   }
 
-  // Cuts where white space, ASCII punctuation and ideographs stand.
-  void encode_between(std::span<const Source> chars, std::vector<Token>& tokens) const {
-    AlignedText stretch;
-    const auto finish = [&] {
-      stretch.normalize(normalizer_);
-      encode_words(stretch.chars(), tokens);
-      stretch.clear();
-    };
-    for (const Source& c : chars) {
-      if (normalizer_.clean_text && is(c, kDropped)) continue;
-      const bool is_ascii_punctuation = c.code_point < 0x80 && is(c, kPunctuation);
-      const bool is_alone = is_ascii_punctuation || (normalizer_.handle_chinese_chars && is(c, kIdeograph));
-      if (is_alone || is(c, kWhiteSpace)) finish();
-      if (!is(c, kWhiteSpace)) stretch.append(c.code_point, c.char_idx);
-      if (is_alone) finish();
+  // A piece between two added tokens that are found verbatim: normalized as a whole, searched for the others, then cut
+  // at white space.
+  void encode_between(std::span<const Source> piece, std::vector<Token>& tokens) const {
+    const AlignedText normalized = normalize(piece);
+    const std::span<const AlignedText::Char> chars = normalized.chars();
+    std::size_t done = 0;
+    for (std::size_t at = 0; at < chars.size();) {
+      const auto [found, size] = normalized_at(chars.subspan(at));
+      if (found == nullptr) {
+        ++at;
+        continue;
+      }
+      std::size_t begin = at, end = at + size;
+      while (found->takes_space_left && begin > done && is_space(chars[begin - 1])) --begin;
+      while (found->takes_space_right && end < chars.size() && is_space(chars[end])) ++end;
+      if (done < begin) encode_words(chars.subspan(done, begin - done), tokens);
+      tokens.push_back(token(found->id, chars[begin].source, chars[end - 1].source));
+      done = end;
+      at += size;
     }
-    finish();
+    encode_words(chars.subspan(done), tokens);
   }
+
+  AlignedText normalize(std::span<const Source> piece) const {
+    AlignedText text;
+    for (const Source& c : piece) {
+      if (normalizer_.clean_text && is(c, kDropped)) continue;
+      const bool is_alone = normalizer_.handle_chinese_chars && is(c, kIdeograph);
+      if (is_alone) text.append(U' ', c.char_idx);
+      text.append(normalizer_.clean_text && is(c, kWhiteSpace) ? U' ' : c.code_point, c.char_idx);
+      if (is_alone) text.append(U' ', c.char_idx);
+    }
+    text.normalize(normalizer_);
+    return text;
+  }
+
+  // The longest token that stands at the beginning of normalized text, and its size there.
+  std::pair<const AddedToken*, std::size_t> normalized_at(std::span<const AlignedText::Char> chars) const {
+    std::pair<const AddedToken*, std::size_t> longest = {nullptr, 0};
+    for (const AddedToken& token : added_) {
+      const AlignedText content = normalize(code_points(token.content));
+      const auto size = content.chars().size();
+      const bool stands_here = token.in_normalized && size <= chars.size() &&
+                               std::ranges::equal(content.chars(), chars.first(size), {},
+                                                  &AlignedText::Char::code_point, &AlignedText::Char::code_point);
+      if (stands_here && size > longest.second) longest = {&token, size};
+    }
+    return longest;
+  }
+
+  static bool is_space(const AlignedText::Char& c) { return is_white_space(c.code_point); }
 
   void encode_words(std::span<const AlignedText::Char> chars, std::vector<Token>& tokens) const {
     std::size_t begin = 0;
     for (std::size_t i = 0; i < chars.size(); ++i) {
-      if ((code_point_flags()[chars[i].code_point] & kPunctuation) == 0) continue;
+      const bool is_punctuation = (code_point_flags()[chars[i].code_point] & kPunctuation) != 0;
+      if (!is_punctuation && !is_space(chars[i])) continue;
       encode_word(chars.subspan(begin, i - begin), tokens);
-      encode_word(chars.subspan(i, 1), tokens);
+      if (is_punctuation) encode_word(chars.subspan(i, 1), tokens);
       begin = i + 1;
     }
     encode_word(chars.subspan(begin), tokens);
