@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 #include <utility>
 
 #include "bertft/util/error.h"
@@ -14,38 +15,16 @@
 namespace bertft::tokenizer {
 namespace {
 
-// An added token as some file declares it.
-struct Declaration {
-  std::string content;
-  std::optional<std::int64_t> id = {};
-  bool lstrip = false, rstrip = false, single_word = false, normalized = false;
-};
-
-// What is declared, in the order of first mention; a later file overrides an earlier one.
+// What is declared, in the order of first mention, which counts.
 class Declarations {
  public:
   void add(Declaration token) {
-    Declaration* known = find(token.content);
-    if (known == nullptr) {
-      tokens_.push_back(std::move(token));
-    } else {
-      if (!token.id) token.id = known->id;
-      *known = std::move(token);
-    }
+    const auto same = [&](const Declaration& other) { return other.content == token.content; };
+    if (std::ranges::none_of(tokens_, same)) tokens_.push_back(std::move(token));
   }
-  void add_if_new(const std::string& content) {
-    if (find(content) == nullptr) tokens_.push_back({.content = content});
-  }
-  bool contains(const std::string& content) { return find(content) != nullptr; }
   std::vector<Declaration> take() { return std::move(tokens_); }
 
  private:
-  Declaration* find(const std::string& content) {
-    const auto same = [&](const Declaration& token) { return token.content == content; };
-    const auto found = std::find_if(tokens_.begin(), tokens_.end(), same);
-    return found == tokens_.end() ? nullptr : &*found;
-  }
-
   std::vector<Declaration> tokens_;
 };
 
@@ -98,78 +77,35 @@ void add_decoder(const Json& decoder, const std::string& name, Declarations& out
   }
 }
 
-// The text of a named token, which is a string or {"content": ...}.
-std::optional<std::string> content_of(const Json& token, const std::string& name) {
-  if (token.is_string()) return token.get<std::string>();
-  if (token.is_object()) return string_member(token, "content", name);
+// A special token is a string or {"content": ...}.
+std::optional<Declaration> special_token(const Json& token, const std::string& name) {
+  if (token.is_string()) return Declaration{.content = token.get<std::string>()};
+  if (token.is_object()) return parse_declaration(token, name, true);
   return std::nullopt;
 }
 
-// A list of strings and objects, or an object of these.
-void add_list(const std::optional<Json>& file, const char* key, const std::string& name, Declarations& out) {
-  const Json* list = member(file, key);
-  if (list == nullptr) return;
-  for (const Json& token : *list) {
-    if (token.is_object()) {
-      out.add(parse_declaration(token, name, true));
-    } else if (const auto content = content_of(token, name)) {
-      out.add_if_new(*content);
-    }
-  }
-}
-
-// Tokens beyond the named ones, under their new and their old name. The new one hides the old, and either of
-// tokenizer_config.json the old one of special_tokens_map.json.
-void add_extra_tokens(const TokenizerFiles& files, bool map_counts, Declarations& out) {
-  constexpr const char *kNew = "extra_special_tokens", *kOld = "additional_special_tokens";
-  const bool config_has_new = has(files.tokenizer_config, kNew);
-  add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path(kTokenizerConfig), out);
-  if (!map_counts) return;
-  const std::string map_name = files.path("special_tokens_map.json");
-  if (has(files.special_tokens_map, kNew)) {
-    add_list(files.special_tokens_map, kNew, map_name, out);
-  } else if (!config_has_new && !has(files.tokenizer_config, kOld)) {
-    add_list(files.special_tokens_map, kOld, map_name, out);
-  }
-}
-
-void add_special_tokens_map(const TokenizerFiles& files, Declarations& out) {
-  if (!files.special_tokens_map) return;
-  const std::string name = files.path("special_tokens_map.json");
-  for (const auto& [key, token] : files.special_tokens_map->items()) {
-    if (token.is_object() && key != "extra_special_tokens") out.add(parse_declaration(token, name, true));
-  }
-}
-
-// added_tokens.json: {"[NEW]": 30522, ...}; tokens that are not special are matched in normalized text.
-void add_added_tokens_json(const TokenizerFiles& files, Declarations& out) {
+// added_tokens.json: {"[NEW]": 30522, ...}; tokens that are not special are looked for in normalized text.
+void add_added_tokens_json(const TokenizerFiles& files, const NamedTokens& named, Declarations& out) {
   if (!files.added_tokens) return;
   const std::string name = files.path("added_tokens.json");
   for (const auto& [content, id] : files.added_tokens->items()) {
     if (!id.is_number_integer())
       throw DataError(fmt::format("{}: the id of '{}' is not an integer", printable(name), printable(content)));
-    out.add({.content = content, .id = id.get<std::int64_t>(), .normalized = !out.contains(content)});
+    const bool is_special = std::ranges::any_of(
+        named.kept_whole, [&](const Declaration& token) { return token.special_if_added && token.content == content; });
+    out.add({.content = content, .id = id.get<std::int64_t>(), .normalized = !is_special});
   }
 }
 
-// transformers reads the older files only when tokenizer_config.json has no `added_tokens_decoder`.
+// tokenizer.json counts where it is used as it stands, or where tokenizer_config.json has no `added_tokens_decoder`.
 std::vector<Declaration> declared_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class,
                                          const NamedTokens& named) {
   Declarations out;
-  const std::string config_name = files.path(kTokenizerConfig);
-  const Json* decoder = member(files.tokenizer_config, "added_tokens_decoder");
-  if (tokenizer_class == TokenizerClass::kBackend) add_tokenizer_json(files, out);
-  if (decoder != nullptr) {
-    add_decoder(*decoder, config_name, out);
-  } else {
-    add_special_tokens_map(files, out);
-  }
-  add_extra_tokens(files, decoder == nullptr, out);
-  for (const std::string& content : named.kept_whole) out.add_if_new(content);
-  if (decoder == nullptr) {
-    add_added_tokens_json(files, out);
-    add_tokenizer_json(files, out);
-  }
+  const Json* decoder = member(files.tokenizer_config, kAddedTokensDecoder);
+  if (decoder != nullptr) add_decoder(*decoder, files.path(kTokenizerConfig), out);
+  if (decoder == nullptr || tokenizer_class == TokenizerClass::kBackend) add_tokenizer_json(files, out);
+  add_added_tokens_json(files, named, out);
+  for (const Declaration& token : named.kept_whole) out.add(token);
   return out.take();
 }
 
@@ -185,42 +121,118 @@ bool has_white_space_at_an_end(const std::string& content) {
 void check_supported(const Declaration& token, const std::string& directory) {
   const char* reason = nullptr;
   if (token.content.empty()) reason = "is empty";
-  if (token.normalized) reason = "has \"normalized\": true, that is, it is looked for in normalized text";
   if (token.single_word) reason = "has \"single_word\": true";
   if (has_white_space_at_an_end(token.content)) reason = "has white space at an end";
   if (token.content.size() > kMaxPieceBytes) reason = "is too long";
   if (reason == nullptr) return;
   throw ConfigError(
       fmt::format("{}: the added token '{}' {}, which is not supported.\n"
-                  "Supported are special tokens found verbatim in the text, with or without lstrip and rstrip.",
+                  "Supported are tokens with or without lstrip, rstrip and normalized.",
                   printable(directory), printable(token.content), reason));
+}
+
+// The names that every tokenizer knows, with the tokens that the classes have there by themselves.
+struct Name {
+  const char *key, *of_bert, *of_albert;
+  std::string NamedTokens::* text = nullptr;
+};
+constexpr Name kNames[] = {{"bos_token", "", "[CLS]"},
+                           {"eos_token", "", "[SEP]"},
+                           {"unk_token", "[UNK]", "<unk>", &NamedTokens::unk},
+                           {"sep_token", "[SEP]", "[SEP]", &NamedTokens::sep},
+                           {"pad_token", "[PAD]", "<pad>"},
+                           {"cls_token", "[CLS]", "[CLS]", &NamedTokens::cls},
+                           {"mask_token", "[MASK]", "[MASK]"}};
+
+// special_tokens_map.json counts before tokenizer_config.json, also where it says null.
+bool is_said_to_be_none(const TokenizerFiles& files, const char* key) {
+  const auto& file = has(files.special_tokens_map, key) ? files.special_tokens_map : files.tokenizer_config;
+  return has(file, key) && member(file, key) == nullptr;
+}
+
+std::optional<Declaration> named_token(const TokenizerFiles& files, const char* key) {
+  const bool in_map = has(files.special_tokens_map, key);
+  const Json* value = member(in_map ? files.special_tokens_map : files.tokenizer_config, key);
+  if (value == nullptr) return std::nullopt;
+  std::optional<Declaration> token =
+      special_token(*value, files.path(in_map ? "special_tokens_map.json" : kTokenizerConfig));
+  if (token) token->special_if_added = true;
+  return token;
+}
+
+// Tokens whose names a model makes up, such as "image_token". In tokenizer_config.json an object is one if it says so;
+// of a name in both files a string there counts, else special_tokens_map.json.
+void add_tokens_of_other_names(const TokenizerFiles& files, std::vector<Declaration>& out) {
+  const auto add = [&](const std::optional<Json>& file, const char* file_name, auto&& counts) {
+    if (!file) return;
+    for (const auto& [key, value] : file->items()) {
+      const auto is_this = [&](const Name& name) { return name.key == key; };
+      if (!key.ends_with("_token") || std::ranges::any_of(kNames, is_this) || !counts(key, value)) continue;
+      if (const auto token = special_token(value, files.path(file_name))) out.push_back(*token);
+    }
+  };
+  add(files.tokenizer_config, kTokenizerConfig, [&](const std::string& key, const Json& value) {
+    return value.is_string() || (value.contains("__type") && !has(files.special_tokens_map, key.c_str()));
+  });
+  add(files.special_tokens_map, "special_tokens_map.json", [&](const std::string& key, const Json&) {
+    const Json* other = member(files.tokenizer_config, key.c_str());
+    return other == nullptr || !other->is_string();
+  });
+}
+
+// A list of strings and objects, or an object of these.
+void add_list(const std::optional<Json>& file, const char* key, const std::string& name,
+              std::vector<Declaration>& out) {
+  const Json* list = member(file, key);
+  if (list == nullptr) return;
+  for (const Json& value : *list) {
+    std::optional<Declaration> token = special_token(value, name);
+    if (!token) continue;
+    token->special_if_added = list->is_array();
+    out.push_back(std::move(*token));
+  }
+}
+
+// Tokens beyond the named ones, under their new and their old name. The new one hides the old, and either of
+// tokenizer_config.json the old one of special_tokens_map.json, of which added_tokens.json does not know.
+void add_extra_tokens(const TokenizerFiles& files, std::vector<Declaration>& out) {
+  constexpr const char *kNew = "extra_special_tokens", *kOld = "additional_special_tokens";
+  const bool config_has_new = has(files.tokenizer_config, kNew);
+  add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path(kTokenizerConfig), out);
+  const std::string map_name = files.path("special_tokens_map.json");
+  if (has(files.special_tokens_map, kNew)) {
+    add_list(files.special_tokens_map, kNew, map_name, out);
+  } else if (!config_has_new && !has(files.tokenizer_config, kOld)) {
+    const std::size_t num_before = out.size();
+    add_list(files.special_tokens_map, kOld, map_name, out);
+    for (Declaration& token : std::span(out).subspan(num_before)) token.special_if_added = false;
+  }
+}
+
+AddedToken added_token(const Declaration& declared, std::uint32_t id) {
+  return {.content = declared.content,
+          .id = id,
+          .takes_space_left = declared.lstrip,
+          .takes_space_right = declared.rstrip,
+          .in_normalized = declared.normalized};
 }
 
 }  // namespace
 
 NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
-  const bool map_counts = member(files.tokenizer_config, "added_tokens_decoder") == nullptr;
   NamedTokens named;
-  const auto read = [&](const char* key, const char* default_content) {
-    const bool in_map = map_counts && has(files.special_tokens_map, key);
-    const std::optional<Json>& file = in_map ? files.special_tokens_map : files.tokenizer_config;
-    std::optional<std::string> content;
-    if (const Json* token = member(file, key)) {
-      content = content_of(*token, files.path(in_map ? "special_tokens_map.json" : kTokenizerConfig));
+  for (const Name& name : kNames) {
+    std::optional<Declaration> token = named_token(files, name.key);
+    const char* own = tokenizer_class == TokenizerClass::kAlbert ? name.of_albert : name.of_bert;
+    if (name.text != nullptr) named.*name.text = token ? token->content : own;
+    if (!token && tokenizer_class != TokenizerClass::kBackend && !is_said_to_be_none(files, name.key)) {
+      token = {.content = own};
     }
-    const bool is_said_to_be_none = has(file, key) && member(file, key) == nullptr;
-    if (!content && tokenizer_class != TokenizerClass::kBackend && !is_said_to_be_none) content = default_content;
-    if (content && !content->empty()) named.kept_whole.push_back(*content);
-    return content.value_or(default_content);
-  };
-  const bool is_albert = tokenizer_class == TokenizerClass::kAlbert;
-  read("bos_token", is_albert ? "[CLS]" : "");
-  read("eos_token", is_albert ? "[SEP]" : "");
-  named.unk = read("unk_token", is_albert ? "<unk>" : "[UNK]");
-  named.sep = read("sep_token", "[SEP]");
-  read("pad_token", is_albert ? "<pad>" : "[PAD]");
-  named.cls = read("cls_token", "[CLS]");
-  read("mask_token", "[MASK]");
+    if (token) named.kept_whole.push_back(*token);
+  }
+  add_tokens_of_other_names(files, named.kept_whole);
+  add_extra_tokens(files, named.kept_whole);
+  std::erase_if(named.kept_whole, [](const Declaration& token) { return token.content.empty(); });
   return named;
 }
 
@@ -243,7 +255,7 @@ std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, Tokenizer
                       "The tokenizer's files do not belong together.",
                       printable(files.directory), printable(declared.content), *declared.id, *known_id));
     } else {
-      tokens.push_back({declared.content, *known_id, declared.lstrip, declared.rstrip});
+      tokens.push_back(added_token(declared, *known_id));
     }
   }
 
@@ -258,18 +270,15 @@ std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, Tokenizer
                       "Added tokens that the vocabulary lacks take the ids that follow it, without a gap.",
                       printable(files.directory), printable(declared.content), *declared.id, next_id));
     }
-    tokens.push_back({declared.content, next_id++, declared.lstrip, declared.rstrip});
+    tokens.push_back(added_token(declared, next_id++));
   }
-  // And those without an id, the named ones first. One for which the model has no embedding is no token here: at a text
-  // that holds it transformers fails.
-  std::ranges::stable_sort(unnumbered, {}, [&](const Declaration& declared) {
-    return std::ranges::find(named.kept_whole, declared.content) - named.kept_whole.begin();
-  });
+  // And those without an id, in the order of their names. One for which the model has no embedding is no token here: at
+  // a text that holds it transformers fails.
   const std::int64_t num_rows = files.num_embeddings.value_or(0);
   for (const Declaration& declared : unnumbered) {
     if (next_id >= num_rows) break;
     check_supported(declared, files.directory);
-    tokens.push_back({declared.content, next_id++, declared.lstrip, declared.rstrip});
+    tokens.push_back(added_token(declared, next_id++));
   }
   return tokens;
 }

@@ -46,8 +46,11 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
   files.spiece_model = read_vocabulary_if_there(files.path(kSpieceModel));
   files.tokenizer_json = parse_if_there(files.path(kTokenizerJson));
   files.tokenizer_config = parse_if_there(files.path(kTokenizerConfig));
-  files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));
-  files.added_tokens = parse_if_there(files.path("added_tokens.json"));
+  const Json config = files.tokenizer_config.value_or(Json::object());
+  if (config.value(kAddedTokensDecoder, Json()).is_null()) {
+    files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));
+    files.added_tokens = parse_if_there(files.path("added_tokens.json"));
+  }
   files.model_config = parse_if_there(files.path(kModelConfig));
   if (files.model_config) {
     files.num_embeddings = integer_member(*files.model_config, "vocab_size", files.path(kModelConfig));

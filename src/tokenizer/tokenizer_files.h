@@ -14,8 +14,11 @@ inline constexpr const char* kTokenizerJson = "tokenizer.json";
 inline constexpr const char* kTokenizerConfig = "tokenizer_config.json";
 inline constexpr const char* kModelConfig = "config.json";
 inline constexpr const char* kSpieceModel = "spiece.model";
+inline constexpr const char* kAddedTokensDecoder = "added_tokens_decoder";  // member of tokenizer_config.json
 
-/// The tokenizer files of a Hugging Face model directory, read and parsed, not yet understood.
+/// The tokenizer files of a Hugging Face model directory, read and parsed, not yet understood; without
+/// special_tokens_map.json and added_tokens.json where tokenizer_config.json has an `added_tokens_decoder` in their
+/// place.
 struct TokenizerFiles {
   std::string directory;
   std::optional<std::string> vocab_txt = {}, spiece_model = {};

@@ -223,6 +223,17 @@ LOADING_TEXTS = [
 ]
 
 
+def spelling_texts(count):
+    """Tokens in spellings that normalization makes equal or not, between white space, marks and ideographs."""
+    rng = random.Random(20261129)
+    spellings = [
+        "[MASK]", "[mask]", "[M\u00c1SK]", "[MA\u0301SK]", "[MA\u200bSK]", "[MASK]\u0301", "[MASK", "MASK]",
+        "[NEW]", "[new]", "[N\u00cbW]", "NEW", "new", "[Q]", "[q]", "[\u4e00NEW]", "\u4e00", "\u4e00\u4e01", "\u00e9",
+        "E\u0301", "e\u0323\u0301", "\u0301", "\u3099", "\u0345", " ", "  ", "\t", "\u3000", "\u200b", "x", "He", ".",
+    ]  # fmt: skip
+    return ["".join(rng.choices(spellings, k=rng.randint(1, 20))) for _ in range(count)]
+
+
 def tokenizer_json(added=(), lower=False):
     special = lambda token, kind: {"SpecialToken": {"id": token, "type_id": kind}}
     sequence = lambda name, kind: {"Sequence": {"id": name, "type_id": kind}}
@@ -259,7 +270,7 @@ def loading_cases():
     """Directories whose files leave something to decide: name, {file: content}."""
     vocab = "\n".join(PIECES) + "\n"
     mask = {"content": "[MASK]", **FLAGS}
-    new = {"id": NEW_ID, "content": "[NEW]", **FLAGS}
+    extra = {"id": NEW_ID, "content": "[NEW]", **FLAGS}
     plain = tokenizer_json()
     config = lambda name="BertTokenizer", **more: {"tokenizer_config.json": {"tokenizer_class": name, **more}}
     decoder = {"4": {**mask, "lstrip": True}}
@@ -281,13 +292,13 @@ def loading_cases():
     yield "tokenizer.json, BertTokenizer", {"tokenizer.json": plain}
     yield "tokenizer.json before vocab.txt", {"tokenizer.json": plain, "vocab.txt": vocab.replace("he\n", "eh\n")}
     yield "tokenizer.json, do_lower_case", {"tokenizer.json": plain, **config(do_lower_case=False)}
-    yield "added token", {"tokenizer.json": tokenizer_json([new])}
+    yield "added token", {"tokenizer.json": tokenizer_json([extra])}
     yield "added_tokens.json", {
         "vocab.txt": vocab,
         "added_tokens.json": {"[NEW]": NEW_ID},
         **config(additional_special_tokens=["[NEW]"]),
     }
-    yield "added_tokens_decoder", {"tokenizer.json": tokenizer_json([new]), **config(added_tokens_decoder=decoder)}
+    yield "added_tokens_decoder", {"tokenizer.json": tokenizer_json([extra]), **config(added_tokens_decoder=decoder)}
     yield "special_tokens_map.json", {"vocab.txt": vocab, "special_tokens_map.json": special_map}
     spare = {"config.json": {"model_type": "bert", "vocab_size": len(PIECES) + 3}}
     for key in ("additional_special_tokens", "extra_special_tokens"):
@@ -302,12 +313,49 @@ def loading_cases():
     for key in ("additional_special_tokens", "extra_special_tokens"):
         yield f"{key} of both files", {
             "vocab.txt": vocab, **spare, "special_tokens_map.json": {key: ["[Q]"]}, **config(**{key: ["[NEW]"]})}
+    typed = lambda token, **more: {"__type": "AddedToken", "content": token, **more}
+    for key in ("mask_token", "image_token"):
+        new = "[MASK]" if key == "mask_token" else "[NEW]"
+        yield f"{key}", {"vocab.txt": vocab, **spare, **config(**{key: new})}
+        yield f"{key} with flags", {"vocab.txt": vocab, **spare, **config(**{key: typed(new, lstrip=True)})}
+        yield f"{key} with flags, normalized", {
+            "vocab.txt": vocab, **spare, **config(**{key: typed(new, lstrip=True, normalized=True, special=True)})}
+        for name, value in (("plain", new), ("with flags", {"content": new, "rstrip": True, "normalized": True})):
+            yield f"{key} of special_tokens_map.json, {name}", {
+                "vocab.txt": vocab, **spare, "special_tokens_map.json": {key: value}}
+            yield f"{key} of both files, {name}", {
+                "vocab.txt": vocab, **spare, "special_tokens_map.json": {key: value},
+                **config(**{key: typed(new, lstrip=True)})}
+        yield f"{key} beside added_tokens_decoder", {
+            "vocab.txt": vocab, **spare, "special_tokens_map.json": {key: new},
+            **config(**{key: typed(new, lstrip=True)}, added_tokens_decoder={})}
+    yield "image_token, of both files a string", {
+        "vocab.txt": vocab, **spare, "special_tokens_map.json": {"image_token": "[Q]"}, **config(image_token="[NEW]")}
+    yield "other members of special_tokens_map.json", {
+        "vocab.txt": vocab, **spare, "special_tokens_map.json": {"image": {"content": "[NEW]"}, "add_x_token": True}}
+    for lower in (True, False):
+        kept = config(do_lower_case=lower)
+        yield f"added_tokens.json alone, {lower=}", {"vocab.txt": vocab, "added_tokens.json": {"[NEW]": NEW_ID}, **kept}
+        for key in ("additional_special_tokens", "extra_special_tokens"):
+            yield f"added_tokens.json and {key} of special_tokens_map.json, {lower=}", {
+                "vocab.txt": vocab, "added_tokens.json": {"[NEW]": NEW_ID}, **kept,
+                "special_tokens_map.json": {key: ["[NEW]"]}}
+        for more in ({}, {"lstrip": True}, {"rstrip": True}):
+            tokens = {"4": {**mask, "normalized": True, **more}}
+            for i, content in enumerate(("[NEW]", "\u4e00\u4e01", "E\u0301")):
+                tokens[str(NEW_ID + i)] = {"content": content, **FLAGS, "normalized": True, **more}
+            yield f"tokens in normalized text, {lower=}, {more}", {
+                "vocab.txt": vocab, **config(do_lower_case=lower, added_tokens_decoder=tokens)}
+        yield f"a token of tokenizer.json in normalized text, {lower=}", {
+            "tokenizer.json": tokenizer_json([{**extra, "normalized": True}], lower),
+            **config("PreTrainedTokenizerFast"),
+        }
     yield "no mask_token", {"vocab.txt": vocab, **config(mask_token=None)}
     yield "no mask_token of special_tokens_map.json", {"vocab.txt": vocab, "special_tokens_map.json": {"mask_token": None}}
     yield "another unk_token", {"vocab.txt": vocab.replace("NEW", "<unk>"), **config(unk_token="<unk>")}
-    yield "PreTrainedTokenizerFast", {"tokenizer.json": tokenizer_json([new]), **config("PreTrainedTokenizerFast")}
+    yield "PreTrainedTokenizerFast", {"tokenizer.json": tokenizer_json([extra]), **config("PreTrainedTokenizerFast")}
     yield "TokenizersBackend, lower case", {
-        "tokenizer.json": tokenizer_json([{**new, "rstrip": True}], lower=True),
+        "tokenizer.json": tokenizer_json([{**extra, "rstrip": True}], lower=True),
         **config("TokenizersBackend"),
     }
 
@@ -317,14 +365,15 @@ def compare_loading(comparison, folder):
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     from transformers import AutoTokenizer
 
+    texts = LOADING_TEXTS + spelling_texts(300)
     for number, (name, files) in enumerate(loading_cases()):
         directory = folder / f"loading-{number}"
         write_files(directory, files)
         theirs = AutoTokenizer.from_pretrained(str(directory))
-        comparison.run(f"loading: {name}", directory, theirs.backend_tokenizer, LOADING_TEXTS)
+        comparison.run(f"loading: {name}", directory, theirs.backend_tokenizer, texts)
         saved = folder / f"saved-{number}"
         theirs.save_pretrained(str(saved))
-        comparison.run(f"saved again: {name}", saved, theirs.backend_tokenizer, LOADING_TEXTS)
+        comparison.run(f"saved again: {name}", saved, theirs.backend_tokenizer, texts)
 
 
 def arguments_and_data(description):

@@ -121,6 +121,13 @@ TEST(AlbertTokenizer, KeepsThePlacesBehindWhatTheCharsmapRemoves) {
               ElementsAre("▁|a", "ab|ab", "b|b"));
 }
 
+TEST(AlbertTokenizer, FindsTokensInNormalizedText) {
+  const auto tokenizer = small_tokenizer(
+      R"({"added_tokens_decoder": {"4": {"content": "[MASK]", "special": true, "normalized": true, "lstrip": true}}})");
+  EXPECT_THAT(tokens_of(*tokenizer, "b [m\u00c1sk]a``[MASK]"),
+              ElementsAre("▁|b", "b|b", "[MASK]| [m\u00c1sk]", "▁a|a", "\"|`", "[MASK]|[MASK]"));
+}
+
 TEST(AlbertTokenizer, DescribesItself) {
   EXPECT_EQ(small_tokenizer(R"({"do_lower_case": true})")->description(),
             "SentencePiece Unigram, 21 pieces, lower case");

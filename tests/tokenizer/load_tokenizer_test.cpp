@@ -254,11 +254,31 @@ TEST(LoadTokenizer, RefusesAGapBeforeAnAddedToken) {
   expect_refusal<DataError>(model, "the added token '[NEW]' has id 9; the next free one is 8");
 }
 
-TEST(LoadTokenizer, RefusesAnAddedTokenMatchedInNormalizedText) {
+TEST(LoadTokenizer, LooksForATokenInNormalizedTextWhereTheFileSaysSo) {
   TemporaryDirectory model;
   model.write("vocab.txt", kVocabulary);
-  model.write("added_tokens.json", R"({"new": 8})");
-  expect_refusal<ConfigError>(model, "the added token 'new' has \"normalized\": true");
+  model.write("special_tokens_map.json",
+              R"({"mask_token": {"content": "[MASK]", "lstrip": true, "normalized": true}})");
+  const std::string text = "hello [m\u00e1sk]x [MASK]";
+  std::vector<Token> tokens;
+  load_tokenizer(model.path())->encode(text, tokens);
+  EXPECT_THAT(tokens, ElementsAre(Token{5, 0, 5}, Token{4, 5, 12}, Token{6, 12, 13}, Token{4, 13, 20}));
+  model.write("tokenizer_config.json", R"({"do_lower_case": false})");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[mask] [MASK]"), ElementsAre(1, 1, 1, 4));
+}
+
+TEST(LoadTokenizer, LooksForTokensOfAddedTokensJsonInNormalizedTextUnlessTheyAreNamed) {
+  TemporaryDirectory model;
+  model.write("vocab.txt", kVocabulary);
+  model.write("added_tokens.json", R"({"NEW": 8})");
+  const auto ids = [&] { return ids_of(*load_tokenizer(model.path()), "new NEW"); };
+  EXPECT_THAT(ids(), ElementsAre(8, 8));
+  model.write("special_tokens_map.json", R"({"additional_special_tokens": ["NEW"]})");
+  EXPECT_THAT(ids(), ElementsAre(8, 8)) << "transformers does not look there";
+  model.write("special_tokens_map.json", R"({"extra_special_tokens": ["NEW"]})");
+  EXPECT_THAT(ids(), ElementsAre(1, 8));
+  model.write("special_tokens_map.json", R"({"eos_token": "NEW"})");
+  EXPECT_THAT(ids(), ElementsAre(1, 8));
 }
 
 TEST(LoadTokenizer, RefusesAnAddedTokenThatMustBeASingleWord) {
@@ -304,6 +324,47 @@ TEST(LoadTokenizer, ReadsATokenThatIsSaidToBeNoneAsText) {
   model.write("tokenizer_config.json", R"({"mask_token": "[MASK]"})");
   model.write("special_tokens_map.json", R"({"mask_token": null})");
   EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[MASK]"), ElementsAre(5, 7, 6)) << "which counts";
+}
+
+TEST(LoadTokenizer, ObeysTheFlagsOfANamedTokenInTokenizerConfig) {
+  TemporaryDirectory model;
+  model.write("vocab.txt", kVocabulary);
+  const std::string mask = R"("mask_token": {"__type": "AddedToken", "content": "[MASK]", "lstrip": true})";
+  const auto found = [&] {
+    std::vector<Token> tokens;
+    load_tokenizer(model.path())->encode("hello  [MASK] x", tokens);
+    return tokens.at(1);
+  };
+  model.write("tokenizer_config.json", "{" + mask + "}");
+  EXPECT_EQ(found(), (Token{4, 5, 13}));
+  model.write("special_tokens_map.json", R"({"mask_token": "[MASK]"})");
+  EXPECT_EQ(found(), (Token{4, 7, 13})) << "special_tokens_map.json counts before it";
+  model.write("tokenizer_config.json", "{" + mask + R"(, "added_tokens_decoder": {}})");
+  EXPECT_EQ(found(), (Token{4, 5, 13})) << "the older file does not count beside added_tokens_decoder";
+  model.write("tokenizer_config.json",
+              "{" + mask + R"(, "added_tokens_decoder": {"4": {"content": "[MASK]", "special": true}}})");
+  EXPECT_EQ(found(), (Token{4, 7, 13})) << "added_tokens_decoder counts before it";
+}
+
+TEST(LoadTokenizer, KeepsTokensOfNamesThatAModelMakesUpWhole) {
+  const auto ids = [](const char* config, const char* map) {
+    TemporaryDirectory model;
+    model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[new]\n[old]\nnew\nold\n[\n]\n");
+    model.write("tokenizer_config.json", config);
+    model.write("special_tokens_map.json", map);
+    return ids_of(*load_tokenizer(model.path()), "[new][old]");
+  };
+  const std::vector<std::uint32_t> neither = {9, 7, 10, 9, 8, 10}, new_alone = {5, 9, 8, 10}, old_alone = {9, 7, 10, 6};
+  EXPECT_EQ(ids("{}", "{}"), neither);
+  EXPECT_EQ(ids(R"({"image_token": "[new]"})", "{}"), new_alone);
+  EXPECT_EQ(ids("{}", R"({"image_token": "[new]"})"), new_alone);
+  EXPECT_EQ(ids("{}", R"({"image_token": {"content": "[new]"}})"), new_alone);
+  EXPECT_EQ(ids(R"({"image_token": {"__type": "AddedToken", "content": "[new]"}})", "{}"), new_alone);
+  EXPECT_EQ(ids(R"({"image_token": {"content": "[new]"}})", "{}"), neither) << "does not say what it is";
+  EXPECT_EQ(ids(R"({"add_bos_token": true, "image_token": null})", R"({"image": "[new]"})"), neither);
+  EXPECT_EQ(ids(R"({"image_token": "[new]"})", R"({"image_token": "[old]"})"), new_alone);
+  EXPECT_EQ(ids(R"({"image_token": {"__type": "AddedToken", "content": "[new]"}})", R"({"image_token": "[old]"})"),
+            old_alone);
 }
 
 TEST(LoadTokenizer, SaysWhichRulesOfTokenizerJsonDoNotCount) {
