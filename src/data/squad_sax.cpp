@@ -99,6 +99,12 @@ std::uint32_t bit(Node node) {
   return std::uint32_t{1} << static_cast<unsigned>(node);
 }
 
+// Members of a row; what an article has under the same names is not read.
+bool is_of_rows_alone(Node member_of_element) {
+  constexpr std::array kNodes{Node::kId, Node::kQuestion, Node::kAnswers, Node::kIsImpossible};
+  return std::ranges::find(kNodes, member_of_element) != kNodes.end();
+}
+
 }  // namespace
 
 void SquadSax::begin_line(std::size_t line) {
@@ -193,7 +199,7 @@ bool SquadSax::string(string_t& value) {
       context_ = value;
       break;
     case Node::kId:
-      if (value.empty()) fail("an empty id");
+      if (value.empty()) fail_if_row("an empty id");
       question_.id = value;
       break;
     case Node::kQuestion:
@@ -219,7 +225,10 @@ bool SquadSax::start_object(std::size_t) {
     answer_texts_.clear();
     answer_starts_.clear();
   }
-  if (node == Node::kElement) title_.clear();
+  if (node == Node::kElement) {
+    title_.clear();
+    row_fault_.clear();
+  }
   return true;
 }
 
@@ -232,6 +241,10 @@ bool SquadSax::key(string_t& name) {
   Frame& frame = stack_.back();
   frame.child = member(frame.node, name);
   frame.key = name;
+  const bool is_article =
+      frame.node == Node::kElement && (form_ == Dataset::Form::kNested || (frame.seen & bit(Node::kParagraphs)) != 0);
+  if (is_article && is_of_rows_alone(frame.child)) frame.child = Node::kUnknown;
+  if (frame.child == Node::kParagraphs) question_ = {};  // the id was an article's
   if (frame.child == Node::kUnknown) return true;
   if (frame.seen & bit(frame.child)) fail("stands twice in its object");
   frame.seen |= bit(frame.child);
@@ -256,10 +269,13 @@ bool SquadSax::parse_error(std::size_t bytes_read, const std::string&, const nlo
 Node SquadSax::open(bool is_object) {
   Node node = next_node();
   const Shape& shape = shape_of(node);
-  if (is_object ? !shape.may_be_object : !shape.element) fail_type(is_object ? "an object" : "a list");
+  if (is_object ? !shape.may_be_object : !shape.element) {
+    fail_type(is_object ? "an object" : "a list");
+    node = Node::kUnknown;
+  }
   if (stack_.size() == kMaxDepth) fail(fmt::format("nested deeper than {} levels", kMaxDepth));
   if (node == Node::kTop) node = is_object ? Node::kDocument : Node::kElements;
-  const Node child = is_object ? Node::kUnknown : *shape.element;
+  const Node child = is_object ? Node::kUnknown : shape_of(node).element.value();
   stack_.push_back({.node = node, .is_object = is_object, .child = child, .key = {}});
   return node;
 }
@@ -299,7 +315,7 @@ void SquadSax::finish(const Frame& frame) {
       require(frame, Node::kTexts);
       require(frame, Node::kStarts);
       if (answer_texts_.size() != answer_starts_.size()) {
-        fail(fmt::format("{} texts but {} answer_starts", answer_texts_.size(), answer_starts_.size()));
+        fail_if_row(fmt::format("{} texts but {} answer_starts", answer_texts_.size(), answer_starts_.size()));
       }
       break;
     default:
@@ -309,8 +325,12 @@ void SquadSax::finish(const Frame& frame) {
 
 void SquadSax::finish_element(const Frame& frame) {
   const bool is_article = frame.seen & bit(Node::kParagraphs);
-  if (!is_article && !(frame.seen & bit(Node::kContext))) {
-    fail(fmt::format("neither an article (no 'paragraphs') nor a row (no 'context')\n{}", kAcceptedForms));
+  if (!is_article && !row_fault_.empty()) throw DataError(row_fault_);
+  for (const Node node : {Node::kContext, Node::kQuestion}) {
+    if (is_article || (frame.seen & bit(node)) != 0) continue;
+    question_ = {};  // the id need not be one's
+    fail(fmt::format("neither an article (no 'paragraphs') nor a row (no '{}')\n{}", key_of(Node::kElement, node),
+                     kAcceptedForms));
   }
   if (is_article && frame.seen & bit(Node::kContext)) fail("both 'paragraphs' and 'context'; expected one of them");
   const Dataset::Form form = is_article  ? Dataset::Form::kNested
@@ -323,7 +343,6 @@ void SquadSax::finish_element(const Frame& frame) {
     return;
   }
   require(frame, Node::kId);
-  require(frame, Node::kQuestion);
   if (frame.seen & bit(Node::kTitle) && titles_.insert(title_).second) ++dataset_.num_articles;
   question_.context_idx = context_index_of_row();
   finish_question(frame.seen & bit(Node::kAnswers));
@@ -356,8 +375,19 @@ std::uint32_t SquadSax::context_index_of_row() {
   return next;
 }
 
-void SquadSax::require(const Frame& frame, Node node) const {
-  if (!(frame.seen & bit(node))) fail(fmt::format("no member '{}'", key_of(frame.node, node)));
+void SquadSax::require(const Frame& frame, Node node) {
+  if (!(frame.seen & bit(node))) fail_if_row(fmt::format("no member '{}'", key_of(frame.node, node)));
+}
+
+// In an element that may still turn out to be an article or a row.
+bool SquadSax::is_of_open_form() const {
+  const auto element = std::ranges::find(stack_, Node::kElement, &Frame::node);
+  return element != stack_.end() && !form_ && !(element->seen & (bit(Node::kParagraphs) | bit(Node::kContext)));
+}
+
+// Whether what is being read does not count if the element turns out to be an article.
+bool SquadSax::may_be_of_article() const {
+  return is_of_open_form() && is_of_rows_alone(std::ranges::find(stack_, Node::kElement, &Frame::node)->child);
 }
 
 void SquadSax::value_done() {
@@ -376,22 +406,35 @@ std::string SquadSax::path() const {
   return path;
 }
 
-void SquadSax::fail(std::string_view what) const {
+std::string SquadSax::message(std::string_view what) const {
   std::string message = printable(name_) + ": ";
   if (line_ > 0) message += fmt::format("line {}: ", line_);
   if (const std::string where = path(); !where.empty()) message += where + ": ";
   const std::string_view fact = first_line(what);
   message += fact;
-  if (!question_.id.empty()) message += fmt::format(" (question '{}')", printable(question_.id, 60));
-  throw DataError(message.append(what.substr(fact.size())));
+  const bool is_question = !is_of_open_form() || may_be_of_article();
+  if (is_question && !question_.id.empty()) message += fmt::format(" (question '{}')", printable(question_.id, 60));
+  return message.append(what.substr(fact.size()));
 }
 
-void SquadSax::fail_type(std::string_view found) const {
+void SquadSax::fail(std::string_view what) const {
+  throw DataError(message(what));
+}
+
+// Where the element may be an article, the fault is kept until that is known, and what is left of the member ignored.
+void SquadSax::fail_if_row(std::string_view what) {
+  if (!may_be_of_article()) fail(what);
+  if (row_fault_.empty()) row_fault_ = message(what);
+  const auto element = std::ranges::find(stack_, Node::kElement, &Frame::node);
+  std::for_each(element + 1, stack_.end(), [](Frame& frame) { frame.node = frame.child = Node::kUnknown; });
+}
+
+void SquadSax::fail_type(std::string_view found) {
   const Node node = next_node();
   if (node == Node::kTop) {
     throw DataError(fmt::format("{}: no SQuAD data but {}.\n{}", printable(name_), found, kAcceptedForms));
   }
-  fail(fmt::format("expected {}, found {}", shape_of(node).expected, found));
+  fail_if_row(fmt::format("expected {}, found {}", shape_of(node).expected, found));
 }
 
 }  // namespace bertft::data

@@ -102,13 +102,18 @@ class SquadSax {
   void finish_question(bool answers_seen);
   void add_context();
   std::uint32_t context_index_of_row();
-  void require(const Frame& frame, Node node) const;
+  void require(const Frame& frame, Node node);
+
+  bool is_of_open_form() const;
+  bool may_be_of_article() const;
 
   Node next_node() const { return stack_.empty() ? top_ : stack_.back().child; }
   void value_done();
   std::string path() const;
+  std::string message(std::string_view what) const;
   [[noreturn]] void fail(std::string_view what) const;
-  [[noreturn]] void fail_type(std::string_view found) const;
+  void fail_if_row(std::string_view what);
+  void fail_type(std::string_view found);
 
   Dataset& dataset_;
   std::string name_;
@@ -124,6 +129,7 @@ class SquadSax {
   std::optional<bool> is_impossible_;
   std::vector<std::string> answer_texts_;
   std::vector<std::int64_t> answer_starts_;
+  std::string row_fault_;  // of the element, should it turn out to be a row
 
   std::optional<Dataset::Form> form_;
   std::unordered_set<std::string> titles_;

@@ -171,5 +171,22 @@ TEST(SquadReader, ReadsTheMarkOfARow) {
   EXPECT_TRUE(dataset.findings.empty());
 }
 
+TEST(SquadReader, IgnoresWhatOnlyRowsHaveInAnArticle) {
+  const std::string paragraphs = R"("paragraphs":[{"context":"c","qas":[{"id":"1","question":"q"}]}])";
+  for (const std::string member :
+       {R"("id":null)", R"("id":["a"])", R"("id":{"a":1})", R"("id":"")", R"("id":"a")", R"("question":1)",
+        R"("question":"other")", R"("is_impossible":"no")", R"("is_impossible":true)", R"("answers":"none")",
+        R"("answers":[{"text":[5,{"a":6}]},"c"])", R"("answers":{"text":["a"],"answer_start":[]})"}) {
+    for (const std::string& article : {member + "," + paragraphs, paragraphs + "," + member}) {
+      const Dataset dataset = read(R"({"data":[{)" + article + "},{" + member + R"(,"paragraphs":[]}]})");
+      ASSERT_EQ(dataset.questions.size(), 1U) << article;
+      EXPECT_EQ(dataset.questions[0].id, "1") << article;
+      EXPECT_EQ(dataset.questions[0].text, "q") << article;
+      EXPECT_FALSE(dataset.questions[0].is_impossible) << article;
+      EXPECT_TRUE(dataset.questions[0].answers.empty()) << article;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace bertft::data

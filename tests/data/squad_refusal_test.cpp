@@ -108,6 +108,22 @@ TEST(SquadReader, NamesAMissingMember) {
   EXPECT_THAT(refusal(with_answers(R"("c")", R"({"text":[]})")), HasSubstr("answers: no member 'answer_start'"));
 }
 
+TEST(SquadReader, SaysOfAnotherFormWhatItLacksAndWhichFormsAreAccepted) {
+  EXPECT_THAT(refusal(R"({"data":[{"id":"a","context":"c","qas":[{"id":"1","question":"q"}]}]})"),
+              StartsWith("data.json: data[0]: neither an article (no 'paragraphs') nor a row (no 'question')\n"
+                         "Accepted: "));
+  EXPECT_THAT(refusal(R"([{"id":"a","question":"q"}])"),
+              StartsWith("data.json: [0]: neither an article (no 'paragraphs') nor a row (no 'context')\nAccepted: "));
+}
+
+TEST(SquadReader, NamesNoArticleAsAQuestion) {
+  EXPECT_EQ(refusal(R"({"data":[{"id":"a","paragraphs":[{"qas":[]}]}]})"),
+            "data.json: data[0].paragraphs[0]: no member 'context'");
+  EXPECT_EQ(refusal(R"({"data":[{"id":"a","title":[],"paragraphs":[]}]})"),
+            "data.json: data[0].title: expected a string, a whole number or null, found a list");
+  EXPECT_THAT(refusal(R"([{"context":"c","question":"q","id":"a","title":[]}])"), HasSubstr("(question 'a')"));
+}
+
 TEST(SquadReader, RefusesColumnsOfDifferentLength) {
   EXPECT_EQ(refusal(R"([{"id":"a","answers":{"text":["x","y"],"answer_start":[1]}}])"),
             "data.json: [0].answers: 2 texts but 1 answer_starts (question 'a')");
