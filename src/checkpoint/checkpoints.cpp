@@ -9,10 +9,10 @@
 #include <string_view>
 #include <system_error>
 
+#include "bertft/tokenizer/files.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
-#include "bertft/weights/model_directory.h"
 #include "checkpoint/leftovers.h"
 #include "checkpoint/manifest.h"
 
@@ -137,18 +137,17 @@ void withdraw_model(const std::string& run_directory) {
   remove(kWeightsName);
   remove(kStateName);
   std::ranges::for_each(kDescriptions, remove);
-  std::ranges::for_each(weights::kTokenizerFiles, remove);
+  std::ranges::for_each(tokenizer::kTokenizerFiles, remove);
 }
 
 void publish_model(const std::string& checkpoint_directory, const std::string& run_directory,
                    const std::string& trainer_state) {
   const fs::path from(checkpoint_directory), to(run_directory);
-  std::vector<std::string> names = weights::tokenizer_files(checkpoint_directory);
-  names.insert(names.end(), kDescriptions.begin(), kDescriptions.end());
-  const auto publish = [&](const std::string& name) {
+  const auto publish = [&](const char* name) {
     if (is_there(from / name)) write_file_atomically(to / name, read_file(from / name));
   };
-  for (const std::string& name : names) publish(name);
+  std::ranges::for_each(tokenizer::kTokenizerFiles, publish);
+  std::ranges::for_each(kDescriptions, publish);
   link_or_copy(from / kWeightsName, to / kWeightsName);
   write_file_atomically(to / kStateName, trainer_state);
 }

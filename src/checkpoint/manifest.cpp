@@ -10,7 +10,6 @@
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
-#include "bertft/weights/model_directory.h"
 
 namespace bertft::checkpoint {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/run/startup.h"
+#include "bertft/tokenizer/files.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/log.h"
@@ -32,7 +33,7 @@ ModelDirectories directories_of(const config::Options& options) {
   if (!options.train.resume_from_checkpoint) return directories;
   std::error_code ignored;
   const bool has_config = std::filesystem::exists(std::filesystem::path(directories.config) / "config.json", ignored);
-  const bool has_tokenizer = !weights::tokenizer_files(directories.tokenizer).empty();
+  const bool has_tokenizer = !tokenizer::tokenizer_files(directories.tokenizer).empty();
   if (has_config && has_tokenizer) return directories;
   const std::optional<std::string> checkpoint = checkpoint_of(options.train);
   if (!checkpoint || !is_there(*checkpoint)) return directories;

@@ -7,6 +7,7 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/run_directory.h"
+#include "bertft/tokenizer/files.h"
 #include "bertft/train/results.h"
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
@@ -114,11 +115,11 @@ void check_length(const data::DataOptions& options, std::int64_t num_positions) 
 
 std::map<std::string, std::string> carried_tokenizer_files(const ModelFiles& files) {
   std::map<std::string, std::string> carried;
-  for (const std::string& name : weights::tokenizer_files(files.tokenizer_directory)) {
+  for (const std::string& name : tokenizer::tokenizer_files(files.tokenizer_directory)) {
     carried[name] = read_file((fs::path(files.tokenizer_directory) / name).string());
   }
   const auto completed = tokenizer::completed_config(files.tokenizer_directory, facts_of(files.config));
-  if (completed) carried["tokenizer_config.json"] = *completed;
+  if (completed) carried[tokenizer::kTokenizerConfig] = *completed;
   return carried;
 }
 

@@ -87,7 +87,7 @@ std::optional<Declaration> special_token(const Json& token, const std::string& n
 // added_tokens.json: {"[NEW]": 30522, ...}; tokens that are not special are looked for in normalized text.
 void add_added_tokens_json(const TokenizerFiles& files, const NamedTokens& named, Declarations& out) {
   if (!files.added_tokens) return;
-  const std::string name = files.path("added_tokens.json");
+  const std::string name = files.path(kAddedTokensJson);
   for (const auto& [content, id] : files.added_tokens->items()) {
     if (!id.is_number_integer())
       throw DataError(fmt::format("{}: the id of '{}' is not an integer", printable(name), printable(content)));
@@ -154,8 +154,7 @@ std::optional<Declaration> named_token(const TokenizerFiles& files, const char* 
   const bool in_map = has(files.special_tokens_map, key);
   const Json* value = member(in_map ? files.special_tokens_map : files.tokenizer_config, key);
   if (value == nullptr) return std::nullopt;
-  std::optional<Declaration> token =
-      special_token(*value, files.path(in_map ? "special_tokens_map.json" : kTokenizerConfig));
+  std::optional<Declaration> token = special_token(*value, files.path(in_map ? kSpecialTokensMap : kTokenizerConfig));
   if (token) token->special_if_added = true;
   return token;
 }
@@ -174,7 +173,7 @@ void add_tokens_of_other_names(const TokenizerFiles& files, std::vector<Declarat
   add(files.tokenizer_config, kTokenizerConfig, [&](const std::string& key, const Json& value) {
     return value.is_string() || (value.contains("__type") && !has(files.special_tokens_map, key.c_str()));
   });
-  add(files.special_tokens_map, "special_tokens_map.json", [&](const std::string& key, const Json&) {
+  add(files.special_tokens_map, kSpecialTokensMap, [&](const std::string& key, const Json&) {
     const Json* other = member(files.tokenizer_config, key.c_str());
     return other == nullptr || !other->is_string();
   });
@@ -199,7 +198,7 @@ void add_extra_tokens(const TokenizerFiles& files, std::vector<Declaration>& out
   constexpr const char *kNew = "extra_special_tokens", *kOld = "additional_special_tokens";
   const bool config_has_new = has(files.tokenizer_config, kNew);
   add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path(kTokenizerConfig), out);
-  const std::string map_name = files.path("special_tokens_map.json");
+  const std::string map_name = files.path(kSpecialTokensMap);
   if (has(files.special_tokens_map, kNew)) {
     add_list(files.special_tokens_map, kNew, map_name, out);
   } else if (!config_has_new && !has(files.tokenizer_config, kOld)) {

@@ -33,6 +33,15 @@ std::string TokenizerFiles::path(std::string_view file) const {
   return (std::filesystem::path(directory) / file).string();
 }
 
+std::vector<std::string> tokenizer_files(const std::string& directory) {
+  std::vector<std::string> found;
+  for (const char* name : kTokenizerFiles) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(std::filesystem::path(directory) / name, ignored)) found.emplace_back(name);
+  }
+  return found;
+}
+
 TokenizerFiles read_tokenizer_files(const std::string& directory) {
   std::error_code error;
   if (!std::filesystem::is_directory(directory, error)) {
@@ -48,8 +57,8 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
   files.tokenizer_config = parse_if_there(files.path(kTokenizerConfig));
   const Json config = files.tokenizer_config.value_or(Json::object());
   if (config.value(kAddedTokensDecoder, Json()).is_null()) {
-    files.special_tokens_map = parse_if_there(files.path("special_tokens_map.json"));
-    files.added_tokens = parse_if_there(files.path("added_tokens.json"));
+    files.special_tokens_map = parse_if_there(files.path(kSpecialTokensMap));
+    files.added_tokens = parse_if_there(files.path(kAddedTokensJson));
   }
   files.model_config = parse_if_there(files.path(kModelConfig));
   if (files.model_config) {

@@ -5,15 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "bertft/tokenizer/files.h"
 #include "bertft/util/json.h"
 
 namespace bertft::tokenizer {
 
-inline constexpr const char* kVocabTxt = "vocab.txt";
-inline constexpr const char* kTokenizerJson = "tokenizer.json";
-inline constexpr const char* kTokenizerConfig = "tokenizer_config.json";
 inline constexpr const char* kModelConfig = "config.json";
-inline constexpr const char* kSpieceModel = "spiece.model";
 inline constexpr const char* kAddedTokensDecoder = "added_tokens_decoder";  // member of tokenizer_config.json
 
 /// The tokenizer files of a Hugging Face model directory, read and parsed, not yet understood; without

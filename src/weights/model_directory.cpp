@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <set>
 #include <string_view>
@@ -174,15 +173,6 @@ ModelWeights read_weights(const std::string& directory, const EncoderConfig& con
   check_shapes(weights, expected, directory);
   check_finite(weights, expected, directory);
   return weights;
-}
-
-std::vector<std::string> tokenizer_files(const std::string& directory) {
-  std::vector<std::string> found;
-  for (const char* name : kTokenizerFiles) {
-    std::error_code ignored;
-    if (std::filesystem::is_regular_file(std::filesystem::path(directory) / name, ignored)) found.emplace_back(name);
-  }
-  return found;
 }
 
 }  // namespace bertft::weights

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "bertft/tokenizer/files.h"
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
@@ -374,6 +375,17 @@ TEST(LoadTokenizer, SaysWhichRulesOfTokenizerJsonDoNotCount) {
   EXPECT_THAT(load_tokenizer(model.path())->remarks(),
               testing::IsSupersetOf({"pre_tokenizer none of tokenizer.json does not count",
                                      "normalizer none of tokenizer.json does not count"}));
+}
+
+TEST(TokenizerFiles, AreThoseThatExist) {
+  const TemporaryDirectory directory;
+  EXPECT_THAT(tokenizer_files(directory.path()), testing::IsEmpty());
+  for (const char* name : {"vocab.txt", "tokenizer.json", "config.json", "special_tokens_map.json", "merges.txt",
+                           "spiece.model", "other.model"}) {
+    directory.write(name, "");
+  }
+  EXPECT_THAT(tokenizer_files(directory.path()),
+              ElementsAre("tokenizer.json", "vocab.txt", "spiece.model", "special_tokens_map.json"));
 }
 
 TEST(CompletedConfig, AsksForTokenTypesWhereTransformersWouldGiveNone) {

@@ -1,3 +1,5 @@
+#include "bertft/weights/encoder_config.h"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +11,6 @@
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
-#include "bertft/weights/model_directory.h"
 #include "message_of.h"
 #include "real_data.h"
 #include "temporary_directory.h"
@@ -18,7 +19,6 @@
 namespace bertft::weights {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using Activation = EncoderConfig::Activation;
 
@@ -227,17 +227,6 @@ TEST(QuestionAnsweringConfig, LeavesOutLabelsOfAHeadOfAnotherWidth) {
   EXPECT_FALSE(parse_json(written(R"({"model_type":"bert","num_labels":1})"), "x").contains("num_labels"));
   const Json two = parse_json(written(R"({"model_type":"bert","id2label":{"0":"a","1":"b"}})"), "x");
   EXPECT_TRUE(two.contains("id2label"));
-}
-
-TEST(TokenizerFiles, AreThoseThatExist) {
-  const TemporaryDirectory directory;
-  EXPECT_THAT(tokenizer_files(directory.path()), testing::IsEmpty());
-  for (const char* name : {"vocab.txt", "tokenizer.json", "config.json", "special_tokens_map.json", "merges.txt",
-                           "spiece.model", "other.model"}) {
-    directory.write(name, "");
-  }
-  EXPECT_THAT(tokenizer_files(directory.path()),
-              ElementsAre("tokenizer.json", "vocab.txt", "spiece.model", "special_tokens_map.json"));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <map>
 #include <string>
 #include <vector>
@@ -34,12 +33,5 @@ enum class Head { kMayBeMissing, kRequired };
 ///        this configuration, of another shape, of a dtype that is not floating point, or
 ///        not finite; also for an index that is malformed and for weights in other formats
 ModelWeights read_weights(const std::string& directory, const EncoderConfig& config, Head head);
-
-/// The files that can make up a tokenizer.
-constexpr std::array<const char*, 6> kTokenizerFiles{"tokenizer.json", "tokenizer_config.json",   "vocab.txt",
-                                                     "spiece.model",   "special_tokens_map.json", "added_tokens.json"};
-
-/// Those of them that `directory` holds.
-std::vector<std::string> tokenizer_files(const std::string& directory);
 
 }  // namespace bertft::weights

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/tokenizer/files.h"
 #include "bertft/train/results.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -81,7 +82,7 @@ void check_model_files(const Inputs& in, const std::string& checkpoint) {
     changed.push_back((fs::path(directory) / "config.json").string());
   }
   const std::map<std::string, std::string> now = carried_tokenizer_files(in.files);
-  for (const char* name : weights::kTokenizerFiles) {
+  for (const char* name : tokenizer::kTokenizerFiles) {
     const std::string saved = (fs::path(checkpoint) / name).string();
     const auto found = now.find(name);
     const bool is_same = found == now.end() ? !is_there(saved) : is_there(saved) && read_file(saved) == found->second;
