@@ -39,8 +39,6 @@ build_sanitized build/sanitized/threads thread util_tests data_tests  # the room
 
 BERTFT_TARGET=all scripts/build.sh -DBERTFT_BUILD_TESTS=ON -DBERTFT_WERROR=ON -DBERTFT_DATA_DIR="${BERTFT_DATA_DIR:-}" \
   -DBERTFT_SANITIZED_DIR="$PWD/build/sanitized"
-export BERTFT_MINILM_DIR="$PWD/build/minilm" BERTFT_UNPACKED_DIR="$PWD/build/data"
-export OMP_WAIT_POLICY=passive  # spinning at barriers stalls when another process holds a core
 status=0
 ctest --test-dir build --output-on-failure --parallel "$(nproc)" "$@" || status=$?
 grep -h '^skipped [0-9]* of ' build/Testing/Temporary/LastTest.log || true  # ctest tells only where all are skipped
