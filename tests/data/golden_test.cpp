@@ -186,7 +186,7 @@ TEST_F(Golden, EveryMisalignedAnswerIsReported) {
   EXPECT_EQ(reported.size(), 190u);
 }
 
-#ifndef __SANITIZE_ADDRESS__  // which has a memory of its own
+#ifndef BERTFT_SANITIZED  // sanitizers take memory of their own
 
 // The highest resident set so far, in bytes.
 std::uint64_t peak_memory() {
