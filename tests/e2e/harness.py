@@ -351,6 +351,13 @@ class EndToEndTest(unittest.TestCase):
         shutil.rmtree(self.cwd / "model", ignore_errors=True)
         return pathlib.Path(shutil.copytree(self.model, self.cwd / "model"))
 
+    def cut_short(self, run):
+        """Leaves of a finished run what it had when its last checkpoint was still to come."""
+        *_, last = checkpoints(self.cwd / run).values()
+        shutil.rmtree(last)
+        for name in ("model.safetensors", "train_results.json"):
+            (self.cwd / run / name).unlink()
+
     def model_behind_a_pipe(self):
         """A copy of the model whose vocabulary is read when somebody writes it: its path, and the content."""
         vocabulary = self.copied_model() / "vocab.txt"
@@ -441,13 +448,6 @@ class MemoryTest(EndToEndTest):
         qa = {"question": "Who sells salt?", "answers": [{"text": "Barden", "answer_start": 0}], "is_impossible": False}
         paragraphs = [{"context": c, "qas": [{"id": str(i), **qa}]} for i, c in enumerate(contexts)]
         return write_json(self.cwd / "long.json", {"data": [{"title": "Salt", "paragraphs": paragraphs}]})
-
-    def cut_short(self, run):
-        """Leaves of a finished run what it had when its last checkpoint was still to come."""
-        *_, last = checkpoints(self.cwd / run).values()
-        shutil.rmtree(last)
-        for name in ("model.safetensors", "train_results.json"):
-            (self.cwd / run / name).unlink()
 
 
 def tree(directory):

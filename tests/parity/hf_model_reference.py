@@ -6,12 +6,13 @@
   build/peers/bin/python tests/parity/hf_model_reference.py tiny --family albert --vocab-size 30000 --out DIR
 
 Needs torch, transformers, safetensors. FILE is what `bert-finetune data features` writes: JSON lines with
-input_ids, token_type_ids, start, end. `logits` and `train` write PREFIX.safetensors and PREFIX.json; a base
-checkpoint gets the QA head that Hugging Face draws after set_seed(--seed), and that head is written too.
+input_ids, token_type_ids, start, end. `logits` and `train` write PREFIX.safetensors; a base checkpoint gets the QA
+head that Hugging Face draws after set_seed(--seed).
 Every feature runs alone and unpadded, because Hugging Face's loss depends on the padding.
 
-logits  input_ids, token_type_ids, start, end: [T] packed; cu_seqlens: [features + 1]
-train   dropout 0, with --fp16 under autocast and torch.amp.GradScaler, AdamW without decay, linear schedule, clipping at 1.0. loss, grad_norm (before clipping): [steps];
+logits  start, end: [T] packed; cu_seqlens: [features + 1]
+train   dropout 0, with --fp16 under autocast and torch.amp.GradScaler, AdamW without decay, linear schedule, clipping at
+        1.0. loss, grad_norm (before clipping): [steps];
         initial.qa_outputs.*; grad.* of the first batch before clipping; final.* weights.
 tiny    a random model of few layers as a Hugging Face directory. No tensor keeps a neutral value (a bias of 0, a
         LayerNorm weight of 1), so that exchanging or forgetting one shows. Without --vocab no tokenizer is written.
@@ -61,15 +62,8 @@ def inputs(model, feature):
         types if hasattr(model.config, "type_vocab_size") else {})
 
 
-def head(model):
-    return {f"initial.qa_outputs.{name}": p.detach().clone() for name, p in model.qa_outputs.named_parameters()}
-
-
-def write(prefix, tensors, facts, arguments):
+def write(prefix, tensors):
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, f"{prefix}.safetensors")
-    facts |= {"torch": torch.__version__, "transformers": transformers.__version__,
-              "arguments": {name: value for name, value in vars(arguments).items() if name != "run"}}
-    Path(f"{prefix}.json").write_text(json.dumps(facts) + "\n")
 
 
 @torch.no_grad()
@@ -78,18 +72,11 @@ def logits(arguments):
     model = load_model(arguments.model, arguments.seed).eval()
     outputs = [model(**inputs(model, feature)) for feature in features]
     lengths = torch.tensor([len(feature["input_ids"]) for feature in features], dtype=torch.int32)
-
-    def packed(key):
-        return torch.tensor([x for feature in features for x in feature[key]], dtype=torch.int32)
-
-    tensors = {
-        "input_ids": packed("input_ids"),
-        "token_type_ids": packed("token_type_ids"),
+    write(arguments.out, {
         "start": torch.cat([output.start_logits[0] for output in outputs]),
         "end": torch.cat([output.end_logits[0] for output in outputs]),
         "cu_seqlens": torch.nn.functional.pad(lengths.cumsum(0, dtype=torch.int32), (1, 0)),
-    }
-    write(arguments.out, tensors | head(model), {}, arguments)
+    })
 
 
 def backward(model, batch, scaler):
@@ -112,14 +99,14 @@ def train(arguments):
     optimizer = make_optimizer(model, arguments.lr)
     schedule = linear_schedule(optimizer, arguments.steps)
     scaler = torch.amp.GradScaler("cpu", enabled=arguments.fp16)
-    tensors, losses, norms, orders = head(model), [], [], []
+    tensors = {f"initial.qa_outputs.{name}": p.detach().clone() for name, p in model.qa_outputs.named_parameters()}
+    losses, norms = [], []
     steps_per_epoch = math.ceil(len(features) / arguments.batch)
     for step in range(arguments.steps):
         order = epoch_order(len(features), arguments.seed, step // steps_per_epoch)
         begin = step % steps_per_epoch * arguments.batch
-        orders.append(order[begin : begin + arguments.batch])
         optimizer.zero_grad()
-        losses.append(backward(model, [features[i] for i in orders[-1]], scaler))
+        losses.append(backward(model, [features[i] for i in order[begin : begin + arguments.batch]], scaler))
         scaler.unscale_(optimizer)
         if step == 0:
             tensors |= {f"grad.{name}": p.grad.clone() for name, p in model.named_parameters()}
@@ -131,7 +118,7 @@ def train(arguments):
         sys.exit("error: a step overflowed; the scaler skips it, where ours does it again")
     tensors |= {f"final.{name}": p.detach() for name, p in model.named_parameters()}
     tensors |= {"loss": torch.tensor(losses), "grad_norm": torch.tensor(norms)}
-    write(arguments.out, tensors, {"features_of_step": orders}, arguments)
+    write(arguments.out, tensors)
 
 
 def tiny(arguments):
@@ -148,10 +135,10 @@ def tiny(arguments):
                 parameter += 0.1 * torch.randn_like(parameter)
     config.initializer_range = 0.02
     arguments.out.mkdir(parents=True, exist_ok=True)
-    (model.base_model if arguments.without_head else model).save_pretrained(arguments.out)
+    model.save_pretrained(arguments.out)
     if not arguments.vocab:
         return
-    tokenizer = BertTokenizer(vocab=str(arguments.vocab), do_lower_case=not arguments.cased, model_max_length=512)
+    tokenizer = BertTokenizer(vocab=str(arguments.vocab), do_lower_case=True, model_max_length=512)
     tokenizer.save_pretrained(arguments.out)
     (arguments.out / "vocab.txt").write_bytes(arguments.vocab.read_bytes())
 
@@ -179,8 +166,6 @@ def main(argv=None):
     vocabulary.add_argument("--vocab-size", type=int)
     options.add_argument("--out", type=Path, required=True, metavar="DIR")
     options.add_argument("--seed", type=int, default=42)
-    options.add_argument("--cased", action="store_true")
-    options.add_argument("--without-head", action="store_true", help="a base checkpoint, as pretraining leaves it")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     transformers.utils.logging.set_verbosity_error()

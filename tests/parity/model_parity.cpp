@@ -54,6 +54,11 @@ at::Tensor tensor_of(const weights::SafetensorsFile& file, const std::string& na
   return result;
 }
 
+// The larger one. What is not a number is larger than any; std::max() may pass it over.
+double larger(double a, double b) {
+  return std::isnan(a) || a > b ? a : b;
+}
+
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
@@ -96,9 +101,21 @@ void compare_logits(const Inputs& in, const weights::SafetensorsFile& reference)
     end.push_back(logits.end);
   }
   report(fmt::format("logits of {} features, largest difference", count),
-         std::max(largest_difference(at::cat(start), tensor_of(reference, "start")),
-                  largest_difference(at::cat(end), tensor_of(reference, "end"))),
+         larger(largest_difference(at::cat(start), tensor_of(reference, "start")),
+                largest_difference(at::cat(end), tensor_of(reference, "end"))),
          kLogitBound);
+}
+
+// Before the first step, where a base checkpoint has a head that was drawn.
+void compare_head(const Inputs& in, const weights::SafetensorsFile& reference) {
+  const std::string head = weights::encoder_tensors(in.config).head;
+  const model::QaModel model = in.make_model();
+  double largest = 0;
+  for (const auto& [name, value] : model.parameters()) {
+    if (!name.starts_with(head + ".")) continue;
+    largest = larger(largest, largest_difference(value.detach(), tensor_of(reference, "initial." + name)));
+  }
+  report("head before the first step, largest difference", largest, 0);
 }
 
 // Of the mean loss of one batch, before clipping; each tensor's difference as a share of what it may be.
@@ -116,7 +133,7 @@ void compare_gradients(const Inputs& in, const weights::SafetensorsFile& referen
     if (largest_difference(value.grad(), expected) / bound > 1)
       std::cerr << name << " " << largest_difference(value.grad(), expected) << " max "
                 << expected.abs().max().item<double>() << "\n";
-    largest = std::max(largest, largest_difference(value.grad(), expected) / bound);
+    largest = larger(largest, largest_difference(value.grad(), expected) / bound);
   }
   report("gradients of one batch, share of 1e-5 x largest + 1e-8", largest, 1);
 }
@@ -125,7 +142,7 @@ void compare_gradients(const Inputs& in, const weights::SafetensorsFile& referen
 double largest_zero_gradient(const model::QaModel& model, const std::set<std::string>& zero, double norm) {
   double largest = 0;
   for (const auto& [name, value] : model.parameters()) {
-    if (zero.contains(name)) largest = std::max(largest, value.grad().norm().item<double>() / norm);
+    if (zero.contains(name)) largest = larger(largest, value.grad().norm().item<double>() / norm);
   }
   return largest;
 }
@@ -154,9 +171,9 @@ void compare_training(const Inputs& in, const weights::SafetensorsFile& referenc
     const double factor = optim::schedule_factor(optim::Schedule::kLinear, step, 0, kSteps);
     const auto result = engine.run(order.windows(step), step, kLearningRate * factor);
     const double loss = losses[step].item<double>(), norm = norms[step].item<double>();
-    loss_difference = std::max(loss_difference, std::abs(result.loss - loss) / loss);
-    norm_difference = std::max(norm_difference, std::abs(result.grad_norm - norm) / norm);
-    zero_gradient = std::max(zero_gradient, largest_zero_gradient(model, zero, norm));
+    loss_difference = larger(loss_difference, std::abs(result.loss - loss) / loss);
+    norm_difference = larger(norm_difference, std::abs(result.grad_norm - norm) / norm);
+    zero_gradient = larger(zero_gradient, largest_zero_gradient(model, zero, norm));
   }
   if (is_half(precision)) {  // weights whose gradients are small differ by their rounding
     report(fmt::format("loss over {} steps in fp16, largest relative difference", kSteps), loss_difference, 2e-3);
@@ -167,7 +184,7 @@ void compare_training(const Inputs& in, const weights::SafetensorsFile& referenc
   for (const auto& [name, value] : model.parameters()) {
     if (zero.contains(name)) continue;
     weight_difference =
-        std::max(weight_difference, largest_difference(value.detach(), tensor_of(reference, "final." + name)));
+        larger(weight_difference, largest_difference(value.detach(), tensor_of(reference, "final." + name)));
   }
   report(fmt::format("loss over {} steps, largest relative difference", kSteps), loss_difference, kLossBound);
   report("gradient norm, largest relative difference", norm_difference, 1e-4);
@@ -191,6 +208,7 @@ int main(int argc, char** argv) {
                                     data::Purpose::kTraining);
   compare_logits(in, weights::SafetensorsFile(argv[3]));
   const weights::SafetensorsFile training(argv[4]);
+  compare_head(in, training);
   compare_gradients(in, training, std::stoll(argv[5]));
   compare_training(in, training, std::stoll(argv[5]), device::Precision::kFp32);
   if (argc == 7) {
