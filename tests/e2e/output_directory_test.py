@@ -258,9 +258,9 @@ class DiskFull(EndToEndTest):
         return result, {e["step"] for e in harness.metric_lines(self.cwd / "run", "checkpoint_failed")}
 
     def test_at_the_save_of_the_best_model_makes_it_the_best_of_those_that_were_saved(self):
-        for num_steps in (100, 800):  # this process may be late: then a longer run
+        for num_steps in (100, 800):
             result, failed = self.with_room_after_a_failed_save(num_steps)
-            if result.code == 0:
+            if len(failed) < num_steps // 20:  # else this process was late, and a longer run gives it more time
                 break
         self.assertEqual(result.code, 0, result)
         state = json.loads((self.cwd / "run" / "trainer_state.json").read_text())
