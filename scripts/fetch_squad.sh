@@ -8,6 +8,7 @@
 # Environment: BERTFT_SQUAD_URL, where the files lie, for a mirror; BERTFT_SQUAD_DIR, where
 # they go (default: data/ in the repository).
 set -euo pipefail
+unset CDPATH  # with it cd looks elsewhere first, and prints where it went
 
 url=${BERTFT_SQUAD_URL:-https://rajpurkar.github.io/SQuAD-explorer/dataset}
 dir=${BERTFT_SQUAD_DIR:-$(dirname "$0")/../data}

@@ -2,6 +2,7 @@
 # From nothing to a fine-tuned model on the CPU: installs what is missing, builds, trains on
 # the data in configs/quickstart, evaluates. No GPU needed; run it again whenever you like.
 set -euo pipefail
+unset CDPATH  # with it cd looks elsewhere first, and prints where it went
 cd "$(dirname "$0")/.."
 scripts/setup.sh
 BERTFT_TARGET=bert-finetune scripts/build.sh

@@ -8,6 +8,7 @@
 # Environment: LIBTORCH=DIR and CUDAToolkit_ROOT=DIR use that LibTorch 2.11 and CUDA 13.0 instead
 # of the pinned ones; XDG_CACHE_HOME moves the cache (default ~/.cache), which all checkouts share.
 set -euo pipefail
+unset CDPATH  # with it cd looks elsewhere first, and prints where it went
 cd "$(dirname "$0")/.."
 
 want_tests=no
@@ -29,7 +30,10 @@ fi
 say() { printf 'setup    %s\n' "$*"; }
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/bert-finetune"
-mkdir -p "$cache"
+if ! mkdir -p "$cache" || [ ! -w "$cache" ]; then
+  echo "error: $cache cannot be written. Set XDG_CACHE_HOME to a folder that can be." >&2
+  exit 1
+fi
 exec 9> "$cache/setup.lock"
 flock -n 9 || { say "waiting for another setup.sh, which holds $cache/setup.lock"; flock 9; }
 

@@ -6,6 +6,7 @@
 # BERTFT_DATA_DIR=DIR adds the tests on real data, which is no part of this repository (squad/, xquad/,
 # vocab/ and more); without it they skip and say so.
 set -euo pipefail
+unset CDPATH  # with it cd looks elsewhere first, and prints where it went
 if [ -n "${BERTFT_DATA_DIR:-}" ]; then
   BERTFT_DATA_DIR=$(cd "$BERTFT_DATA_DIR" && pwd)
   if [ ! -f "$BERTFT_DATA_DIR/squad/squad-v2.0-dev.json" ]; then

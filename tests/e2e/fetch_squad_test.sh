@@ -2,6 +2,7 @@
 # scripts/fetch_squad.sh against a server of our own with small files: a first download, a
 # second run, a broken download, wrong content, a missing file, a foreign file in the way.
 set -euo pipefail
+unset CDPATH  # with it cd looks elsewhere first, and prints where it went
 
 script=$(cd "$(dirname "$0")/../.." && pwd)/scripts/fetch_squad.sh
 work=$(mktemp -d)
