@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -116,6 +117,16 @@ TEST_P(Recipe, LoadsWithoutANoticeAndIsReadyToTrain) {
   EXPECT_NO_THROW(require_for_training(resolved));
 }
 INSTANTIATE_TEST_SUITE_P(Configs, Recipe, testing::Values("quickstart.yaml", "squad.yaml", "squad-small-gpu.yaml"));
+
+TEST(Recipes, OfSquadIsTheOneThatWasPublished) {
+  const Options options =
+      resolve({.files = {kRoot + "/configs/squad.yaml"}, .environment = {}, .command_line = {}}).options;
+  EXPECT_EQ(std::filesystem::path(*options.model.model_name_or_path).filename(), "bert-base-uncased");
+  EXPECT_EQ(options.data.max_seq_length, 384);
+  EXPECT_EQ(options.data.doc_stride, 128);
+  EXPECT_EQ(options.train.num_train_epochs, 2);
+  EXPECT_EQ(options.optim.learning_rate, 3e-5);
+}
 
 TEST(Recipes, TheSmallCardTrainsTheSameEffectiveBatch) {
   const auto effective_batch = [](const char* name) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "data/squad_text.h"
 #include "data/white_space.h"
 #include "data/word_tokenizer.h"
@@ -49,6 +51,30 @@ TEST(Tokens, BelongToTheirTextsWhereRowsShareAContext) {
                                 R"({"id":"2","question":"dddd","context":"e","answers":[]})"
                                 "\n"
                                 R"({"id":"3","question":"ff","context":"ccc","answers":[]})");
+}
+
+class CountingTokenizer : public WordTokenizer {
+ public:
+  void encode(std::string_view text, std::vector<tokenizer::Token>& out) const override {
+    ++num_encoded;
+    WordTokenizer::encode(text, out);
+  }
+  mutable std::atomic<int> num_encoded = 0;  // by a second thread, too
+};
+
+TEST(Tokens, OfAContextAreMadeOnceForAllItsQuestions) {
+  const TemporaryDirectory directory;
+  const auto count = [&](const std::string& text) {
+    const CountingTokenizer counting;
+    const TokenizedDataset read = read_and_tokenize(directory.write("data.json", text), counting);
+    EXPECT_EQ(read.dataset.questions.size(), 3U);
+    return counting.num_encoded.load();
+  };
+  EXPECT_EQ(count(R"({"data":[{"paragraphs":[{"context":"c","qas":[{"id":"1","question":"q","answers":[]},)"
+                  R"({"id":"2","question":"q","answers":[]},{"id":"3","question":"q","answers":[]}]}]}]})"),
+            1 + 3);
+  const std::string row = R"({"question":"q","context":"c","answers":[],"id":)";
+  EXPECT_EQ(count(row + "\"1\"}\n" + row + "\"2\"}\n" + row + "\"3\"}\n"), 1 + 3);
 }
 
 TEST(Tokens, OfManyTextsAreInTheirOrder) {

@@ -88,6 +88,26 @@ class Probe(MemoryTest):
         self.assertGreater(kept["micro_batch_features"], 0)
         self.assertFalse((self.cwd / "run/model.safetensors").exists())
 
+    def test_searches_up_to_the_data_when_asked_and_up_to_the_effective_batch_before_training(self):
+        asked = self.run_program(*self.limited(ROOMY, "--probe-memory", output="asked"))
+        self.assertEqual(asked.code, 0, asked)
+        self.assertIn("\nlargest: 60 features (3,840 tokens)\nuse: the whole effective batch of 8 fits at once\n", asked.out)
+        before = self.run_program(*self.limited(ROOMY, "--set", "probe_memory=auto", output="before"))
+        self.assertEqual(before.code, 0, before)
+        self.assertIn("probe     the whole effective batch of 8 fits at once", before.err)
+        for run, most in (("asked", 60), ("before", 8)):
+            kept = json.loads((self.cwd / run / "probe.json").read_text())
+            self.assertEqual((kept["searched_up_to"], kept["micro_batch_features"]), (most, most), run)
+
+    def test_says_how_many_micro_batches_make_an_accumulated_step(self):
+        accumulated = ("--per-device-train-batch-size", 5, "--gradient-accumulation-steps", 4)
+        result = self.run_program(*self.limited(TIGHT, "--probe-memory", *accumulated))
+        self.assertEqual(result.code, 0, result)
+        found = json.loads((self.cwd / "run/probe.json").read_text())["micro_batch_features"]
+        self.assertIn(found, range(2, 20))
+        self.assertIn(f"\nlargest: {found} features ({64 * found} tokens)\nuse: micro_batch_tokens {64 * found} ({found} "
+                      f"features of 64): {-(-20 // found)} micro-batches make the effective batch of 20\n", result.out)
+
     def test_leaves_a_run_as_it_was(self):
         self.trained("--max-steps", 2)
         before = harness.tree(self.cwd / "run")

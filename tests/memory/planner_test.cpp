@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 #include "bertft/data/batch.h"
 #include "bertft/memory/plan_report.h"
@@ -184,6 +186,37 @@ TEST(PlanReport, OffersSaversWithWhatTheySave) {
             plan_step(base(), 32).tensors() - plan_step(base(Precision::kFp32, true), 32).tensors());
   EXPECT_EQ(savers[2]["value"], "256");
   EXPECT_EQ(savers[2]["automatic"], false);
+}
+
+TEST(PlanReport, IsOfTheCardsThatThereAre) {
+  const PlanReport report = make_plan_report(base(), {.effective = 12, .micro = 4, .eval = 8}, std::nullopt);
+  std::vector<std::int64_t> of_one_kind;
+  for (const PlanReport::Card& card : report.cards) {
+    if (card.precision == Precision::kFp32 && card.gradient_checkpointing) of_one_kind.push_back(card.gigabytes);
+  }
+  EXPECT_THAT(of_one_kind, testing::ElementsAre(8, 11, 12, 16, 24, 40, 80, 141));
+}
+
+TEST(PlanReport, HasTheKeysThatScriptsRead) {
+  const Json json = make_plan_report(base(), {.effective = 12, .micro = 4, .eval = 8}, 100 * kGib).to_json();
+  const auto keys = [](const Json& object) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : object.items()) names.push_back(name);
+    return names;
+  };
+  using testing::UnorderedElementsAre;
+  EXPECT_THAT(keys(json), UnorderedElementsAre("estimate", "length", "parameters", "usable_bytes", "micro_batches",
+                                               "cards", "savers", "evaluation"));
+  EXPECT_THAT(keys(json["micro_batches"][0]),
+              UnorderedElementsAre("precision", "gradient_checkpointing", "features", "bytes", "fits", "configured"));
+  EXPECT_THAT(
+      keys(json["micro_batches"][0]["bytes"]),
+      UnorderedElementsAre("weights", "gradients", "optimizer", "activations", "workspace", "context", "total"));
+  EXPECT_THAT(keys(json["cards"][0]),
+              UnorderedElementsAre("gib", "precision", "gradient_checkpointing", "largest_micro_batch"));
+  EXPECT_THAT(keys(json["savers"][0]), UnorderedElementsAre("key", "value", "features", "saved_bytes",
+                                                            "saved_bytes_of_one", "cost", "automatic"));
+  EXPECT_THAT(keys(json["evaluation"]), UnorderedElementsAre("features", "precision", "bytes", "bytes_of_one"));
 }
 
 TEST(PlanReport, LeavesReserveAndContextOfACardAlone) {

@@ -1,10 +1,12 @@
 #include "bertft/train/probe.h"
 
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "memory/torch/cpu_allocator.h"
 #include "temporary_directory.h"
 #include "train/torch/probe_fixture.h"
+#include "train/torch/small_run.h"
 
 namespace bertft::train {
 namespace {
@@ -26,7 +29,10 @@ constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
 
 class ProbeTest : public testing::Test {
  protected:
-  ~ProbeTest() override { CpuAllocator::instance().set_limit(CpuAllocator::kNoLimit); }
+  ~ProbeTest() override {
+    CpuAllocator::instance().set_limit(CpuAllocator::kNoLimit);
+    CpuAllocator::instance().set_fault({});
+  }
 
   // `room` bytes beyond what the fixture itself holds.
   ProbeTask task(std::uint64_t room, std::int64_t at_most, std::int64_t effective_batch = 8) const {
@@ -80,6 +86,24 @@ TEST_F(ProbeTest, FindsNothingWhereNotEvenOneFeatureFits) {
   const memory::SearchResult result = probe(task(kMib / 16, 8), [](const memory::Trial&) {});
   EXPECT_EQ(result.num_features, 0);
   EXPECT_FALSE(result.trials[0].fits);
+}
+
+TEST_F(ProbeTest, TriesAnEvaluationAfterTheFirstStep) {
+  std::optional<std::string> phase;  // in which one allocation fails, ever later ones
+  for (std::int64_t number = 1; phase != "evaluation" && phase != "done"; number += 10) {
+    phase.reset();
+    std::int64_t asked = 0;
+    probe(
+        task(std::uint64_t{4} << 30, 2, /*effective_batch=*/2),
+        [&](const memory::Trial& trial) {
+          CpuAllocator::instance().set_fault({});
+          if (!phase) phase = trial.phase;
+        },
+        [&](std::int64_t) {
+          if (!phase) CpuAllocator::instance().set_fault([&asked, number] { return ++asked == number; });
+        });
+  }
+  EXPECT_EQ(phase, "evaluation");
 }
 
 TEST_F(ProbeTest, LeavesMemoryLimitAndWeightsAsTheyWere) {
@@ -181,6 +205,11 @@ TEST_F(ReusedProbe, DoesNotHoldForOtherKernels) {
   const auto found = reuse(task(kMib, 8));
   at::globalContext().setDeterministicAlgorithms(false, false);
   EXPECT_FALSE(found);
+}
+
+TEST_F(ReusedProbe, DoesNotHoldForAnotherNumberOfThreads) {
+  const Threads threads(at::get_num_threads() + 1);
+  EXPECT_FALSE(reuse(task(kMib, 8)));
 }
 
 TEST_F(ReusedProbe, DoesNotHoldWhenItsFileIsDamagedOrGone) {
