@@ -7,6 +7,7 @@ import pathlib
 import re
 import resource
 import shutil
+import struct
 
 import harness
 from harness import EndToEndTest, names
@@ -55,6 +56,24 @@ class Help(EndToEndTest):
         self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d.*\ncompiler \w+ \d.*\nLibTorch 2\.")
 
 
+PTX, MACHINE_CODE = 1, 2
+
+
+def gpu_code(library):
+    """(kind, architecture) of each piece of code for GPUs in a library, as nvcc puts them there: a header of magic number,
+    version, own size and size of all pieces; each piece has a header of kind, version, own size, size of what follows
+    and, at byte 28, the architecture."""
+    content, found = library.read_bytes(), set()
+    for header in re.finditer(re.escape(b"\x50\xed\x55\xba\x01\x00\x10\x00"), content):
+        at = header.end() + 8
+        end = at + struct.unpack_from("<Q", content, header.end())[0]
+        while at < end:
+            kind, _, own_size, size = struct.unpack_from("<HHIQ", content, at)
+            found.add((kind, struct.unpack_from("<I", content, at + 28)[0]))
+            at += own_size + size
+    return found
+
+
 class LibTorchsHalf(EndToEndTest):
     """What needs LibTorch is a library beside the program."""
 
@@ -98,6 +117,11 @@ class LibTorchsHalf(EndToEndTest):
         except OSError:
             has_driver = False
         self.assertEqual("torch_cuda" in loaded_for("auto"), has_driver)
+
+    def test_has_code_for_every_gpu_that_is_said_to_do(self):
+        code = gpu_code(pathlib.Path(harness.BINARY).parent / self.LIBRARIES["cuda"])
+        self.assertEqual({gpu for kind, gpu in code if kind == MACHINE_CODE}, {75, 80, 86, 89, 90, 100, 120})
+        self.assertEqual({gpu for kind, gpu in code if kind == PTX}, {120})  # for those to come
 
     def test_needs_more_memory_than_there_may_be(self):
         limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
