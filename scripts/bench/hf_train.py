@@ -118,6 +118,10 @@ class Run:
         self.restore()
 
     @property
+    def precision(self):
+        return "fp16" if self.args.fp16 else "bf16" if self.args.bf16 else "fp32"
+
+    @property
     def state_path(self):
         return self.args.out / "resume-state.pt"
 
@@ -188,7 +192,7 @@ class Run:
     def figures(self):
         speeds = [count / seconds for count, seconds in zip(self.counts, self.seconds)]
         figures = {
-            "program": "hf", "device": self.args.device, "precision": "bf16" if self.args.bf16 else "fp16" if self.args.fp16 else "fp32",
+            "program": "hf", "device": self.args.device, "precision": self.precision,
             "padding": self.args.padding, "threads": self.args.threads, "batch": self.args.batch,
             "features": len(self.features),
             "steps": len(self.losses), "seconds": sum(self.seconds),

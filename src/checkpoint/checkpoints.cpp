@@ -43,14 +43,8 @@ template <class Takes>
 std::vector<Found> list_if(const std::string& run_directory, const Takes& takes) {
   std::vector<Found> result;
   for (const fs::path& entry : entries_of(run_directory)) {
-    const std::string name = entry.filename().string();
-    if (!name.starts_with(kCheckpointPrefix)) continue;
-    std::int64_t step = 0;
-    const char* first = name.data() + kCheckpointPrefix.size();
-    const char* last = name.data() + name.size();
-    const auto [end, code] = std::from_chars(first, last, step);
-    if (code != std::errc() || end != last || step < 0 || directory_of(run_directory, step) != entry) continue;
-    if (takes(entry.string())) result.push_back({entry.string(), step});
+    const std::optional<std::int64_t> step = step_of(entry.filename().string());
+    if (step && takes(entry.string())) result.push_back({entry.string(), *step});
   }
   std::sort(result.begin(), result.end(), [](const Found& a, const Found& b) { return a.step > b.step; });
   return result;
@@ -65,6 +59,14 @@ bool is_directory(const std::string& path) {
 
 std::string directory_of(const std::string& run_directory, std::int64_t step) {
   return (fs::path(run_directory) / fmt::format("{}{}", kCheckpointPrefix, step)).string();
+}
+
+std::optional<std::int64_t> step_of(std::string_view name) {
+  if (!name.starts_with(kCheckpointPrefix)) return std::nullopt;
+  std::int64_t step = 0;
+  const auto [end, code] = std::from_chars(name.data() + kCheckpointPrefix.size(), name.data() + name.size(), step);
+  const bool is_canonical = code == std::errc() && step >= 0 && fmt::format("{}{}", kCheckpointPrefix, step) == name;
+  return is_canonical ? std::optional(step) : std::nullopt;
 }
 
 std::vector<Found> list_checkpoints(const std::string& run_directory) {

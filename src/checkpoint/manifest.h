@@ -10,6 +10,7 @@ namespace bertft::checkpoint {
 
 constexpr std::string_view kManifestName = "manifest.json";
 constexpr const char* kOptimizerName = "optimizer.safetensors";
+constexpr std::string_view kCheckpointPrefix = "checkpoint-";
 constexpr int kFormatVersion = 2;
 
 /// manifest.json for the files that stand in `directory` now: format version, and name,

@@ -35,8 +35,8 @@ void refuse_flags(const config::Resolved& resolved, std::initializer_list<std::s
                   std::string_view command) {
   for (const std::string_view key : keys) {
     const std::string& origin = resolved.origins.find(key)->second;
-    if (config::is_flag(origin))
-      throw UsageError(fmt::format("{} has no effect on {}; leave it out.", origin, command));
+    if (!config::is_flag(origin)) continue;
+    throw UsageError(fmt::format("{} ({}) has no effect on {}; leave it out.", key, origin, command));
   }
 }
 

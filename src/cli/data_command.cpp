@@ -48,6 +48,7 @@ int check(const CLI::App& command, const DataFlags& flags) {
                {"train_file", "validation_file", "test_file", "max_train_samples", "max_eval_samples",
                 "version_2_with_negative", "on_misaligned"},
                "data check, which looks at all of FILE");
+  if (flags.model.empty()) refuse_flags(resolved, {"max_seq_length", "doc_stride"}, "data check without --model");
   const auto result = [&] {
     if (flags.model.empty()) return data::check_data(data::read_dataset(flags.file));
     auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
@@ -59,9 +60,13 @@ int check(const CLI::App& command, const DataFlags& flags) {
 
 int print_features(const CLI::App& command, const DataFlags& flags) {
   config::Resolved resolved = run::resolve_and_tell(sources_of(command));
-  refuse_flags(resolved, {"train_file", "validation_file", "test_file"}, "data features, which reads FILE");
-  refuse_flags(resolved, {flags.training ? "max_eval_samples" : "max_train_samples"},
-               flags.training ? "data features --training" : "data features without --training");
+  refuse_flags(resolved, {"train_file", "validation_file", "test_file", "version_2_with_negative"},
+               "data features, which takes FILE as it is");
+  if (flags.training) {
+    refuse_flags(resolved, {"max_eval_samples"}, "data features --training");
+  } else {
+    refuse_flags(resolved, {"max_train_samples", "on_misaligned"}, "data features without --training");
+  }
   const auto tokenizer = load_tokenizer_of(flags, resolved);
   const data::DataOptions& options = resolved.options.data;
   const auto at_most = flags.training ? options.max_train_samples : options.max_eval_samples;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <iostream>
 #include <memory>
@@ -62,14 +63,16 @@ void refuse_to_replace(const std::string& prefix) {
   }
 }
 
-// Whether "no answer" is one. What the model was trained for decides; where that is unknown the data, if they have
-// answers at all, else, as in run_qa and the pipelines, it is none.
+// Whether "no answer" is one. What the model was trained for decides; where that is unknown a threshold that is asked
+// for, then the data, if they say anything; else, as in run_qa and the pipelines, it is none.
 bool expects_no_answer(const run::TrainedModel& trained, const data::Dataset& dataset) {
   if (trained.with_negative) return *trained.with_negative;
+  if (trained.resolved.origins.at("null_score_diff_threshold") != config::kDefaultOrigin) return true;
+  if (std::ranges::any_of(dataset.questions, &data::Question::is_impossible)) return true;
   if (dataset.num_answerable() > 0) return dataset.has_unanswerable;
   log::info(
-      "every question gets an answer, since neither the model nor the data say otherwise; "
-      "--version-2-with-negative lets questions have none");
+      "every question gets an answer, since neither the model nor the data say that some have none; "
+      "--version-2-with-negative lets them");
   return false;
 }
 

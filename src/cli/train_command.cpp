@@ -84,9 +84,11 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   run::note_startup("command line, options");
   config::require_for_training(resolved);
   // A probe leaves what a run has left there as it is.
-  const bool is_probe = flags.mode() == run::TrainMode::kProbe;
-  run::check_output_directory(
-      resolved.options, is_probe ? checkpoint::Existing::kContinue : run::existing_policy(resolved.options.train));
+  if (flags.mode() == run::TrainMode::kProbe) {
+    checkpoint::check_run_directory(*resolved.options.train.output_dir, checkpoint::Existing::kContinue);
+  } else {
+    run::check_output_directory(resolved.options);
+  }
   run::begin_to_open_torch_half(resolved.options.device.device);
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
   if (flags.mode() == run::TrainMode::kTrain) signals.emplace();

@@ -113,7 +113,8 @@ std::string describe_missing_command(const CLI::App& command, const std::vector<
 // "unexpected argument 'ture'; '--bf16' alone means true, --bf16=false turns it off."
 std::string describe_unexpected(const std::string& word, const std::vector<std::string>& args,
                                 std::string_view command) {
-  if (std::ranges::count(kCommandNames, word) > 0) {
+  const bool is_behind_flags = args.size() > 1 && args[0] == kCommandNames.front() && looks_like_flag(args[1]);
+  if (is_behind_flags && std::ranges::count(kCommandNames, word) > 0) {
     return fmt::format("the command comes first: bert-finetune {} ...", word);
   }
   std::string text = fmt::format("unexpected argument '{}'", printable(word));

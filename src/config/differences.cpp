@@ -30,7 +30,7 @@ void leave_with_training(Resolved& resolved, const std::string& file) {
     std::string& origin = resolved.origins[std::string(fields[i].key)];
     if (!fields[i].option.stays_with_training || !origin.starts_with(printable(file) + ":")) continue;
     fields[i].set(unset[i].get());
-    origin = "default";
+    origin = kDefaultOrigin;
   }
 }
 

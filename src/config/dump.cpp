@@ -53,7 +53,7 @@ std::string to_yaml(const Resolved& resolved) {
     out << YAML::Key << std::string(field.key) << YAML::Value;
     emit_value(out, field, field.get());
     const auto origin = resolved.origins.find(field.key);
-    out << YAML::Comment(origin == resolved.origins.end() ? "default" : origin->second);
+    out << YAML::Comment(origin == resolved.origins.end() ? std::string(kDefaultOrigin) : origin->second);
   }
   out << YAML::EndMap << YAML::Newline;
   return out.c_str();

@@ -35,7 +35,7 @@ class Checker {
     const auto field = std::find_if(fields_.begin(), fields_.end(), [&](const Field& f) { return f.key == key; });
     const auto origin = resolved_.origins.find(key);
     return fmt::format("{}: {} ({})", key, printable(written(*field, field->get())),
-                       origin == resolved_.origins.end() ? "default" : origin->second);
+                       origin == resolved_.origins.end() ? std::string(kDefaultOrigin) : origin->second);
   }
 
   void require(bool holds, std::initializer_list<std::string_view> keys, std::string fact, std::string hint) {

@@ -48,7 +48,7 @@ class Resolver {
  public:
   Resolver() : fields_(fields_of(resolved_.options)) {
     for (const Field& field : fields_) {
-      resolved_.origins.emplace(field.key, "default");
+      resolved_.origins.emplace(field.key, kDefaultOrigin);
       spellings_.emplace(field.key, &field);
       for (const std::string_view alias : field.option.aliases) spellings_.emplace(alias, &field);
     }

@@ -292,7 +292,8 @@ std::string explain(const std::string& message) {
   if (message == YAML::ErrorMsg::END_OF_SEQ_FLOW) return "a ',' or the closing ']' of a list is missing";
   if (message == YAML::ErrorMsg::END_OF_MAP_FLOW) return "a ',' or the closing '}' of a map is missing";
   if (message.starts_with(YAML::ErrorMsg::INVALID_UNICODE)) {
-    return "half a character beyond U+FFFF, as JSON writes it (\\ud83d\\ude00); write the character itself";
+    return "no character, such as half of one beyond U+FFFF in JSON's form (\\ud83d\\ude00); write the character "
+           "itself";
   }
   if (message == YAML::ErrorMsg::BAD_FILE) return "nested too deeply";
   return "not valid YAML: " + printable(message);

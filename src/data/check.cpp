@@ -107,7 +107,7 @@ std::string windows_text(const WindowSummary& summary) {
       count_line("windows", summary.num_windows,
                  fmt::format("max_seq_length {}, doc_stride {}", summary.max_seq_length, summary.doc_stride));
   text += count_line("  with the answer", summary.num_labelled);
-  text += count_line("tokens", summary.num_tokens, fmt::format("{:.1f} % [UNK]", 100 * summary.unknown_share));
+  text += count_line("tokens", summary.num_tokens, fmt::format("{:.1f} % unknown", 100 * summary.unknown_share));
   if (summary.num_windows == 0) return text;
   text += fmt::format("  length: mean {:.1f}, 5 % {}, median {}, 95 % {}, longest {}\n", summary.mean_length,
                       summary.p5, summary.p50, summary.p95, summary.max_length);

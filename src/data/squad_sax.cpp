@@ -246,7 +246,7 @@ bool SquadSax::key(string_t& name) {
   if (is_article && is_of_rows_alone(frame.child)) frame.child = Node::kUnknown;
   if (frame.child == Node::kParagraphs) question_ = {};  // the id was an article's
   if (frame.child == Node::kUnknown) return true;
-  if (frame.seen & bit(frame.child)) fail("stands twice in its object");
+  if (frame.seen & bit(frame.child)) fail_if_row("stands twice in its object");
   frame.seen |= bit(frame.child);
   return true;
 }

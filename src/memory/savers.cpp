@@ -21,8 +21,8 @@ std::vector<Saver> savers_left(const StepShape& shape) {
         {Saver::Kind::kGradientCheckpointing, "gradient_checkpointing", "true", "about a third more time", true});
   }
   if (!is_half(shape.precision)) {
-    const char* key = shape.is_before_ampere ? "fp16" : "bf16";
-    left.push_back({Saver::Kind::kHalfPrecision, key, "true", "other rounding", true});
+    const device::Precision half = shape.is_before_ampere ? device::Precision::kFp16 : device::Precision::kBf16;
+    left.push_back({Saver::Kind::kHalfPrecision, std::string(name_of(half)), "true", "other rounding", true, half});
   }
   if (shorter(shape.length) >= kShortest) {
     left.push_back({Saver::Kind::kShorterWindows, "max_seq_length", std::to_string(shorter(shape.length)),
@@ -37,7 +37,7 @@ StepShape with_saver(StepShape shape, const Saver& saver) {
       shape.gradient_checkpointing = true;
       break;
     case Saver::Kind::kHalfPrecision:
-      shape.precision = saver.key == "fp16" ? device::Precision::kFp16 : device::Precision::kBf16;
+      shape.precision = *saver.precision;
       break;
     case Saver::Kind::kShorterWindows:
       shape.length = shorter(shape.length);

@@ -86,7 +86,7 @@ Inputs read_inputs(config::Resolved resolved) {
   note_startup("tokenizer");
   auto train = data::read_and_tokenize(*options.data.train_file, *in.files.tokenizer, options.data.max_train_samples);
   in.train_set = std::move(train.dataset);
-  refuse_without_answers(in.train_set);
+  if (!options.data.max_train_samples) refuse_without_answers(in.train_set);
   warn_of_doubtful_answers(in.train_set);
   warn_of_unknown_words(in.train_set, train.tokens);
   note_startup("training file");

@@ -26,8 +26,7 @@ void refuse_to_replace_inputs(const config::Options& options) {
     const fs::path path = fs::weakly_canonical(*input, unknown);
     const auto [rest_of_output, rest] = std::mismatch(output.begin(), output.end(), path.begin(), path.end());
     if (unknown || rest_of_output != output.end()) return;
-    const bool is_replaced =
-        rest == path.end() || rest->empty() || rest->string().starts_with(checkpoint::kCheckpointPrefix);
+    const bool is_replaced = rest == path.end() || rest->empty() || checkpoint::step_of(rest->string());
     if (!is_replaced) return;
     throw OutputError(
         fmt::format("output_dir {} holds {} {}, which the run would replace.\nChoose another with --output-dir DIR.",
@@ -43,8 +42,8 @@ void refuse_to_replace_inputs(const config::Options& options) {
 
 }  // namespace
 
-void check_output_directory(const config::Options& options, checkpoint::Existing policy) {
-  checkpoint::check_run_directory(*options.train.output_dir, policy);
+void check_output_directory(const config::Options& options) {
+  checkpoint::check_run_directory(*options.train.output_dir, existing_policy(options.train));
   refuse_to_replace_inputs(options);
   if (options.train.overwrite && options.train.resume_from_checkpoint) {
     log::warn("overwrite is not used: resuming goes on with the run that it would remove");

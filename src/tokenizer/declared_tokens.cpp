@@ -77,10 +77,10 @@ void add_decoder(const Json& decoder, const std::string& name, Declarations& out
   }
 }
 
-// A special token is a string or {"content": ...}.
-std::optional<Declaration> special_token(const Json& token, const std::string& name) {
+// A special token is a string or {"content": ...}; `is_special` where the object does not say.
+std::optional<Declaration> special_token(const Json& token, const std::string& name, bool is_special = true) {
   if (token.is_string()) return Declaration{.content = token.get<std::string>()};
-  if (token.is_object()) return parse_declaration(token, name, true);
+  if (token.is_object()) return parse_declaration(token, name, is_special);
   return std::nullopt;
 }
 
@@ -180,12 +180,12 @@ void add_tokens_of_other_names(const TokenizerFiles& files, std::vector<Declarat
 }
 
 // A list of strings and objects, or an object of these.
-void add_list(const std::optional<Json>& file, const char* key, const std::string& name,
+void add_list(const std::optional<Json>& file, const char* key, const std::string& name, bool is_special,
               std::vector<Declaration>& out) {
   const Json* list = member(file, key);
   if (list == nullptr) return;
   for (const Json& value : *list) {
-    std::optional<Declaration> token = special_token(value, name);
+    std::optional<Declaration> token = special_token(value, name, is_special);
     if (!token) continue;
     token->special_if_added = list->is_array();
     out.push_back(std::move(*token));
@@ -197,13 +197,14 @@ void add_list(const std::optional<Json>& file, const char* key, const std::strin
 void add_extra_tokens(const TokenizerFiles& files, std::vector<Declaration>& out) {
   constexpr const char *kNew = "extra_special_tokens", *kOld = "additional_special_tokens";
   const bool config_has_new = has(files.tokenizer_config, kNew);
-  add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path(kTokenizerConfig), out);
+  add_list(files.tokenizer_config, config_has_new ? kNew : kOld, files.path(kTokenizerConfig),
+           /*is_special=*/false, out);
   const std::string map_name = files.path(kSpecialTokensMap);
   if (has(files.special_tokens_map, kNew)) {
-    add_list(files.special_tokens_map, kNew, map_name, out);
+    add_list(files.special_tokens_map, kNew, map_name, /*is_special=*/true, out);
   } else if (!config_has_new && !has(files.tokenizer_config, kOld)) {
     const std::size_t num_before = out.size();
-    add_list(files.special_tokens_map, kOld, map_name, out);
+    add_list(files.special_tokens_map, kOld, map_name, /*is_special=*/true, out);
     for (Declaration& token : std::span(out).subspan(num_before)) token.special_if_added = false;
   }
 }

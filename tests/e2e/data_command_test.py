@@ -7,6 +7,8 @@ from harness import EndToEndTest, questions_of
 
 
 class Check(EndToEndTest):
+    VALUES = {"max_seq_length": 400, "on_misaligned": "keep", "version_2_with_negative": "false"}
+
     def report(self, path, *flags):
         return self.printed_json(self.run_program("data", "check", path, "--json", *flags))
 
@@ -26,15 +28,14 @@ class Check(EndToEndTest):
         self.assertEqual(sum(bar["windows"] for bar in windows["histogram"]), windows["windows"])
 
     def test_refuses_flags_that_would_do_nothing(self):
-        for flags in (["--train-file", "x"], ["--max-eval-samples", 3], ["--on-misaligned", "keep"]):
-            with self.subTest(flags):
-                result = self.run_program("data", "check", self.dev_file, *flags)
-                self.assert_refused(result, 2, f"{flags[0]} has no effect on data check")
-        for flags, command in ((["--test-file", "x"], "data features, which"), (["--max-train-samples", 3], "data features without"),
-                               (["--training", "--max-eval-samples", 3], "data features --training")):
-            with self.subTest(flags):
-                result = self.run_program("data", "features", self.dev_file, "--model", self.model, *flags)
-                self.assert_refused(result, 2, f"has no effect on {command}")
+        for key in ("train_file", "max_eval_samples", "on_misaligned", "max_seq_length"):
+            self.assert_refused(self.run_program("data", "check", self.dev_file, "--set", f"{key}={self.VALUES.get(key, 99)}"), 2,
+                                f"{key} (--set, argument 1) has no effect on data check")
+        for flags, command in (([], "validation_file"), ([], "version_2_with_negative"), ([], "max_train_samples"),
+                               ([], "on_misaligned"), (["--training"], "max_eval_samples")):
+            flag = f"--{command.replace('_', '-')}={self.VALUES.get(command, 99)}"
+            result = self.run_program("data", "features", self.dev_file, "--model", self.model, *flags, flag)
+            self.assert_refused(result, 2, f"{command} (", "has no effect on data features")
 
     def test_tells_of_words_that_the_vocabulary_lacks(self):
         foreign = harness.squad(4, seed=22)

@@ -51,7 +51,8 @@ class OneQuestion(PredictTest):
         result = self.run_program(*ask)
         self.assertEqual(list(self.printed_json(result)), ["answer", "n_best"])
         self.assertIn("every question gets an answer", result.err)
-        self.assertIn("null_odds", self.printed_json(self.run_program(*ask, "--version-2-with-negative")))
+        for flags in (("--version-2-with-negative",), ("--null-score-diff-threshold", 0)):
+            self.assertIn("null_odds", self.printed_json(self.run_program(*ask, *flags)))
 
     def test_has_as_many_candidates_as_asked_for(self):
         answer = self.printed_json(self.ask(TEXT, "--json", "--n-best-size", 3))

@@ -453,7 +453,10 @@ class EveryStep(ResumeTest):
     def test_can_be_gone_on_from(self):
         self.assert_lead_to_the_same_end()
 
-    def test_can_be_gone_on_from_in_half_precision(self):
+    def test_can_be_gone_on_from_in_bf16(self):
+        self.assert_lead_to_the_same_end("--bf16")
+
+    def test_can_be_gone_on_from_in_fp16(self):
         self.assert_lead_to_the_same_end("--fp16")
 
 

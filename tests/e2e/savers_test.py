@@ -147,6 +147,19 @@ class Resumed(SaversTest):
         self.assertEqual(result.err.count("memory_savers: gradient_checkpointing is off again"), 1, result)
         self.assert_option("gradient_checkpointing", "false", "--gradient-checkpointing")
 
+    def test_are_off_again_where_the_user_computes_in_another_precision(self):
+        plan = self.printed_json(self.run_program(*self.wide(ROOMY, "--plan-memory", "--json")))
+        bytes_of = {row["precision"]: row["bytes"]["total"] for row in plan["micro_batches"]
+                    if row["features"] == 1 and not row["gradient_checkpointing"]}
+        between = f"{(bytes_of['bf16'] + bytes_of['fp32']) // 2048}KiB"
+        self.stopped(self.wide(between, "--gradient-checkpointing", "false"))
+        self.assertEqual(self.saved_savers(), ["bf16"])
+        result = self.run_program(*self.wide(ROOMY, "--gradient-checkpointing", "false", "--resume", "auto", "--fp16"))
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err.count("memory_savers: bf16 is off again"), 1, result)
+        self.assertEqual(self.saved_savers(), [])
+        self.assertEqual(self.warnings_of(result), ["resumed with other options than before: bf16 true -> auto, fp16 auto -> true"])
+
     def test_does_not_take_the_user_s_own_bf16_for_one(self):
         self.stopped(self.limited(ROOMY, *AUTO, "--bf16"))
         self.assertEqual(self.saved_savers(), [])

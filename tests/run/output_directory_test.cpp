@@ -22,7 +22,7 @@ class OutputDirectoryTest : public testing::Test {
     options_.train.overwrite = true;
   }
 
-  void check() const { check_output_directory(options_, existing_policy(options_.train)); }
+  void check() const { check_output_directory(options_); }
   void expect_refused(const char* key) {
     EXPECT_THAT([&] { check(); }, ThrowsMessage<OutputError>(HasSubstr(std::string("holds ") + key)));
   }

@@ -12,10 +12,11 @@ namespace bertft::checkpoint {
 /// Of a checkpoint's files, and of a run's model.
 inline constexpr const char *kWeightsName = "model.safetensors", *kStateName = "trainer_state.json";
 
-inline constexpr std::string_view kCheckpointPrefix = "checkpoint-";
-
 /// "<run_directory>/checkpoint-<step>": the only place that makes this name.
 std::string directory_of(const std::string& run_directory, std::int64_t step);
+
+/// The step that a name of that form says; nothing for any other name.
+std::optional<std::int64_t> step_of(std::string_view name);
 
 struct Found {
   std::string directory;

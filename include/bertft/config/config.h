@@ -53,6 +53,9 @@ struct Override {
   std::string key, value, origin;
 };
 
+/// The origin of a value that nobody has given.
+inline constexpr std::string_view kDefaultOrigin = "default";
+
 /// Whether the origin of a value is a flag of the command line.
 bool is_flag(std::string_view origin);
 

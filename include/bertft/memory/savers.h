@@ -13,9 +13,10 @@ namespace bertft::memory {
 struct Saver {
   enum class Kind { kGradientCheckpointing, kHalfPrecision, kShorterWindows };
   Kind kind;
-  std::string key, value;  // of the configuration
-  std::string cost;        // in words
-  bool is_automatic;       // `memory_savers: auto` may take it: the features stay the same
+  std::string key, value;                           // of the configuration
+  std::string cost;                                 // in words
+  bool is_automatic;                                // `memory_savers: auto` may take it: the features stay the same
+  std::optional<device::Precision> precision = {};  // kHalfPrecision: which
 
   /// "bf16: true".
   std::string setting() const { return key + ": " + value; }

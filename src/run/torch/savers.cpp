@@ -10,15 +10,22 @@
 namespace bertft::run {
 namespace {
 
+using device::Precision;
 using memory::Saver;
 
 // Whether this one may be chosen for the user: an option that the configuration sets is not changed.
 bool may_take(const Job& job, const Saver& saver) {
   const config::Options& o = job.options();
-  const bool is_settled = saver.kind == Saver::Kind::kGradientCheckpointing ? o.model.gradient_checkpointing.has_value()
-                          : saver.key == "fp16" ? o.device.fp16.has_value() || o.device.bf16.value_or(false)
-                                                : o.device.bf16.has_value();
+  const bool is_settled = saver.precision == Precision::kFp16   ? o.device.fp16 || o.device.bf16.value_or(false)
+                          : saver.precision == Precision::kBf16 ? o.device.bf16.has_value()
+                                                                : o.model.gradient_checkpointing.has_value();
   return saver.is_automatic && !is_settled && can_be_taken(job.means.device, saver);
+}
+
+// Whether what the saver of this key turns on is on.
+bool is_on(const Job& job, const std::string& key) {
+  const memory::StepShape shape = step_shape(job);
+  return key == "gradient_checkpointing" ? shape.gradient_checkpointing : name_of(shape.precision) == key;
 }
 
 void turn_on(Job& job, const Saver& saver) {
@@ -26,7 +33,7 @@ void turn_on(Job& job, const Saver& saver) {
   if (saver.kind == Saver::Kind::kGradientCheckpointing) {
     options.model.gradient_checkpointing = true;
   } else {
-    (saver.key == "fp16" ? options.device.fp16 : options.device.bf16) = true;
+    (saver.precision == Precision::kFp16 ? options.device.fp16 : options.device.bf16) = true;
     job.means.device = device::select_device(options.device);
   }
   job.inputs.resolved.origins[saver.key] = "memory_savers: auto";
@@ -36,8 +43,7 @@ void turn_on(Job& job, const Saver& saver) {
 }  // namespace
 
 bool can_be_taken(const device::Device& device, const Saver& saver) {
-  const bool is_bf16 = saver.kind == Saver::Kind::kHalfPrecision && !device.is_before_ampere;
-  return !is_bf16 || !device.is_cuda();
+  return saver.precision != Precision::kBf16 || !device.is_cuda();
 }
 
 bool take_saver(Job& job, const std::string& why) {
@@ -68,12 +74,13 @@ void keep_savers(Job& job, const std::vector<std::string>& keys) {
   const std::vector<Saver> left = memory::savers_left(step_shape(job));
   for (const std::string& key : keys) {
     const auto saver = std::find_if(left.begin(), left.end(), [&](const Saver& s) { return s.key == key; });
-    if (saver == left.end()) {  // on: the configuration that is stored with the run says so
+    if (is_on(job, key)) {  // since the configuration that is stored with the run says so
       job.savers.insert(key);
       if (job.options().memory.memory_savers == memory::MemorySavers::kOff) {
         log::info(fmt::format("memory_savers: {} stays on, since the configuration sets it", key));
       }
-    } else if (may_take(job, *saver) && job.options().memory.memory_savers == memory::MemorySavers::kAuto) {
+    } else if (saver != left.end() && may_take(job, *saver) &&
+               job.options().memory.memory_savers == memory::MemorySavers::kAuto) {
       turn_on(job, *saver);
       log::info(fmt::format("memory_savers: {} stays on, as before (memory_savers: off ends that)", key));
     } else {

@@ -1,6 +1,7 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,9 +18,9 @@
 namespace bertft::run {
 namespace {
 
-// Does `work`; the other half knows no exceptions of LibTorch's. `when_lost()`: what to do when the device is.
-template <class Work, class WhenLost>
-auto with_own_errors(const Work& work, const WhenLost& when_lost) {
+// Does `work`; the other half knows no exceptions of LibTorch's. `when_lost`: what to do when the device is.
+template <class Work>
+auto with_own_errors(const Work& work, const std::function<std::string()>& when_lost = [] { return ""; }) {
   try {
     return work();
   } catch (const Error&) {
@@ -41,10 +42,6 @@ auto with_own_errors(const Work& work, const WhenLost& when_lost) {
   }
 }
 
-const char* nothing_to_do() {
-  return "";
-}
-
 std::optional<int> guarded_train(Inputs inputs, TrainMode mode, const Invocation& invocation) {
   const std::string directory = *inputs.options().train.output_dir;
   const auto when_lost = [&] {
@@ -56,11 +53,11 @@ std::optional<int> guarded_train(Inputs inputs, TrainMode mode, const Invocation
 
 AnswerRun guarded_answer(const TrainedModel& model, const eval::Task& task, const Invocation& invocation,
                          const std::function<void()>& when_ready) {
-  return with_own_errors([&] { return answer(model, task, invocation, when_ready); }, nothing_to_do);
+  return with_own_errors([&] { return answer(model, task, invocation, when_ready); });
 }
 
 std::string guarded_versions() {
-  return with_own_errors(device::library_versions, nothing_to_do);
+  return with_own_errors(device::library_versions);
 }
 
 }  // namespace
