@@ -155,7 +155,8 @@ int run(int argc, char** argv) {
     log::set_status_line("");
     const Failure failure = describe(e);
     const std::size_t at = failure.message.find(": error: ");
-    const bool has_place = at != std::string::npos && at > 0 && std::isdigit(failure.message[at - 1]) != 0;
+    const bool has_place =
+        at != std::string::npos && at > 0 && std::isdigit(static_cast<unsigned char>(failure.message[at - 1])) != 0;
     log::error(has_place ? failure.message : "error: " + failure.message);
     return failure.code;
   }

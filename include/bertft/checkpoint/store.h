@@ -44,8 +44,9 @@ class Store {
   /// when the caller may go on, before anything is written: what it flushes to the device is there
   /// whenever the checkpoint is.
   /// Where there is no memory for the copies, it writes at once and training waits; of tensors on a GPU, which could
-  /// not be written without them, that is a StorageError. throws StorageError of that earlier save, and of this one
-  /// when it is written at once
+  /// not be written without them, that is a StorageError.
+  ///
+  /// throws StorageError of that earlier save, and of this one when it is written at once
   void save(const Snapshot& snapshot, const std::function<void()>& before_writing = {});
 
   /// Returns when nothing is being written any more. throws StorageError

@@ -96,7 +96,7 @@ class StepEngine {
   };
 
   void cut(StepBatches& batches) const;
-  StepResult run_in_memory(StepBatches& batches, std::int64_t step, double learning_rate);
+  StepResult run_until_it_fits(StepBatches& batches, std::int64_t step, double learning_rate);
   StepResult run_once(StepBatches& batches, std::int64_t step, double learning_rate, Place& place);
   void shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step);
 

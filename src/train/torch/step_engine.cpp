@@ -22,10 +22,10 @@ void StepEngine::cut(StepBatches& batches) const {
 }
 
 StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learning_rate) {
-  if (!loss_scale_) return run_in_memory(batches, step, learning_rate);
+  if (!loss_scale_) return run_until_it_fits(batches, step, learning_rate);
   const LossScale before = *loss_scale_;
   while (true) {
-    const StepResult result = run_in_memory(batches, step, learning_rate);
+    const StepResult result = run_until_it_fits(batches, step, learning_rate);
     if (result.applied) {
       loss_scale_->note_applied();
       return result;
@@ -40,8 +40,8 @@ StepResult StepEngine::run(StepBatches batches, std::int64_t step, double learni
   }
 }
 
-// The step, in pieces that fit.
-StepResult StepEngine::run_in_memory(StepBatches& batches, std::int64_t step, double learning_rate) {
+// The step, in ever smaller pieces where it runs out of memory.
+StepResult StepEngine::run_until_it_fits(StepBatches& batches, std::int64_t step, double learning_rate) {
   while (true) {
     StepResult result;
     Place place;
