@@ -379,15 +379,18 @@ void SquadSax::require(const Frame& frame, Node node) {
   if (!(frame.seen & bit(node))) fail_if_row(fmt::format("no member '{}'", key_of(frame.node, node)));
 }
 
-// In an element that may still turn out to be an article or a row.
-bool SquadSax::is_of_open_form() const {
+// The frame of the element that is being read, if it may still turn out to be an article or a row; else the end.
+std::vector<SquadSax::Frame>::const_iterator SquadSax::element_of_open_form() const {
   const auto element = std::ranges::find(stack_, Node::kElement, &Frame::node);
-  return element != stack_.end() && !form_ && !(element->seen & (bit(Node::kParagraphs) | bit(Node::kContext)));
+  const bool is_open =
+      element != stack_.end() && !form_ && !(element->seen & (bit(Node::kParagraphs) | bit(Node::kContext)));
+  return is_open ? element : stack_.end();
 }
 
 // Whether what is being read does not count if the element turns out to be an article.
 bool SquadSax::may_be_of_article() const {
-  return is_of_open_form() && is_of_rows_alone(std::ranges::find(stack_, Node::kElement, &Frame::node)->child);
+  const auto element = element_of_open_form();
+  return element != stack_.end() && is_of_rows_alone(element->child);
 }
 
 void SquadSax::value_done() {
@@ -412,7 +415,7 @@ std::string SquadSax::message(std::string_view what) const {
   if (const std::string where = path(); !where.empty()) message += where + ": ";
   const std::string_view fact = first_line(what);
   message += fact;
-  const bool is_question = !is_of_open_form() || may_be_of_article();
+  const bool is_question = element_of_open_form() == stack_.end() || may_be_of_article();
   if (is_question && !question_.id.empty()) message += fmt::format(" (question '{}')", printable(question_.id, 60));
   return message.append(what.substr(fact.size()));
 }
@@ -425,8 +428,8 @@ void SquadSax::fail(std::string_view what) const {
 void SquadSax::fail_if_row(std::string_view what) {
   if (!may_be_of_article()) fail(what);
   if (row_fault_.empty()) row_fault_ = message(what);
-  const auto element = std::ranges::find(stack_, Node::kElement, &Frame::node);
-  std::for_each(element + 1, stack_.end(), [](Frame& frame) { frame.node = frame.child = Node::kUnknown; });
+  const auto depth = element_of_open_form() - stack_.begin() + 1;
+  std::for_each(stack_.begin() + depth, stack_.end(), [](Frame& frame) { frame.node = frame.child = Node::kUnknown; });
 }
 
 void SquadSax::fail_type(std::string_view found) {

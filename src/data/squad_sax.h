@@ -104,7 +104,7 @@ class SquadSax {
   std::uint32_t context_index_of_row();
   void require(const Frame& frame, Node node);
 
-  bool is_of_open_form() const;
+  std::vector<Frame>::const_iterator element_of_open_form() const;
   bool may_be_of_article() const;
 
   Node next_node() const { return stack_.empty() ? top_ : stack_.back().child; }

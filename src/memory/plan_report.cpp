@@ -100,9 +100,7 @@ std::string cards_text(const PlanReport& plan) {
     }
     text += fmt::format("  {:>5}", plan.cards[i].largest);
   }
-  const bool has_fp16 =
-      std::ranges::any_of(plan.cards, [](const auto& card) { return card.precision == Precision::kFp16; });
-  return text + (has_fp16 ? "\nfp16 as GPUs before Ampere compute it.\n" : "\n");
+  return text + (plan.evaluation_precision == Precision::kFp16 ? "\nfp16 as GPUs before Ampere compute it.\n" : "\n");
 }
 
 }  // namespace

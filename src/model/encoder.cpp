@@ -7,16 +7,8 @@
 namespace bertft::model {
 namespace {
 
-at::ScalarType type_of(device::Precision precision) {
-  switch (precision) {
-    case device::Precision::kBf16:
-      return at::kBFloat16;
-    case device::Precision::kFp16:
-      return at::kHalf;
-    case device::Precision::kFp32:
-      break;
-  }
-  return at::kFloat;
+at::ScalarType half_type(device::Precision precision) {
+  return precision == device::Precision::kFp16 ? at::kHalf : at::kBFloat16;
 }
 
 /// Autocast to bfloat16 or float16 for as long as it lives, where the device asks for it. Thread-local, so
@@ -30,7 +22,7 @@ class Autocast {
         had_type_(at::autocast::get_autocast_dtype(type_)),
         had_cache_(at::autocast::is_autocast_cache_enabled()) {
     at::autocast::set_autocast_enabled(type_, is_half(device.precision));
-    if (is_half(device.precision)) at::autocast::set_autocast_dtype(type_, type_of(device.precision));
+    if (is_half(device.precision)) at::autocast::set_autocast_dtype(type_, half_type(device.precision));
     at::autocast::set_autocast_cache_enabled(false);
   }
   ~Autocast() {
@@ -141,7 +133,7 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
 Qkv EncoderLayer::project(const at::Tensor& hidden, device::Precision precision) const {
-  const at::Tensor half = is_half(precision) ? hidden.detach().to(type_of(precision)) : at::Tensor();
+  const at::Tensor half = is_half(precision) ? hidden.detach().to(half_type(precision)) : at::Tensor();
   const auto input = [&] { return half.defined() ? as_cast_of(hidden, half) : hidden; };
   return {query_->forward(input()), key_->forward(input()), value_->forward(input())};
 }

@@ -76,9 +76,7 @@ TEST_P(EveryFamily, StaysCloseToItselfInHalfPrecision) {
   const at::Tensor exact = logits_of(precise, batch_of(kLengths), kSeed);
   // 8 bits, and 11.
   for (const auto& [precision, bound] : {std::pair(device::Precision::kBf16, 0.05), {device::Precision::kFp16, 0.01}}) {
-    device::Device device;
-    device.precision = precision;
-    QaModel rounded = tiny_.make(device);
+    QaModel rounded = tiny_.make(device_of(precision));
     const at::Tensor half = logits_of(rounded, batch_of(kLengths), kSeed);
     EXPECT_EQ(half.scalar_type(), at::kFloat);
     EXPECT_FALSE(at::equal(exact, half));

@@ -53,12 +53,6 @@ at::Tensor both(const SpanLogits& logits) {
   return at::stack({logits.start, logits.end}).detach();
 }
 
-device::Device device_of(Precision precision) {
-  device::Device device;
-  device.precision = precision;
-  return device;
-}
-
 TEST(QaModel, HasTheReferencesParametersInItsOrder) {
   const TinyModel tiny;
   const auto expected = weights::expected_tensors(tiny.config);

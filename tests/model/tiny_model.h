@@ -12,6 +12,13 @@
 
 namespace bertft::model {
 
+/// The CPU, computing so.
+inline device::Device device_of(device::Precision precision) {
+  device::Device device;
+  device.precision = precision;
+  return device;
+}
+
 /// A model, a BERT of 2 layers unless told otherwise, with random weights that live in memory. No tensor keeps a
 /// neutral value (a bias of 0, a LayerNorm weight of 1), so that exchanging or forgetting one shows.
 class TinyModel {

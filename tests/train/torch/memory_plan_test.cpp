@@ -18,6 +18,8 @@
 namespace bertft::train {
 namespace {
 
+using enum device::Precision;
+
 const device::Device kCpu;
 
 // With two threads: what each of them holds is part of the plan.
@@ -75,62 +77,55 @@ std::string name_of(const testing::TestParamInfo<StepCase>& shape) {
   return shape.param.name;
 }
 
-const std::array kTiny = {
-    tiny("Short", 64, 8, Precision::kFp32, false),      tiny("Long", 384, 4, Precision::kFp32, false),
-    tiny("LongHalf", 512, 4, Precision::kBf16, false),  tiny("LongFp16", 512, 4, Precision::kFp16, false),
-    tiny("Recomputed", 512, 8, Precision::kFp32, true), tiny("RecomputedHalf", 256, 8, Precision::kBf16, true)};
+const std::array kTiny = {tiny("Short", 64, 8, kFp32, false),      tiny("Long", 384, 4, kFp32, false),
+                          tiny("LongHalf", 512, 4, kBf16, false),  tiny("LongFp16", 512, 4, kFp16, false),
+                          tiny("Recomputed", 512, 8, kFp32, true), tiny("RecomputedHalf", 256, 8, kBf16, true)};
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryPlan, testing::ValuesIn(kTiny), name_of);
 INSTANTIATE_TEST_SUITE_P(AtOnce, MemoryPlan,
-                         testing::Values(whole_step(tiny("Tiny", 384, 4, Precision::kFp32, false)),
-                                         whole_step(tiny("TinyHalf", 512, 4, Precision::kBf16, false)),
-                                         whole_step(minilm("MiniLmShort", 64, 2, Precision::kFp32, false)),
-                                         whole_step(minilm("MiniLm", 384, 4, Precision::kFp32, false)),
-                                         whole_step(minilm("MiniLmHalf", 384, 4, Precision::kBf16, false)),
-                                         whole_step(minilm("MiniLmRecomputed", 512, 4, Precision::kFp32, true)),
-                                         whole_step(base("Base", 128, 2, Precision::kFp32, false)),
-                                         whole_step(base("BaseHalf", 128, 2, Precision::kBf16, false)),
-                                         whole_step(electra_small("Electra", 256, 4, Precision::kFp32, false)),
-                                         whole_step(albert_base("Albert", 128, 2, Precision::kFp32, false)),
-                                         whole_step(albert_base("AlbertRecomputed", 256, 1, Precision::kFp32, true)),
-                                         whole_step(albert_base("AlbertHalfRecomputed", 128, 2, Precision::kBf16,
-                                                                true))),
+                         testing::Values(whole_step(tiny("Tiny", 384, 4, kFp32, false)),
+                                         whole_step(tiny("TinyHalf", 512, 4, kBf16, false)),
+                                         whole_step(minilm("MiniLmShort", 64, 2, kFp32, false)),
+                                         whole_step(minilm("MiniLm", 384, 4, kFp32, false)),
+                                         whole_step(minilm("MiniLmHalf", 384, 4, kBf16, false)),
+                                         whole_step(minilm("MiniLmRecomputed", 512, 4, kFp32, true)),
+                                         whole_step(base("Base", 128, 2, kFp32, false)),
+                                         whole_step(base("BaseHalf", 128, 2, kBf16, false)),
+                                         whole_step(electra_small("Electra", 256, 4, kFp32, false)),
+                                         whole_step(albert_base("Albert", 128, 2, kFp32, false)),
+                                         whole_step(albert_base("AlbertRecomputed", 256, 1, kFp32, true)),
+                                         whole_step(albert_base("AlbertHalfRecomputed", 128, 2, kBf16, true))),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(Tiny, MemoryCalibration, testing::ValuesIn(kTiny), name_of);
 
-INSTANTIATE_TEST_SUITE_P(Real, MemoryPlan,
-                         testing::Values(minilm("MiniLmOne", 64, 1, Precision::kFp32, false),
-                                         minilm("MiniLm", 384, 4, Precision::kFp32, false),
-                                         minilm("MiniLmHalf", 384, 4, Precision::kBf16, false),
-                                         minilm("MiniLmFp16", 384, 4, Precision::kFp16, false),
-                                         minilm("MiniLmRecomputed", 512, 2, Precision::kFp32, true),
-                                         minilm("MiniLmRecomputedHalf", 384, 4, Precision::kBf16, true),
-                                         base("Base", 128, 1, Precision::kFp32, false),
-                                         base("BaseHalf", 128, 1, Precision::kBf16, false),
-                                         base("BaseRecomputed", 64, 1, Precision::kFp32, true)),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(
+    Real, MemoryPlan,
+    testing::Values(minilm("MiniLmOne", 64, 1, kFp32, false), minilm("MiniLm", 384, 4, kFp32, false),
+                    minilm("MiniLmHalf", 384, 4, kBf16, false), minilm("MiniLmFp16", 384, 4, kFp16, false),
+                    minilm("MiniLmRecomputed", 512, 2, kFp32, true),
+                    minilm("MiniLmRecomputedHalf", 384, 4, kBf16, true), base("Base", 128, 1, kFp32, false),
+                    base("BaseHalf", 128, 1, kBf16, false), base("BaseRecomputed", 64, 1, kFp32, true)),
+    name_of);
 INSTANTIATE_TEST_SUITE_P(Real, MemoryCalibration,
-                         testing::Values(minilm("MiniLm", 128, 4, Precision::kFp32, false),
-                                         minilm("MiniLmHalf", 128, 4, Precision::kBf16, false),
-                                         minilm("MiniLmRecomputed", 128, 4, Precision::kFp32, true)),
+                         testing::Values(minilm("MiniLm", 128, 4, kFp32, false),
+                                         minilm("MiniLmHalf", 128, 4, kBf16, false),
+                                         minilm("MiniLmRecomputed", 128, 4, kFp32, true)),
                          name_of);
 
 // The other families, where their plans differ from BERT's: narrow tables, shared weights.
-INSTANTIATE_TEST_SUITE_P(Families, MemoryPlan,
-                         testing::Values(electra_small("Electra", 128, 4, Precision::kFp32, false),
-                                         electra_small("ElectraHalf", 256, 2, Precision::kBf16, false),
-                                         distilbert_base("DistilBert", 64, 2, Precision::kFp32, false),
-                                         albert_base("AlbertOne", 64, 1, Precision::kFp32, false),
-                                         albert_base("Albert", 128, 2, Precision::kFp32, false),
-                                         albert_base("AlbertHalf", 128, 2, Precision::kBf16, false),
-                                         albert_base("AlbertRecomputed", 64, 2, Precision::kFp32, true)),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(
+    Families, MemoryPlan,
+    testing::Values(electra_small("Electra", 128, 4, kFp32, false), electra_small("ElectraHalf", 256, 2, kBf16, false),
+                    distilbert_base("DistilBert", 64, 2, kFp32, false), albert_base("AlbertOne", 64, 1, kFp32, false),
+                    albert_base("Albert", 128, 2, kFp32, false), albert_base("AlbertHalf", 128, 2, kBf16, false),
+                    albert_base("AlbertRecomputed", 64, 2, kFp32, true)),
+    name_of);
 // Every combination, an hour of them, where they are asked for:
 // BERTFT_EVERY_SHAPE=1 build/tests/train_torch_tests --gtest_filter='Every*'
 std::vector<StepCase> every_case() {
   std::vector<StepCase> cases;
   if (std::getenv("BERTFT_EVERY_SHAPE") == nullptr) return cases;
   for (const std::int64_t length : {64, 128, 256, 384, 512}) {
-    for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
+    for (const Precision precision : {kFp32, kBf16}) {
       for (const bool recomputed : {false, true}) {
         const std::string suffix =
             fmt::format("{}{}{}", length, is_half(precision) ? "Half" : "", recomputed ? "Recomputed" : "");

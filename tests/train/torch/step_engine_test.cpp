@@ -42,8 +42,7 @@ INSTANTIATE_TEST_SUITE_P(Limits, MicroBatches,
 
 TEST(StepEngine, DoesTheSameStepInBf16WithOneThreadAndTwo) {
   const data::Features features = seven_windows();
-  device::Device bf16;
-  bf16.precision = device::Precision::kBf16;
+  const device::Device bf16 = model::device_of(device::Precision::kBf16);
   const auto step_with = [&](int count) {
     const Threads threads(count);
     return TrainedModel(bert_for_words(), bf16).step(features, {});
@@ -53,19 +52,13 @@ TEST(StepEngine, DoesTheSameStepInBf16WithOneThreadAndTwo) {
   EXPECT_NEAR(one.grad_norm, two.grad_norm, 1e-4 * one.grad_norm);
 }
 
-device::Device fp16_device() {
-  device::Device device;
-  device.precision = device::Precision::kFp16;
-  return device;
-}
-
 struct Fp16Step {
   StepResult result;
   LossScale scale;
   at::Tensor state;
 };
 Fp16Step step_in_fp16(const LossScale& scale, const data::MicroBatchLimit& limit = {}) {
-  TrainedModel run(bert_for_words(), fp16_device());
+  TrainedModel run(bert_for_words(), model::device_of(device::Precision::kFp16));
   const data::Features features = seven_windows();
   StepEngine engine = run.engine(features, limit);
   engine.scale_loss(scale);
@@ -108,7 +101,7 @@ TEST(LossInFp16, OfAStepWhoseGradientsOverflowIsScaledByHalfUntilTheyDoNot) {
 TEST(LossInFp16, KeepsItsScaleWhereThatIsNotToBlame) {
   model::TinyModel bert = bert_for_words();
   bert.replace("qa_outputs.bias", at::full_like(bert.value("qa_outputs.bias"), NAN));
-  TrainedModel run(bert, fp16_device());
+  TrainedModel run(bert, model::device_of(device::Precision::kFp16));
   const data::Features features = seven_windows();
   StepEngine engine = run.engine(features, {});
   engine.scale_loss({4096, 7});

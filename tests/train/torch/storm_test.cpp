@@ -60,11 +60,11 @@ struct StormCase {
 class StormInAStep : public Storm, public testing::WithParamInterface<StormCase> {
  protected:
   static TrainedModel make() {
-    device::Device device;
+    const bool saves = GetParam().with_savers;
     model::ModelOptions options;
-    if (GetParam().with_savers) device.precision = device::Precision::kFp16;
-    options.gradient_checkpointing = GetParam().with_savers;
-    return TrainedModel(bert_for_words(), device, options);
+    options.gradient_checkpointing = saves;
+    const auto precision = saves ? device::Precision::kFp16 : device::Precision::kFp32;
+    return TrainedModel(bert_for_words(), model::device_of(precision), options);
   }
 };
 
