@@ -185,6 +185,11 @@ class MicroBatch {
 }  // namespace
 
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
+  if (shape.is_evaluation) {
+    StepBytes bytes = plan_evaluation(shape, num_features);
+    bytes.gradients = 0;
+    return bytes;
+  }
   const Sizes sizes(shape);
   const std::int64_t left = shape.effective_batch ? *shape.effective_batch - num_features : num_features;
   const std::int64_t next = std::min(num_features, left);  // the largest that finds gradients there

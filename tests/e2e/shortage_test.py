@@ -98,17 +98,29 @@ class Training(ShortageTest):
         self.assertIn("for one feature of 128 tokens", result.err)
         self.tried(result)
 
-    def test_of_an_evaluation_of_longer_windows_than_training_has_names_a_command_that_works(self):
-        short = harness.write_json(self.cwd / "short.json", {"data": [{"title": "Salt", "paragraphs": [
+    def one_short_window(self):
+        return harness.write_json(self.cwd / "short.json", {"data": [{"title": "Salt", "paragraphs": [
             {"context": "Barden sells salt.", "qas": [{"id": "1", "question": "Who sells salt?", "is_impossible": False,
                                                        "answers": [{"text": "Barden", "answer_start": 0}]}]}]}]})
+
+    def test_of_an_evaluation_of_longer_windows_than_training_has_names_a_command_that_works(self):
         result = self.short(self.limited(
-            "800KiB", "--max-seq-length", 128, "--validation-file", self.one_long_window(120),
-            "--per-device-eval-batch-size", 1, train=short,
-            model=self.model_of(HIDDEN=16, LAYERS=1, HEADS=4, INTERMEDIATE=1024)))
+            "1600KiB", "--max-seq-length", 128, "--validation-file", self.one_long_window(120),
+            "--per-device-eval-batch-size", 1, train=self.one_short_window(),
+            model=self.model_of(HIDDEN=16, LAYERS=2, HEADS=4, INTERMEDIATE=1024)))
         self.assertIn("(evaluation)", result.err)
-        self.assertIn("for one feature of 120 tokens", result.err)
+        self.assertRegex(result.err, "for one feature of 120 tokens in an evaluation:\n       weights [^,]*, AdamW [^,]*, workspace ")
+        self.assertRegex(result.err, r"(?m)^       bf16: true +saves ")
+        self.assertNotIn("gradient_checkpointing", result.err)
         self.tried(result)
+
+    def test_of_an_evaluation_takes_the_room_of_gradients(self):
+        result = self.run_program(*self.limited(
+            "21800KiB", "--max-seq-length", 128, "--validation-file", self.one_long_window(120, num_short=0),
+            "--per-device-train-batch-size", 1, train=self.one_short_window(),
+            model=self.model_of(HIDDEN=128, LAYERS=4, HEADS=4, INTERMEDIATE=1024)))
+        self.assertEqual(result.code, 0, result)
+        self.assertNotIn("out of memory", result.err)
 
     def test_before_an_earlier_run_is_replaced_leaves_that_alone(self):
         self.trained("--max-steps", 1)

@@ -97,6 +97,21 @@ TEST(Savers, ThatCostMemorySaveNothing) {
   EXPECT_EQ(saved_bytes(shape, recompute, 8), 0U);
 }
 
+TEST(Savers, ThatSaveNothingInAnEvaluationAreNotTakenForOne) {
+  StepShape shape = base();
+  shape.encoder = weights::bert_config({1000, 64, 2, 4, 2048, 512});
+  const std::vector<Saver> all = savers_left(shape);
+  ASSERT_TRUE(helps_one_feature(shape, all[0]));
+  shape.is_evaluation = true;
+  const StepBytes beside_gradients = plan_evaluation(shape, 1);
+  EXPECT_EQ(plan_least(shape).total(), beside_gradients.total() - beside_gradients.gradients);
+  EXPECT_EQ(saved_bytes(shape, all[0], 1), 0U);
+  EXPECT_FALSE(helps_one_feature(shape, all[0]));
+  const auto taken = savers_needed(shape, plan_step(with_saver(shape, all[1]), 1).tensors(), all);
+  ASSERT_TRUE(taken);
+  EXPECT_THAT(keys(*taken), ElementsAre("bf16"));
+}
+
 TEST(Savers, OfferNoWindowsBelowSixtyFourTokens) {
   StepShape shape = base();
   shape.length = 96;

@@ -134,6 +134,16 @@ TEST_F(AdviceTest, NamesNoSaverThatSavesNothing) {
   }
 }
 
+TEST_F(AdviceTest, NamesNothingThatSavesInTrainingAloneForAnEvaluation) {
+  s_.shape.encoder = weights::bert_config({1000, 64, 2, 4, 2048, 512});
+  s_.shape.is_evaluation = true;
+  may_use(1000);
+  use_all_of_the_device();
+  EXPECT_THAT(advice(s_), AllOf(HasSubstr("\nhelps: bf16: true "), Not(HasSubstr("gradient_checkpointing"))));
+  s_.savers.erase(s_.savers.begin() + 1, s_.savers.end());
+  EXPECT_THAT(advice(s_), EndsWith("\nneeds: a lot\ntry:   a smaller model; no settings are expected to be enough"));
+}
+
 TEST_F(AdviceTest, CallsWhatIsNotEnoughAHelpAlone) {
   may_use(1000);
   use_all_of_the_device();

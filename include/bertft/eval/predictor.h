@@ -37,7 +37,8 @@ ScoredBatch score_batch(model::QaModel& model, const device::Device& device, mod
 /// Runs the model over all windows and decodes each question as soon as its last window is
 /// scored, on a second thread while the next batch runs; logits of at most one batch are on the
 /// device. nullopt when `stop` said so. A batch that runs out of memory is done again in halves.
-/// throws OutOfMemoryError when a single feature does not fit, tried several times; DivergedError as decode_question()
+/// throws memory::EvaluationOutOfMemoryError when a single feature does not fit, tried several times; DivergedError as
+/// decode_question()
 std::optional<Answers> predict(model::QaModel& model, const device::Device& device, const Task& task,
                                const Hooks& hooks = {});
 

@@ -12,13 +12,14 @@ namespace bertft::memory {
 /// times above it does not.
 constexpr double kEstimateError = 1.1;
 
-/// What decides how many bytes a training step takes.
+/// What decides how many bytes a training step takes, or an evaluation between two of them.
 struct StepShape {
   weights::EncoderConfig encoder;
   std::int64_t length = 384;                         // tokens of every sequence: the worst case
   std::optional<std::int64_t> effective_batch = {};  // features of a step; none: many more than a micro-batch
   device::Precision precision = device::Precision::kFp32;
   bool gradient_checkpointing = false;
+  bool is_evaluation = false;  // nothing is kept for a backward pass or from it
   bool is_cuda = false;
   bool is_before_ampere = false;  // a GPU without flash attention
   std::int64_t num_threads = 1;   // each holds attention scores of one head on the CPU
@@ -40,7 +41,8 @@ struct StepBytes {
 /// The bytes of a step in micro-batches of `num_features`, from shapes alone. They hold for the reference path of
 /// `model`: the derivation stands beside the code. An estimate, to be confirmed by a real step. Where one micro-batch
 /// is the whole step there is no sum of earlier gradients beside its activations: the bytes do not fall as
-/// `num_features` grows up to half the effective batch, nor from the whole of it on, but may in between.
+/// `num_features` grows up to half the effective batch, nor from the whole of it on, but may in between. Of an
+/// evaluation: as plan_evaluation(), without the gradients, which go where memory does not suffice.
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features);
 
 /// The least that a step can take: one feature at a time, or all of a small step at once.

@@ -9,7 +9,7 @@
 
 namespace bertft::memory {
 
-/// A setting under which a training step takes less memory, at a cost.
+/// A setting under which a training step, or an evaluation, takes less memory, at a cost.
 struct Saver {
   enum class Kind { kGradientCheckpointing, kHalfPrecision, kShorterWindows };
   Kind kind;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "bertft/device/device.h"
+#include "bertft/util/error.h"
 
 namespace bertft::memory {
 
@@ -37,9 +38,13 @@ class TriesOfOne {
   int failures_ = 0;
 };
 
-/// Ends the work when a micro-batch that cannot be cut does not fit; `place` says where that was.
-/// throws OutOfMemoryError
-[[noreturn]] void fail_one_feature(std::int64_t num_tokens, std::string_view place, const Shortage& shortage);
+/// Not even one feature fits, in an evaluation: what saves memory in training alone would not help.
+class EvaluationOutOfMemoryError : public OutOfMemoryError {
+  using OutOfMemoryError::OutOfMemoryError;
+};
+
+/// What to tell when a micro-batch that cannot be cut does not fit; `place` says where that was.
+std::string one_feature_text(std::int64_t num_tokens, std::string_view place, const Shortage& shortage);
 
 /// Whether an exception means "out of memory": by its type first, by its text second.
 bool is_out_of_memory(const std::exception& error);

@@ -30,6 +30,9 @@ struct ProbeTask {
   std::int64_t at_most = 8;  // features of a micro-batch
 };
 
+/// The phase of a trial whose first step fitted and whose evaluation did not.
+constexpr const char* kEvaluationPhase = "evaluation";
+
 /// Finds the largest micro-batch of full-length features for which a whole cycle fits: an
 /// optimizer step with the moments in place, an evaluation batch, a step again. A step has a
 /// second micro-batch, as far as the effective batch leaves features for one. It works on a
@@ -45,8 +48,8 @@ Json probe_key(const ProbeTask& task, const std::string& version, const std::opt
 /// The content of probe.json.
 Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const Json& key);
 
-/// The micro-batch of an earlier probe, from its file, when it still holds: equal key, no less
-/// memory usable, and a search that went as far as this one would. 0 when nothing fitted.
-std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key);
+/// The result of an earlier probe, from its file, when it still holds: equal key, no less memory usable, and a search
+/// that went as far as this one would. Of its trials: sizes and phases.
+std::optional<memory::SearchResult> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key);
 
 }  // namespace bertft::train

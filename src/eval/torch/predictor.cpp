@@ -177,7 +177,7 @@ std::optional<Answers> predict(model::QaModel& model, const device::Device& devi
       if (hooks.reclaim()) continue;
       if (num_features <= 1) {
         if (tries_of_one.may_try_again()) continue;
-        memory::fail_one_feature(tokens, "evaluation", *shortage);
+        throw memory::EvaluationOutOfMemoryError(memory::one_feature_text(tokens, "evaluation", *shortage));
       }
       size.did_not_fit(tokens);
       hooks.shrunk(fmt::format("evaluation: out of memory ({} tokens); goes on with {} tokens a batch",

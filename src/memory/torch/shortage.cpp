@@ -9,7 +9,6 @@
 #include <new>
 
 #include "bertft/memory/budget.h"
-#include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "memory/shortage_text.h"
 
@@ -83,9 +82,9 @@ std::optional<Shortage> attempt(const device::Device& device, const std::functio
   return shortage;
 }
 
-void fail_one_feature(std::int64_t num_tokens, std::string_view place, const Shortage& shortage) {
-  throw OutOfMemoryError(fmt::format("one feature of {} tokens does not fit in memory ({}): {}.",
-                                     with_thousands(num_tokens), place, shortage.message));
+std::string one_feature_text(std::int64_t num_tokens, std::string_view place, const Shortage& shortage) {
+  return fmt::format("one feature of {} tokens does not fit in memory ({}): {}.", with_thousands(num_tokens), place,
+                     shortage.message);
 }
 
 }  // namespace bertft::memory

@@ -38,7 +38,7 @@ AnswerRun answer(const TrainedModel& trained, const eval::Task& task, const Invo
   const Means means = find_means(trained.resolved.options, invocation);
   AnswerRun run;
   const auto shortage = shortage_in([&] { run = load_and_answer(trained, means.device, task, when_ready); });
-  if (shortage) throw OutOfMemoryError(explain_shortage(trained, task.features, means, *shortage));
+  if (shortage) throw OutOfMemoryError(explain_shortage(trained, task.features, means, shortage->fact));
   return run;
 }
 

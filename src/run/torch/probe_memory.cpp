@@ -7,9 +7,12 @@
 #include <functional>
 #include <iostream>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/data/batch.h"
+#include "bertft/memory/shortage.h"
 #include "bertft/run/version.h"
 #include "bertft/train/probe.h"
 #include "bertft/util/error.h"
@@ -70,16 +73,28 @@ std::string use_line(const Inputs& in, std::int64_t num_features) {
                      (effective + num_features - 1) / num_features, effective);
 }
 
-std::string nothing_fits(const Inputs& in) {
-  return fmt::format("not even one feature of {} tokens fits in memory.", in.options().data.max_seq_length);
+// The last trial of a probe that found nothing is that of one feature.
+bool fails_in_evaluation(const memory::SearchResult& nothing) {
+  return !nothing.trials.empty() && nothing.trials.back().phase == train::kEvaluationPhase;
 }
 
-// What `find` finds, with as many savers as it takes and as may be taken.
-std::int64_t with_savers(Job& job, const std::function<std::int64_t()>& find) {
-  std::int64_t found = find();
-  while (found == 0 && take_saver(job, "not even one feature fitted")) found = find();
-  if (found == 0) throw OutOfMemoryError(nothing_fits(job.inputs));
-  return found;
+[[noreturn]] void fail_as_nothing_fits(const Inputs& in, bool in_evaluation) {
+  const std::string fact = fmt::format("not even one feature of {} tokens fits in memory{}.",
+                                       in.options().data.max_seq_length, in_evaluation ? " in an evaluation" : "");
+  if (in_evaluation) throw memory::EvaluationOutOfMemoryError(fact);
+  throw OutOfMemoryError(fact);
+}
+
+// The micro-batch that `find` finds, with as many savers as it takes and as may be taken.
+std::int64_t with_savers(Job& job, const std::function<memory::SearchResult()>& find) {
+  while (true) {
+    const memory::SearchResult result = find();
+    if (result.num_features > 0) return result.num_features;
+    const bool in_evaluation = fails_in_evaluation(result);
+    if (!take_saver(job, {"not even one feature fitted", in_evaluation})) {
+      fail_as_nothing_fits(job.inputs, in_evaluation);
+    }
+  }
 }
 
 void note(const std::string& line) {
@@ -118,12 +133,12 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
   job.means.invocation.probe(config::to_yaml(job.inputs.resolved), settings);
 }
 
-// The micro-batch that fits, in features; 0: none does.
-std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weights) {
+// The micro-batch that fits.
+memory::SearchResult find_micro_batch(const Job& job, const weights::ModelWeights& weights) {
   const train::ProbeTask task = task_of(job, weights, job.inputs.plan.largest_step());
   const Json key = key_of(job, task);
-  std::optional<std::int64_t> found = train::reusable_probe(probe_file(job.inputs), task, key);
-  if (found && *found > 0) {  // that nothing fitted then says nothing of now
+  std::optional<memory::SearchResult> found = train::reusable_probe(probe_file(job.inputs), task, key);
+  if (found && found->num_features > 0) {  // that nothing fitted then says nothing of now
     log::info(fmt::format("probe     {} still holds", probe_file(job.inputs)));
   } else {
     const auto where = job.options().memory.probe_process;
@@ -136,10 +151,10 @@ std::int64_t find_micro_batch(const Job& job, const weights::ModelWeights& weigh
       found = train::reusable_probe(probe_file(job.inputs), probed, key);
       if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job.inputs)));
     } else {
-      found = probe_here(job, task, note).num_features;
+      found = probe_here(job, task, note);
     }
   }
-  return *found;
+  return *std::move(found);
 }
 
 }  // namespace
@@ -150,15 +165,14 @@ void probe_for_parent(const Job& job, const weights::ModelWeights& weights) {
 
 void probe_memory(Job& job, const weights::ModelWeights& weights) {
   const auto print = [](const std::string& line) { std::cout << line << std::endl; };
-  const auto find = [&] { return probe_here(job, task_of(job, weights, size_of_data(job)), print).num_features; };
+  const auto find = [&] { return probe_here(job, task_of(job, weights, size_of_data(job)), print); };
   const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
   std::int64_t found = 0;
+  const std::int64_t longest = job.options().data.max_seq_length;
   const auto shortage = shortage_in([&] { found = with_savers(job, find); });
   if (shortage)
-    throw OutOfMemoryError(
-        explain_shortage(job, job.options().data.max_seq_length, *shortage, Beginning::kAsTold, std::nullopt));
-  std::cout << fmt::format("largest: {} ({} tokens)\n", counted(found, "feature"),
-                           with_thousands(found * job.options().data.max_seq_length))
+    throw OutOfMemoryError(explain_shortage(job, {longest, longest}, *shortage, Beginning::kAsTold, std::nullopt));
+  std::cout << fmt::format("largest: {} ({} tokens)\n", counted(found, "feature"), with_thousands(found * longest))
             << "use: " << use_line(job.inputs, found) << "\nkept in " << probe_file(job.inputs) << std::endl;
 }
 

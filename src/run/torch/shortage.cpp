@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,18 @@ std::vector<memory::Saver> advisable_savers(const memory::StepShape& shape, cons
     return !can_be_taken(device, saver) || (goes_on && saver.kind == memory::Saver::Kind::kShorterWindows);
   });
   return savers;
+}
+
+std::string needs_of(const memory::StepBytes& bytes, const memory::StepShape& shape) {
+  const std::string head =
+      fmt::format("needs: about {} for one feature of {} tokens", memory_text(bytes.tensors()), shape.length);
+  if (shape.is_evaluation) {
+    return fmt::format("{} in an evaluation:\n       weights {}, AdamW {}, workspace {}\n", head,
+                       memory_text(bytes.weights), memory_text(bytes.optimizer), memory_text(bytes.workspace));
+  }
+  return fmt::format("{}: weights {}, gradients {},\n       AdamW {}, activations {}, workspace {}\n", head,
+                     memory_text(bytes.weights), memory_text(bytes.gradients), memory_text(bytes.optimizer),
+                     memory_text(bytes.activations), memory_text(bytes.workspace));
 }
 
 // All that does not differ between training and answering.
@@ -50,31 +63,33 @@ std::optional<std::string> shortage_text(const std::exception& error) {
   return fmt::format("out of memory: {}.", shortage->message);
 }
 
-std::optional<std::string> shortage_in(const std::function<void()>& work) {
+std::optional<GivenUp> shortage_in(const std::function<void()>& work) {
   try {
     work();
     return std::nullopt;
   } catch (const std::exception& e) {
-    if (!memory::ends_in_shortage(e)) throw;
-    return shortage_text(e);
+    const auto fact = shortage_text(e);
+    if (!fact) throw;
+    return GivenUp{*fact, dynamic_cast<const memory::EvaluationOutOfMemoryError*>(&e) != nullptr};
   }
 }
 
-std::string explain_shortage(const Job& job, std::int64_t length, const std::string& fact, Beginning beginning,
+std::string explain_shortage(const Job& job, const Longest& longest, const GivenUp& given_up, Beginning beginning,
                              const std::optional<std::string>& saved) {
-  memory::StepShape shape = step_shape(job);
-  shape.length = length;
+  memory::StepShape step = step_shape(job);
+  step.length = given_up.in_evaluation ? longest.trained : std::max(longest.trained, longest.evaluated);
+  memory::StepShape shape = step;
+  if (given_up.in_evaluation) {
+    shape.is_evaluation = true;
+    shape.length = longest.evaluated;
+  }
   Situation situation = situation_of(job.means, job.options(), std::move(shape), beginning);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
   situation.savers = advisable_savers(situation.shape, job.means.device, goes_on);
   const memory::StepBytes bytes = memory::plan_least(situation.shape);
-  situation.needed = bytes.tensors();
-  situation.needs = fmt::format(
-      "needs: about {} for one feature of {} tokens: weights {}, gradients {},\n"
-      "       AdamW {}, activations {}, workspace {}\n",
-      memory_text(situation.needed), situation.shape.length, memory_text(bytes.weights), memory_text(bytes.gradients),
-      memory_text(bytes.optimizer), memory_text(bytes.activations), memory_text(bytes.workspace));
-  return fact + "\n" + advice(situation) + (saved ? "\nsaved: " + *saved : "");
+  situation.needs = needs_of(bytes, situation.shape);
+  situation.needed = std::max(bytes.tensors(), memory::plan_least(step).tensors());  // there may have been no step yet
+  return given_up.fact + "\n" + advice(situation) + (saved ? "\nsaved: " + *saved : "");
 }
 
 std::string explain_shortage(const TrainedModel& trained, const data::Features& features, const Means& means,

@@ -14,13 +14,24 @@ namespace bertft::run {
 /// What to tell of an exception that means that memory ran out; nothing for any other.
 std::optional<std::string> shortage_text(const std::exception& error);
 
-/// Does `work`; returns what to tell when memory ran out in it. throws what else `work` throws
-std::optional<std::string> shortage_in(const std::function<void()>& work);
+/// Work that was given up for want of memory.
+struct GivenUp {
+  std::string fact;            // what to tell of it
+  bool in_evaluation = false;  // of one feature
+};
 
-/// The message for a run in which not even one feature fits: `fact`, what there is and what a step needs, up to three
-/// remedies with what they save, and a command that is expected to work. `length`: tokens of the longest window that
-/// has to fit; `saved`: the checkpoint to go on from.
-std::string explain_shortage(const Job& job, std::int64_t length, const std::string& fact, Beginning beginning,
+/// Does `work`; returns how it ended when memory ran out in it. throws what else `work` throws
+std::optional<GivenUp> shortage_in(const std::function<void()>& work);
+
+/// Tokens of the longest windows.
+struct Longest {
+  std::int64_t trained, evaluated;
+};
+
+/// The message for a run in which not even one feature fits: the fact, what there is and what is needed by a step, or
+/// by the evaluation that was given up, up to three remedies with what they save of it, and a command that is expected
+/// to work. `saved`: the checkpoint to go on from.
+std::string explain_shortage(const Job& job, const Longest& longest, const GivenUp& given_up, Beginning beginning,
                              const std::optional<std::string>& saved);
 
 /// The same where a trained model only answers `features`.

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -166,12 +165,13 @@ Continuation continuation_of(const train::TrainOptions& options, const Held& hel
   return {saved, can_go_on ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
 }
 
-// That has to fit: a probe's windows are as long as windows can be, a run's no longer than its data make them, and then
-// a lower max_seq_length is no remedy.
-std::int64_t longest_window(const Job& job) {
-  if (job.options().memory.probe_memory == memory::ProbeMemory::kAuto) return job.options().data.max_seq_length;
-  return std::max(job.inputs.train_features.max_length(),
-                  job.inputs.validation_features ? job.inputs.validation_features->max_length() : 0);
+// That have to fit: a probe's windows are as long as windows can be, a run's no longer than its data make them, and
+// then a lower max_seq_length is no remedy.
+Longest longest_windows(const Job& job) {
+  const std::int64_t most = job.options().data.max_seq_length;
+  if (job.options().memory.probe_memory == memory::ProbeMemory::kAuto) return {most, most};
+  return {job.inputs.train_features.max_length(),
+          job.inputs.validation_features ? job.inputs.validation_features->max_length() : 0};
 }
 
 }  // namespace
@@ -200,8 +200,8 @@ std::optional<int> run_training(Job& job) {
     });
     if (!shortage) return signal;
     const auto [saved, beginning] = continuation_of(job.options().train, held);
-    if (!take_saver(job, std::string(first_line(*shortage)))) {
-      throw OutOfMemoryError(explain_shortage(job, longest_window(job), *shortage, beginning, saved));
+    if (!take_saver(job, *shortage)) {
+      throw OutOfMemoryError(explain_shortage(job, longest_windows(job), *shortage, beginning, saved));
     }
     if (beginning == Beginning::kNewestCheckpoint) {
       job.inputs.resolved.options.train.resume_from_checkpoint = "auto";

@@ -102,15 +102,16 @@ class Probe {
     return num_retries() == retries;
   }
 
-  // Gradients are still there, as they are when training stops to evaluate.
+  // Gradients are still there, as they are when training stops to evaluate, and go where they take the room.
   void evaluate(std::int64_t num_features) {
     const auto n = static_cast<std::size_t>(std::min(task_.eval_batch, num_features));
     const std::vector<std::uint32_t> windows(n, 0U);
-    const auto shortage = memory::attempt(task_.device, [&] {
+    const auto score = [&] {
       model::StagedBatch batch = model::stage(data::pack(features_, windows, 0), task_.device.torch_device);
       eval::score_batch(model_, task_.device, batch);
-    });
-    if (shortage) throw DoesNotFit{"evaluation"};
+    };
+    if (!memory::attempt(task_.device, score, [&] { optimizer_.zero_grad(); })) return;
+    if (memory::attempt(task_.device, score)) throw DoesNotFit{kEvaluationPhase};
   }
 
   std::uint64_t num_retries() const { return memory::use_of(task_.device).num_retries; }
@@ -221,7 +222,7 @@ Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const
           {"trials", trials}};
 }
 
-std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key) {
+std::optional<memory::SearchResult> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key) {
   if (!is_there(path)) return std::nullopt;
   try {
     const Json document = read_json(path);
@@ -235,7 +236,13 @@ std::optional<std::int64_t> reusable_probe(const std::string& path, const ProbeT
     const bool went_as_far = *found < *searched || *searched >= task.at_most;
     // A step in pieces may take more than the same at once.
     if (task.at_most < task.effective_batch && *found >= task.effective_batch) return std::nullopt;
-    return no_less_free && went_as_far ? std::optional(std::min(*found, task.at_most)) : std::nullopt;
+    if (!no_less_free || !went_as_far) return std::nullopt;
+    memory::SearchResult result{.num_features = std::min(*found, task.at_most), .trials = {}};
+    for (const Json& trial : document.value("trials", Json::array())) {
+      result.trials.push_back({.num_features = integer_member(trial, "features", path).value_or(0),
+                               .phase = string_member(trial, "phase", path).value_or("")});
+    }
+    return result;
   } catch (const Error&) {
     return std::nullopt;  // a damaged file is one that does not hold
   }

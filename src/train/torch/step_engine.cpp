@@ -100,7 +100,8 @@ void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, st
       throw OutOfMemoryError(
           fmt::format("the batches of step {} do not fit in memory: {}.", step + 1, shortage.message));
     }
-    memory::fail_one_feature(place.tokens_in_hand, fmt::format("{} of step {}", place.phase, step + 1), shortage);
+    throw OutOfMemoryError(
+        memory::one_feature_text(place.tokens_in_hand, fmt::format("{} of step {}", place.phase, step + 1), shortage));
   }
   limit_.tokens = std::min(place.num_tokens, limit_.tokens.value_or(place.num_tokens)) / 2;
   listener_({place.phase, place.num_tokens, *limit_.tokens});

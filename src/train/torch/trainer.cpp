@@ -50,7 +50,8 @@ class Training {
                 state_.identity.seed),
         batches_(setup.features, setup.plan, state_.identity.data_seed, setup.device.torch_device),
         saving_(s_, state_, optimizer_),
-        validation_(s_, state_, [this] { return saving_.finish_writing(); }),
+        // The gradients of the step before serve no more.
+        validation_(s_, state_, [this] { return optimizer_.zero_grad() || saving_.finish_writing(); }),
         warmup_(optim::warmup_step_count(setup.optim, setup.plan.total_steps)) {
     engine_.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
     engine_.on_progress([this](std::int64_t done, std::int64_t total) {
@@ -68,6 +69,7 @@ class Training {
 
  private:
   void train_step();
+  void evaluate();
   void leave_out(const std::vector<std::uint32_t>& windows);
   void note_shrunk(const Shrunk& shrunk);
   void log_if_due();
@@ -102,7 +104,7 @@ class Training {
 
 std::optional<int> Training::run() {
   if (validation_.is_due()) {  // before the first step, or where a signal cut an evaluation off
-    validation_.evaluate();
+    evaluate();
     save_first_evaluation();
   }
   try {
@@ -111,7 +113,7 @@ std::optional<int> Training::run() {
       saving_.notice_end();
       log_if_due();
       log_broken_off_epoch();
-      if (validation_.is_due()) validation_.evaluate();
+      if (validation_.is_due()) evaluate();
       log_broken_off_epoch();  // which the evaluation may have stopped early
       save_if_due();
     }
@@ -151,6 +153,14 @@ void Training::train_step() {
                                .learning_rate = rate,
                                .loss = last_.loss,
                                .grad_norm = last_.grad_norm});
+}
+
+// Unless a signal comes in between: the resumed run does it then.
+void Training::evaluate() {
+  const Validation::Answered* answered = validation_.answers_of(state_.step);
+  if (answered == nullptr) return;
+  saving_.finish_writing();  // an earlier best one whose save has failed is none to compare with
+  validation_.note(*answered);
 }
 
 // The step just done, of these windows, was not applied.

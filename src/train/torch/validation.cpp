@@ -29,10 +29,6 @@ bool Validation::is_due() const {
   return (at_start || later) && !is_evaluated(state_);  // last: that goes through the whole history
 }
 
-void Validation::evaluate() {
-  if (const Answered* answered = answers_of(state_.step)) note(*answered);
-}
-
 const Validation::Answered* Validation::answers_of(std::int64_t step) {
   if (!newest_ || newest_->step != step) {
     const auto started = std::chrono::steady_clock::now();
@@ -66,7 +62,6 @@ std::optional<eval::Answers> Validation::predict(std::int64_t step) {
 
 void Validation::note(const Answered& answered) {
   const eval::Answers& answers = answered.answers;
-  reclaim_();  // an earlier best one whose save has failed is none to compare with
   const eval::Metrics metrics = eval::score(*s_.validation, answers.predictions);
   Json json = metrics.to_json();
   json["loss"] = answers.loss;

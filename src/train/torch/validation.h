@@ -19,10 +19,6 @@ class Validation {
   /// written, so that that has the whole history.
   bool is_due() const;
 
-  /// Evaluates, unless a signal comes in between: the resumed run does it then.
-  /// throws DivergedError, OutOfMemoryError (a single window does not fit)
-  void evaluate();
-
   /// The answers of a step's weights, and how long they took.
   struct Answered {
     std::int64_t step;
@@ -30,12 +26,14 @@ class Validation {
     double runtime_s;
   };
   /// What the model answers while its weights are those of `step`; null when a signal came in between.
-  /// throws as evaluate()
+  /// throws DivergedError, OutOfMemoryError (a single window does not fit)
   const Answered* answers_of(std::int64_t step);
+
+  /// Notes the evaluation of the step that `state` is at, and whether it is the best so far.
+  void note(const Answered& answered);
 
  private:
   std::optional<eval::Answers> predict(std::int64_t step);
-  void note(const Answered& answered);
 
   const Setup& s_;
   RunState& state_;

@@ -89,7 +89,7 @@ TEST_F(ProbeTest, FindsNothingWhereNotEvenOneFeatureFits) {
 }
 
 TEST_F(ProbeTest, TriesAnEvaluationAfterTheFirstStep) {
-  std::optional<std::string> phase;  // in which one allocation fails, ever later ones
+  std::optional<std::string> phase;  // in which allocations fail, from ever later ones on
   for (std::int64_t number = 1; phase != "evaluation" && phase != "done"; number += 10) {
     phase.reset();
     std::int64_t asked = 0;
@@ -100,10 +100,21 @@ TEST_F(ProbeTest, TriesAnEvaluationAfterTheFirstStep) {
           if (!phase) phase = trial.phase;
         },
         [&](std::int64_t) {
-          if (!phase) CpuAllocator::instance().set_fault([&asked, number] { return ++asked == number; });
+          if (!phase) CpuAllocator::instance().set_fault([&asked, number] { return ++asked >= number; });
         });
   }
   EXPECT_EQ(phase, "evaluation");
+}
+
+TEST(ProbeOfAnEvaluation, LetsGoOfGradientsThatAreInItsWay) {
+  const ProbeParts parts(
+      model::TinyModel({.vocabulary = 50, .hidden = 128, .layers = 4, .heads = 4, .inner = 1024, .positions = 64}));
+  std::uint64_t num_parameters = 0;
+  for (const auto& [name, value] : parts.bert.make().parameters()) num_parameters += value.numel();
+  // Beside gradients a step of one feature needs 70 KB, which come as activations go, and an evaluation 600 KB.
+  ProbeTask task = parts.task(CpuAllocator::instance().in_use() + 16 * num_parameters + 300'000, 1);
+  task.effective_batch = 1;
+  EXPECT_EQ(probe(task, [](const memory::Trial&) {}).num_features, 1);
 }
 
 TEST_F(ProbeTest, LeavesMemoryLimitAndWeightsAsTheyWere) {
@@ -144,7 +155,8 @@ class ReusedProbe : public ProbeTest {
   }
   static Json key(const ProbeTask& of) { return probe_key(of, "version 1", "12GiB"); }
   std::optional<std::int64_t> reuse(const ProbeTask& wanted) const {
-    return reusable_probe(path_, wanted, key(wanted));
+    const auto kept = reusable_probe(path_, wanted, key(wanted));
+    return kept ? std::optional(kept->num_features) : std::nullopt;
   }
 
   TemporaryDirectory directory_;
@@ -161,6 +173,17 @@ TEST_F(ReusedProbe, HoldsWhenItEndedBelowWhereItWouldStop) {
   keep(8, 8);
   EXPECT_EQ(reuse(task(kMib, 8)), 8);
   EXPECT_FALSE(reuse(task(kMib, 100)));  // it might have found more
+}
+
+TEST_F(ReusedProbe, SaysWhereMemoryRanOutWhereNothingFitted) {
+  const ProbeTask made = task(kMib, 8);
+  const memory::SearchResult nothing{.num_features = 0, .trials = {{.num_features = 1, .phase = kEvaluationPhase}}};
+  directory_.write("probe.json", probe_json(made, nothing, key(made)).dump());
+  const auto kept = reusable_probe(path_, made, key(made));
+  ASSERT_TRUE(kept && kept->trials.size() == 1);
+  EXPECT_EQ(kept->num_features, 0);
+  EXPECT_EQ(kept->trials[0].num_features, 1);
+  EXPECT_EQ(kept->trials[0].phase, kEvaluationPhase);
 }
 
 TEST_F(ReusedProbe, DoesNotHoldWithLessMemory) {

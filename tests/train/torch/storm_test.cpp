@@ -266,7 +266,7 @@ TEST_F(StormInAnEvaluation, ThatDoesNotEndIsAnErrorThatHoldsNothingBack) {
   const std::uint64_t in_use = allocator_.in_use();
   for (std::int64_t number = 1; number <= num_allocations; ++number) {
     fail_at(number, /*for_ever=*/true);
-    ASSERT_THROW(predict(), OutOfMemoryError) << number;
+    ASSERT_THROW(predict(), memory::EvaluationOutOfMemoryError) << number;
     allocator_.set_fault({});
     ASSERT_EQ(allocator_.in_use(), in_use) << number;
   }
