@@ -5,8 +5,10 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <new>
 
+#include "bertft/util/error.h"
 #include "train/torch/small_run.h"
 
 namespace {
@@ -14,6 +16,7 @@ namespace {
 // On the CPU batches are plain vectors: to run out of memory while they are made, operator new has to.
 std::atomic<bool> others_have_no_memory = false;  // threads other than the test's
 thread_local bool is_thread_of_test = false;
+std::atomic<std::size_t> largest_there_is = std::numeric_limits<std::size_t>::max();
 
 struct OthersWithoutMemory {
   OthersWithoutMemory() {
@@ -26,7 +29,8 @@ struct OthersWithoutMemory {
 }  // namespace
 
 [[gnu::noinline]] void* operator new(std::size_t size) {
-  void* const memory = others_have_no_memory && !is_thread_of_test ? nullptr : std::malloc(size);
+  const bool is_refused = size > largest_there_is || (others_have_no_memory && !is_thread_of_test);
+  void* const memory = is_refused ? nullptr : std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -106,6 +110,22 @@ TEST_F(BatchesAheadTest, AreLeftToBeCutWhereThereWasNoMemoryForThem) {
 
 TEST_F(BatchesAheadTest, MayBeAskedForAgainOrOutOfOrder) {
   for (const std::int64_t step : {3, 3, 0, 11, 5}) expect_same(ahead_.take(step, {}), expected(step, {}));
+}
+
+TEST(StepEngine, EndsWhereTheBatchesOfAStepDoNotFit) {
+  const data::Features features = seven_windows();
+  TrainedModel run;
+  StepEngine engine = run.engine(features, {});
+  const std::vector<std::uint32_t> windows(10'000, 0U);  // their ids alone take 300 kB
+  largest_there_is = 100'000;
+  std::string message;
+  try {
+    engine.run(windows, 2, kLearningRate);
+  } catch (const OutOfMemoryError& e) {
+    message = e.what();
+  }
+  largest_there_is = std::numeric_limits<std::size_t>::max();
+  EXPECT_EQ(message, "the batches of step 3 do not fit in memory: std::bad_alloc.");
 }
 
 }  // namespace
