@@ -11,6 +11,7 @@
 #include "bertft/memory/search.h"
 #include "bertft/model/options.h"
 #include "bertft/optim/options.h"
+#include "bertft/train/probe_file.h"
 #include "bertft/util/json.h"
 #include "bertft/weights/model_directory.h"
 
@@ -28,10 +29,9 @@ struct ProbeTask {
   std::int64_t effective_batch = 8;  // features of a step
   std::int64_t eval_batch = 8;
   std::int64_t at_most = 8;  // features of a micro-batch
-};
 
-/// The phase of a trial whose first step fitted and whose evaluation did not.
-constexpr const char* kEvaluationPhase = "evaluation";
+  ProbeScope scope() const { return {length, effective_batch, at_most, budget.usable}; }
+};
 
 /// Finds the largest micro-batch of full-length features for which a whole cycle fits: an
 /// optimizer step with the moments in place, an evaluation batch, a step again. A step has a
@@ -44,12 +44,5 @@ memory::SearchResult probe(
 
 /// What a result depends on; two probes with equal keys may stand for one another.
 Json probe_key(const ProbeTask& task, const std::string& version, const std::optional<std::string>& memory_limit);
-
-/// The content of probe.json.
-Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const Json& key);
-
-/// The result of an earlier probe, from its file, when it still holds: equal key, no less memory usable, and a search
-/// that went as far as this one would. Of its trials: sizes and phases.
-std::optional<memory::SearchResult> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key);
 
 }  // namespace bertft::train

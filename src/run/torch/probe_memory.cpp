@@ -118,7 +118,7 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
   };
   const memory::SearchResult result = train::probe(task, tell, begin);
   write_file_atomically(probe_file(job.inputs),
-                        python_json(train::probe_json(task, result, key_of(job, task)), 2) + "\n");
+                        python_json(train::probe_json(task.scope(), result, key_of(job, task)), 2) + "\n");
   return result;
 }
 
@@ -137,7 +137,7 @@ void probe_in_child(const Job& job, const train::ProbeTask& task) {
 memory::SearchResult find_micro_batch(const Job& job, const weights::ModelWeights& weights) {
   const train::ProbeTask task = task_of(job, weights, job.inputs.plan.largest_step());
   const Json key = key_of(job, task);
-  std::optional<memory::SearchResult> found = train::reusable_probe(probe_file(job.inputs), task, key);
+  std::optional<memory::SearchResult> found = train::reusable_probe(probe_file(job.inputs), task.scope(), key);
   if (found && found->num_features > 0) {  // that nothing fitted then says nothing of now
     log::info(fmt::format("probe     {} still holds", probe_file(job.inputs)));
   } else {
@@ -146,8 +146,8 @@ memory::SearchResult find_micro_batch(const Job& job, const weights::ModelWeight
         where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.means.device.is_cuda());
     if (in_child) {
       probe_in_child(job, task);
-      train::ProbeTask probed = task;  // with whatever was free when the child looked
-      probed.budget.usable = std::numeric_limits<std::uint64_t>::max();
+      train::ProbeScope probed = task.scope();  // with whatever was free when the child looked
+      probed.usable_bytes = std::numeric_limits<std::uint64_t>::max();
       found = train::reusable_probe(probe_file(job.inputs), probed, key);
       if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job.inputs)));
     } else {

@@ -1,12 +1,7 @@
 #include "bertft/train/probe.h"
 
-#include <ATen/Context.h>
-#include <ATen/Parallel.h>
-#include <torch/version.h>
-
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
 #include "bertft/eval/predictor.h"
 #include "bertft/memory/budget.h"
@@ -15,13 +10,11 @@
 #include "bertft/train/step_engine.h"
 #include "bertft/util/clock.h"
 #include "bertft/util/error.h"
-#include "bertft/util/file.h"
 #include "bertft/util/log.h"
 
 namespace bertft::train {
 namespace {
 
-constexpr std::int64_t kFormat = 1;
 constexpr double kNoLearningRate = 0;
 constexpr std::uint64_t kSegment = std::uint64_t{20} << 20;  // the most that CUDA's caching allocator adds to a request
 
@@ -177,75 +170,6 @@ memory::SearchResult probe(const ProbeTask& task, const std::function<void(const
                                        .peak_rounding = task.device.is_cuda() ? kSegment : 0});
   }
   return result;
-}
-
-Json probe_key(const ProbeTask& task, const std::string& version, const std::optional<std::string>& memory_limit) {
-  const weights::EncoderConfig& c = task.config;
-  return {
-      {"device", task.device.identity},
-      {"memory_limit", or_null(memory_limit)},
-      {"model",
-       {c.model_type, c.vocab_size, c.embedding_size, c.hidden_size, c.num_hidden_layers, c.num_attention_heads,
-        c.intermediate_size, c.max_position_embeddings, c.type_vocab_size, weights::encoder_tensors(c).layers.size(),
-        static_cast<int>(c.hidden_act)}},
-      {"dropout",
-       {c.dropout.embeddings, c.dropout.attention_probs, c.dropout.attention_output, c.dropout.output, c.dropout.head}},
-      {"length", task.length},
-      {"effective_batch", task.effective_batch},
-      {"eval_batch", task.eval_batch},
-      {"precision", name_of(task.device.precision)},
-      {"gradient_checkpointing", task.model.gradient_checkpointing.value_or(false)},
-      {"kernels", at::globalContext().deterministicAlgorithms() ? "reference, deterministic" : "reference"},
-      {"optimizer", "adamw"},
-      {"libtorch", TORCH_VERSION},
-      {"threads", at::get_num_threads()},
-      {"version", version}};
-}
-
-Json probe_json(const ProbeTask& task, const memory::SearchResult& result, const Json& key) {
-  Json trials = Json::array();
-  for (const memory::Trial& trial : result.trials) {
-    trials.push_back({{"features", trial.num_features},
-                      {"tokens", trial.num_features * task.length},
-                      {"fits", trial.fits},
-                      {"phase", trial.phase},
-                      {"peak_bytes", trial.peak_bytes},
-                      {"features_per_s", trial.features_per_s},
-                      {"steps", trial.steps_done}});
-  }
-  return {{"format", kFormat},
-          {"key", key},
-          {"usable_bytes", task.budget.usable},
-          {"searched_up_to", task.at_most},
-          {"micro_batch_features", result.num_features},
-          {"micro_batch_tokens", result.num_features * task.length},
-          {"trials", trials}};
-}
-
-std::optional<memory::SearchResult> reusable_probe(const std::string& path, const ProbeTask& task, const Json& key) {
-  if (!is_there(path)) return std::nullopt;
-  try {
-    const Json document = read_json(path);
-    if (!document.is_object() || integer_member(document, "format", path) != kFormat) return std::nullopt;
-    if (!document.contains("key") || document["key"] != key) return std::nullopt;
-    const auto usable = integer_member(document, "usable_bytes", path);
-    const auto searched = integer_member(document, "searched_up_to", path);
-    const auto found = integer_member(document, "micro_batch_features", path);
-    if (!usable || !searched || !found || *found < 0 || *found > *searched) return std::nullopt;
-    const bool no_less_free = task.budget.usable >= static_cast<std::uint64_t>(*usable);
-    const bool went_as_far = *found < *searched || *searched >= task.at_most;
-    // A step in pieces may take more than the same at once.
-    if (task.at_most < task.effective_batch && *found >= task.effective_batch) return std::nullopt;
-    if (!no_less_free || !went_as_far) return std::nullopt;
-    memory::SearchResult result{.num_features = std::min(*found, task.at_most), .trials = {}};
-    for (const Json& trial : document.value("trials", Json::array())) {
-      result.trials.push_back({.num_features = integer_member(trial, "features", path).value_or(0),
-                               .phase = string_member(trial, "phase", path).value_or("")});
-    }
-    return result;
-  } catch (const Error&) {
-    return std::nullopt;  // a damaged file is one that does not hold
-  }
 }
 
 }  // namespace bertft::train

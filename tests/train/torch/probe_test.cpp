@@ -14,7 +14,6 @@
 #include "bertft/memory/budget.h"
 #include "bertft/train/signals.h"
 #include "memory/torch/cpu_allocator.h"
-#include "temporary_directory.h"
 #include "train/torch/probe_fixture.h"
 #include "train/torch/small_run.h"
 
@@ -145,103 +144,55 @@ TEST_F(ProbeTest, IsInterruptedWithinATrial) {
   const SignalGuard forgets_it;
 }
 
-class ReusedProbe : public ProbeTest {
+class ProbeKey : public ProbeTest {
  protected:
-  ReusedProbe() { keep(5, 8); }
+  Json key() const { return probe_key(task_, "version 1", "12GiB"); }
 
-  void keep(std::int64_t found, std::int64_t at_most) {
-    const ProbeTask made = task(kMib, at_most);
-    directory_.write("probe.json", probe_json(made, {.num_features = found, .trials = {}}, key(made)).dump());
-  }
-  static Json key(const ProbeTask& of) { return probe_key(of, "version 1", "12GiB"); }
-  std::optional<std::int64_t> reuse(const ProbeTask& wanted) const {
-    const auto kept = reusable_probe(path_, wanted, key(wanted));
-    return kept ? std::optional(kept->num_features) : std::nullopt;
+  // Whether a probe under `part` = `other` has the same.
+  bool is_same_with(auto& part, const auto& other) {
+    const Json before = key();
+    const auto kept = std::exchange(part, other);
+    const bool is_same = key() == before;
+    part = kept;
+    return is_same;
   }
 
-  TemporaryDirectory directory_;
-  std::string path_ = directory_ / "probe.json";
+  ProbeTask task_ = task(kMib, 8);
 };
 
-TEST_F(ReusedProbe, HoldsForTheSameTask) {
-  EXPECT_EQ(reuse(task(kMib, 8)), 5);
-  EXPECT_EQ(reuse(task(kMib, 3)), 3);
+TEST_F(ProbeKey, IsOfTheTaskButForItsMemoryAndHowFarItGoes) {
+  EXPECT_FALSE(is_same_with(task_.length, 32));
+  EXPECT_FALSE(is_same_with(task_.effective_batch, 16));
+  EXPECT_FALSE(is_same_with(task_.eval_batch, 16));
+  EXPECT_TRUE(is_same_with(task_.at_most, 16));
+  EXPECT_TRUE(is_same_with(task_.budget.usable, kMib / 2));
+  EXPECT_NE(probe_key(task_, "version 2", "12GiB"), key());
+  EXPECT_NE(probe_key(task_, "version 1", "11GiB"), key());
 }
 
-TEST_F(ReusedProbe, HoldsWhenItEndedBelowWhereItWouldStop) {
-  EXPECT_EQ(reuse(task(kMib, 100)), 5);
-  keep(8, 8);
-  EXPECT_EQ(reuse(task(kMib, 8)), 8);
-  EXPECT_FALSE(reuse(task(kMib, 100)));  // it might have found more
-}
-
-TEST_F(ReusedProbe, SaysWhereMemoryRanOutWhereNothingFitted) {
-  const ProbeTask made = task(kMib, 8);
-  const memory::SearchResult nothing{.num_features = 0, .trials = {{.num_features = 1, .phase = kEvaluationPhase}}};
-  directory_.write("probe.json", probe_json(made, nothing, key(made)).dump());
-  const auto kept = reusable_probe(path_, made, key(made));
-  ASSERT_TRUE(kept && kept->trials.size() == 1);
-  EXPECT_EQ(kept->num_features, 0);
-  EXPECT_EQ(kept->trials[0].num_features, 1);
-  EXPECT_EQ(kept->trials[0].phase, kEvaluationPhase);
-}
-
-TEST_F(ReusedProbe, DoesNotHoldWithLessMemory) {
-  EXPECT_EQ(reuse(task(2 * kMib, 8)), 5);
-  EXPECT_FALSE(reuse(task(kMib / 2, 8)));
-}
-
-TEST_F(ReusedProbe, DoesNotHoldForAnotherTask) {
-  const auto with = [this](auto&& change) {
-    ProbeTask changed = task(kMib, 8);
-    change(changed);
-    return reuse(changed);
-  };
-  EXPECT_EQ(with([](ProbeTask&) {}), 5);
-  EXPECT_FALSE(with([](ProbeTask& t) { t.length = 32; }));
-  EXPECT_FALSE(with([](ProbeTask& t) { t.effective_batch = 16; }));
-  EXPECT_FALSE(with([](ProbeTask& t) { t.eval_batch = 16; }));
-  EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 2", "12GiB")));
-  EXPECT_FALSE(reusable_probe(path_, task(kMib, 8), probe_key(task(kMib, 8), "version 1", "11GiB")));
-}
-
-TEST_F(ReusedProbe, DoesNotHoldForAnotherModelOrDevice) {
-  const auto with = [this](auto& part, const auto& other) {
-    const auto before = std::exchange(part, other);
-    const auto found = reuse(task(kMib, 8));
-    part = before;
-    return found;
-  };
+TEST_F(ProbeKey, IsOfTheModelAndTheDevice) {
   weights::EncoderConfig& config = parts_.bert.config;
-  EXPECT_EQ(with(config.hidden_size, config.hidden_size), 5);
-  EXPECT_FALSE(with(config.hidden_size, 2 * config.hidden_size));
-  EXPECT_FALSE(with(config.num_hidden_layers, config.num_hidden_layers + 1));
-  EXPECT_FALSE(with(config.vocab_size, config.vocab_size + 1));
-  EXPECT_FALSE(with(config.dropout.attention_probs, 0.5));
-  EXPECT_FALSE(with(parts_.model_options.gradient_checkpointing, true));
-  EXPECT_FALSE(with(parts_.device.precision, device::Precision::kBf16));
-  EXPECT_FALSE(with(parts_.device.identity, std::string("another card")));
+  EXPECT_FALSE(is_same_with(config.hidden_size, 2 * config.hidden_size));
+  EXPECT_FALSE(is_same_with(config.num_hidden_layers, config.num_hidden_layers + 1));
+  EXPECT_FALSE(is_same_with(config.vocab_size, config.vocab_size + 1));
+  EXPECT_FALSE(is_same_with(config.dropout.attention_probs, 0.5));
+  EXPECT_FALSE(is_same_with(parts_.model_options.gradient_checkpointing, true));
+  EXPECT_FALSE(is_same_with(parts_.device.precision, device::Precision::kBf16));
+  EXPECT_FALSE(is_same_with(parts_.device.identity, std::string("another card")));
 }
 
-TEST_F(ReusedProbe, DoesNotHoldForOtherKernels) {
+TEST_F(ProbeKey, IsOfTheKernels) {
+  const Json before = key();
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
-  const auto found = reuse(task(kMib, 8));
+  const Json deterministic = key();
   at::globalContext().setDeterministicAlgorithms(false, false);
-  EXPECT_FALSE(found);
+  EXPECT_NE(deterministic, before);
 }
 
-TEST_F(ReusedProbe, DoesNotHoldForAnotherNumberOfThreads) {
+TEST_F(ProbeKey, IsOfTheNumberOfThreads) {
+  const Json before = key();
   const Threads threads(at::get_num_threads() + 1);
-  EXPECT_FALSE(reuse(task(kMib, 8)));
-}
-
-TEST_F(ReusedProbe, DoesNotHoldWhenItsFileIsDamagedOrGone) {
-  directory_.write("probe.json", "{\"format\": 1");
-  EXPECT_FALSE(reuse(task(kMib, 8)));
-  directory_.write("probe.json", "[]");
-  EXPECT_FALSE(reuse(task(kMib, 8)));
-  std::filesystem::remove(path_);
-  EXPECT_FALSE(reuse(task(kMib, 8)));
+  EXPECT_NE(key(), before);
 }
 
 }  // namespace
