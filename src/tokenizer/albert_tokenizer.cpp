@@ -34,10 +34,10 @@ bool is_quote_pair(std::string_view text, std::size_t at) {
 
 // One call of encode(). Words of ASCII are lower-cased as they stand; everything else goes, up to
 // the next white space of ASCII, through AlignedText. Nothing that normalization does reaches over it.
-class AlbertTokenizer::Encoding final : public TextEncoding {
+class AlbertTokenizer::Encoding final : public NormalizingEncoding {
  public:
   Encoding(const AlbertTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
-      : TextEncoding(tokenizer.added_tokens_, text, out), tokenizer_(tokenizer) {}
+      : NormalizingEncoding(tokenizer.added_tokens_, text, out), tokenizer_(tokenizer) {}
 
  private:
   void encode_until(std::size_t end) override {

@@ -133,16 +133,29 @@ void check_supported(const Declaration& token, const std::string& directory) {
 
 // The names that every tokenizer knows, with the tokens that the classes have there by themselves.
 struct Name {
-  const char *key, *of_bert, *of_albert;
+  const char *key, *of_bert, *of_albert, *of_roberta;
   std::string NamedTokens::* text = nullptr;
 };
-constexpr Name kNames[] = {{"bos_token", "", "[CLS]"},
-                           {"eos_token", "", "[SEP]"},
-                           {"unk_token", "[UNK]", "<unk>", &NamedTokens::unk},
-                           {"sep_token", "[SEP]", "[SEP]", &NamedTokens::sep},
-                           {"pad_token", "[PAD]", "<pad>"},
-                           {"cls_token", "[CLS]", "[CLS]", &NamedTokens::cls},
-                           {"mask_token", "[MASK]", "[MASK]"}};
+constexpr Name kNames[] = {{"bos_token", "", "[CLS]", "<s>"},
+                           {"eos_token", "", "[SEP]", "</s>"},
+                           {"unk_token", "[UNK]", "<unk>", "<unk>", &NamedTokens::unk},
+                           {"sep_token", "[SEP]", "[SEP]", "</s>", &NamedTokens::sep},
+                           {"pad_token", "[PAD]", "<pad>", "<pad>"},
+                           {"cls_token", "[CLS]", "[CLS]", "<s>", &NamedTokens::cls},
+                           {"mask_token", "[MASK]", "[MASK]", "<mask>"}};
+
+const char* own_text(const Name& name, TokenizerClass tokenizer_class) {
+  switch (tokenizer_class) {
+    case TokenizerClass::kAlbert:
+      return name.of_albert;
+    case TokenizerClass::kRoberta:
+      return name.of_roberta;
+    case TokenizerClass::kBert:
+    case TokenizerClass::kBackend:
+      break;
+  }
+  return name.of_bert;
+}
 
 // special_tokens_map.json counts before tokenizer_config.json, also where it says null.
 bool is_said_to_be_none(const TokenizerFiles& files, const char* key) {
@@ -223,7 +236,7 @@ NamedTokens read_named_tokens(const TokenizerFiles& files, TokenizerClass tokeni
   NamedTokens named;
   for (const Name& name : kNames) {
     std::optional<Declaration> token = named_token(files, name.key);
-    const char* own = tokenizer_class == TokenizerClass::kAlbert ? name.of_albert : name.of_bert;
+    const char* own = own_text(name, tokenizer_class);
     if (name.text != nullptr) named.*name.text = token ? token->content : own;
     if (!token && tokenizer_class != TokenizerClass::kBackend && !is_said_to_be_none(files, name.key)) {
       token = {.content = own};

@@ -15,6 +15,7 @@ namespace bertft::tokenizer {
 enum class TokenizerClass {
   kBert,     // BertTokenizer: its settings stand in tokenizer_config.json
   kAlbert,   // AlbertTokenizer: likewise
+  kRoberta,  // RobertaTokenizer: likewise
   kBackend,  // PreTrainedTokenizerFast, TokenizersBackend: tokenizer.json as it stands
 };
 

@@ -9,6 +9,7 @@
 #include "bertft/util/text.h"
 #include "tokenizer/albert_loader.h"
 #include "tokenizer/loading.h"
+#include "tokenizer/roberta_loader.h"
 #include "tokenizer/tokenizer_files.h"
 #include "tokenizer/wordpiece_loader.h"
 
@@ -35,21 +36,33 @@ std::optional<std::string> model_type_in(const TokenizerFiles& files) {
   return string_member(*files.model_config, "model_type", files.path(kModelConfig));
 }
 
-// ALBERT's tokenizer where the model is ALBERT's and there are files for it, or where nothing says
-// what the model is; some ALBERTs have BERT's.
+// ALBERT's and RoBERTa's tokenizer where the model is of that family and there are files for it, or where nothing says
+// what the model is; some models of these families have BERT's.
 TokenizerClass class_by_files(const TokenizerFiles& files, const std::string& json_type) {
   const auto model_type = model_type_in(files);
-  const bool may_be_albert = !model_type || *model_type == "albert";
+  const auto may_be = [&](std::string_view family) { return !model_type || *model_type == family; };
   if (files.tokenizer_json) {
-    return may_be_albert && json_type == "Unigram" ? TokenizerClass::kAlbert : TokenizerClass::kBert;
+    if (may_be("albert") && json_type == "Unigram") return TokenizerClass::kAlbert;
+    if (may_be("roberta") && json_type == "BPE") return TokenizerClass::kRoberta;
+    return TokenizerClass::kBert;
   }
   if (model_type == "albert" && files.spiece_model) return TokenizerClass::kAlbert;
+  if (model_type == "roberta" && files.vocab_json) return TokenizerClass::kRoberta;
   if (files.vocab_txt) return TokenizerClass::kBert;
-  if (may_be_albert) return TokenizerClass::kAlbert;
+  if (files.spiece_model && may_be("albert")) return TokenizerClass::kAlbert;
+  if (files.vocab_json && may_be("roberta")) return TokenizerClass::kRoberta;
   throw ConfigError(
-      fmt::format("{}: spiece.model is the tokenizer of ALBERT, and config.json says model_type '{}'.\n"
+      fmt::format("{}: {} is the tokenizer of {}, and config.json says model_type '{}'.\n"
                   "Copy vocab.txt or tokenizer.json from the model that the weights come from.",
-                  printable(files.directory), printable(*model_type)));
+                  printable(files.directory), files.spiece_model ? kSpieceModel : kVocabJson,
+                  files.spiece_model ? "ALBERT" : "RoBERTa", printable(model_type.value_or("none"))));
+}
+
+// The class that transformers takes for a model that names none.
+TokenizerClass class_of_family(std::string_view model_type) {
+  if (model_type == "albert") return TokenizerClass::kAlbert;
+  if (model_type == "roberta") return TokenizerClass::kRoberta;
+  return TokenizerClass::kBert;
 }
 
 void require_file(const TokenizerFiles& files, bool is_there, const char* file,
@@ -72,6 +85,8 @@ const char* name_of(TokenizerClass tokenizer_class) {
       return "BertTokenizer";
     case TokenizerClass::kAlbert:
       return "AlbertTokenizer";
+    case TokenizerClass::kRoberta:
+      return "RobertaTokenizer";
     case TokenizerClass::kBackend:
       break;
   }
@@ -84,9 +99,8 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
   const std::string name = files.path(kModelConfig);
   if (string_member(*files.model_config, "tokenizer_class", name) != model.tokenizer_class) return false;
   if (model.tokenizer_class) return true;
-  // ALBERT with BERT's vocabulary is read as such here; transformers would take ALBERT's tokenizer.
-  const bool is_albert = tokenizer_class == TokenizerClass::kAlbert;
-  return is_albert == (model.model_type == "albert");
+  // An ALBERT with BERT's vocabulary is read as such here; transformers would take ALBERT's tokenizer.
+  return tokenizer_class == class_of_family(model.model_type);
 }
 
 [[noreturn]] void refuse_model(const TokenizerFiles& files, const std::string& type) {
@@ -97,16 +111,22 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
                     "If this is ALBERT's, set \"tokenizer_class\": \"AlbertTokenizer\" in tokenizer_config.json.",
                     printable(json_name)));
   }
+  if (type == "BPE" && model_type_in(files).value_or("roberta") == "roberta") {
+    throw ConfigError(
+        fmt::format("{}: a BPE model, which is supported as RobertaTokenizer has it.\n"
+                    "If this is RoBERTa's, set \"tokenizer_class\": \"RobertaTokenizer\" in tokenizer_config.json.",
+                    printable(json_name)));
+  }
   throw ConfigError(
-      fmt::format("{}: the tokenizer model is '{}'; supported are WordPiece, the tokenizer of BERT, and "
-                  "ALBERT's Unigram.\nTake a model with one of these tokenizers.",
+      fmt::format("{}: the tokenizer model is '{}'; supported are WordPiece, the tokenizer of BERT, "
+                  "ALBERT's Unigram and RoBERTa's BPE.\nTake a model with one of these tokenizers.",
                   printable(json_name), printable(type)));
 }
 
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
-  if (!files.tokenizer_json && !files.vocab_txt && !files.spiece_model) {
+  if (!files.tokenizer_json && !files.vocab_txt && !files.spiece_model && !files.vocab_json) {
     throw InputError(
-        fmt::format("{} holds neither tokenizer.json nor vocab.txt nor spiece.model.\n"
+        fmt::format("{} holds none of tokenizer.json, vocab.txt, spiece.model and vocab.json.\n"
                     "Copy them from the model that the weights come from.",
                     printable(files.directory)));
   }
@@ -116,6 +136,10 @@ std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
   if (tokenizer_class == TokenizerClass::kAlbert) {
     require_file(files, files.tokenizer_json || files.spiece_model, kSpieceModel, named);
     return load_albert(files);
+  }
+  if (tokenizer_class == TokenizerClass::kRoberta || (tokenizer_class == TokenizerClass::kBackend && type == "BPE")) {
+    require_file(files, files.tokenizer_json || files.vocab_json, kVocabJson, named);
+    return load_roberta(files, tokenizer_class);
   }
   if (type != "WordPiece") refuse_model(files, type);
   if (tokenizer_class == TokenizerClass::kBackend) {

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <unordered_set>
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
+#include "tokenizer/vocab_txt.h"
 
 namespace bertft::tokenizer {
 namespace {
@@ -17,7 +19,10 @@ constexpr std::string_view kBertClasses[] = {"BertTokenizer", "DistilBertTokeniz
 
 // The file that the vocabulary is read from.
 std::string vocabulary_path(const TokenizerFiles& files) {
-  return files.path(files.tokenizer_json ? kTokenizerJson : files.vocab_txt ? kVocabTxt : kSpieceModel);
+  return files.path(files.tokenizer_json ? kTokenizerJson
+                    : files.vocab_txt    ? kVocabTxt
+                    : files.spiece_model ? kSpieceModel
+                                         : kVocabJson);
 }
 
 // tokenizer_config.json names a side by `key`. Where it does not, tokenizer.json may, as the direction of its
@@ -55,11 +60,12 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files) {
   std::string_view plain = *name;
   if (plain.ends_with("Fast")) plain.remove_suffix(4);
   if (plain == "AlbertTokenizer") return named(TokenizerClass::kAlbert);
+  if (plain == "RobertaTokenizer") return named(TokenizerClass::kRoberta);
   if (std::ranges::find(kBertClasses, plain) != std::end(kBertClasses)) return named(TokenizerClass::kBert);
   throw ConfigError(
       fmt::format("{}: tokenizer_class '{}' is not supported.\n"
-                  "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert), AlbertTokenizer "
-                  "and, with a tokenizer.json of type WordPiece, PreTrainedTokenizerFast.",
+                  "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert), AlbertTokenizer, "
+                  "RobertaTokenizer and, with a tokenizer.json of type WordPiece or BPE, PreTrainedTokenizerFast.",
                   printable(files.directory), printable(*name)));
 }
 
@@ -76,6 +82,9 @@ void refuse_other_encodings(const TokenizerFiles& files) {
 }
 
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
+  const bool has_byte_pairs =
+      files.tokenizer_json && type_of(*files.tokenizer_json, "model", files.path(kTokenizerJson)) == "BPE";
+  if (tokenizer_class == TokenizerClass::kRoberta || has_byte_pairs) return true;
   if (files.tokenizer_config) {
     const Json inputs = files.tokenizer_config->value("model_input_names", Json());
     if (inputs.is_array()) return std::ranges::find(inputs, "token_type_ids") != inputs.end();
@@ -96,6 +105,33 @@ const Json& object_member(const Json& object, const char* key, const std::string
     throw DataError(fmt::format("{}: expected an object '{}'", printable(name), key));
   }
   return *found;
+}
+
+const Json& vocab_member(const Json& tokenizer_json, const std::string& name) {
+  return object_member(object_member(tokenizer_json, "model", name), "vocab", name);
+}
+
+std::vector<Vocabulary::Piece> pieces_of_json(const Json& vocab, const std::string& name) {
+  std::vector<Vocabulary::Piece> pieces;
+  std::unordered_set<std::uint64_t> ids;
+  pieces.reserve(vocab.size());
+  for (const auto& [text, id] : vocab.items()) {
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMaxVocabularySize) {
+      throw DataError(fmt::format("{}: the piece '{}' has no usable id; expected an integer from 0", printable(name),
+                                  printable(text)));
+    }
+    if (!ids.insert(id.get<std::uint64_t>()).second) {
+      throw DataError(
+          fmt::format("{}: the piece '{}' has an id that another piece has too", printable(name), printable(text)));
+    }
+    if (text.size() > kMaxPieceBytes) {
+      throw DataError(fmt::format("{}: a piece of {} bytes; at most {} are accepted", printable(name), text.size(),
+                                  kMaxPieceBytes));
+    }
+    pieces.push_back({text, id.get<std::uint32_t>()});
+  }
+  if (pieces.empty()) throw DataError(fmt::format("{}: the vocabulary is empty", printable(name)));
+  return pieces;
 }
 
 std::string type_of(const Json& object, const char* key, const std::string& name) {

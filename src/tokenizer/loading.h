@@ -28,8 +28,8 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files);
 /// padded from the left
 void refuse_other_encodings(const TokenizerFiles& files);
 
-/// Whether transformers 5 gives the model token types: they are an input that tokenizer_config.json or the class has to
-/// name. Here a model that has types gets them.
+/// Whether transformers 5 gives the model the token types that it gets here: they are an input that
+/// tokenizer_config.json or the class has to name, or else 0 throughout, as RoBERTa's tokenizer has them anyway.
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class);
 
 /// Adds a remark where it does not, though the model has them.
@@ -38,6 +38,14 @@ void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer
 
 /// throws DataError when the member is missing or no object; `name` is the file's
 const Json& object_member(const Json& object, const char* key, const std::string& name);
+
+/// The `vocab` of the `model` in a tokenizer.json of type WordPiece or BPE.
+/// throws DataError when it is not there
+const Json& vocab_member(const Json& tokenizer_json, const std::string& name);
+
+/// A vocabulary of the form {piece: id, ...}, checked.
+/// throws DataError: an id that is none or occurs again, an overlong piece, no piece at all
+std::vector<Vocabulary::Piece> pieces_of_json(const Json& vocab, const std::string& name);
 
 /// The "type" of a member such as `normalizer`, "none" when there is none.
 std::string type_of(const Json& object, const char* key, const std::string& name);

@@ -12,14 +12,13 @@ void TextEncoding::run() {
   encode_between(text_.size());
 }
 
-std::string TextEncoding::normalized() {
+std::string NormalizingEncoding::normalized() {
   std::string utf8;
   for (const AlignedText::Char& c : normalize_until(text_.size())) append_utf8(utf8, c.code_point);
   return utf8;
 }
 
-// What stands between two tokens that are found verbatim.
-void TextEncoding::encode_between(std::size_t end) {
+void NormalizingEncoding::encode_between(std::size_t end) {
   if (!added_tokens_.has_normalized()) {
     encode_until(end);
     return;
@@ -36,7 +35,8 @@ void TextEncoding::encode_between(std::size_t end) {
        match = added_tokens_.find_normalized(utf8, *match)) {
     const std::size_t first = char_of_byte[match->begin], last = char_of_byte[match->end - 1];
     if (done < first) encode_normalized(chars.subspan(done, first - done));
-    out_.push_back({match->id, chars[first].source, chars[last].source + 1});
+    append_added({match->id, chars[first].source, chars[last].source + 1},
+                 std::string_view(utf8).substr(match->begin, match->end - match->begin));
     done = last + 1;
   }
   encode_normalized(chars.subspan(done));
@@ -44,9 +44,10 @@ void TextEncoding::encode_between(std::size_t end) {
 
 void TextEncoding::append(const AddedTokens::Match& match) {
   const std::uint32_t begin = char_idx_;
-  char_idx_ += static_cast<std::uint32_t>(count_code_points(text_.substr(match.begin, match.end - match.begin)));
+  const std::string_view text = text_.substr(match.begin, match.end - match.begin);
+  char_idx_ += static_cast<std::uint32_t>(count_code_points(text));
   pos_ = match.end;
-  out_.push_back({match.id, begin, char_idx_});
+  append_added({match.id, begin, char_idx_}, text);
 }
 
 }  // namespace bertft::tokenizer

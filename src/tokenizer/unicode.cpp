@@ -92,6 +92,38 @@ class FlagTable {
   std::vector<std::uint8_t> flags_;
 };
 
+SplitClass split_class_in_utf8proc(char32_t code_point) {
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(code_point))) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+      return SplitClass::kLetter;
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return SplitClass::kNumber;
+    default:
+      return SplitClass::kOther;
+  }
+}
+
+std::vector<SplitClass> make_split_classes() {
+  std::vector<SplitClass> classes(kCodePoints);
+  const auto set = [&](std::span<const CodePointRange> ranges, SplitClass value) {
+    for (const CodePointRange& range : ranges) {
+      std::fill(classes.begin() + range.first, classes.begin() + range.last + 1, value);
+    }
+  };
+  for (char32_t c = 0; c < kCodePoints; ++c) classes[c] = split_class_in_utf8proc(c);
+  set(kUnassigned, SplitClass::kOther);
+  set(kWhiteSpaceRanges, SplitClass::kWhiteSpace);
+  set(kLaterLetters, SplitClass::kLetter);
+  set(kLaterNumbers, SplitClass::kNumber);
+  return classes;
+}
+
 // The ranges are in order.
 bool is_in(std::span<const CodePointRange> ranges, char32_t code_point) {
   const auto next = std::ranges::upper_bound(ranges, code_point, {}, &CodePointRange::first);
@@ -115,6 +147,11 @@ std::span<const char32_t> decomposition(char32_t code_point, int options, std::a
 std::span<const std::uint8_t> code_point_flags() {
   static const FlagTable table;
   return table.flags();
+}
+
+std::span<const SplitClass> split_classes() {
+  static const std::vector<SplitClass> classes = make_split_classes();
+  return classes;
 }
 
 std::uint8_t combining_class(char32_t code_point) {

@@ -22,6 +22,12 @@ enum CodePointFlags : std::uint8_t {
   kUpper = 1 << 7,        // lower_case() differs from the code point
 };
 
+/// What the pattern of byte-level tokenizers tells apart.
+enum class SplitClass : std::uint8_t { kOther, kLetter, kNumber, kWhiteSpace };
+
+/// Those of all code points, indexed by them. Filled at the first call.
+std::span<const SplitClass> split_classes();
+
 /// The flags of all code points, indexed by them. Filled at the first call.
 std::span<const std::uint8_t> code_point_flags();
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -57,14 +58,18 @@ class ShortWord {
   std::size_t size_;
 };
 
-/// The short words of a vocabulary that are one piece each: one look-up in place of a walk
-/// through the trie. Open addressing, at least half empty.
+/// Short words that are one piece each: one look-up in place of the work to split them. Open addressing, at least half
+/// empty.
 class WordTable {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFF;
 
-  /// Words longer than `max_size` are left out.
-  WordTable(const Vocabulary& vocabulary, std::size_t max_size);
+  struct Word {
+    std::string text;  // of 1 to ShortWord::kMaxSize bytes, the last one not 0
+    std::uint32_t id;
+  };
+  /// Texts differ.
+  explicit WordTable(const std::vector<Word>& words);
 
   /// Where the look-up of a word begins; has the processor fetch it for id_of().
   std::uint32_t home_of(const ShortWord& word) const {
@@ -95,5 +100,9 @@ class WordTable {
   std::vector<Slot> slots_;  // a power of two
   unsigned shift_;           // leaves so many bits of a hash as number a slot
 };
+
+/// The words of a WordPiece vocabulary, of ASCII, that go into such a table: of letters and digits, or a single other
+/// character that is visible. Words longer than `max_size` are left out.
+std::vector<WordTable::Word> short_words_of(const Vocabulary& vocabulary, std::size_t max_size);
 
 }  // namespace bertft::tokenizer

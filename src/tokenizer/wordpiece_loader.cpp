@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -15,30 +14,6 @@
 
 namespace bertft::tokenizer {
 namespace {
-
-std::vector<Vocabulary::Piece> pieces_of_json(const Json& model, const std::string& name) {
-  const Json& vocab = object_member(model, "vocab", name);
-  std::vector<Vocabulary::Piece> pieces;
-  std::unordered_set<std::uint64_t> ids;
-  pieces.reserve(vocab.size());
-  for (const auto& [text, id] : vocab.items()) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kMaxVocabularySize) {
-      throw DataError(fmt::format("{}: the piece '{}' has no usable id; expected an integer from 0", printable(name),
-                                  printable(text)));
-    }
-    if (!ids.insert(id.get<std::uint64_t>()).second) {
-      throw DataError(
-          fmt::format("{}: the piece '{}' has an id that another piece has too", printable(name), printable(text)));
-    }
-    if (text.size() > kMaxPieceBytes) {
-      throw DataError(fmt::format("{}: a piece of {} bytes; at most {} are accepted", printable(name), text.size(),
-                                  kMaxPieceBytes));
-    }
-    pieces.push_back({text, id.get<std::uint32_t>()});
-  }
-  if (pieces.empty()) throw DataError(fmt::format("{}: the vocabulary is empty", printable(name)));
-  return pieces;
-}
 
 NormalizerOptions normalizer_of_config(const TokenizerFiles& files) {
   NormalizerOptions options;
@@ -113,7 +88,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, Tokenizer
   const std::string json_name = files.path(kTokenizerJson);
   refuse_other_encodings(files);
   std::vector<Vocabulary::Piece> pieces =
-      files.tokenizer_json ? pieces_of_json(object_member(*files.tokenizer_json, "model", json_name), json_name)
+      files.tokenizer_json ? pieces_of_json(vocab_member(*files.tokenizer_json, json_name), json_name)
                            : parse_vocab_txt(*files.vocab_txt, files.path(kVocabTxt));
   NamedTokens named = read_named_tokens(files, tokenizer_class);
   std::string prefix = "##";

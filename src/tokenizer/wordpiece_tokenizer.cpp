@@ -18,10 +18,10 @@ namespace bertft::tokenizer {
 // One call of encode(). Words of ASCII, the bulk of English text, are matched from the text
 // itself; everything else goes, a stretch at a time, through AlignedText, and where tokens are looked
 // for in normalized text all of it does. Both end in append_word().
-class WordPieceTokenizer::Encoding final : public TextEncoding {
+class WordPieceTokenizer::Encoding final : public NormalizingEncoding {
  public:
   Encoding(const WordPieceTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
-      : TextEncoding(tokenizer.added_tokens_, text, out), tokenizer_(tokenizer), flags_(code_point_flags()) {
+      : NormalizingEncoding(tokenizer.added_tokens_, text, out), tokenizer_(tokenizer), flags_(code_point_flags()) {
     const std::string_view tail = text.substr(text.size() - std::min(text.size(), kReadBytes));
     copy(tail, padded_tail_.data());
     places_of_zero_ = {reinterpret_cast<std::uintptr_t>(text.data()),
@@ -312,7 +312,7 @@ WordPieceTokenizer::WordPieceTokenizer(WordPieceModel model)
                           std::move(model.remarks)),
       normalizer_(model.normalizer),
       max_chars_per_word_(model.max_input_chars_per_word),
-      short_words_(vocabulary_, max_chars_per_word_),
+      short_words_(short_words_of(vocabulary_, max_chars_per_word_)),
       simple_chars_(normalizer_) {
   byte_class_.fill(ByteClass::kBeyondAscii);
   for (unsigned char c = 0; c < normalized_ascii_.size(); ++c) {

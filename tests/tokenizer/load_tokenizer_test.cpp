@@ -173,7 +173,7 @@ TEST(LoadTokenizer, CountsNoBlankLinesAtTheEndOfAVocabulary) {
 
 TEST(LoadTokenizer, RefusesADirectoryWithoutTokenizer) {
   const TemporaryDirectory model;
-  expect_refusal<InputError>(model, "holds neither tokenizer.json nor vocab.txt nor spiece.model");
+  expect_refusal<InputError>(model, "holds none of tokenizer.json, vocab.txt, spiece.model and vocab.json");
 }
 
 TEST(LoadTokenizer, RefusesADirectoryThatIsNotThere) {
@@ -182,8 +182,8 @@ TEST(LoadTokenizer, RefusesADirectoryThatIsNotThere) {
 
 TEST(LoadTokenizer, RefusesAnotherModelTypeByName) {
   TemporaryDirectory model;
-  model.write("tokenizer.json", R"({"model": {"type": "BPE", "vocab": {}}})");
-  expect_refusal<ConfigError>(model, "the tokenizer model is 'BPE'; supported are WordPiece");
+  model.write("tokenizer.json", R"({"model": {"type": "WordLevel", "vocab": {}}})");
+  expect_refusal<ConfigError>(model, "the tokenizer model is 'WordLevel'; supported are WordPiece");
 }
 
 TEST(LoadTokenizer, TakesElectraAndDistilBertForBert) {
@@ -246,11 +246,11 @@ TEST(TokenizerFiles, AreThoseThatExist) {
   const TemporaryDirectory directory;
   EXPECT_THAT(tokenizer_files(directory.path()), testing::IsEmpty());
   for (const char* name : {"vocab.txt", "tokenizer.json", "config.json", "special_tokens_map.json", "merges.txt",
-                           "spiece.model", "other.model"}) {
+                           "spiece.model", "vocab.json", "other.model"}) {
     directory.write(name, "");
   }
-  EXPECT_THAT(tokenizer_files(directory.path()),
-              ElementsAre("tokenizer.json", "vocab.txt", "spiece.model", "special_tokens_map.json"));
+  EXPECT_THAT(tokenizer_files(directory.path()), ElementsAre("tokenizer.json", "vocab.txt", "spiece.model",
+                                                             "vocab.json", "merges.txt", "special_tokens_map.json"));
 }
 
 TEST(CompletedConfig, AsksForTokenTypesWhereTransformersWouldGiveNone) {

@@ -49,7 +49,7 @@ TEST(WordTable, KnowsTheShortWordsOfAVocabularyAndNothingElse) {
                                {"", 9},
                                {".", 10}},
                               "##");
-  const WordTable table(vocabulary, 100);
+  const WordTable table(short_words_of(vocabulary, 100));
   EXPECT_EQ(look_up(table, "the"), 0U);
   EXPECT_EQ(look_up(table, "The"), 8U);
   EXPECT_EQ(look_up(table, longest), 3U);
@@ -62,13 +62,13 @@ TEST(WordTable, KnowsTheShortWordsOfAVocabularyAndNothingElse) {
 }
 
 TEST(WordTable, LeavesOutWordsThatAreTooLongToBeKnown) {
-  const WordTable table(Vocabulary({{"abc", 0}, {"abcd", 1}}, "##"), 3);
+  const WordTable table(short_words_of(Vocabulary({{"abc", 0}, {"abcd", 1}}, "##"), 3));
   EXPECT_EQ(look_up(table, "abc"), 0U);
   EXPECT_EQ(look_up(table, "abcd"), WordTable::kNone);
 }
 
 TEST(WordTable, OfAnEmptyVocabularyKnowsNoWord) {
-  EXPECT_EQ(look_up(WordTable(Vocabulary({}, "##"), 100), "a"), WordTable::kNone);
+  EXPECT_EQ(look_up(WordTable(short_words_of(Vocabulary({}, "##"), 100)), "a"), WordTable::kNone);
 }
 
 }  // namespace

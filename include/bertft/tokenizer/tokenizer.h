@@ -19,9 +19,11 @@ struct Token {
   bool operator==(const Token&) const = default;
 };
 
-/// Ids that frame a question-answering window, and the id of a word that the vocabulary cannot spell.
+/// What frames a question-answering window, and the id of a word that the vocabulary cannot spell.
 struct SpecialIds {
   std::uint32_t cls, sep, unk;
+  std::uint32_t seps_between = 1;  // how many [SEP] stand between question and context
+  std::int32_t context_type = 1;   // token type of the context; that of the question is 0
 };
 
 /// Turns text into pieces. Thread-safe after construction.
@@ -57,9 +59,10 @@ struct ModelFacts {
   std::optional<std::string> tokenizer_class = {};
 };
 
-/// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece) or spiece.model
-/// (ALBERT's Unigram), and tokenizer_config.json; which of them counts is as in transformers 5. `model`: the one that
-/// reads the tokens; without it num_embeddings is that of a config.json beside the files.
+/// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece), spiece.model
+/// (ALBERT's Unigram) or vocab.json with merges.txt (RoBERTa's byte pairs), and tokenizer_config.json; which of them
+/// counts is as in transformers 5. `model`: the one that reads the tokens; without it num_embeddings is that of a
+/// config.json beside the files.
 ///
 /// throws InputError when a file is missing or unreadable, DataError when one is malformed
 ///        or the files contradict each other, ConfigError for a tokenizer we do not support
