@@ -29,7 +29,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"(?:bertft/)?(\w+)/([\w./]+)"', re.M)
 ROOMS_OF_FAMILIES = {"tokenizer", "weights", "model"}
 ROOMS_OF_TORCH = {"device", "model", "optim"}
 TORCH = re.compile(r"^\s*#\s*include\s+<((?:ATen|c10|torch)/[\w./]+)>", re.M)
-FAMILY = re.compile(r'(?i:albert|electra|distilbert)|"bert[".]|\bBert[A-Z]')
+FAMILY = re.compile(r'(?i:albert|electra|roberta|distilbert)|"bert[".]|\bBert[A-Z]')
 
 
 def main() -> int:

@@ -9,6 +9,7 @@
 #include "bertft/run/notices.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
+#include "bertft/weights/encoder_config.h"
 #include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
@@ -33,9 +34,7 @@ std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, 
   std::optional<tokenizer::ModelFacts> other_model;  // than the one beside the tokenizer's files
   if (is_there(path)) {
     const Json config = read_json(path);
-    if (const auto positions = integer_member(config, "max_position_embeddings", path)) {
-      run::check_length(options.data, *positions);
-    }
+    if (const auto longest = weights::longest_sequence(config, path)) run::check_length(options.data, *longest);
     const auto rows = integer_member(config, "vocab_size", path);
     if (rows && options.model.tokenizer_name) other_model = {.num_embeddings = *rows};
   }

@@ -14,10 +14,15 @@
 namespace bertft::data {
 namespace {
 
+// Of a window of full length, for the question and its context.
+std::int64_t room_of_texts(const Tokens& tokens, const DataOptions& options) {
+  return options.max_seq_length - (kNumSpecialTokens - 1 + tokens.special.seps_between);
+}
+
 // What the fast tokenizer would stop at; nothing when the context can be cut.
 std::optional<std::string> reason_not_to_cut(std::int64_t num_question_tokens, std::int64_t num_context_tokens,
-                                             const DataOptions& options) {
-  const std::int64_t room = options.max_seq_length - kNumSpecialTokens - num_question_tokens;
+                                             std::int64_t room_of_texts, const DataOptions& options) {
+  const std::int64_t room = room_of_texts - num_question_tokens;
   if (num_context_tokens <= room) return std::nullopt;
   if (room <= 0) {
     return fmt::format("the question's {} tokens leave no room for its context at max_seq_length {}",
@@ -43,7 +48,7 @@ void cut_windows(Features& features, std::uint32_t question_idx, const Answer* a
   const std::uint32_t context_idx = features.context_of[question_idx];
   const auto num_tokens = static_cast<std::uint32_t>(features.tokens.contexts[context_idx].size());
   const auto room = static_cast<std::uint32_t>(
-      std::max<std::int64_t>(0, options.max_seq_length - kNumSpecialTokens - num_question_tokens));
+      std::max<std::int64_t>(0, room_of_texts(features.tokens, options) - num_question_tokens));
   const auto doc_stride = static_cast<std::uint32_t>(options.doc_stride);
   for (;; window.context_begin += room - doc_stride, ++window.window_idx) {
     window.num_context_tokens = std::min(room, num_tokens - window.context_begin);
@@ -103,17 +108,17 @@ std::uint32_t Features::max_length() const {
 }
 
 std::uint32_t Features::first_context_position(const Window& w) const {
-  return static_cast<std::uint32_t>(question_tokens(w).size()) + 2;
+  return static_cast<std::uint32_t>(question_tokens(w).size()) + 1 + tokens.special.seps_between;
 }
 
 Features cut_features(const Dataset& dataset, Tokens tokens, const DataOptions& options, Purpose purpose,
                       const OnNoRoom& on_no_room) {
-  if (options.doc_stride < 0 || !windows_advance(options)) {
+  const std::int64_t room = room_of_texts(tokens, options);
+  if (options.doc_stride < 0 || options.doc_stride >= room) {
     throw ConfigError(fmt::format(
         "doc_stride is {}; windows of max_seq_length {} can overlap by 0 to {} tokens.\nLower doc_stride, it is the "
         "overlap of neighbouring windows.",
-        options.doc_stride, options.max_seq_length,
-        std::max<std::int64_t>(0, options.max_seq_length - kNumSpecialTokens - 1)));
+        options.doc_stride, options.max_seq_length, std::max<std::int64_t>(0, room - 1)));
   }
   Features features;
   features.tokens = std::move(tokens);
@@ -132,8 +137,9 @@ Features cut_features(const Dataset& dataset, Tokens tokens, const DataOptions& 
       ++features.num_unlabelled_questions;
       answer = nullptr;
     }
-    if (const auto reason = reason_not_to_cut(std::ssize(features.tokens.questions[i]),
-                                              std::ssize(features.tokens.contexts[question.context_idx]), options)) {
+    if (const auto reason =
+            reason_not_to_cut(std::ssize(features.tokens.questions[i]),
+                              std::ssize(features.tokens.contexts[question.context_idx]), room, options)) {
       on_no_room(i, *reason);
       continue;
     }

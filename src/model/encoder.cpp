@@ -1,5 +1,7 @@
 #include "model/encoder.h"
 
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>
 
 #include "model/recompute.h"
@@ -91,6 +93,7 @@ EmbeddingImpl::EmbeddingImpl(std::int64_t rows, std::int64_t width)
 Embeddings::Embeddings(torch::nn::Module& root, const weights::EncoderConfig& config,
                        const weights::EncoderTensors& names)
     : pad_token_id_(config.pad_token_id),
+      positions_skip_padding_(config.positions_skip_padding),
       dropout_(config.dropout.embeddings),
       words_(placed(root, names.word_embeddings, Embedding(config.vocab_size, config.embedding_size))),
       positions_(
@@ -109,13 +112,25 @@ at::Tensor Embeddings::forward(const ForwardContext& context) const {
   const DeviceBatch& batch = context.batch;
   // The padding row gets no gradient, as in the reference.
   at::Tensor sum = at::embedding(words_->weight, batch.ids, pad_token_id_);
-  if (types_) sum = sum + at::embedding(types_->weight, batch.type_ids);
-  sum = sum + at::embedding(positions_->weight, batch.positions);
+  if (types_) {
+    const bool has_one = types_->weight.size(0) == 1;  // whatever the tokenizer tells apart
+    sum = sum + at::embedding(types_->weight, has_one ? at::zeros_like(batch.type_ids) : batch.type_ids);
+  }
+  sum = sum + at::embedding(positions_->weight, positions_of(batch), positions_skip_padding_ ? pad_token_id_ : -1);
   const at::Tensor dropped =
       dropout_add(norm_->forward(sum), {}, context.dropout_site(dropout_, -1, Site::kEmbedding), batch);
   if (!projection_) return dropped;
   const Autocast autocast(context.device);
   return projection_->forward(dropped).to(at::kFloat);  // what runs from layer to layer is fp32
+}
+
+// As transformers counts them from ids where padding is skipped.
+at::Tensor Embeddings::positions_of(const DeviceBatch& batch) const {
+  if (!positions_skip_padding_) return batch.positions;
+  const at::Tensor counts = batch.ids.ne(pad_token_id_);
+  const at::Tensor before = at::constant_pad_nd(counts.cumsum(0), {1, 0});  // [T + 1], of all rows before a row
+  const at::Tensor before_sequence = before.index_select(0, batch.cu_seqlens).index_select(0, batch.sequence_of_row);
+  return (before.narrow(0, 1, counts.size(0)) - before_sequence) * counts + pad_token_id_;
 }
 
 EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig& config,

@@ -63,7 +63,10 @@ class Embeddings {
   at::Tensor forward(const ForwardContext& context) const;
 
  private:
+  at::Tensor positions_of(const DeviceBatch& batch) const;
+
   std::int64_t pad_token_id_;
+  bool positions_skip_padding_;
   double dropout_;
   Embedding words_, positions_;
   Embedding types_{nullptr};  // where the family has token types

@@ -42,7 +42,7 @@ memory::PlanReport plan_memory(config::Resolved resolved) {
                                 .is_before_ampere = options.device.fp16.value_or(false),  // for which it is
                                 .num_threads = memory::machine_num_threads(),
                                 .has_amx = memory::machine_has_amx()};
-  check_length(options.data, shape.encoder.max_position_embeddings);
+  check_length(options.data, shape.encoder.longest_sequence());
   const auto usable =
       options.memory.memory_limit ? std::optional(usable_of_limit(options.memory, is_cuda)) : std::nullopt;
   const std::int64_t effective = train::effective_batch(options.train);

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 tokenizer::ModelFacts facts_of(const weights::EncoderConfig& config) {
   const Json json = parse_json(config.json, "config.json");
   return {.num_embeddings = config.vocab_size,
-          .has_token_types = config.type_vocab_size > 0,
+          .has_token_types = config.type_vocab_size > 1,
           .model_type = config.model_type,
           .tokenizer_class = string_member(json, "tokenizer_class", "config.json")};
 }
@@ -39,7 +39,7 @@ void check_fit(const ModelFiles& files, const config::Options& options) {
                           files.tokenizer_directory, with_thousands(vocabulary),
                           with_thousands(files.config.vocab_size)));
   }
-  check_length(options.data, files.config.max_position_embeddings);
+  check_length(options.data, files.config.longest_sequence());
 }
 
 bool holds_model(const fs::path& directory) {
@@ -105,12 +105,12 @@ void keep_to_model_max_length(config::Resolved& resolved, const std::string& tok
   resolved.origins["max_seq_length"] = "the tokenizer's model_max_length";
 }
 
-void check_length(const data::DataOptions& options, std::int64_t num_positions) {
-  if (options.max_seq_length <= num_positions) return;
+void check_length(const data::DataOptions& options, std::int64_t longest_sequence) {
+  if (options.max_seq_length <= longest_sequence) return;
   throw ConfigError(
       fmt::format("max_seq_length is {}; this model has {} positions.\n"
                   "Lower it (--max-seq-length {}), or choose a model with more positions.",
-                  options.max_seq_length, num_positions, num_positions));
+                  options.max_seq_length, longest_sequence, longest_sequence));
 }
 
 std::map<std::string, std::string> carried_tokenizer_files(const ModelFiles& files) {

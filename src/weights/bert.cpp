@@ -1,8 +1,10 @@
-// BERT (Devlin et al. 2019) and ELECTRA (Clark et al. 2020), whose encoder is BERT's but for
-// the name and for tables that may be narrower than the layers.
+// BERT (Devlin et al. 2019), ELECTRA (Clark et al. 2020), whose encoder is BERT's but for the name and for tables that
+// may be narrower than the layers, and RoBERTa (Liu et al. 2019), whose encoder is BERT's but for the name and for
+// where positions begin; it has one token type.
 
 #include <fmt/format.h>
 
+#include "bertft/util/error.h"
 #include "weights/family.h"
 
 namespace bertft::weights {
@@ -48,9 +50,23 @@ EncoderTensors electra_tensors(const EncoderConfig& config) {
   return tensors;
 }
 
+void read_roberta(const ConfigReader& reader, EncoderConfig& config) {
+  read_bert_keys(reader, {.vocab_size = 50265, .pad_token_id = kRobertaPadding, .least_token_types = 1}, config);
+  config.positions_skip_padding = true;
+  if (config.longest_sequence() > 0) return;
+  throw DataError(
+      fmt::format("{}: max_position_embeddings is {}; positions begin behind the one of pad_token_id, which is {}",
+                  reader.name(), config.max_position_embeddings, config.pad_token_id));
+}
+
+EncoderTensors roberta_tensors(const EncoderConfig& config) {
+  return tensors_with_prefix(kRoberta.prefix(), config);
+}
+
 }  // namespace
 
 constexpr Family kBert{"bert", "Bert", read_bert, bert_tensors};
 constexpr Family kElectra{"electra", "Electra", read_electra, electra_tensors};
+constexpr Family kRoberta{"roberta", "Roberta", read_roberta, roberta_tensors};
 
 }  // namespace bertft::weights

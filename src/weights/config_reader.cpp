@@ -78,9 +78,9 @@ Activation ConfigReader::activation(const char* key, std::string_view absent) co
       fmt::format("{}: {} '{}' is not supported; supported: {}", name_, key, printable(name), fmt::join(names, ", ")));
 }
 
-std::int64_t ConfigReader::num_token_types() const {
+std::int64_t ConfigReader::num_token_types(std::int64_t least) const {
   const std::int64_t count = size("type_vocab_size", 2, kMaxRows);
-  if (count >= 2) return count;
+  if (count >= least) return count;
   throw DataError(
       fmt::format("{}: type_vocab_size is {}; question and context need two token types.\n"
                   "This model was not made for pairs of texts.",

@@ -19,6 +19,8 @@ class ConfigReader {
   /// `name` is the file's, for messages. Neither is copied.
   ConfigReader(const Json& json, std::string_view name) : json_(json), name_(name) {}
 
+  std::string_view name() const { return name_; }
+
   /// An integer from 1 to `max`.
   std::int64_t size(const char* key, std::int64_t absent, std::int64_t max) const;
   /// The same where transformers takes the key under a second name too (its attribute_map).
@@ -33,8 +35,9 @@ class ConfigReader {
   /// throws ConfigError for a function that we do not have
   EncoderConfig::Activation activation(const char* key, std::string_view absent) const;
 
-  /// The number of token types, of which a pair of texts needs two.
-  std::int64_t num_token_types() const;
+  /// The number of token types.
+  /// throws DataError for fewer than `least`
+  std::int64_t num_token_types(std::int64_t least) const;
 
   /// throws ConfigError for positions that are not absolute, and for a decoder
   void check_encoder() const;

@@ -96,6 +96,12 @@ EncoderConfig read_encoder_config(const std::string& directory) {
   return config;
 }
 
+std::optional<std::int64_t> longest_sequence(const Json& json, const std::string& name) {
+  const auto positions = integer_member(json, "max_position_embeddings", name);
+  if (!positions || string_member(json, "model_type", name) != kRoberta.model_type) return positions;
+  return *positions - (integer_member(json, "pad_token_id", name).value_or(kRobertaPadding) + 1);
+}
+
 std::string question_answering_config_json(const EncoderConfig& config) {
   Json json = parse_json(config.json, "config.json");
   json["architectures"] = Json::array({family_of(config).architecture()});

@@ -11,7 +11,7 @@
 namespace bertft::weights {
 
 std::span<const Family* const> families() {
-  static constexpr std::array<const Family*, 4> kFamilies{&kAlbert, &kBert, &kDistilBert, &kElectra};
+  static constexpr std::array<const Family*, 5> kFamilies{&kAlbert, &kBert, &kDistilBert, &kElectra, &kRoberta};
   return kFamilies;
 }
 
@@ -39,8 +39,8 @@ void read_bert_keys(const ConfigReader& reader, const BertDefaults& defaults, En
   reader.check_heads("hidden_size", config.hidden_size, "num_attention_heads", config.num_attention_heads);
   config.intermediate_size = reader.size("intermediate_size", defaults.intermediate_size, ConfigReader::kMaxWidth);
   config.max_position_embeddings = reader.size("max_position_embeddings", 512, ConfigReader::kMaxRows);
-  config.type_vocab_size = reader.num_token_types();
-  config.pad_token_id = reader.index("pad_token_id", 0, config.vocab_size);
+  config.type_vocab_size = reader.num_token_types(defaults.least_token_types);
+  config.pad_token_id = reader.index("pad_token_id", defaults.pad_token_id, config.vocab_size);
   config.hidden_act = reader.activation("hidden_act", defaults.hidden_act);
   const double hidden = reader.probability_below_one("hidden_dropout_prob", defaults.dropout);
   config.dropout = {.embeddings = hidden,

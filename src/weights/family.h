@@ -21,7 +21,9 @@ struct Family {
   std::string architecture() const { return std::string(class_prefix) + "ForQuestionAnswering"; }
 };
 
-extern const Family kAlbert, kBert, kDistilBert, kElectra;
+inline constexpr std::int64_t kRobertaPadding = 1;  // its pad_token_id where config.json has none
+
+extern const Family kAlbert, kBert, kDistilBert, kElectra, kRoberta;
 
 /// All of them, by model_type.
 std::span<const Family* const> families();
@@ -32,10 +34,11 @@ const Family& family_of(const EncoderConfig& config);
 
 // What the families have in common.
 
-/// Defaults of the keys that BERT, ELECTRA and ALBERT share.
+/// Defaults of the keys that BERT, ELECTRA, ALBERT and RoBERTa share.
 struct BertDefaults {
   std::int64_t vocab_size = 30522, hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12;
   std::int64_t intermediate_size = 3072;
+  std::int64_t pad_token_id = 0, least_token_types = 2;
   std::string_view hidden_act = "gelu";
   double dropout = 0.1;
 };

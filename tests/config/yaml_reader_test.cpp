@@ -132,7 +132,8 @@ TEST(YamlReader, SaysWhatIsWrongWithAFileInJson) {
             "a.yaml:4:1: error: a ',' or the closing '}' of a map is missing");
   EXPECT_EQ(refusal_of_yaml("{\n  \"seed\": 3\n  \"bf16\": true\n}\n"),
             "a.yaml:3:9: error: a ',' or the closing '}' of a map is missing");
-  EXPECT_THAT(refusal_of_yaml(R"({"train_file": "\ud83d\ude00.json"})"), testing::HasSubstr("write the character itself"));
+  EXPECT_THAT(refusal_of_yaml(R"({"train_file": "\ud83d\ude00.json"})"),
+              testing::HasSubstr("write the character itself"));
 }
 
 TEST(YamlReader, RefusesATextThatNeverEnds) {

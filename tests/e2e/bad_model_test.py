@@ -139,8 +139,8 @@ class Vocabulary(BadModelTest):
 
 class Configuration(BadModelTest):
     def test_of_another_kind_of_model(self):
-        change_json(self.spoilt / "config.json", model_type="roberta")
-        self.refused(78, "model_type 'roberta' is not supported; supported: albert, bert")
+        change_json(self.spoilt / "config.json", model_type="deberta-v2")
+        self.refused(78, "model_type 'deberta-v2' is not supported; supported: albert, bert")
 
     def test_of_relative_positions(self):
         change_json(self.spoilt / "config.json", position_embedding_type="relative_key")

@@ -1,4 +1,4 @@
-"""ELECTRA, DistilBERT and ALBERT: chosen by config.json alone, and treated as BERT is in everything a user can ask for.
+"""ELECTRA, DistilBERT, ALBERT and RoBERTa: chosen by config.json alone, and treated as BERT is in everything a user can ask for.
 Their numbers are compared with transformers' in tests/parity."""
 
 import json
@@ -27,6 +27,8 @@ FAMILIES = {
     "distilbert": ({"dim": WIDTH, "n_heads": 2, "n_layers": 2, "hidden_dim": INNER,
                     "max_position_embeddings": harness.MAX_POSITIONS}, "DistilBertForQuestionAnswering", WIDTH, {},
                    ["transformer.layer.0", "transformer.layer.1"], DISTILBERT_LAYER),
+    "roberta": ({**SIZES, "num_hidden_layers": 2, "type_vocab_size": 1, "pad_token_id": 1},
+                "RobertaForQuestionAnswering", WIDTH, {}, ["encoder.layer.0", "encoder.layer.1"], BERT_LAYER),
     "albert": ({**SIZES, "num_hidden_layers": 3, "num_hidden_groups": 2, "embedding_size": NARROW,
                 "hidden_dropout_prob": 0.1}, "AlbertForQuestionAnswering", NARROW,
                {"encoder.embedding_hidden_mapping_in": (WIDTH, NARROW)},
@@ -39,7 +41,7 @@ def weight_shapes(family, vocab_size):
     shapes = {"embeddings.word_embeddings.weight": (vocab_size, width),
               "embeddings.position_embeddings.weight": (harness.MAX_POSITIONS, width)}
     if family != "distilbert":
-        shapes["embeddings.token_type_embeddings.weight"] = (2, width)
+        shapes["embeddings.token_type_embeddings.weight"] = (1 if family == "roberta" else 2, width)
     parts = {"embeddings.LayerNorm": (width,), **parts,
              **{f"{folder}.{name}": shape for folder in folders for name, shape in layer.items()}}
     for name, shape in parts.items():
@@ -68,15 +70,35 @@ def spiece_model():
     return message(*pieces, (2, message((3, 1))), (3, message((1, b"identity"))))
 
 
+def byte_char(byte):
+    """GPT-2's character for a byte."""
+    visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    return chr(byte) if byte in visible else chr(256 + sum(other not in visible for other in range(byte)))
+
+
+def roberta_files():
+    """A byte-level tokenizer that makes one piece of most words."""
+    words = [piece for piece in harness.vocabulary() if piece.isalpha() and len(piece) > 1]
+    merges = [(word[:i], word[i]) for word in words for i in range(1, len(word))]
+    merges = list(dict.fromkeys(merges + [("\u0120", word) for word in words]))
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *map(byte_char, range(256)), *dict.fromkeys(map("".join, merges)), "<mask>"]
+    return {"vocab.json": json.dumps({piece: i for i, piece in enumerate(pieces)}),
+            "merges.txt": "".join(f"{left} {right}\n" for left, right in merges)}
+
+
 class Families(harness.EndToEndTest):
     def model_of(self, family):
         path = self.shared / family
         if not path.exists():
             shutil.copytree(self.model, path)
-            if family == "albert":
+            if family in ("albert", "roberta"):
                 for name in ("vocab.txt", "tokenizer_config.json"):
                     (path / name).unlink()
+            if family == "albert":
                 (path / "spiece.model").write_bytes(spiece_model())
+            if family == "roberta":
+                for name, content in roberta_files().items():
+                    (path / name).write_text(content, encoding="utf-8")
             vocab_size = self.vocab_size(family)
             harness.write_json(path / "config.json", {"model_type": family, "vocab_size": vocab_size, **FAMILIES[family][0]})
             harness.write_safetensors(path / "model.safetensors", harness.random_values(weight_shapes(family, vocab_size)))
@@ -84,6 +106,8 @@ class Families(harness.EndToEndTest):
 
     @staticmethod
     def vocab_size(family):
+        if family == "roberta":
+            return len(json.loads(roberta_files()["vocab.json"]))
         return len(albert_pieces() if family == "albert" else harness.vocabulary())
 
     def each(self):
@@ -112,7 +136,7 @@ class Families(harness.EndToEndTest):
             expected = weight_shapes(family, self.vocab_size(family))
             self.assertEqual({n for n in header if n.startswith(family)},
                              {n if n.startswith(family) else f"{family}.{n}" for n in expected})
-            for name in {"vocab.txt", "tokenizer_config.json", "spiece.model"} & set(harness.names(model)):
+            for name in {"vocab.txt", "tokenizer_config.json", "spiece.model", "vocab.json", "merges.txt"} & set(harness.names(model)):
                 for directory in (family, f"{family}/checkpoint-4"):
                     self.assertEqual((self.cwd / directory / name).read_bytes(), (model / name).read_bytes(), (family, name))
 
@@ -141,9 +165,9 @@ class Families(harness.EndToEndTest):
 
     def test_are_named_where_the_model_is_of_none_of_them(self):
         model = self.copied_model()
-        harness.change_json(model / "config.json", model_type="roberta")
-        self.assert_training_refused(self.training(model=model), 78, "'roberta' is not supported",
-                                     "albert, bert, distilbert, electra")
+        harness.change_json(model / "config.json", model_type="deberta-v2")
+        self.assert_training_refused(self.training(model=model), 78, "'deberta-v2' is not supported",
+                                     "albert, bert, distilbert, electra, roberta")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "model/packed_batch.h"
 #include "model/tiny_model.h"
 #include "weights/family_configs.h"
@@ -103,6 +106,23 @@ TEST_P(EveryFamily, DropsWhereItsConfigurationSays) {
 
 INSTANTIATE_TEST_SUITE_P(Families, EveryFamily, testing::ValuesIn(weights::kFamilyConfigs),
                          [](const auto& family) { return family.param(kSize).model_type; });
+
+TEST(SkippedPadding, TakesNoPosition) {
+  TinyModel tiny(weights::roberta_config(kSize));
+  const std::string table = "roberta.embeddings.position_embeddings.weight";
+  at::Tensor positions = tiny.value(table).clone();
+  positions.narrow(0, 4, positions.size(0) - 4).fill_(std::numeric_limits<float>::quiet_NaN());
+  tiny.replace(table, positions);
+  QaModel model = tiny.make();
+  const auto is_finite = [&](const std::vector<std::int32_t>& ids) {
+    data::PackedBatch packed = packed_batch({2, static_cast<std::int32_t>(ids.size())});
+    std::ranges::copy(ids, packed.ids.begin() + 2);
+    return logits_of(model, to_device(packed, c10::kCPU), std::nullopt).isfinite().all().item<bool>();
+  };
+  EXPECT_TRUE(is_finite({5, 5}));
+  EXPECT_FALSE(is_finite({5, 5, 5})) << "its positions are 2, 3 and 4";
+  EXPECT_TRUE(is_finite({5, 1, 1, 5, 1})) << "1 is the padding: 2, 1, 1, 3 and 1";
+}
 
 TEST(SharedLayers, GetTheSumOfTheGradientsOfLayersThatShareNothing) {
   TinyModel shared(weights::albert_config(kSize)), apart(shared);

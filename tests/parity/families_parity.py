@@ -16,12 +16,13 @@ import sys
 import albert_parity
 import hf_model_reference
 import load_written_model
+import roberta_parity
 from transformers import AutoTokenizer, BertTokenizer
 
 HELPER, PROGRAM, DATA_DIR, WORK_DIR = sys.argv[1:]
 NUM_LOGITS, NUM_TRAIN = 50, 64
 data = pathlib.Path(DATA_DIR)
-squad = data / "squad" / "squad-v2.0-train-mini.json"
+SQUAD = data / "squad" / "squad-v2.0-train-mini.json"
 
 
 def reference(*arguments):
@@ -30,6 +31,12 @@ def reference(*arguments):
 
 def make_model(family, directory):
     """A random one, with its family's tokenizer."""
+    if family == "roberta":
+        vocab, merges = roberta_parity.roberta_vocab(), roberta_parity.gpt2_files()[1]
+        reference("tiny", "--family", family, "--vocab-size", len(vocab), "--out", directory)
+        (directory / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+        (directory / "merges.txt").write_text(merges, encoding="utf-8")
+        return
     if family != "albert":
         reference("tiny", "--family", family, "--vocab", data / "vocab" / "bert-base-uncased-vocab.txt", "--out", directory)
         return
@@ -39,10 +46,22 @@ def make_model(family, directory):
     albert_parity.write_tokenizer(directory, albert_parity.tokenizer_json(albert_parity.lowered(pieces), charsmap), spiece)
 
 
+def with_padding(path, work):
+    """The data with RoBERTa's padding in every other question, where it takes no position."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    questions = [qa for article in document["data"] for paragraph in article["paragraphs"] for qa in paragraph["qas"]]
+    for qa in questions[::2]:
+        qa["question"] = f"<pad> {qa['question']} <pad><pad>"
+    spoilt = work / "padded.json"
+    spoilt.write_text(json.dumps(document), encoding="utf-8")
+    return spoilt
+
+
 def compared(family, work):
     """True when the model's numbers are transformers'."""
     model, features = work / "model", work / "features.jsonl"
     make_model(family, model)
+    squad = with_padding(SQUAD, work) if family == "roberta" else SQUAD
     with features.open("w", encoding="utf-8") as out:
         subprocess.run([PROGRAM, "data", "features", squad, "--model", model, "--training"], stdout=out, check=True)
     for mode, count, name in (("logits", NUM_LOGITS, "logits"), ("train", NUM_TRAIN, "train"),
@@ -57,7 +76,7 @@ def compared(family, work):
 def loads_after_training(work):
     """True when transformers takes the program's model directory without a complaint."""
     run = work / "run"
-    subprocess.run([PROGRAM, "--model-name-or-path", work / "model", "--train-file", squad, "--output-dir", run, "--max-steps",
+    subprocess.run([PROGRAM, "--model-name-or-path", work / "model", "--train-file", SQUAD, "--output-dir", run, "--max-steps",
                     "2", "--device", "cpu", "-q"], check=True)
     complaints = load_written_model.complaints_about(run)
     print("\n".join(complaints) or "transformers loads the trained model without a complaint")
@@ -96,12 +115,12 @@ def tokenizers_from_elsewhere(folder):
 def reads_as_it_was_trained(folder, model, tokenizer):
     """True when the trained model's directory is read by the program and by transformers as what it was trained with."""
     run = folder / f"run-{tokenizer.name}"
-    subprocess.run([PROGRAM, "--model-name-or-path", model, "--tokenizer-name", tokenizer, "--train-file", squad, "--output-dir",
+    subprocess.run([PROGRAM, "--model-name-or-path", model, "--tokenizer-name", tokenizer, "--train-file", SQUAD, "--output-dir",
                     run, "--max-steps", "1", "--device", "cpu", "-qq"], check=True)
-    windows = lambda *flags: subprocess.run([PROGRAM, "data", "features", squad, *flags], check=True, capture_output=True).stdout
+    windows = lambda *flags: subprocess.run([PROGRAM, "data", "features", SQUAD, *flags], check=True, capture_output=True).stdout
     trained, written = windows("--model", model, "--set", f"tokenizer_name={tokenizer}"), windows("--model", run)
     first = json.loads(written.split(b"\n", 1)[0])
-    question = json.loads(squad.read_text(encoding="utf-8"))["data"][0]["paragraphs"][0]
+    question = json.loads(SQUAD.read_text(encoding="utf-8"))["data"][0]["paragraphs"][0]
     theirs = AutoTokenizer.from_pretrained(run)(question["qas"][0]["question"], question["context"])
     same = [first[key] == theirs.get(key) for key in ("input_ids", "token_type_ids")]
     print(f"read as it was trained: by the program {trained == written}, by transformers {same}")

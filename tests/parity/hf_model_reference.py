@@ -29,7 +29,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from transformers import (AlbertConfig, AutoConfig, AutoModelForQuestionAnswering, BertConfig, BertTokenizer, DistilBertConfig,
-                          ElectraConfig, set_seed)
+                          ElectraConfig, RobertaConfig, set_seed)
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "bench"))
 from hf_train import epoch_order, linear_schedule, load_model, make_optimizer
@@ -43,6 +43,7 @@ TINY = {
     "distilbert": (DistilBertConfig, {"dim": 64, "n_heads": 4, "hidden_dim": 128, "n_layers": 2}),
     "albert": (AlbertConfig, {**SIZES, "num_hidden_layers": 3, "num_hidden_groups": 2, "inner_group_num": 2,
                               "embedding_size": 16}),
+    "roberta": (RobertaConfig, {**SIZES, "num_hidden_layers": 2, "type_vocab_size": 1, "max_position_embeddings": 514}),
 }
 DROPOUT_KEYS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "qa_dropout")
 
@@ -59,7 +60,7 @@ def inputs(model, feature):
     ids = torch.tensor([feature["input_ids"]])
     types = {"token_type_ids": torch.tensor([feature["token_type_ids"]])}
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)} | (
-        types if hasattr(model.config, "type_vocab_size") else {})
+        types if getattr(model.config, "type_vocab_size", 0) > 1 else {})
 
 
 def write(prefix, tensors):

@@ -40,7 +40,7 @@ def complaints_about(directory):
     complaints = handler.lines + [str(warning.message) for warning in caught]
     complaints += [f"{kind}: {sorted(names)}" for kind, names in loading.items() if names]
     complaints += [f"{name} is not finite" for name, p in model.named_parameters() if not p.isfinite().all()]
-    if hasattr(model.config, "type_vocab_size") and inputs.get("token_type_ids", torch.tensor(0)).max() != 1:
+    if getattr(model.config, "type_vocab_size", 0) > 1 and inputs.get("token_type_ids", torch.tensor(0)).max() != 1:
         complaints.append("the tokenizer gives no token types, which the model was trained with")
     if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in inputs["input_ids"]:
         complaints.append("the tokenizer does not know all of the words")

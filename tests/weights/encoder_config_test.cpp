@@ -98,9 +98,9 @@ TEST(EncoderConfigReader, KnowsTransformersNamesOfTheSameActivation) {
 
 TEST(EncoderConfigReader, NamesWhatItSupportsWhenTheModelIsAnother) {
   const auto refusal = [](std::string_view json) { return message_of<ConfigError>([&] { read(json); }); };
-  EXPECT_THAT(refusal(R"({"model_type":"roberta"})"),
-              HasSubstr("'roberta' is not supported; supported: albert, bert, distilbert, electra"));
-  EXPECT_THAT(refusal(R"({"architectures":["RobertaModel"]})"), HasSubstr("supported: albert, bert"));
+  EXPECT_THAT(refusal(R"({"model_type":"deberta-v2"})"),
+              HasSubstr("'deberta-v2' is not supported; supported: albert, bert, distilbert, electra, roberta"));
+  EXPECT_THAT(refusal(R"({"architectures":["DebertaV2Model"]})"), HasSubstr("supported: albert, bert"));
   EXPECT_THAT(refusal("{}"), HasSubstr("model_type is absent"));
   EXPECT_THAT(refusal(R"({"model_type":"bert","hidden_act":"silu"})"),
               HasSubstr("supported: gelu, gelu_python, gelu_new, gelu_pytorch_tanh,"));

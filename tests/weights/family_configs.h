@@ -34,7 +34,18 @@ inline EncoderConfig albert_config(const BertSize& size) {
   return config;
 }
 
+inline EncoderConfig roberta_config(const BertSize& size) {
+  EncoderConfig config = bert_config(size);
+  config.model_type = "roberta";
+  config.type_vocab_size = 1;
+  config.pad_token_id = 1;
+  config.positions_skip_padding = true;
+  config.max_position_embeddings += 2;
+  return config;
+}
+
 using ConfigOfSize = EncoderConfig (*)(const BertSize&);
-constexpr std::array<ConfigOfSize, 4> kFamilyConfigs{albert_config, bert_config, distilbert_config, electra_config};
+constexpr std::array<ConfigOfSize, 5> kFamilyConfigs{albert_config, bert_config, distilbert_config, electra_config,
+                                                     roberta_config};
 
 }  // namespace bertft::weights

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -76,7 +77,11 @@ INSTANTIATE_TEST_SUITE_P(Hub, PublishedModel,
                                   "intermediate_size":12,"num_hidden_layers":6,"num_hidden_groups":3,
                                   "inner_group_num":2,"embedding_size":4,"vocab_size":10,
                                   "max_position_embeddings":8})",
-                                                   105, 3338}),
+                                                   105, 3338},
+                                         Published{"RobertaBase",
+                                                   R"({"model_type":"roberta","max_position_embeddings":514,
+                                  "type_vocab_size":1})",
+                                                   199, 124056578}),
                          [](const auto& published) { return published.param.name; });
 
 TEST(Electra, ProjectsEmbeddingsOnlyWhereTheyAreNarrower) {
@@ -149,6 +154,23 @@ TEST(Albert, RefusesMoreGroupsThanLayers) {
               HasSubstr("num_hidden_groups is 3; expected an integer from 1 to 2"));
 }
 
+TEST(Roberta, CountsPositionsFromBehindItsPadding) {
+  const EncoderConfig config = read(R"({"model_type":"roberta","max_position_embeddings":514})");
+  EXPECT_EQ(config.pad_token_id, 1);
+  EXPECT_EQ(config.longest_sequence(), 512);
+  EXPECT_EQ(read(R"({"model_type":"bert"})").longest_sequence(), 512);
+  EXPECT_THAT(message_of<DataError>([] { read(R"({"model_type":"roberta","max_position_embeddings":2})"); }),
+              HasSubstr("max_position_embeddings is 2; positions begin behind the one of pad_token_id, which is 1"));
+}
+
+TEST(LongestSequence, IsThatOfAModelWhoseOtherKeysAreNotUnderstood) {
+  const auto longest = [](const char* json) { return longest_sequence(Json::parse(json), "config.json"); };
+  EXPECT_EQ(longest(R"({"model_type":"roberta","max_position_embeddings":514,"hidden_act":"new"})"), 512);
+  EXPECT_EQ(longest(R"({"model_type":"roberta","max_position_embeddings":514,"pad_token_id":3})"), 510);
+  EXPECT_EQ(longest(R"({"model_type":"mpnet","max_position_embeddings":514})"), 514);
+  EXPECT_EQ(longest(R"({"model_type":"roberta"})"), std::nullopt);
+}
+
 // A directory of the smallest model of a family.
 struct Small {
   std::string model_type, config;
@@ -206,7 +228,10 @@ INSTANTIATE_TEST_SUITE_P(
                                             "n_heads":2,"hidden_dim":6,"max_position_embeddings":8})"},
                     Small{"albert", R"({"model_type":"albert","vocab_size":11,"embedding_size":3,"hidden_size":4,
                                         "num_hidden_layers":4,"num_hidden_groups":2,"num_attention_heads":2,
-                                        "intermediate_size":6,"max_position_embeddings":8})"}),
+                                        "intermediate_size":6,"max_position_embeddings":8})"},
+                    Small{"roberta", R"({"model_type":"roberta","vocab_size":11,"hidden_size":4,"num_hidden_layers":2,
+                                         "num_attention_heads":2,"intermediate_size":6,"max_position_embeddings":8,
+                                         "type_vocab_size":1})"}),
     [](const auto& small) { return small.param.model_type; });
 
 TEST(Families, StandInTheOrderInWhichMessagesNameThem) {

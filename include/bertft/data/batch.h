@@ -13,7 +13,7 @@ namespace bertft::data {
 /// [cu_seqlens[i], cu_seqlens[i + 1]).
 struct PackedBatch {
   std::vector<std::int32_t> ids;         // [T]
-  std::vector<std::int32_t> type_ids;    // [T] 0 question, 1 context
+  std::vector<std::int32_t> type_ids;    // [T] of the question, of the context
   std::vector<std::int32_t> positions;   // [T] from 0 in each sequence
   std::vector<std::int32_t> cu_seqlens;  // [n + 1]
   std::vector<std::int32_t> start_rows;  // [n] packed row of the start label

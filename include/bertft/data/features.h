@@ -11,8 +11,9 @@
 
 namespace bertft::data {
 
-/// One window: [CLS] question [SEP] context slice [SEP]. Labels are token positions in the
-/// window; 0, 0 ([CLS]) when it holds no answer, and where is_labelled is false, which only an evaluation's may be.
+/// One window: [CLS] question [SEP] context slice [SEP], where a tokenizer may put two [SEP] between. Labels are token
+/// positions in the window; 0, 0 ([CLS]) when it holds no answer, and where is_labelled is false, which only an
+/// evaluation's may be.
 struct Window {
   std::uint32_t question_idx;   // into Dataset::questions
   std::uint32_t window_idx;     // 0, 1, ... within the question
@@ -41,7 +42,7 @@ struct Features {
   template <class Take>
   void for_each_token(const Window& w, const Take& take) const;
 
-  /// Tokens in the window, with [CLS] and both [SEP].
+  /// Tokens in the window, with [CLS] and every [SEP].
   std::uint32_t length(const Window& w) const;
   /// The same of the longest window; 0 without any.
   std::uint32_t max_length() const;
@@ -54,9 +55,9 @@ void Features::for_each_token(const Window& w, const Take& take) const {
   constexpr const tokenizer::Token* kNone = nullptr;
   take(tokens.special.cls, 0, kNone);
   for (const tokenizer::Token& token : question_tokens(w)) take(token.id, 0, kNone);
-  take(tokens.special.sep, 0, kNone);
-  for (const tokenizer::Token& token : context_tokens(w)) take(token.id, 1, &token);
-  take(tokens.special.sep, 1, kNone);
+  for (std::uint32_t i = 0; i < tokens.special.seps_between; ++i) take(tokens.special.sep, 0, kNone);
+  for (const tokenizer::Token& token : context_tokens(w)) take(token.id, tokens.special.context_type, &token);
+  take(tokens.special.sep, tokens.special.context_type, kNone);
 }
 
 /// kTraining drops misaligned questions as on_misaligned says and computes labels;

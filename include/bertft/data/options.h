@@ -30,7 +30,7 @@ struct DataOptions {
   bool fix_last_token_label = true;
 };
 
-/// What a window holds besides its texts: [CLS] question [SEP] context [SEP].
+/// What a window holds at least besides its texts: [CLS] question [SEP] context [SEP].
 inline constexpr std::int64_t kNumSpecialTokens = 3;
 
 /// Whether a window can begin behind the one before it.

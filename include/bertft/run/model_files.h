@@ -40,8 +40,8 @@ std::map<std::string, std::string> carried_tokenizer_files(const ModelFiles& fil
 /// throws as tokenizer::model_max_length
 void keep_to_model_max_length(config::Resolved& resolved, const std::string& tokenizer_directory);
 
-/// throws ConfigError when windows of max_seq_length are longer than a model of so many positions takes
-void check_length(const data::DataOptions& options, std::int64_t num_positions);
+/// throws ConfigError when windows of max_seq_length are longer than the model takes
+void check_length(const data::DataOptions& options, std::int64_t longest_sequence);
 
 /// The directory that RUN_DIR stands for: itself if it holds a model, else its best checkpoint, else its newest good
 /// one. Says which on stderr when it is not the directory itself.

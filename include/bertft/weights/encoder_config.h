@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "bertft/util/json.h"
+
 namespace bertft::weights {
 
 /// config.json of an encoder of any family that we know, checked. Members have the names of BERT's keys; a key that is
@@ -17,6 +19,7 @@ struct EncoderConfig {
   std::int64_t embedding_size;  // width of the tables
   std::int64_t max_position_embeddings, pad_token_id;
   std::int64_t type_vocab_size;  // 0: the family has no token types
+  bool positions_skip_padding;   // counted from pad_token_id + 1 on, without tokens that have that id (RoBERTa)
 
   /// Layers that share their weights (ALBERT: Lan et al. 2020, §3.1). num_hidden_layers is
   /// then the number of times that a group runs.
@@ -33,12 +36,21 @@ struct EncoderConfig {
   } dropout;
   double layer_norm_eps, initializer_range;
   std::string json;  // the file as read, so that unknown keys survive into what we write
+
+  /// In tokens.
+  std::int64_t longest_sequence() const {
+    return max_position_embeddings - (positions_skip_padding ? pad_token_id + 1 : 0);
+  }
 };
 
 /// throws InputError (directory or file missing), DataError (not such a file, a value of the
 ///        wrong type or out of range), ConfigError (model_type, position_embedding_type,
 ///        activation or a decoder that we do not support)
 EncoderConfig read_encoder_config(const std::string& directory);
+
+/// The longest sequence, in tokens, that the model takes whose config.json is `json`; of any family, none where the
+/// file does not say. `name` is the file's, for messages. throws DataError for a value of the wrong type
+std::optional<std::int64_t> longest_sequence(const Json& json, const std::string& name);
 
 /// The config.json we write: the base's keys in their order, unknown ones too, with `architectures`, `model_type` and
 /// `dtype` (or `torch_dtype`, where the base has it) set. Labels for another number of outputs than our two are left

@@ -145,6 +145,10 @@ inline StepCase distilbert_base(std::string name, std::int64_t length, std::int6
                                 bool checkpointing) {
   return {std::move(name), 30522, 768, 6, 12, length, n, precision, checkpointing, weights::distilbert_config};
 }
+inline StepCase roberta_base(std::string name, std::int64_t length, std::int64_t n, Precision precision,
+                             bool checkpointing) {
+  return {std::move(name), 50265, 768, 12, 12, length, n, precision, checkpointing, weights::roberta_config};
+}
 inline StepCase albert_base(std::string name, std::int64_t length, std::int64_t n, Precision precision,
                             bool checkpointing) {
   return {std::move(name), 30000, 768, 12, 12, length, n, precision, checkpointing, weights::albert_config};

@@ -111,12 +111,13 @@ INSTANTIATE_TEST_SUITE_P(Real, MemoryCalibration,
                                          minilm("MiniLmRecomputed", 128, 4, kFp32, true)),
                          name_of);
 
-// The other families, where their plans differ from BERT's: narrow tables, shared weights.
+// The other families, where their plans differ from BERT's: narrow tables, wide ones, shared weights.
 INSTANTIATE_TEST_SUITE_P(
     Families, MemoryPlan,
     testing::Values(electra_small("Electra", 128, 4, kFp32, false), electra_small("ElectraHalf", 256, 2, kBf16, false),
-                    distilbert_base("DistilBert", 64, 2, kFp32, false), albert_base("AlbertOne", 64, 1, kFp32, false),
-                    albert_base("Albert", 128, 2, kFp32, false), albert_base("AlbertHalf", 128, 2, kBf16, false),
+                    distilbert_base("DistilBert", 64, 2, kFp32, false), roberta_base("Roberta", 64, 2, kFp32, false),
+                    albert_base("AlbertOne", 64, 1, kFp32, false), albert_base("Albert", 128, 2, kFp32, false),
+                    albert_base("AlbertHalf", 128, 2, kBf16, false),
                     albert_base("AlbertRecomputed", 64, 2, kFp32, true)),
     name_of);
 // Every combination, an hour of them, where they are asked for:
@@ -135,6 +136,7 @@ std::vector<StepCase> every_case() {
         cases.push_back(base("Base" + suffix, length, n, precision, recomputed));
         cases.push_back(electra_small("Electra" + suffix, length, n, precision, recomputed));
         cases.push_back(distilbert_base("DistilBert" + suffix, length, n, precision, recomputed));
+        cases.push_back(roberta_base("Roberta" + suffix, length, n, precision, recomputed));
         cases.push_back(albert_base("Albert" + suffix, length, n, precision, recomputed));
       }
     }
