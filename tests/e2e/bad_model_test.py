@@ -122,7 +122,7 @@ class Vocabulary(BadModelTest):
 
     def test_not_there(self):
         (self.spoilt / "vocab.txt").unlink()
-        self.refused(66, "neither tokenizer.json nor vocab.txt")
+        self.refused(66, "holds none of tokenizer.json, vocab.txt")
 
     def test_without_the_pieces_that_bert_needs(self):
         (self.spoilt / "vocab.txt").write_text("the\na\n")
