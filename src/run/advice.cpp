@@ -46,6 +46,7 @@ Sufficient find_sufficient(const Situation& s, std::uint64_t wanted) {
   if (!s.options.memory_limit && others > 0 && wanted <= s.budget.usable + others) found.others = others;
   const auto room = static_cast<std::uint64_t>(static_cast<double>(s.budget.usable) / memory::kEstimateError);
   found.savers = memory::savers_needed(s.shape, room, s.savers);
+  if (found.savers && found.savers->empty()) found.savers.reset();  // an evaluation fits, a step does not
   return found;
 }
 

@@ -108,7 +108,7 @@ void keep_to_model_max_length(config::Resolved& resolved, const std::string& tok
 void check_length(const data::DataOptions& options, std::int64_t longest_sequence) {
   if (options.max_seq_length <= longest_sequence) return;
   throw ConfigError(
-      fmt::format("max_seq_length is {}; this model has {} positions.\n"
+      fmt::format("max_seq_length is {}; this model takes {} tokens at most.\n"
                   "Lower it (--max-seq-length {}), or choose a model with more positions.",
                   options.max_seq_length, longest_sequence, longest_sequence));
 }

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/error.h"
@@ -16,53 +19,47 @@
 namespace bertft::tokenizer {
 namespace {
 
-// Files of the time before the model had a "type" are known by its members.
-std::string model_type_of(const Json& tokenizer_json, const std::string& name) {
-  const auto model = tokenizer_json.find("model");
-  if (model == tokenizer_json.end() || !model->is_object()) {
-    throw DataError(
-        fmt::format("{}: expected an object 'model'; is this the tokenizer.json of a model?", printable(name)));
-  }
-  if (const auto type = string_member(*model, "type", name)) return *type;
-  return model->contains("max_input_chars_per_word") ? "WordPiece" : "not named";
-}
-
-std::string json_type_of(const TokenizerFiles& files) {
-  return files.tokenizer_json ? model_type_of(*files.tokenizer_json, files.path(kTokenizerJson)) : "WordPiece";
-}
+// The families that have a tokenizer of their own; all others have BERT's.
+struct OwnTokenizer {
+  TokenizerClass kind;
+  std::string_view model_type, family, class_name;
+  std::string_view json_type;  // of the model in a tokenizer.json
+  const char* file;            // that there is where there is none
+  bool (*has_file)(const TokenizerFiles& files);
+};
+constexpr std::array<OwnTokenizer, 2> kOwnTokenizers{
+    {{TokenizerClass::kAlbert, "albert", "ALBERT", "AlbertTokenizer", "Unigram", kSpieceModel,
+      [](const TokenizerFiles& files) { return files.spiece_model.has_value(); }},
+     {TokenizerClass::kRoberta, "roberta", "RoBERTa", "RobertaTokenizer", "BPE", kVocabJson,
+      [](const TokenizerFiles& files) { return files.vocab_json.has_value(); }}}};
 
 std::optional<std::string> model_type_in(const TokenizerFiles& files) {
   if (!files.model_config) return std::nullopt;
   return string_member(*files.model_config, "model_type", files.path(kModelConfig));
 }
 
-// ALBERT's and RoBERTa's tokenizer where the model is of that family and there are files for it, or where nothing says
-// what the model is; some models of these families have BERT's.
-TokenizerClass class_by_files(const TokenizerFiles& files, const std::string& json_type) {
+// A family's own tokenizer where the model is of that family and there are files for it, or where nothing says what the
+// model is; some models of these families have BERT's.
+TokenizerClass class_by_files(const TokenizerFiles& files) {
   const auto model_type = model_type_in(files);
-  const auto may_be = [&](std::string_view family) { return !model_type || *model_type == family; };
-  if (files.tokenizer_json) {
-    if (may_be("albert") && json_type == "Unigram") return TokenizerClass::kAlbert;
-    if (may_be("roberta") && json_type == "BPE") return TokenizerClass::kRoberta;
-    return TokenizerClass::kBert;
+  for (const OwnTokenizer& own : kOwnTokenizers) {
+    if (model_type.value_or(std::string(own.model_type)) != own.model_type) continue;
+    const bool has_files = files.tokenizer_json ? json_model_type(files) == own.json_type
+                                                : own.has_file(files) && (model_type || !files.vocab_txt);
+    if (has_files) return own.kind;
   }
-  if (model_type == "albert" && files.spiece_model) return TokenizerClass::kAlbert;
-  if (model_type == "roberta" && files.vocab_json) return TokenizerClass::kRoberta;
-  if (files.vocab_txt) return TokenizerClass::kBert;
-  if (files.spiece_model && may_be("albert")) return TokenizerClass::kAlbert;
-  if (files.vocab_json && may_be("roberta")) return TokenizerClass::kRoberta;
+  if (files.tokenizer_json || files.vocab_txt) return TokenizerClass::kBert;
+  const auto own = std::ranges::find_if(kOwnTokenizers, [&](const OwnTokenizer& t) { return t.has_file(files); });
   throw ConfigError(
       fmt::format("{}: {} is the tokenizer of {}, and config.json says model_type '{}'.\n"
-                  "Copy vocab.txt or tokenizer.json from the model that the weights come from.",
-                  printable(files.directory), files.spiece_model ? kSpieceModel : kVocabJson,
-                  files.spiece_model ? "ALBERT" : "RoBERTa", printable(model_type.value_or("none"))));
+                  "Copy the tokenizer's files from the model that the weights come from.",
+                  printable(files.directory), own->file, own->family, printable(model_type.value_or("none"))));
 }
 
 // The class that transformers takes for a model that names none.
 TokenizerClass class_of_family(std::string_view model_type) {
-  if (model_type == "albert") return TokenizerClass::kAlbert;
-  if (model_type == "roberta") return TokenizerClass::kRoberta;
-  return TokenizerClass::kBert;
+  const auto own = std::ranges::find(kOwnTokenizers, model_type, &OwnTokenizer::model_type);
+  return own == kOwnTokenizers.end() ? TokenizerClass::kBert : own->kind;
 }
 
 void require_file(const TokenizerFiles& files, bool is_there, const char* file,
@@ -75,22 +72,20 @@ void require_file(const TokenizerFiles& files, bool is_there, const char* file,
 }
 
 TokenizerClass class_of(const TokenizerFiles& files) {
+  if (!files.tokenizer_json && !files.vocab_txt && !files.spiece_model && !files.vocab_json) {
+    throw InputError(
+        fmt::format("{} holds none of tokenizer.json, vocab.txt, spiece.model and vocab.json.\n"
+                    "Copy them from the model that the weights come from.",
+                    printable(files.directory)));
+  }
   const std::optional<NamedClass> named = named_class(files);
-  return named ? named->kind : class_by_files(files, json_type_of(files));
+  return named ? named->kind : class_by_files(files);
 }
 
-const char* name_of(TokenizerClass tokenizer_class) {
-  switch (tokenizer_class) {
-    case TokenizerClass::kBert:
-      return "BertTokenizer";
-    case TokenizerClass::kAlbert:
-      return "AlbertTokenizer";
-    case TokenizerClass::kRoberta:
-      return "RobertaTokenizer";
-    case TokenizerClass::kBackend:
-      break;
-  }
-  return "PreTrainedTokenizerFast";
+std::string_view name_of(TokenizerClass tokenizer_class) {
+  if (tokenizer_class == TokenizerClass::kBert) return "BertTokenizer";
+  const auto own = std::ranges::find(kOwnTokenizers, tokenizer_class, &OwnTokenizer::kind);
+  return own == kOwnTokenizers.end() ? "PreTrainedTokenizerFast" : own->class_name;
 }
 
 // Whether the model's config.json leads to the class that the one beside the tokenizer's files has led to.
@@ -105,17 +100,15 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
 
 [[noreturn]] void refuse_model(const TokenizerFiles& files, const std::string& type) {
   const std::string json_name = files.path(kTokenizerJson);
-  if (type == "Unigram" && model_type_in(files).value_or("albert") == "albert") {
+  for (const OwnTokenizer& own : kOwnTokenizers) {
+    if (type != own.json_type ||
+        class_of_family(model_type_in(files).value_or(std::string(own.model_type))) != own.kind) {
+      continue;
+    }
     throw ConfigError(
-        fmt::format("{}: a Unigram model, which is supported as AlbertTokenizer has it.\n"
-                    "If this is ALBERT's, set \"tokenizer_class\": \"AlbertTokenizer\" in tokenizer_config.json.",
-                    printable(json_name)));
-  }
-  if (type == "BPE" && model_type_in(files).value_or("roberta") == "roberta") {
-    throw ConfigError(
-        fmt::format("{}: a BPE model, which is supported as RobertaTokenizer has it.\n"
-                    "If this is RoBERTa's, set \"tokenizer_class\": \"RobertaTokenizer\" in tokenizer_config.json.",
-                    printable(json_name)));
+        fmt::format("{}: a {} model, which is supported as {} has it.\n"
+                    "If this is {}'s, set \"tokenizer_class\": \"{}\" in tokenizer_config.json.",
+                    printable(json_name), type, own.class_name, own.family, own.class_name));
   }
   throw ConfigError(
       fmt::format("{}: the tokenizer model is '{}'; supported are WordPiece, the tokenizer of BERT, "
@@ -124,15 +117,9 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
 }
 
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
-  if (!files.tokenizer_json && !files.vocab_txt && !files.spiece_model && !files.vocab_json) {
-    throw InputError(
-        fmt::format("{} holds none of tokenizer.json, vocab.txt, spiece.model and vocab.json.\n"
-                    "Copy them from the model that the weights come from.",
-                    printable(files.directory)));
-  }
-  const std::string type = json_type_of(files);
-  const std::optional<NamedClass> named = named_class(files);
   const TokenizerClass tokenizer_class = class_of(files);
+  const std::string type = files.tokenizer_json ? json_model_type(files) : "WordPiece";
+  const std::optional<NamedClass> named = named_class(files);
   if (tokenizer_class == TokenizerClass::kAlbert) {
     require_file(files, files.tokenizer_json || files.spiece_model, kSpieceModel, named);
     return load_albert(files);

@@ -82,8 +82,7 @@ void refuse_other_encodings(const TokenizerFiles& files) {
 }
 
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
-  const bool has_byte_pairs =
-      files.tokenizer_json && type_of(*files.tokenizer_json, "model", files.path(kTokenizerJson)) == "BPE";
+  const bool has_byte_pairs = files.tokenizer_json && json_model_type(files) == "BPE";
   if (tokenizer_class == TokenizerClass::kRoberta || has_byte_pairs) return true;
   if (files.tokenizer_config) {
     const Json inputs = files.tokenizer_config->value("model_input_names", Json());
@@ -105,6 +104,18 @@ const Json& object_member(const Json& object, const char* key, const std::string
     throw DataError(fmt::format("{}: expected an object '{}'", printable(name), key));
   }
   return *found;
+}
+
+std::string json_model_type(const TokenizerFiles& files) {
+  const std::string name = files.path(kTokenizerJson);
+  const auto model = files.tokenizer_json->find("model");
+  if (model == files.tokenizer_json->end() || !model->is_object()) {
+    throw DataError(
+        fmt::format("{}: expected an object 'model'; is this the tokenizer.json of a model?", printable(name)));
+  }
+  if (const auto type = string_member(*model, "type", name)) return *type;
+  if (model->contains("merges")) return "BPE";
+  return model->contains("max_input_chars_per_word") ? "WordPiece" : "not named";
 }
 
 const Json& vocab_member(const Json& tokenizer_json, const std::string& name) {

@@ -39,6 +39,11 @@ void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer
 /// throws DataError when the member is missing or no object; `name` is the file's
 const Json& object_member(const Json& object, const char* key, const std::string& name);
 
+/// The type of the model in tokenizer.json, which has to be there: "WordPiece", "BPE", "Unigram". Files of the time
+/// before models had one, such as those of the published RoBERTas, are known by their members.
+/// throws DataError when there is no model
+std::string json_model_type(const TokenizerFiles& files);
+
 /// The `vocab` of the `model` in a tokenizer.json of type WordPiece or BPE.
 /// throws DataError when it is not there
 const Json& vocab_member(const Json& tokenizer_json, const std::string& name);

@@ -11,6 +11,7 @@
 #include "bertft/util/text.h"
 #include "tokenizer/byte_level_tokenizer.h"
 #include "tokenizer/loading.h"
+#include "tokenizer/vocab_txt.h"
 
 namespace bertft::tokenizer {
 namespace {
@@ -25,21 +26,23 @@ std::optional<MergeTexts> split_merge(std::string_view line) {
   return MergeTexts{line.substr(0, space), line.substr(space + 1)};
 }
 
-[[noreturn]] void refuse_merge(const std::string& name, std::size_t number) {
-  throw DataError(fmt::format("{}: merge {} is not two pieces with a space between them", printable(name), number));
-}
-
 // The lines of a merges.txt as the crate reads them.
 std::vector<MergeTexts> merges_of_txt(std::string_view text, const std::string& name) {
+  check_lines(text, name, "a merges.txt is UTF-8 text with two pieces a line");
   std::vector<MergeTexts> merges;
-  while (!text.empty()) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.starts_with("#version")) continue;
     const auto merge = split_merge(line);
-    if (!merge) refuse_merge(name, merges.size() + 1);
+    if (!merge) {
+      throw DataError(
+          fmt::format("{}:{}:1: error: expected two pieces with a space between them, found '{}'.\n"
+                      "Take the merges.txt of the model that the weights come from.",
+                      printable(name), number, printable(line, 60)));
+    }
     merges.push_back(*merge);
   }
   return merges;
@@ -60,7 +63,10 @@ std::vector<MergeTexts> merges_of_json(const Json& model, const std::string& nam
     } else if (entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string()) {
       merge = {entry[0].get_ref<const std::string&>(), entry[1].get_ref<const std::string&>()};
     }
-    if (!merge) refuse_merge(name, merges.size() + 1);
+    if (!merge) {
+      throw DataError(
+          fmt::format("{}: entry {} of 'merges' is not two pieces, such as \"t h\"", printable(name), merges.size()));
+    }
     merges.push_back(*merge);
   }
   return merges;
@@ -84,7 +90,8 @@ std::array<std::uint32_t, 256> ids_of_bytes(const Vocabulary& vocabulary, const 
 }
 
 // `name` is the file's that the merges are from.
-BytePairs make_pairs(const Vocabulary& vocabulary, const std::vector<MergeTexts>& texts, const std::string& name) {
+std::vector<BytePairs::Merge> merges_by_id(const Vocabulary& vocabulary, const std::vector<MergeTexts>& texts,
+                                           const std::string& name) {
   const auto id_of = [&](const std::string& piece) {
     if (const auto id = vocabulary.id_of(piece)) return *id;
     throw DataError(fmt::format("{}: '{}' is not in the vocabulary.\nThe tokenizer's files do not belong together.",
@@ -96,7 +103,7 @@ BytePairs make_pairs(const Vocabulary& vocabulary, const std::vector<MergeTexts>
     const std::string left_piece(left), right_piece(right);
     merges.push_back({id_of(left_piece), id_of(right_piece), id_of(left_piece + right_piece)});
   }
-  return BytePairs(ids_of_bytes(vocabulary, name), merges);
+  return merges;
 }
 
 // Where the class has a setting of its own it stands in tokenizer_config.json.
@@ -128,20 +135,16 @@ void add_remarks(const TokenizerFiles& files, std::vector<std::string>& remarks)
   }
 }
 
-// [CLS] A [SEP] [SEP] B [SEP], without the spaces in offsets.
-bool has_pair_template_of_roberta(const Json& json, const Vocabulary& vocabulary, const NamedTokens& named,
-                                  const std::string& name) {
-  if (type_of(json, "post_processor", name) != "RobertaProcessing") return false;
-  const Json& processor = json["post_processor"];
-  const auto is_token = [&](const char* key, const std::string& token) {
-    return processor.value(key, Json()) == Json::array({token, vocabulary.id_of(token).value_or(0)});
-  };
-  return is_token("sep", named.sep) && is_token("cls", named.cls) &&
-         bool_member(processor, "trim_offsets", name).value_or(true) &&
-         !bool_member(processor, "add_prefix_space", name).value_or(true);
+// The token that a RobertaProcessing has under `key`, [text, id]; empty when it is not the vocabulary's.
+std::string framing_token(const Json& processor, const char* key, const Vocabulary& vocabulary) {
+  const Json token = processor.value(key, Json());
+  if (!token.is_array() || token.size() != 2 || !token[0].is_string()) return {};
+  const auto id = vocabulary.id_of(token[0].get<std::string>());
+  return id && token[1] == *id ? token[0].get<std::string>() : std::string();
 }
 
-void check_backend(const Json& json, const Vocabulary& vocabulary, const NamedTokens& named, const std::string& name) {
+// tokenizer.json as it stands: its post_processor names the tokens of the frame, <s> A </s></s> B </s>.
+void read_backend(const Json& json, const Vocabulary& vocabulary, const std::string& name, NamedTokens& named) {
   const auto require = [&](bool holds, std::string_view what) {
     if (holds) return;
     throw ConfigError(
@@ -162,7 +165,15 @@ void check_backend(const Json& json, const Vocabulary& vocabulary, const NamedTo
     require(value.is_null() || value == "" || value == 0, fmt::format("BPE has {}", key));
   }
   require(!bool_member(model, "ignore_merges", name).value_or(false), "BPE has ignore_merges");
-  require(has_pair_template_of_roberta(json, vocabulary, named, name), "the post_processor is not RoBERTa's");
+  const std::string last = type_of(json, "post_processor", name);
+  require(last == "RobertaProcessing", fmt::format("the post_processor is '{}'", printable(last)));
+  const Json& processor = json["post_processor"];
+  named.cls = framing_token(processor, "cls", vocabulary);
+  named.sep = framing_token(processor, "sep", vocabulary);
+  require(!named.cls.empty() && !named.sep.empty() && bool_member(processor, "trim_offsets", name).value_or(true) &&
+              !bool_member(processor, "add_prefix_space", name).value_or(true),
+          "RobertaProcessing has other settings");
+  if (!vocabulary.id_of(named.unk)) named.unk = named.cls;  // no text comes out as it
 }
 
 }  // namespace
@@ -171,33 +182,37 @@ std::unique_ptr<Tokenizer> load_roberta(const TokenizerFiles& files, TokenizerCl
   refuse_other_encodings(files);
   const std::string json_name = files.path(kTokenizerJson), merges_name = files.path(kMergesTxt);
   if (files.tokenizer_json) {
-    const std::string type = type_of(*files.tokenizer_json, "model", json_name);
-    if (type != "BPE") {
-      throw ConfigError(fmt::format("{}: the tokenizer model is '{}'; RobertaTokenizer has a BPE model",
-                                    printable(json_name), printable(type)));
+    if (const std::string type = json_model_type(files); type != "BPE") {
+      throw ConfigError(
+          fmt::format("{}: the tokenizer model is '{}'; RobertaTokenizer has a BPE model.\n"
+                      "Copy the tokenizer's files from the model that the weights come from.",
+                      printable(json_name), printable(type)));
     }
   } else if (!files.merges_txt) {
     throw InputError(
         fmt::format("{} is missing; vocab.json needs it.\nCopy it from the model that the weights come from.",
                     printable(merges_name)));
   }
-  Vocabulary vocabulary(files.tokenizer_json ? pieces_of_json(vocab_member(*files.tokenizer_json, json_name), json_name)
-                                             : pieces_of_json(*files.vocab_json, files.path(kVocabJson)),
-                        "");
-  const NamedTokens named = read_named_tokens(files, tokenizer_class);
-  const SpecialIds framing = required_ids(files, vocabulary, named, "RoBERTa");
+  const std::string vocabulary_name = files.tokenizer_json ? json_name : files.path(kVocabJson);
+  Vocabulary vocabulary(
+      pieces_of_json(files.tokenizer_json ? vocab_member(*files.tokenizer_json, json_name) : *files.vocab_json,
+                     vocabulary_name),
+      "");
+  NamedTokens named = read_named_tokens(files, tokenizer_class);
   if (tokenizer_class == TokenizerClass::kBackend) {
-    check_backend(*files.tokenizer_json, vocabulary, named, json_name);
+    read_backend(*files.tokenizer_json, vocabulary, json_name, named);
   } else {
     check_config(files);
   }
-  BytePairs pairs = files.tokenizer_json
-                        ? make_pairs(vocabulary, merges_of_json((*files.tokenizer_json)["model"], json_name), json_name)
-                        : make_pairs(vocabulary, merges_of_txt(*files.merges_txt, merges_name), merges_name);
-  ByteLevelModel model{.vocabulary = std::move(vocabulary), .pairs = std::move(pairs)};
-  model.special_ids = framing;
-  model.special_ids.seps_between = 2;
-  model.special_ids.context_type = 0;
+  SpecialIds special_ids = required_ids(files, vocabulary, named, "RoBERTa");
+  special_ids.seps_between = 2;
+  special_ids.context_type = 0;
+  const auto id_of_byte = ids_of_bytes(vocabulary, vocabulary_name);
+  BytePairs pairs(id_of_byte,
+                  files.tokenizer_json
+                      ? merges_by_id(vocabulary, merges_of_json((*files.tokenizer_json)["model"], json_name), json_name)
+                      : merges_by_id(vocabulary, merges_of_txt(*files.merges_txt, merges_name), merges_name));
+  ByteLevelModel model{.vocabulary = std::move(vocabulary), .pairs = std::move(pairs), .special_ids = special_ids};
   model.added_tokens = read_added_tokens(files, tokenizer_class, named, model.vocabulary);
   if (tokenizer_class == TokenizerClass::kRoberta) add_remarks(files, model.remarks);
   return std::make_unique<ByteLevelTokenizer>(std::move(model));

@@ -36,7 +36,7 @@ std::vector<std::string> vocabulary_lines(std::string_view text) {
   return lines;
 }
 
-std::vector<Vocabulary::Piece> parse_vocab_txt(std::string_view text, std::string_view name) {
+void check_lines(std::string_view text, std::string_view name, std::string_view form) {
   if (const auto foreign = recognise_foreign_file(text)) {
     throw DataError(fmt::format("{}: {}; {}", printable(name), foreign->what, foreign->advice));
   }
@@ -47,10 +47,13 @@ std::vector<Vocabulary::Piece> parse_vocab_txt(std::string_view text, std::strin
         printable(name)));
   }
   if (const auto invalid = find_invalid_utf8(text)) {
-    throw DataError(fmt::format("{}:{}: error: not valid UTF-8; a vocab.txt is UTF-8 text with one piece a line",
-                                printable(name), line_and_column(text, *invalid)));
+    throw DataError(
+        fmt::format("{}:{}: error: not valid UTF-8; {}", printable(name), line_and_column(text, *invalid), form));
   }
+}
 
+std::vector<Vocabulary::Piece> parse_vocab_txt(std::string_view text, std::string_view name) {
+  check_lines(text, name, "a vocab.txt is UTF-8 text with one piece a line");
   std::vector<Vocabulary::Piece> pieces;
   for (std::string& line : vocabulary_lines(text)) {
     const std::size_t id = pieces.size();

@@ -17,6 +17,10 @@ inline constexpr std::size_t kMaxVocabularySize = 4'000'000;
 /// White_Space (hence of a CR). The id of a piece is its line number from 0, always.
 std::vector<std::string> vocabulary_lines(std::string_view text);
 
+/// throws DataError when a file of lines is none: of another kind, with a byte-order mark, no valid UTF-8. `form` says
+/// what it should be, such as "a vocab.txt is UTF-8 text with one piece a line"
+void check_lines(std::string_view text, std::string_view name, std::string_view form);
+
 /// A vocab.txt, checked. A blank line keeps its id and matches nothing; a piece that occurs
 /// again has the later id. `name` is the file's for messages.
 /// throws DataError: byte-order mark, invalid UTF-8, no piece at all, an overlong piece

@@ -50,13 +50,11 @@ EncoderTensors electra_tensors(const EncoderConfig& config) {
   return tensors;
 }
 
+constexpr std::int64_t kRobertaPadding = 1;  // its pad_token_id where config.json has none
+
 void read_roberta(const ConfigReader& reader, EncoderConfig& config) {
   read_bert_keys(reader, {.vocab_size = 50265, .pad_token_id = kRobertaPadding, .least_token_types = 1}, config);
-  config.positions_skip_padding = true;
-  if (config.longest_sequence() > 0) return;
-  throw DataError(
-      fmt::format("{}: max_position_embeddings is {}; positions begin behind the one of pad_token_id, which is {}",
-                  reader.name(), config.max_position_embeddings, config.pad_token_id));
+  read_padding_before_positions(reader, config);
 }
 
 EncoderTensors roberta_tensors(const EncoderConfig& config) {
@@ -64,6 +62,15 @@ EncoderTensors roberta_tensors(const EncoderConfig& config) {
 }
 
 }  // namespace
+
+void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& config) {
+  config.positions_skip_padding = true;
+  config.pad_token_id = reader.index("pad_token_id", kRobertaPadding, ConfigReader::kMaxRows);
+  if (config.longest_sequence() > 0) return;
+  throw DataError(
+      fmt::format("{}: max_position_embeddings is {}; positions begin behind the one of pad_token_id, which is {}",
+                  reader.name(), config.max_position_embeddings, config.pad_token_id));
+}
 
 constexpr Family kBert{"bert", "Bert", read_bert, bert_tensors};
 constexpr Family kElectra{"electra", "Electra", read_electra, electra_tensors};

@@ -98,8 +98,13 @@ EncoderConfig read_encoder_config(const std::string& directory) {
 
 std::optional<std::int64_t> longest_sequence(const Json& json, const std::string& name) {
   const auto positions = integer_member(json, "max_position_embeddings", name);
-  if (!positions || string_member(json, "model_type", name) != kRoberta.model_type) return positions;
-  return *positions - (integer_member(json, "pad_token_id", name).value_or(kRobertaPadding) + 1);
+  const auto type = string_member(json, "model_type", name);
+  const Family* family = type ? find_family(*type) : family_by_architecture(json);
+  if (!positions || family != &kRoberta) return positions;
+  EncoderConfig config{};
+  config.max_position_embeddings = *positions;
+  read_padding_before_positions(ConfigReader(json, name), config);
+  return config.longest_sequence();
 }
 
 std::string question_answering_config_json(const EncoderConfig& config) {

@@ -21,8 +21,6 @@ struct Family {
   std::string architecture() const { return std::string(class_prefix) + "ForQuestionAnswering"; }
 };
 
-inline constexpr std::int64_t kRobertaPadding = 1;  // its pad_token_id where config.json has none
-
 extern const Family kAlbert, kBert, kDistilBert, kElectra, kRoberta;
 
 /// All of them, by model_type.
@@ -44,6 +42,10 @@ struct BertDefaults {
 };
 /// Reads those keys; embedding_size becomes hidden_size.
 void read_bert_keys(const ConfigReader& reader, const BertDefaults& defaults, EncoderConfig& config);
+
+/// Reads the pad_token_id of a RoBERTa, behind which its positions begin.
+/// throws DataError when that leaves none of max_position_embeddings
+void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& config);
 
 /// Embeddings and head under the names that all of them use; no layers and no projection.
 EncoderTensors tensors_around_layers(const std::string& prefix);

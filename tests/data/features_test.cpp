@@ -216,6 +216,28 @@ TEST(Features, AreWrittenWithOffsetsOfTheContextAlone) {
             R"("offsets":[null,null,null,null,[16,17],[18,19],null],"start":5,"end":5})");
 }
 
+TEST(Features, MayHaveTwoSeparatorsBetweenTheTextsAndOneTokenType) {
+  WordTokenizer tokenizer;
+  tokenizer.ids.seps_between = 2;
+  tokenizer.ids.context_type = 0;
+  const Dataset dataset = ten_words(R"([{"text":"9","answer_start":18}])");
+  const Features made = make_features(dataset, tokenizer, options(9, 1), Purpose::kTraining);
+  const Window& last = made.windows.back();
+  EXPECT_EQ(made.length(last), 8U);
+  EXPECT_EQ(made.max_length(), 9U);
+  EXPECT_EQ(made.first_context_position(last), 5U);
+  EXPECT_EQ(feature_json(dataset, made, last).dump(),
+            R"({"id":"q1","window":4,"input_ids":[101,1001,1002,102,102,1001,1001,102],)"
+            R"("token_type_ids":[0,0,0,0,0,0,0,0],)"
+            R"("offsets":[null,null,null,null,null,[16,17],[18,19],null],"start":6,"end":6})");
+  const auto with_overlap = [&](std::int64_t doc_stride) {
+    return message_of<ConfigError>(
+        [&] { make_features(dataset, tokenizer, options(16, doc_stride), Purpose::kTraining); });
+  };
+  EXPECT_EQ(with_overlap(11), "accepted");
+  EXPECT_THAT(with_overlap(12), HasSubstr("windows of max_seq_length 16 can overlap by 0 to 11 tokens"));
+}
+
 TEST(Features, AreWrittenWithoutALabelWhereTheAnswersPlaceIsNotKnown) {
   const Dataset dataset = ten_words(R"([{"text":"9","answer_start":0}])");
   const Features made = features(dataset, options(32, 1), Purpose::kEvaluation);

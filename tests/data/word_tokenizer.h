@@ -22,10 +22,12 @@ class WordTokenizer : public tokenizer::Tokenizer {
       begin = text.find_first_not_of(' ', end);
     }
   }
-  tokenizer::SpecialIds special_ids() const override { return {.cls = 101, .sep = 102, .unk = 100}; }
+  tokenizer::SpecialIds special_ids() const override { return ids; }
   std::size_t vocabulary_size() const override { return 2000; }
   std::string_view piece(std::uint32_t) const override { return {}; }
   std::string description() const override { return "words"; }
+
+  tokenizer::SpecialIds ids{.cls = 101, .sep = 102, .unk = 100};
 };
 
 }  // namespace bertft::data

@@ -163,7 +163,7 @@ class Configuration(BadModelTest):
         self.refused(66, "config.json")
 
     def test_windows_longer_than_the_positions(self):
-        self.refused(78, "max_seq_length is 500; this model has 128 positions", flags=["--max-seq-length", "500"])
+        self.refused(78, "max_seq_length is 500; this model takes 128 tokens at most", flags=["--max-seq-length", "500"])
 
 
 class Place(BadModelTest):

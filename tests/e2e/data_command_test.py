@@ -156,7 +156,7 @@ class Features(EndToEndTest):
         for command in ("check", "features"):
             with self.subTest(command):
                 self.assert_training_refused(["data", command, self.dev_file, "--model", self.model, "--max-seq-length", 140],
-                                             78, "max_seq_length is 140; this model has 128 positions")
+                                             78, "max_seq_length is 140; this model takes 128 tokens at most")
 
 
 if __name__ == "__main__":

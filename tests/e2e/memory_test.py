@@ -256,7 +256,7 @@ class Plan(MemoryTest):
 
     def test_is_not_made_for_windows_that_the_model_cannot_take(self):
         self.assert_refused(self.run_program("--plan-memory", "--model-name-or-path", self.model, "--max-seq-length", 140),
-                            78, "this model has 128 positions")
+                            78, "this model takes 128 tokens at most")
 
     def test_is_made_for_the_windows_that_training_makes(self):
         model = self.copied_model()

@@ -93,8 +93,11 @@ def loading_cases():
     yield "merges as texts", {**roberta, "tokenizer.json": texts}
     yield "fewer merges", {**roberta, "tokenizer.json": tokenizer_json(merges=merges_list()[:9000])}
     yield "<mask> takes the space before it", {**roberta, "tokenizer.json": tokenizer_json(mask={"lstrip": True})}
-    published = tokenizer_json(mask={"lstrip": True}, named={"normalized": True})
-    yield "as published", {**roberta, "tokenizer.json": published}
+    published = tokenizer_json(mask={"lstrip": True}, named={"normalized": True}, merges=[" ".join(m) for m in merges_list()])
+    for key in ("type", "byte_fallback"):  # FacebookAI/roberta-base has the form of an old tokenizers
+        del published["model"][key]
+    del published["pre_tokenizer"]["use_regex"]
+    yield "as published", {**slow, "tokenizer.json": published, "tokenizer_config.json": {"model_max_length": 512}}
     both = {"lstrip": True, "rstrip": True, "normalized": True}
     yield "tokens in normalized text that take space", {**roberta, "tokenizer.json": tokenizer_json(mask=both, named=both)}
     yield "added_tokens_decoder", {**slow, **config(added_tokens_decoder={str(vocab["<mask>"]): mask})}
@@ -111,6 +114,7 @@ def loading_cases():
     named = dict(cls_token="<s>", sep_token="</s>", unk_token="<unk>")
     yield "PreTrainedTokenizerFast", {"tokenizer.json": tokenizer_json(new), **config("PreTrainedTokenizerFast", **named)}
     yield "TokenizersBackend", {"tokenizer.json": plain, **config("TokenizersBackend", **named)}
+    yield "TokenizersBackend, no token named", {"tokenizer.json": published, **config("TokenizersBackend")}
 
 
 def spelling_texts(count):

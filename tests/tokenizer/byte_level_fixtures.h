@@ -62,7 +62,7 @@ struct SmallByteLevel {
     return ByteLevelTokenizer({.vocabulary = vocabulary(),
                                .pairs = BytePairs(ids_of_bytes(), merges_by_id()),
                                .added_tokens = std::move(added_tokens),
-                               .special_ids = {.cls = 0, .sep = 2, .unk = 3, .seps_between = 2, .context_type = 0}});
+                               .special_ids = {.cls = 0, .sep = 2, .unk = 3}});
   }
 
   Json vocab_json() const {

@@ -127,11 +127,5 @@ TEST(ByteLevelTokenizer, EqualsTheSlowReferenceOnRandomTexts) {
   }
 }
 
-TEST(ByteLevelTokenizer, FramesAPairByTwoSeparatorsOfOneType) {
-  const SpecialIds ids = small_byte_level().tokenizer().special_ids();
-  EXPECT_EQ(ids.seps_between, 2U);
-  EXPECT_EQ(ids.context_type, 0);
-}
-
 }  // namespace
 }  // namespace bertft::tokenizer

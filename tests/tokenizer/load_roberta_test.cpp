@@ -34,8 +34,11 @@ TEST(LoadRoberta, ReadsVocabJsonAndMergesTxt) {
   const Directory model;
   const auto tokenizer = load_tokenizer(model.path());
   EXPECT_THAT(ids_of(*tokenizer, "the cat<mask>"), ElementsAre(kSmall.id_of("the"), kSmall.id_of(" cat"), 4));
-  EXPECT_EQ(tokenizer->special_ids().cls, 0U);
-  EXPECT_EQ(tokenizer->special_ids().sep, 2U);
+  const SpecialIds ids = tokenizer->special_ids();
+  EXPECT_EQ(ids.cls, 0U);
+  EXPECT_EQ(ids.sep, 2U);
+  EXPECT_EQ(ids.seps_between, 2U) << "<s> A </s></s> B </s>";
+  EXPECT_EQ(ids.context_type, 0);
   EXPECT_EQ(tokenizer->description(), "byte-level BPE, 268 pieces, cased");
 }
 
@@ -51,6 +54,18 @@ TEST(LoadRoberta, ReadsATokenizerJsonWithMergesInEitherForm) {
     model.write("tokenizer.json", json.dump());
     EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "the cat"),
                 ElementsAre(kSmall.id_of("the"), kSmall.id_of(" cat")));
+  }
+}
+
+TEST(LoadRoberta, ReadsATokenizerJsonOfTheTimeBeforeModelsHadAType) {
+  Directory model;
+  Json json = kSmall.tokenizer_json();
+  json["model"].erase("type");
+  model.write("tokenizer.json", json.dump());
+  for (const char* config : {R"({"model_max_length": 512})", R"({"tokenizer_class": "RobertaTokenizer"})"}) {
+    model.write("tokenizer_config.json", config);
+    EXPECT_EQ(load_tokenizer(model.path(), kRoberta)->special_ids().seps_between, 2U);
+    EXPECT_EQ(completed_config(model.path(), kRoberta).value_or("").find("BertTokenizer"), std::string::npos);
   }
 }
 
@@ -99,6 +114,8 @@ TEST(LoadRoberta, UsesTokenizerJsonAsItStandsForAFastTokenizer) {
   model.write("tokenizer_config.json", config.dump());
   model.write("tokenizer.json", kSmall.tokenizer_json().dump());
   EXPECT_EQ(load_tokenizer(model.path())->special_ids().seps_between, 2U);
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
+  EXPECT_EQ(load_tokenizer(model.path())->special_ids().sep, 2U) << "named by the post_processor";
   const auto refuses = [&](const std::string& path, const Json& value, const std::string& message) {
     Json json = kSmall.tokenizer_json();
     json[Json::json_pointer(path)] = value;
@@ -109,8 +126,9 @@ TEST(LoadRoberta, UsesTokenizerJsonAsItStandsForAFastTokenizer) {
   refuses("/pre_tokenizer/type", "Whitespace", "the pre_tokenizer is 'Whitespace'");
   refuses("/pre_tokenizer/add_prefix_space", true, "ByteLevel has add_prefix_space");
   refuses("/pre_tokenizer/use_regex", false, "ByteLevel does not use its pattern");
-  refuses("/post_processor/trim_offsets", false, "the post_processor is not RoBERTa's");
-  refuses("/post_processor/sep", {"</s>", 3}, "the post_processor is not RoBERTa's");
+  refuses("/post_processor", {{"type", "ByteLevel"}}, "the post_processor is 'ByteLevel'");
+  refuses("/post_processor/trim_offsets", false, "RobertaProcessing has other settings");
+  refuses("/post_processor/sep", {"</s>", 3}, "RobertaProcessing has other settings");
   refuses("/model/dropout", 0.1, "BPE has dropout");
   refuses("/model/end_of_word_suffix", "</w>", "BPE has end_of_word_suffix");
   refuses("/model/ignore_merges", true, "BPE has ignore_merges");
@@ -137,17 +155,21 @@ TEST(LoadRoberta, NamesTheFileThatIsMissing) {
 TEST(LoadRoberta, RefusesMergesThatAreNone) {
   Directory model;
   model.write("merges.txt", "#version: 0.2\nt h\nthe\n");
-  expect_refusal<DataError>(model, "merges.txt: merge 2 is not two pieces with a space between them");
+  expect_refusal<DataError>(model, "merges.txt:3:1: error: expected two pieces with a space between them, found 'the'");
   model.write("merges.txt", "t h e\n");
-  expect_refusal<DataError>(model, "merge 1 is not two pieces");
+  expect_refusal<DataError>(model, "merges.txt:1:1: error: expected two pieces");
   model.write("merges.txt", "t h\n\n");
-  expect_refusal<DataError>(model, "merge 2 is not two pieces");
+  expect_refusal<DataError>(model, "merges.txt:2:1: error: expected two pieces");
+  model.write("merges.txt", "\xEF\xBB\xBF#version: 0.2\nt h\n");
+  expect_refusal<DataError>(model, "merges.txt:1:1: error: the file begins with a byte-order mark");
+  model.write("merges.txt", "t h\nt \xFF\n");
+  expect_refusal<DataError>(model, "merges.txt:2:3: error: not valid UTF-8; a merges.txt is");
   model.write("merges.txt", "x y\n");
   expect_refusal<DataError>(model, "'xy' is not in the vocabulary");
   Json json = kSmall.tokenizer_json();
   json["model"]["merges"][1] = 7;
   model.write("tokenizer.json", json.dump());
-  expect_refusal<DataError>(model, "tokenizer.json: merge 2 is not two pieces");
+  expect_refusal<DataError>(model, "tokenizer.json: entry 1 of 'merges' is not two pieces");
   json["model"].erase("merges");
   model.write("tokenizer.json", json.dump());
   expect_refusal<DataError>(model, "expected a list 'merges'");
@@ -159,7 +181,7 @@ TEST(LoadRoberta, RefusesAVocabularyWithoutEveryByte) {
   vocab.erase("\u0120");
   model.write("vocab.json", vocab.dump());
   model.write("merges.txt", "");
-  expect_refusal<DataError>(model, "has no '\u0120', which stands for the byte 32");
+  expect_refusal<DataError>(model, "vocab.json: the vocabulary has no '\u0120', which stands for the byte 32");
 }
 
 TEST(LoadRoberta, RefusesWhatIsNoVocabulary) {

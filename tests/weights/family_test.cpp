@@ -167,7 +167,13 @@ TEST(LongestSequence, IsThatOfAModelWhoseOtherKeysAreNotUnderstood) {
   const auto longest = [](const char* json) { return longest_sequence(Json::parse(json), "config.json"); };
   EXPECT_EQ(longest(R"({"model_type":"roberta","max_position_embeddings":514,"hidden_act":"new"})"), 512);
   EXPECT_EQ(longest(R"({"model_type":"roberta","max_position_embeddings":514,"pad_token_id":3})"), 510);
+  EXPECT_EQ(longest(R"({"architectures":["RobertaForMaskedLM"],"max_position_embeddings":514})"), 512);
   EXPECT_EQ(longest(R"({"model_type":"mpnet","max_position_embeddings":514})"), 514);
+  for (const char* pad : {"-1", "513", "60000"}) {
+    const std::string config =
+        std::string(R"({"model_type":"roberta","max_position_embeddings":514,"pad_token_id":)") + pad;
+    EXPECT_THAT(message_of<DataError>([&] { longest((config + "}").c_str()); }), HasSubstr("pad_token_id")) << pad;
+  }
   EXPECT_EQ(longest(R"({"model_type":"roberta"})"), std::nullopt);
 }
 

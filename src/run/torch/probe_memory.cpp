@@ -78,22 +78,15 @@ bool fails_in_evaluation(const memory::SearchResult& nothing) {
   return !nothing.trials.empty() && nothing.trials.back().phase == train::kEvaluationPhase;
 }
 
-[[noreturn]] void fail_as_nothing_fits(const Inputs& in, bool in_evaluation) {
-  const std::string fact = fmt::format("not even one feature of {} tokens fits in memory{}.",
-                                       in.options().data.max_seq_length, in_evaluation ? " in an evaluation" : "");
-  if (in_evaluation) throw memory::EvaluationOutOfMemoryError(fact);
-  throw OutOfMemoryError(fact);
-}
-
 // The micro-batch that `find` finds, with as many savers as it takes and as may be taken.
 std::int64_t with_savers(Job& job, const std::function<memory::SearchResult()>& find) {
   while (true) {
     const memory::SearchResult result = find();
     if (result.num_features > 0) return result.num_features;
-    const bool in_evaluation = fails_in_evaluation(result);
-    if (!take_saver(job, {"not even one feature fitted", in_evaluation})) {
-      fail_as_nothing_fits(job.inputs, in_evaluation);
-    }
+    const std::string fact =
+        fmt::format("not even one feature of {} tokens fits in memory", job.options().data.max_seq_length);
+    if (fails_in_evaluation(result)) throw memory::EvaluationOutOfMemoryError(fact + " in an evaluation.");
+    if (!take_saver(job, "not even one feature fitted")) throw OutOfMemoryError(fact + ".");
   }
 }
 

@@ -46,16 +46,14 @@ bool can_be_taken(const device::Device& device, const Saver& saver) {
   return saver.precision != Precision::kBf16 || !device.is_cuda();
 }
 
-bool take_saver(Job& job, const GivenUp& given_up) {
+bool take_saver(Job& job, const std::string& why) {
   if (job.options().memory.memory_savers != memory::MemorySavers::kAuto) return false;
-  memory::StepShape shape = step_shape(job);
-  shape.is_evaluation = given_up.in_evaluation;
+  const memory::StepShape shape = step_shape(job);
   for (const Saver& saver : memory::savers_left(shape)) {
     if (!memory::helps_one_feature(shape, saver) || !may_take(job, saver)) continue;
     turn_on(job, saver);
-    log::warn(fmt::format("memory_savers: {} is on (saves {} of a feature's {}; {}): {}", saver.key,
-                          memory_text(memory::saved_bytes(shape, saver, 1)),
-                          shape.is_evaluation ? "evaluation" : "step", saver.cost, first_line(given_up.fact)));
+    log::warn(fmt::format("memory_savers: {} is on (saves {} of a feature's step; {}): {}", saver.key,
+                          memory_text(memory::saved_bytes(shape, saver, 1)), saver.cost, why));
     return true;
   }
   return false;
@@ -68,7 +66,7 @@ void take_expected_savers(Job& job) {
     if (static_cast<double>(needed) <= memory::kEstimateError * static_cast<double>(job.means.budget.usable)) return;
     const std::string why =
         fmt::format("one feature would take about {} of {}", memory_text(needed), memory_text(job.means.budget.usable));
-    if (!take_saver(job, {why})) return;
+    if (!take_saver(job, why)) return;
   }
 }
 

@@ -5,14 +5,12 @@
 
 #include "bertft/memory/savers.h"
 #include "run/torch/job.h"
-#include "run/torch/shortage.h"
 
 namespace bertft::run {
 
-/// `memory_savers: auto`: turns on one more saver that the user has not set and that helps where memory ran out.
-/// `given_up`: of its fact the first line ends the line that tells of the saver.
-/// returns false when there is none, or none may be taken
-bool take_saver(Job& job, const GivenUp& given_up);
+/// `memory_savers: auto`: turns on one more saver that the user has not set. `why` ends the line
+/// that tells of it. returns false when there is none, or none may be taken
+bool take_saver(Job& job, const std::string& why);
 
 /// Whether a device can be made to use it: a GPU that can compute in bf16 does so already.
 bool can_be_taken(const device::Device& device, const memory::Saver& saver);

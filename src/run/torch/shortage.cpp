@@ -83,12 +83,13 @@ std::string explain_shortage(const Job& job, const Longest& longest, const Given
     shape.is_evaluation = true;
     shape.length = longest.evaluated;
   }
+  const memory::StepBytes bytes = memory::plan_least(shape), step_bytes = memory::plan_least(step);
+  const bool is_step_larger = step_bytes.tensors() > bytes.tensors();  // a run needs room for both
   Situation situation = situation_of(job.means, job.options(), std::move(shape), beginning);
   const bool goes_on = saved || job.options().train.resume_from_checkpoint.value_or("auto") != "auto";
   situation.savers = advisable_savers(situation.shape, job.means.device, goes_on);
-  const memory::StepBytes bytes = memory::plan_least(situation.shape);
-  situation.needs = needs_of(bytes, situation.shape);
-  situation.needed = std::max(bytes.tensors(), memory::plan_least(step).tensors());  // there may have been no step yet
+  situation.needed = std::max(bytes.tensors(), step_bytes.tensors());
+  situation.needs = is_step_larger ? needs_of(step_bytes, step) : needs_of(bytes, situation.shape);
   return given_up.fact + "\n" + advice(situation) + (saved ? "\nsaved: " + *saved : "");
 }
 

@@ -200,7 +200,8 @@ std::optional<int> run_training(Job& job) {
     });
     if (!shortage) return signal;
     const auto [saved, beginning] = continuation_of(job.options().train, held);
-    if (!take_saver(job, *shortage)) {
+    // Savers help a step alone.
+    if (shortage->in_evaluation || !take_saver(job, std::string(first_line(shortage->fact)))) {
       throw OutOfMemoryError(explain_shortage(job, longest_windows(job), *shortage, beginning, saved));
     }
     if (beginning == Beginning::kNewestCheckpoint) {
