@@ -115,7 +115,8 @@ std::string json_model_type(const TokenizerFiles& files) {
   }
   if (const auto type = string_member(*model, "type", name)) return *type;
   if (model->contains("merges")) return "BPE";
-  return model->contains("max_input_chars_per_word") ? "WordPiece" : "not named";
+  if (model->contains("max_input_chars_per_word")) return "WordPiece";
+  return model->contains("unk_id") ? "Unigram" : "not named";
 }
 
 const Json& vocab_member(const Json& tokenizer_json, const std::string& name) {

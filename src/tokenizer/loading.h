@@ -40,7 +40,7 @@ void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer
 const Json& object_member(const Json& object, const char* key, const std::string& name);
 
 /// The type of the model in tokenizer.json, which has to be there: "WordPiece", "BPE", "Unigram". Files of the time
-/// before models had one, such as those of the published RoBERTas, are known by their members.
+/// before models had one, such as that of the published RoBERTa, are known by their members.
 /// throws DataError when there is no model
 std::string json_model_type(const TokenizerFiles& files);
 

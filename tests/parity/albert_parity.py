@@ -150,6 +150,8 @@ def loading_cases(spiece):
     yield "spiece.model", dict(spiece=spiece), plain
     yield "tokenizer.json", dict(json_file=plain), None
     yield "both", dict(json_file=plain, spiece=spiece), None
+    untyped = {key: value for key, value in plain["model"].items() if key != "type"}
+    yield "tokenizer.json whose model has no type", dict(json_file={**plain, "model": untyped}), None
     yield "no charsmap", dict(json_file=tokenizer_json(lowered(pieces))), None
     yield "symbols as added tokens", dict(json_file=raw), None
     yield "[MASK] takes spaces", dict(json_file=tokenizer_json(lowered(pieces), mask={"lstrip": True})), None

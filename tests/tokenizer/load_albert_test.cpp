@@ -46,6 +46,15 @@ TEST(LoadAlbert, ReadsATokenizerJsonWithItsScores) {
   EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "Hello 9,"), ElementsAre(14, 15, 5, 13));
 }
 
+TEST(LoadAlbert, ReadsATokenizerJsonOfTheTimeBeforeModelsHadAType) {
+  TemporaryDirectory model;
+  Json json = unigram_json(small_pieces());
+  json["model"].erase("type");
+  model.write("tokenizer.json", json.dump());
+  model.write("config.json", R"({"model_type": "albert"})");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "Hello 9,"), ElementsAre(14, 15, 5, 13));
+}
+
 TEST(LoadAlbert, ReadsTheCharsmapOfATokenizerJson) {
   TemporaryDirectory model;
   Json json = unigram_json(small_pieces());
