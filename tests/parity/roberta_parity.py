@@ -130,8 +130,8 @@ def spelling_texts(count):
 
 
 def scalar_texts():
-    """Every scalar value between letters, numbers and others, behind a space, and alone; 256 of them a text."""
-    each = lambda c: f"a{c}b 1{c}2 !{c}? {c} {c}{c}"
+    """Every scalar value beside a letter, a number, another and a space; 256 of them a text."""
+    each = lambda c: f"a{c}1{c}!{c} {c}"
     return ["".join(each(chr(c)) for c in SCALARS[at : at + 256]) for at in range(0, len(SCALARS), 256)]
 
 
