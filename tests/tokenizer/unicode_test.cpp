@@ -45,6 +45,15 @@ TEST(Unicode, KnowsThe25WhiteSpaces) {
   EXPECT_EQ(count(kWhiteSpace), 25U);
 }
 
+// Of Unicode 16.0, whatever version utf8proc has.
+TEST(Unicode, SplitsByAsManyLettersAndNumbersAsTheCrate) {
+  const auto classes = split_classes();
+  EXPECT_EQ(std::ranges::count(classes, SplitClass::kLetter), 141'028);
+  EXPECT_EQ(std::ranges::count(classes, SplitClass::kNumber), 1'911);
+  EXPECT_EQ(std::ranges::count(classes, SplitClass::kWhiteSpace), 25);
+  EXPECT_EQ(classes[0x1C89], SplitClass::kLetter) << "of 16.0";
+}
+
 TEST(Unicode, LeavesOutThe256IdeographsThatTheCrateLeavesOut) {
   EXPECT_TRUE(code_point_flags()[0x2B81F] & kIdeograph);
   EXPECT_FALSE(code_point_flags()[0x2B820] & kIdeograph);
