@@ -185,11 +185,7 @@ class MicroBatch {
 }  // namespace
 
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features) {
-  if (shape.is_evaluation) {
-    StepBytes bytes = plan_evaluation(shape, num_features);
-    bytes.gradients = 0;
-    return bytes;
-  }
+  if (shape.is_evaluation) return plan_evaluation(shape, num_features);
   const Sizes sizes(shape);
   const std::int64_t left = shape.effective_batch ? *shape.effective_batch - num_features : num_features;
   const std::int64_t next = std::min(num_features, left);  // the largest that finds gradients there
@@ -216,7 +212,7 @@ StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
   const std::int64_t row = kFloatBytes * (shape.length + (is_half(shape.precision) ? 3 * s.h / s.heads : 0));
   const std::int64_t scores = shape.is_cuda ? 0 : shape.num_threads * shape.length * row;
   const std::int64_t attention = tokens * (kFloatBytes + 4 * s.wide + narrow) * s.h + scores;
-  return bytes_at(shape, s, {kFloatBytes * s.parameters, 0, std::max(inner, attention)});
+  return bytes_at(shape, s, {0, 0, std::max(inner, attention)});
 }
 
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most) {

@@ -60,14 +60,8 @@ AdamW::AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options)
   }
 }
 
-bool AdamW::zero_grad() {
-  bool were_any = false;
-  for (auto& parameter : parameters_) {
-    at::Tensor& gradient = parameter.tensor.mutable_grad();
-    were_any = were_any || gradient.defined();
-    gradient.reset();
-  }
-  return were_any;
+void AdamW::zero_grad() {
+  for (auto& parameter : parameters_) parameter.tensor.mutable_grad().reset();
 }
 
 std::vector<at::Tensor> AdamW::gradients() const {

@@ -152,9 +152,8 @@ TEST_F(AdamWSteps, ChangeNoWeightAtALearningRateOfZero) {
 TEST_F(AdamWSteps, LeaveNoGradientsBehindWhenForgotten) {
   AdamW optimizer(parameters(), options);
   give_gradients(optimizer, {1, 2, 3});
-  EXPECT_TRUE(optimizer.zero_grad());
+  optimizer.zero_grad();
   for (const auto& [name, tensor] : optimizer.parameters()) EXPECT_FALSE(tensor.grad().defined()) << name;
-  EXPECT_FALSE(optimizer.zero_grad());
 }
 
 class Clipping : public AdamWSteps {

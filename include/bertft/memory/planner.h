@@ -42,13 +42,13 @@ struct StepBytes {
 /// `model`: the derivation stands beside the code. An estimate, to be confirmed by a real step. Where one micro-batch
 /// is the whole step there is no sum of earlier gradients beside its activations: the bytes do not fall as
 /// `num_features` grows up to half the effective batch, nor from the whole of it on, but may in between. Of an
-/// evaluation: as plan_evaluation(), without the gradients, which go where memory does not suffice.
+/// evaluation: plan_evaluation().
 StepBytes plan_step(const StepShape& shape, std::int64_t num_features);
 
 /// The least that a step can take: one feature at a time, or all of a small step at once.
 StepBytes plan_least(const StepShape& shape);
 
-/// The same of an evaluation batch, beside gradients and moments, as training leaves them there.
+/// The same of an evaluation batch, beside the moments; a step leaves no gradients there.
 StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features);
 
 /// The largest micro-batch up to `at_most` features, of steps of many, whose tensors fit into `bytes`; 0: none.

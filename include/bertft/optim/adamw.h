@@ -24,8 +24,8 @@ class AdamW {
   /// so that no memory is first needed in the middle of a step.
   AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options);
 
-  /// Forgets all gradients and frees them. returns whether there were any
-  bool zero_grad();
+  /// Forgets all gradients and frees them.
+  void zero_grad();
 
   /// Multiplies all gradients.
   void scale_gradients(double factor);

@@ -95,16 +95,14 @@ class Probe {
     return num_retries() == retries;
   }
 
-  // Gradients are still there, as they are when training stops to evaluate, and go where they take the room.
   void evaluate(std::int64_t num_features) {
     const auto n = static_cast<std::size_t>(std::min(task_.eval_batch, num_features));
     const std::vector<std::uint32_t> windows(n, 0U);
-    const auto score = [&] {
+    const auto shortage = memory::attempt(task_.device, [&] {
       model::StagedBatch batch = model::stage(data::pack(features_, windows, 0), task_.device.torch_device);
       eval::score_batch(model_, task_.device, batch);
-    };
-    if (!memory::attempt(task_.device, score, [&] { optimizer_.zero_grad(); })) return;
-    if (memory::attempt(task_.device, score)) throw DoesNotFit{kEvaluationPhase};
+    });
+    if (shortage) throw DoesNotFit{kEvaluationPhase};
   }
 
   std::uint64_t num_retries() const { return memory::use_of(task_.device).num_retries; }

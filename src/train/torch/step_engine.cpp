@@ -64,7 +64,6 @@ StepResult StepEngine::run_until_it_fits(StepBatches& batches, std::int64_t step
 StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double learning_rate, Place& place) {
   StepResult result;
   result.num_features = static_cast<std::int64_t>(batches.windows.size());
-  parts_.optimizer.zero_grad();
   const double scale = loss_scale_ ? loss_scale_->value() : 1;
   at::Tensor loss;
   std::int64_t done = 0;
@@ -90,6 +89,7 @@ StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double 
   result.grad_norm = figures[1].item<double>();
   result.applied = std::isfinite(result.loss) && std::isfinite(result.grad_norm);
   if (result.applied) parts_.optimizer.step(learning_rate);
+  parts_.optimizer.zero_grad();  // their room is an evaluation's until the next step
   return result;
 }
 

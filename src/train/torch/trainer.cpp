@@ -50,8 +50,7 @@ class Training {
                 state_.identity.seed),
         batches_(setup.features, setup.plan, state_.identity.data_seed, setup.device.torch_device),
         saving_(s_, state_, optimizer_),
-        // The gradients of the step before serve no more.
-        validation_(s_, state_, [this] { return optimizer_.zero_grad() || saving_.finish_writing(); }),
+        validation_(s_, state_, [this] { return saving_.finish_writing(); }),
         warmup_(optim::warmup_step_count(setup.optim, setup.plan.total_steps)) {
     engine_.on_shrink([this](const Shrunk& shrunk) { note_shrunk(shrunk); });
     engine_.on_progress([this](std::int64_t done, std::int64_t total) {
