@@ -56,12 +56,6 @@ std::string charsmap_of_json(const Json& tokenizer_json, const std::string& name
 SpieceModel model_of_json(const TokenizerFiles& files) {
   const std::string name = files.path(kTokenizerJson);
   const Json& model = object_member(*files.tokenizer_json, "model", name);
-  if (const std::string type = json_model_type(files); type != "Unigram") {
-    throw ConfigError(
-        fmt::format("{}: the tokenizer model is '{}'; AlbertTokenizer has a Unigram model.\n"
-                    "Copy the tokenizer's files from the model that the weights come from.",
-                    printable(name), printable(type)));
-  }
   return {.pieces = pieces_of_json(model, name), .charsmap = charsmap_of_json(*files.tokenizer_json, name)};
 }
 

@@ -138,7 +138,7 @@ class ByteLevelTokenizer::Encoding final : public TextEncoding {
       word.remove_prefix(piece.size);
       const std::uint32_t char_end = char_idx_ + static_cast<std::uint32_t>(count_code_points(bytes));
       // A piece may begin, and end, within a code point, all of which is then its place.
-      const bool begins_within = (static_cast<unsigned char>(bytes.front()) & 0xC0) == 0x80;
+      const bool begins_within = count_code_points(bytes.substr(0, 1)) == 0;
       append_trimmed(bytes, {piece.id, char_idx_ - begins_within, char_end});
       char_idx_ = char_end;
     }

@@ -38,12 +38,18 @@ std::optional<std::string> model_type_in(const TokenizerFiles& files) {
   return string_member(*files.model_config, "model_type", files.path(kModelConfig));
 }
 
-// A family's own tokenizer where the model is of that family and there are files for it, or where nothing says what the
-// model is; some models of these families have BERT's.
+// Whether the model is of the family, or nothing says of which it is.
+bool may_be_of(const OwnTokenizer& own, const TokenizerFiles& files) {
+  const auto model_type = model_type_in(files);
+  return !model_type || *model_type == own.model_type;
+}
+
+// A family's own tokenizer where the model may be of that family and there are files for it; some models of these
+// families have BERT's.
 TokenizerClass class_by_files(const TokenizerFiles& files) {
   const auto model_type = model_type_in(files);
   for (const OwnTokenizer& own : kOwnTokenizers) {
-    if (model_type.value_or(std::string(own.model_type)) != own.model_type) continue;
+    if (!may_be_of(own, files)) continue;
     const bool has_files = files.tokenizer_json ? json_model_type(files) == own.json_type
                                                 : own.has_file(files) && (model_type || !files.vocab_txt);
     if (has_files) return own.kind;
@@ -101,10 +107,7 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
 [[noreturn]] void refuse_model(const TokenizerFiles& files, const std::string& type) {
   const std::string json_name = files.path(kTokenizerJson);
   for (const OwnTokenizer& own : kOwnTokenizers) {
-    if (type != own.json_type ||
-        class_of_family(model_type_in(files).value_or(std::string(own.model_type))) != own.kind) {
-      continue;
-    }
+    if (type != own.json_type || !may_be_of(own, files)) continue;
     throw ConfigError(
         fmt::format("{}: a {} model, which is supported as {} has it.\n"
                     "If this is {}'s, set \"tokenizer_class\": \"{}\" in tokenizer_config.json.",
@@ -116,16 +119,24 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
                   printable(json_name), printable(type)));
 }
 
+[[noreturn]] void refuse_other_model(const TokenizerFiles& files, const std::string& type, const OwnTokenizer& own) {
+  throw ConfigError(
+      fmt::format("{}: the tokenizer model is '{}'; {} has a {} model.\n"
+                  "Copy the tokenizer's files from the model that the weights come from.",
+                  printable(files.path(kTokenizerJson)), printable(type), own.class_name, own.json_type));
+}
+
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
   const TokenizerClass tokenizer_class = class_of(files);
   const std::string type = files.tokenizer_json ? json_model_type(files) : "WordPiece";
   const std::optional<NamedClass> named = named_class(files);
-  if (tokenizer_class == TokenizerClass::kAlbert) {
-    require_file(files, files.tokenizer_json || files.spiece_model, kSpieceModel, named);
-    return load_albert(files);
+  const auto own = std::ranges::find(kOwnTokenizers, tokenizer_class, &OwnTokenizer::kind);
+  if (own != kOwnTokenizers.end()) {
+    require_file(files, files.tokenizer_json || own->has_file(files), own->file, named);
+    if (files.tokenizer_json && type != own->json_type) refuse_other_model(files, type, *own);
   }
+  if (tokenizer_class == TokenizerClass::kAlbert) return load_albert(files);
   if (tokenizer_class == TokenizerClass::kRoberta || (tokenizer_class == TokenizerClass::kBackend && type == "BPE")) {
-    require_file(files, files.tokenizer_json || files.vocab_json, kVocabJson, named);
     return load_roberta(files, tokenizer_class);
   }
   if (type != "WordPiece") refuse_model(files, type);

@@ -181,14 +181,7 @@ void read_backend(const Json& json, const Vocabulary& vocabulary, const std::str
 std::unique_ptr<Tokenizer> load_roberta(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   refuse_other_encodings(files);
   const std::string json_name = files.path(kTokenizerJson), merges_name = files.path(kMergesTxt);
-  if (files.tokenizer_json) {
-    if (const std::string type = json_model_type(files); type != "BPE") {
-      throw ConfigError(
-          fmt::format("{}: the tokenizer model is '{}'; RobertaTokenizer has a BPE model.\n"
-                      "Copy the tokenizer's files from the model that the weights come from.",
-                      printable(json_name), printable(type)));
-    }
-  } else if (!files.merges_txt) {
+  if (!files.tokenizer_json && !files.merges_txt) {
     throw InputError(
         fmt::format("{} is missing; vocab.json needs it.\nCopy it from the model that the weights come from.",
                     printable(merges_name)));

@@ -82,8 +82,8 @@ def roberta_files():
     merges = [(word[:i], word[i]) for word in words for i in range(1, len(word))]
     merges = list(dict.fromkeys(merges + [("\u0120", word) for word in words]))
     pieces = ["<s>", "<pad>", "</s>", "<unk>", *map(byte_char, range(256)), *dict.fromkeys(map("".join, merges)), "<mask>"]
-    return {"vocab.json": json.dumps({piece: i for i, piece in enumerate(pieces)}),
-            "merges.txt": "".join(f"{left} {right}\n" for left, right in merges)}
+    return {"vocab.json": json.dumps({piece: i for i, piece in enumerate(pieces)}).encode(),
+            "merges.txt": "".join(f"{left} {right}\n" for left, right in merges).encode()}
 
 
 class Families(harness.EndToEndTest):
@@ -91,14 +91,12 @@ class Families(harness.EndToEndTest):
         path = self.shared / family
         if not path.exists():
             shutil.copytree(self.model, path)
-            if family in ("albert", "roberta"):
+            own_tokenizer = {"albert": {"spiece.model": spiece_model()}, "roberta": roberta_files()}.get(family)
+            if own_tokenizer:
                 for name in ("vocab.txt", "tokenizer_config.json"):
                     (path / name).unlink()
-            if family == "albert":
-                (path / "spiece.model").write_bytes(spiece_model())
-            if family == "roberta":
-                for name, content in roberta_files().items():
-                    (path / name).write_text(content, encoding="utf-8")
+                for name, content in own_tokenizer.items():
+                    (path / name).write_bytes(content)
             vocab_size = self.vocab_size(family)
             harness.write_json(path / "config.json", {"model_type": family, "vocab_size": vocab_size, **FAMILIES[family][0]})
             harness.write_safetensors(path / "model.safetensors", harness.random_values(weight_shapes(family, vocab_size)))

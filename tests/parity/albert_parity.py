@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from tokenizer_parity import (
+    FLAGS,
     SCALARS,
     Comparison,
     arguments_and_data,
@@ -42,7 +43,6 @@ from transformers import AutoTokenizer  # noqa: E402
 
 SPECIAL = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
 SYMBOLS = ["(", ")", '"', "-", ".", "\u2013", "\u00a3", "\u20ac"]
-FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
 
 def fields(message):

@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tokenizer_parity import (
+    FLAGS,
     SCALARS,
     Comparison,
     arguments_and_data,
@@ -29,8 +30,6 @@ from tokenizer_parity import (
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 from transformers import AutoTokenizer  # noqa: E402
-
-FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
 
 def gpt2_files():
