@@ -64,7 +64,7 @@ bool takes_one_by_one(const StepShape& shape) {
 
 // Bytes a token of one layer keeps for its backward pass. In fp32: the input, q, k, v, the mixed
 // values, the sum before and the result after the first norm, the inner layer before and after
-// its activation, the sum before the second norm. Under autocast what linear layers take is kept as a half
+// its activation, the sum before the second norm. In half precision what linear layers take is kept as a half
 // copy instead, and both sums stay fp32. Besides: log-sum-exp, means, deviations.
 // Where attention takes sequences one by one the mixed values are there twice.
 std::int64_t layer_bytes_per_token(const Sizes& s, bool one_by_one) {
@@ -203,16 +203,17 @@ StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
   const Sizes s(shape);
   const std::int64_t tokens = num_tokens(num_features, shape.length);
   // The fullest moment is one of two. At a layer's inner product: the layer's input, the first
-  // norm before and after, the inner layer before and after its activation; under autocast one
-  // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores.
+  // norm before and after, the inner layer before and after its activation; in half precision one
+  // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores. At both
+  // half copies of the layer's weights.
   const std::int64_t narrow = is_half(shape.precision) ? kHalfBytes : 0;
   const std::int64_t inner =
-      tokens * (kFloatBytes * s.h + (s.wide + kFloatBytes) * s.h + narrow * s.h + 2 * s.wide * s.f) +
-      narrow * s.h * s.f;
+      tokens * (kFloatBytes * s.h + (s.wide + kFloatBytes) * s.h + narrow * s.h + 2 * s.wide * s.f);
   const std::int64_t row = kFloatBytes * (shape.length + (is_half(shape.precision) ? 3 * s.h / s.heads : 0));
   const std::int64_t scores = shape.is_cuda ? 0 : shape.num_threads * shape.length * row;
   const std::int64_t attention = tokens * (kFloatBytes + 4 * s.wide + narrow) * s.h + scores;
-  return bytes_at(shape, s, {0, 0, std::max(inner, attention)});
+  const std::int64_t copies = narrow * (4 * s.h * s.h + 2 * s.h * s.f);
+  return bytes_at(shape, s, {0, 0, copies + std::max(inner, attention)});
 }
 
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most) {

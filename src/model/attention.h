@@ -8,8 +8,8 @@
 
 namespace bertft::model {
 
-/// Queries, keys and values of A heads of size D, or their gradients: [T, A * D] float32, or
-/// autocast's type.
+/// Queries, keys and values of A heads of size D, or their gradients: [T, A * D] float32,
+/// bfloat16 or float16.
 struct Qkv {
   at::Tensor q, k, v;
 };

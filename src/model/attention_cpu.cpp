@@ -41,9 +41,6 @@ void for_each_head(const AttentionParams& params, std::int64_t width, std::int64
   const std::int64_t grain = (items + at::get_num_threads() - 1) / at::get_num_threads();
   at::parallel_for(0, items, grain, [&](std::int64_t first, std::int64_t last) {
     at::AutoDispatchBelowADInplaceOrView no_autograd;
-    // Which the calling thread may have on, and the pool's others never: a product's type must not depend on the
-    // thread.
-    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
     const at::Tensor scratch = at::empty({num_squares, area}, at::kFloat);
     for (std::int64_t item = first; item < last; ++item) {
       const Head head = head_of(item, width / params.num_heads, batch);

@@ -2,45 +2,24 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
-#include <ATen/autocast_mode.h>
 
 #include "model/recompute.h"
 
 namespace bertft::model {
 namespace {
 
-at::ScalarType half_type(device::Precision precision) {
-  return precision == device::Precision::kFp16 ? at::kHalf : at::kBFloat16;
+/// Of products; what runs from layer to layer is fp32.
+at::ScalarType product_type(const device::Device& device) {
+  switch (device.precision) {
+    case device::Precision::kFp32:
+      return at::kFloat;
+    case device::Precision::kBf16:
+      return at::kBFloat16;
+    case device::Precision::kFp16:
+      return at::kHalf;
+  }
+  return at::kFloat;
 }
-
-/// Autocast to bfloat16 or float16 for as long as it lives, where the device asks for it. Thread-local, so
-/// a recomputed layer opens its own. The cache of cast weights stays off: it would outlive
-/// an optimizer step.
-class Autocast {
- public:
-  explicit Autocast(const device::Device& device)
-      : type_(device.torch_device.type()),
-        was_enabled_(at::autocast::is_autocast_enabled(type_)),
-        had_type_(at::autocast::get_autocast_dtype(type_)),
-        had_cache_(at::autocast::is_autocast_cache_enabled()) {
-    at::autocast::set_autocast_enabled(type_, is_half(device.precision));
-    if (is_half(device.precision)) at::autocast::set_autocast_dtype(type_, half_type(device.precision));
-    at::autocast::set_autocast_cache_enabled(false);
-  }
-  ~Autocast() {
-    at::autocast::set_autocast_enabled(type_, was_enabled_);
-    at::autocast::set_autocast_dtype(type_, had_type_);
-    at::autocast::set_autocast_cache_enabled(had_cache_);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  at::DeviceType type_;
-  bool was_enabled_;
-  at::ScalarType had_type_;
-  bool had_cache_;
-};
 
 at::Tensor activate(const at::Tensor& x, weights::EncoderConfig::Activation activation) {
   using Activation = weights::EncoderConfig::Activation;
@@ -53,6 +32,12 @@ at::Tensor activate(const at::Tensor& x, weights::EncoderConfig::Activation acti
       return at::relu(x);
   }
   return x;
+}
+
+Qkv project(const at::Tensor& hidden, const std::vector<LinearWeights>& qkv) {
+  if (qkv.size() == 3) return {linear(hidden, qkv[0]), linear(hidden, qkv[1]), linear(hidden, qkv[2])};
+  const std::vector<at::Tensor> parts = linear(hidden, qkv[0]).chunk(3, /*dim=*/1);
+  return {parts[0], parts[1], parts[2]};
 }
 
 // Registers `module` under a dotted name, so that its parameters are called as in the checkpoint.
@@ -120,8 +105,7 @@ at::Tensor Embeddings::forward(const ForwardContext& context) const {
   const at::Tensor dropped =
       dropout_add(norm_->forward(sum), {}, context.dropout_site(dropout_, -1, Site::kEmbedding), batch);
   if (!projection_) return dropped;
-  const Autocast autocast(context.device);
-  return projection_->forward(dropped).to(at::kFloat);  // what runs from layer to layer is fp32
+  return linear(dropped, projection_->weights_as(product_type(context.device))).to(at::kFloat);
 }
 
 // As transformers counts them from ids where padding is skipped.
@@ -147,25 +131,28 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
-Qkv EncoderLayer::project(const at::Tensor& hidden, device::Precision precision) const {
-  const at::Tensor half = is_half(precision) ? hidden.detach().to(half_type(precision)) : at::Tensor();
-  const auto input = [&] { return half.defined() ? as_cast_of(hidden, half) : hidden; };
-  return {query_->forward(input()), key_->forward(input()), value_->forward(input())};
+// One product of half precision in place of three also sums the input's gradients unrounded.
+LayerWeights EncoderLayer::weights_as(at::ScalarType type) const {
+  std::vector<LinearWeights> qkv = {query_->weights_as(type), key_->weights_as(type), value_->weights_as(type)};
+  if (type != at::kFloat) {
+    qkv = {{at::cat({qkv[0].weight, qkv[1].weight, qkv[2].weight}), at::cat({qkv[0].bias, qkv[1].bias, qkv[2].bias})}};
+  }
+  return {std::move(qkv), attention_output_->weights_as(type), intermediate_->weights_as(type),
+          output_->weights_as(type)};
 }
 
-at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_idx,
+at::Tensor EncoderLayer::forward(const at::Tensor& hidden, const LayerWeights& weights, std::int64_t layer_idx,
                                  const ForwardContext& context) const {
-  const Autocast autocast(context.device);
   const DeviceBatch& batch = context.batch;
   const at::Tensor mixed =
-      attention(project(hidden, context.device.precision),
+      attention(project(hidden, weights.qkv),
                 {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, Site::kAttention), batch,
                  /*has_flash=*/!context.device.is_before_ampere});
   const at::Tensor attended = attention_norm_->forward(
-      dropout_add(attention_output_->forward(mixed), hidden,
+      dropout_add(linear(mixed, weights.attention_output), hidden,
                   context.dropout_site(dropout_.attention_output, layer_idx, Site::kAttentionOutput), batch));
-  const at::Tensor inner = activate(intermediate_->forward(attended), activation_);
-  return output_norm_->forward(dropout_add(output_->forward(inner), attended,
+  const at::Tensor inner = activate(linear(attended, weights.intermediate), activation_);
+  return output_norm_->forward(dropout_add(linear(inner, weights.output), attended,
                                            context.dropout_site(dropout_.output, layer_idx, Site::kOutput), batch));
 }
 
@@ -180,21 +167,34 @@ QaNetImpl::QaNetImpl(const weights::EncoderConfig& config, const weights::Encode
   head_ = placed(*this, names.head, Linear(config.hidden_size, 2));
 }
 
-at::Tensor QaNetImpl::forward(const ForwardContext& context) const {
+std::shared_ptr<const HalfWeights> QaNetImpl::half_weights(const device::Device& device) const {
+  const bool is_shared = layers_.size() < order_.size();
+  if (gradient_checkpointing_ || is_shared || !is_half(device.precision)) return nullptr;
+  HalfWeights copies;
+  for (const EncoderLayer& layer : layers_) copies.layers.push_back(layer.weights_as(product_type(device)));
+  return std::make_shared<const HalfWeights>(std::move(copies));
+}
+
+at::Tensor QaNetImpl::forward(const ForwardContext& context, const HalfWeights* shared) const {
+  const at::ScalarType type = product_type(context.device);
   at::Tensor hidden = embeddings_.forward(context);
   const auto num_layers = static_cast<std::int64_t>(order_.size());
   for (std::int64_t i = 0; i < num_layers; ++i) {
-    const EncoderLayer& layer = layers_[order_[static_cast<std::size_t>(i)]];
-    if (gradient_checkpointing_ && at::GradMode::is_enabled()) {
-      const auto block = [layer, i, context](const at::Tensor& x) { return layer.forward(x, i, context); };
+    const std::size_t which = order_[static_cast<std::size_t>(i)];
+    const EncoderLayer& layer = layers_[which];
+    const auto block = [layer, i, type, context](const at::Tensor& x) {
+      return layer.forward(x, layer.weights_as(type), i, context);
+    };
+    if (shared != nullptr) {
+      hidden = layer.forward(hidden, shared->layers[which], i, context);
+    } else if (gradient_checkpointing_ && at::GradMode::is_enabled()) {
       hidden = recomputed(block, hidden);
     } else {
-      hidden = layer.forward(hidden, i, context);
+      hidden = block(hidden);
     }
   }
-  const Autocast autocast(context.device);
   hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_layers, Site::kHead), context.batch);
-  return head_->forward(hidden).to(at::kFloat);
+  return linear(hidden, head_->weights_as(type)).to(at::kFloat);
 }
 
 }  // namespace bertft::model

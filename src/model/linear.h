@@ -4,25 +4,26 @@
 
 namespace bertft::model {
 
-/// x W^T + b, in bfloat16 or float16 where autocast is on.
-///
-/// x       [T, I] float32 or autocast's type
-/// weight  [O, I] float32, bias [O] float32
-/// returns [T, O] float32, or autocast's type
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+/// A linear layer's parameters as its products take them: themselves, or copies in half precision through which the
+/// gradients reach them.
+struct LinearWeights {
+  at::Tensor weight;  // [O, I]
+  at::Tensor bias;    // [O]
 
-/// `half` as what autocast would make of x, for each of several layers that take x: one copy is kept for the backward
-/// pass where autocast would keep one for each, and the gradients still reach x, and are summed, in float32.
-///
-/// x     [T, I] float32
-/// half  [T, I] autocast's type: x's values
-at::Tensor as_cast_of(const at::Tensor& x, const at::Tensor& half);
+  LinearWeights to(at::ScalarType type) const { return {weight.to(type), bias.to(type)}; }
+};
 
-/// What linear() takes under autocast to `half` on a CPU for which ATen has no fast product of that (of bfloat16 an x86
-/// without AVX-512: there it takes thirty times as long as one of float32). In the forward
-/// pass operands and results are rounded as there, in the backward pass gradients less often; the products are of
-/// float32, a block of rows at a time.
-at::Tensor linear_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                               at::ScalarType half);
+/// x W^T + b in the weights' type, float32, bfloat16 or float16.
+///
+/// x       [T, I] float32 or the weights' type
+/// returns [T, O] of the weights' type
+at::Tensor linear(const at::Tensor& x, const LinearWeights& weights);
+
+/// What linear() takes of weights in half precision on a CPU for which ATen has no fast product of that type (of
+/// bfloat16 an x86 without AVX-512: there it takes thirty times as long as one of float32). Operands and results are
+/// rounded as there; the products are of float32, a block of rows at a time.
+///
+/// x  [T, I] of the weights' type
+at::Tensor linear_through_fp32(const at::Tensor& x, const LinearWeights& weights);
 
 }  // namespace bertft::model

@@ -27,7 +27,7 @@ Gradients gradients_of(QaModel& model, const std::optional<DropoutSeed>& dropout
     const auto begin = kLengths.begin() + static_cast<std::ptrdiff_t>(first);
     const DeviceBatch batch =
         batch_of({begin, begin + static_cast<std::ptrdiff_t>(size)}, static_cast<std::uint32_t>(first));
-    span_loss_sum(model.forward(batch, dropout), batch).backward();
+    span_loss_sum(model.forward(batch, dropout, model.half_weights().get()), batch).backward();
   }
   return take_gradients(model);
 }
@@ -124,7 +124,10 @@ TEST(SkippedPadding, TakesNoPosition) {
   EXPECT_TRUE(is_finite({5, 1, 1, 5, 1})) << "1 is the padding: 2, 1, 1, 3 and 1";
 }
 
-TEST(SharedLayers, GetTheSumOfTheGradientsOfLayersThatShareNothing) {
+class SharedLayers : public testing::TestWithParam<device::Precision> {};
+
+// Unrounded: sums of half precision would be far off.
+TEST_P(SharedLayers, GetTheSumOfTheGradientsOfLayersThatShareNothing) {
   TinyModel shared(weights::albert_config(kSize)), apart(shared);
   apart.config.sharing = {.num_groups = kSize.layers, .layers_per_group = 1};
   const std::string group = "albert.encoder.albert_layer_groups.";
@@ -132,7 +135,7 @@ TEST(SharedLayers, GetTheSumOfTheGradientsOfLayersThatShareNothing) {
     const std::size_t end = name.starts_with(group) ? name.find('.', group.size()) : 0;
     apart.replace(name, shared.value(end == 0 ? name : group + "0" + name.substr(end)));
   }
-  QaModel one = shared.make(), many = apart.make();
+  QaModel one = shared.make(device_of(GetParam())), many = apart.make(device_of(GetParam()));
   ASSERT_TRUE(at::equal(logits_of(one, batch_of(kLengths), kSeed), logits_of(many, batch_of(kLengths), kSeed)));
   Gradients sums;
   for (const auto& [name, gradient] : gradients_of(many, kSeed)) {
@@ -142,6 +145,9 @@ TEST(SharedLayers, GetTheSumOfTheGradientsOfLayersThatShareNothing) {
   }
   expect_close(sums, gradients_of(one, kSeed));
 }
+
+INSTANTIATE_TEST_SUITE_P(Precisions, SharedLayers, testing::Values(device::Precision::kFp32, device::Precision::kBf16),
+                         [](const auto& precision) { return std::string(name_of(precision.param)); });
 
 TEST(ModelWithoutTokenTypes, IgnoresThoseOfTheBatch) {
   QaModel model = TinyModel(weights::distilbert_config(kSize)).make();

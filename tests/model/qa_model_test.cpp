@@ -1,7 +1,7 @@
 #include "bertft/model/qa_model.h"
 
 #include <ATen/ATen.h>
-#include <ATen/autocast_mode.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -24,13 +24,15 @@ struct LossAndGradients {
 };
 
 // The mean loss of a batch of kLengths, `size` sequences at a time.
-LossAndGradients run(QaModel& model, std::size_t size, const std::optional<DropoutSeed>& dropout = kSeed) {
+LossAndGradients run(QaModel& model, std::size_t size, const std::optional<DropoutSeed>& dropout = kSeed,
+                     const HalfWeights* shared = nullptr) {
   LossAndGradients result;
   for (std::size_t first = 0; first < kLengths.size(); first += size) {
     const auto begin = kLengths.begin() + static_cast<std::ptrdiff_t>(first);
     const DeviceBatch batch =
         batch_of({begin, begin + static_cast<std::ptrdiff_t>(size)}, static_cast<std::uint32_t>(first));
-    const at::Tensor loss = span_loss_sum(model.forward(batch, dropout), batch) / static_cast<double>(kLengths.size());
+    const at::Tensor loss =
+        span_loss_sum(model.forward(batch, dropout, shared), batch) / static_cast<double>(kLengths.size());
     loss.backward();
     result.loss += loss.item<double>();
   }
@@ -150,6 +152,14 @@ TEST(QaModel, GivesThePaddingRowNoGradient) {
   EXPECT_GT(gradient[packed.ids[1]].abs().sum().item<double>(), 0);
 }
 
+TEST(QaModel, CopiesNoWeightsAheadWhereItNeedsNone) {
+  const TinyModel tiny;
+  ModelOptions recomputing;
+  recomputing.gradient_checkpointing = true;
+  EXPECT_EQ(tiny.make().half_weights(), nullptr);
+  EXPECT_EQ(tiny.make(device_of(Precision::kBf16), recomputing).half_weights(), nullptr);
+}
+
 TEST(QaModel, OfAShapeThatAGpusKernelsDoNotTakeIsRefusedBeforeTheGpuIsAsked) {
   device::Device gpu;
   gpu.torch_device = c10::Device(c10::kCUDA, 0);
@@ -212,14 +222,11 @@ TEST_P(HalfPrecision, StaysCloseToFp32WithFp32LogitsAndGradients) {
   EXPECT_EQ(logits.start.scalar_type(), at::kFloat);
 }
 
-TEST_P(HalfPrecision, LeavesTheCallersAutocastStateAsItWas) {
-  const at::ScalarType another = GetParam() == Precision::kBf16 ? at::kHalf : at::kBFloat16;
-  at::autocast::set_autocast_dtype(at::kCPU, another);
+TEST_P(HalfPrecision, GivesTheSameBitsWhetherMicroBatchesShareTheCopiesOfWeightsOrMakeTheirOwn) {
   QaModel model = TinyModel().make(device_of(GetParam()));
-  model.forward(batch_of({5}), std::nullopt);
-  EXPECT_FALSE(at::autocast::is_autocast_enabled(at::kCPU));
-  EXPECT_EQ(at::autocast::get_autocast_dtype(at::kCPU), another);
-  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  const auto copies = model.half_weights();
+  ASSERT_NE(copies, nullptr);
+  expect_equal_bits(run(model, 2, kSeed, copies.get()), run(model, 2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, HalfPrecision, testing::Values(Precision::kBf16, Precision::kFp16), name_of_precision);
