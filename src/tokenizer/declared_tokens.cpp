@@ -149,6 +149,7 @@ const char* own_text(const Name& name, TokenizerClass tokenizer_class) {
     case TokenizerClass::kAlbert:
       return name.of_albert;
     case TokenizerClass::kRoberta:
+    case TokenizerClass::kXlmRoberta:
       return name.of_roberta;
     case TokenizerClass::kBert:
     case TokenizerClass::kBackend:
@@ -275,8 +276,11 @@ std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, Tokenizer
   // Hugging Face numbers these itself, from the end of the vocabulary on.
   std::sort(beyond_vocabulary.begin(), beyond_vocabulary.end(),
             [](const Declaration& a, const Declaration& b) { return *a.id < *b.id; });
+  // One for which the model has no embedding is no token here: at a text that holds it transformers fails.
+  const auto has_embedding = [&](std::uint32_t id) { return id < files.num_embeddings.value_or(0); };
   auto next_id = static_cast<std::uint32_t>(vocabulary.size());
   for (const Declaration& declared : beyond_vocabulary) {
+    if (files.num_embeddings && !has_embedding(next_id)) break;
     if (*declared.id != next_id) {
       throw DataError(
           fmt::format("{}: the added token '{}' has id {}; the next free one is {}.\n"
@@ -285,11 +289,8 @@ std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, Tokenizer
     }
     tokens.push_back(added_token(declared, next_id++));
   }
-  // And those without an id, in the order of their names. One for which the model has no embedding is no token here: at
-  // a text that holds it transformers fails.
-  const std::int64_t num_rows = files.num_embeddings.value_or(0);
-  for (const Declaration& declared : unnumbered) {
-    if (next_id >= num_rows) break;
+  for (const Declaration& declared : unnumbered) {  // in the order of their names
+    if (!has_embedding(next_id)) break;
     check_supported(declared, files.directory);
     tokens.push_back(added_token(declared, next_id++));
   }

@@ -13,10 +13,11 @@ namespace bertft::tokenizer {
 
 /// Which class of transformers would read the directory.
 enum class TokenizerClass {
-  kBert,     // BertTokenizer: its settings stand in tokenizer_config.json
-  kAlbert,   // AlbertTokenizer: likewise
-  kRoberta,  // RobertaTokenizer: likewise
-  kBackend,  // PreTrainedTokenizerFast, TokenizersBackend: tokenizer.json as it stands
+  kBert,        // BertTokenizer: its settings stand in tokenizer_config.json
+  kAlbert,      // AlbertTokenizer: likewise
+  kRoberta,     // RobertaTokenizer: likewise
+  kXlmRoberta,  // XLMRobertaTokenizer: likewise
+  kBackend,     // PreTrainedTokenizerFast, TokenizersBackend: tokenizer.json as it stands
 };
 
 /// An added token as some file declares it.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -10,10 +11,10 @@
 #include "bertft/tokenizer/tokenizer.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
-#include "tokenizer/albert_loader.h"
 #include "tokenizer/loading.h"
 #include "tokenizer/roberta_loader.h"
 #include "tokenizer/tokenizer_files.h"
+#include "tokenizer/unigram_loader.h"
 #include "tokenizer/wordpiece_loader.h"
 
 namespace bertft::tokenizer {
@@ -27,11 +28,13 @@ struct OwnTokenizer {
   const char* file;            // that there is where there is none
   bool (*has_file)(const TokenizerFiles& files);
 };
-constexpr std::array<OwnTokenizer, 2> kOwnTokenizers{
+constexpr std::array<OwnTokenizer, 3> kOwnTokenizers{
     {{TokenizerClass::kAlbert, "albert", "ALBERT", "AlbertTokenizer", "Unigram", kSpieceModel,
       [](const TokenizerFiles& files) { return files.spiece_model.has_value(); }},
      {TokenizerClass::kRoberta, "roberta", "RoBERTa", "RobertaTokenizer", "BPE", kVocabJson,
-      [](const TokenizerFiles& files) { return files.vocab_json.has_value(); }}}};
+      [](const TokenizerFiles& files) { return files.vocab_json.has_value(); }},
+     {TokenizerClass::kXlmRoberta, "xlm-roberta", "XLM-RoBERTa", "XLMRobertaTokenizer", "Unigram", kSentencepieceModel,
+      [](const TokenizerFiles& files) { return files.sentencepiece_model.has_value(); }}}};
 
 std::optional<std::string> model_type_in(const TokenizerFiles& files) {
   if (!files.model_config) return std::nullopt;
@@ -78,11 +81,12 @@ void require_file(const TokenizerFiles& files, bool is_there, const char* file,
 }
 
 TokenizerClass class_of(const TokenizerFiles& files) {
-  if (!files.tokenizer_json && !files.vocab_txt && !files.spiece_model && !files.vocab_json) {
-    throw InputError(
-        fmt::format("{} holds none of tokenizer.json, vocab.txt, spiece.model and vocab.json.\n"
-                    "Copy them from the model that the weights come from.",
-                    printable(files.directory)));
+  const auto has_file = [&](const OwnTokenizer& own) { return own.has_file(files); };
+  if (!files.tokenizer_json && !files.vocab_txt && std::ranges::none_of(kOwnTokenizers, has_file)) {
+    throw InputError(fmt::format(
+        "{} holds none of tokenizer.json, vocab.txt, spiece.model, vocab.json and sentencepiece.bpe.model.\n"
+        "Copy them from the model that the weights come from.",
+        printable(files.directory)));
   }
   const std::optional<NamedClass> named = named_class(files);
   return named ? named->kind : class_by_files(files);
@@ -115,15 +119,22 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
   }
   throw ConfigError(
       fmt::format("{}: the tokenizer model is '{}'; supported are WordPiece, the tokenizer of BERT, "
-                  "ALBERT's Unigram and RoBERTa's BPE.\nTake a model with one of these tokenizers.",
+                  "ALBERT's and XLM-RoBERTa's Unigram and RoBERTa's BPE.\nTake a model with one of these tokenizers.",
                   printable(json_name), printable(type)));
 }
 
 [[noreturn]] void refuse_other_model(const TokenizerFiles& files, const std::string& type, const OwnTokenizer& own) {
+  std::vector<std::string_view> classes;
+  for (const OwnTokenizer& other : kOwnTokenizers) {
+    if (type == other.json_type) classes.push_back(other.class_name);
+  }
+  if (classes.empty()) classes.emplace_back("BertTokenizer");
   throw ConfigError(
       fmt::format("{}: the tokenizer model is '{}'; {} has a {} model.\n"
-                  "Copy the tokenizer's files from the model that the weights come from.",
-                  printable(files.path(kTokenizerJson)), printable(type), own.class_name, own.json_type));
+                  "Copy the tokenizer's files from the model that the weights come from. If these are they, set "
+                  "tokenizer_class to {} in tokenizer_config.json.",
+                  printable(files.path(kTokenizerJson)), printable(type), own.class_name, own.json_type,
+                  fmt::join(classes, " or ")));
 }
 
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
@@ -135,7 +146,9 @@ std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
     require_file(files, files.tokenizer_json || own->has_file(files), own->file, named);
     if (files.tokenizer_json && type != own->json_type) refuse_other_model(files, type, *own);
   }
-  if (tokenizer_class == TokenizerClass::kAlbert) return load_albert(files);
+  if (tokenizer_class == TokenizerClass::kAlbert || tokenizer_class == TokenizerClass::kXlmRoberta) {
+    return load_unigram(files, tokenizer_class);
+  }
   if (tokenizer_class == TokenizerClass::kRoberta || (tokenizer_class == TokenizerClass::kBackend && type == "BPE")) {
     return load_roberta(files, tokenizer_class);
   }

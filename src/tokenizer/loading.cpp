@@ -18,13 +18,6 @@ constexpr std::string_view kBertClasses[] = {"BertTokenizer", "DistilBertTokeniz
                                              "MobileBertTokenizer"};
 
 // The file that the vocabulary is read from.
-std::string vocabulary_path(const TokenizerFiles& files) {
-  return files.path(files.tokenizer_json ? kTokenizerJson
-                    : files.vocab_txt    ? kVocabTxt
-                    : files.spiece_model ? kSpieceModel
-                                         : kVocabJson);
-}
-
 // tokenizer_config.json names a side by `key`. Where it does not, tokenizer.json may, as the direction of its
 // `setting`.
 void require_right_side(const TokenizerFiles& files, const char* key, const char* setting) {
@@ -61,11 +54,13 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files) {
   if (plain.ends_with("Fast")) plain.remove_suffix(4);
   if (plain == "AlbertTokenizer") return named(TokenizerClass::kAlbert);
   if (plain == "RobertaTokenizer") return named(TokenizerClass::kRoberta);
+  if (plain == "XLMRobertaTokenizer") return named(TokenizerClass::kXlmRoberta);
   if (std::ranges::find(kBertClasses, plain) != std::end(kBertClasses)) return named(TokenizerClass::kBert);
   throw ConfigError(
       fmt::format("{}: tokenizer_class '{}' is not supported.\n"
                   "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert), AlbertTokenizer, "
-                  "RobertaTokenizer and, with a tokenizer.json of type WordPiece or BPE, PreTrainedTokenizerFast.",
+                  "RobertaTokenizer, XLMRobertaTokenizer and, with a tokenizer.json of type WordPiece or BPE, "
+                  "PreTrainedTokenizerFast.",
                   printable(files.directory), printable(*name)));
 }
 
@@ -83,13 +78,14 @@ void refuse_other_encodings(const TokenizerFiles& files) {
 
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const bool has_byte_pairs = files.tokenizer_json && json_model_type(files) == "BPE";
-  if (tokenizer_class == TokenizerClass::kRoberta || has_byte_pairs) return true;
+  using enum TokenizerClass;
+  if (tokenizer_class == kRoberta || tokenizer_class == kXlmRoberta || has_byte_pairs) return true;
   if (files.tokenizer_config) {
     const Json inputs = files.tokenizer_config->value("model_input_names", Json());
     if (inputs.is_array()) return std::ranges::find(inputs, "token_type_ids") != inputs.end();
   }
   const std::optional<NamedClass> named = named_class(files);
-  return tokenizer_class == TokenizerClass::kBert && !(named && named->name.starts_with("DistilBert"));
+  return tokenizer_class == kBert && !(named && named->name.starts_with("DistilBert"));
 }
 
 void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class,
@@ -168,16 +164,18 @@ bool has_pair_template(const Json& json, const NamedTokens& named, const std::st
   return nlohmann::json(json["post_processor"].value("pair", Json())) == nlohmann::json(pair);
 }
 
-SpecialIds required_ids(const TokenizerFiles& files, const Vocabulary& vocabulary, const NamedTokens& named,
+SpecialIds required_ids(const Vocabulary& vocabulary, const NamedTokens& named, const std::string& name,
                         const char* family) {
-  const auto required = [&](const std::string& token) {
+  const auto required = [&](const char* key, const std::string& token) {
     if (const auto id = vocabulary.id_of(token)) return *id;
-    throw DataError(
-        fmt::format("{}: the vocabulary has no '{}'; {} needs it.\n"
-                    "Take the vocabulary that belongs to the model, or name the token in tokenizer_config.json.",
-                    printable(vocabulary_path(files)), printable(token), family));
+    throw DataError(fmt::format(
+        "{}: the vocabulary has no '{}'; {} needs it as {}.\n"
+        "Take the vocabulary that belongs to the model, or name a piece of this one as {} in tokenizer_config.json.",
+        printable(name), printable(token), family, key, key));
   };
-  return {.cls = required(named.cls), .sep = required(named.sep), .unk = required(named.unk)};
+  return {.cls = required("cls_token", named.cls),
+          .sep = required("sep_token", named.sep),
+          .unk = required("unk_token", named.unk)};
 }
 
 void check_size(const TokenizerFiles& files, std::size_t size) {

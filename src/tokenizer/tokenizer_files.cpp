@@ -47,12 +47,13 @@ TokenizerFiles read_tokenizer_files(const std::string& directory) {
   if (!std::filesystem::is_directory(directory, error)) {
     throw InputError(
         fmt::format("{} is not a directory; expected a Hugging Face model directory with tokenizer.json, "
-                    "vocab.txt, spiece.model or vocab.json.\n{}",
+                    "vocab.txt, spiece.model, sentencepiece.bpe.model or vocab.json.\n{}",
                     printable(directory), fetch_advice()));
   }
   TokenizerFiles files{.directory = directory};
   files.vocab_txt = read_vocabulary_if_there(files.path(kVocabTxt));
   files.spiece_model = read_vocabulary_if_there(files.path(kSpieceModel));
+  files.sentencepiece_model = read_vocabulary_if_there(files.path(kSentencepieceModel));
   files.merges_txt = read_vocabulary_if_there(files.path(kMergesTxt));
   files.vocab_json = parse_if_there(files.path(kVocabJson));
   files.tokenizer_json = parse_if_there(files.path(kTokenizerJson));

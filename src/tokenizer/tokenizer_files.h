@@ -18,7 +18,7 @@ inline constexpr const char* kAddedTokensDecoder = "added_tokens_decoder";  // m
 /// place.
 struct TokenizerFiles {
   std::string directory;
-  std::optional<std::string> vocab_txt = {}, spiece_model = {}, merges_txt = {};
+  std::optional<std::string> vocab_txt = {}, spiece_model = {}, sentencepiece_model = {}, merges_txt = {};
   std::optional<Json> tokenizer_json = {}, vocab_json = {}, tokenizer_config = {}, special_tokens_map = {},
                       added_tokens = {}, model_config = {};
   // Of the model that reads the tokens, where that is known; num_embeddings else of model_config.

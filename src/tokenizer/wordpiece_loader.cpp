@@ -86,10 +86,11 @@ void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piec
 
 std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const std::string json_name = files.path(kTokenizerJson);
+  const std::string vocabulary_name = files.tokenizer_json ? json_name : files.path(kVocabTxt);
   refuse_other_encodings(files);
   std::vector<Vocabulary::Piece> pieces =
       files.tokenizer_json ? pieces_of_json(vocab_member(*files.tokenizer_json, json_name), json_name)
-                           : parse_vocab_txt(*files.vocab_txt, files.path(kVocabTxt));
+                           : parse_vocab_txt(*files.vocab_txt, vocabulary_name);
   NamedTokens named = read_named_tokens(files, tokenizer_class);
   std::string prefix = "##";
   NormalizerOptions normalizer = normalizer_of_config(files);
@@ -106,7 +107,7 @@ std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, Tokenizer
 
   WordPieceModel model{
       .vocabulary = Vocabulary(pieces, prefix), .normalizer = normalizer, .max_input_chars_per_word = max_chars};
-  model.special_ids = required_ids(files, model.vocabulary, named, "BERT");
+  model.special_ids = required_ids(model.vocabulary, named, vocabulary_name, "BERT");
   model.added_tokens = read_added_tokens(files, tokenizer_class, named, model.vocabulary);
   if (tokenizer_class == TokenizerClass::kBert) add_remarks(files, pieces, model);
   remark_on_token_types(files, tokenizer_class, model.remarks);

@@ -55,6 +55,6 @@ EncoderTensors albert_tensors(const EncoderConfig& config) {
 
 }  // namespace
 
-constexpr Family kAlbert{"albert", "Albert", read_albert, albert_tensors};
+constexpr Family kAlbert{"albert", "albert", "Albert", read_albert, albert_tensors};
 
 }  // namespace bertft::weights

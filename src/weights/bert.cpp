@@ -1,6 +1,6 @@
 // BERT (Devlin et al. 2019), ELECTRA (Clark et al. 2020), whose encoder is BERT's but for the name and for tables that
 // may be narrower than the layers, and RoBERTa (Liu et al. 2019), whose encoder is BERT's but for the name and for
-// where positions begin; it has one token type.
+// where positions begin; it has one token type. XLM-RoBERTa (Conneau et al. 2020) is RoBERTa's encoder under its names.
 
 #include <fmt/format.h>
 
@@ -52,9 +52,17 @@ EncoderTensors electra_tensors(const EncoderConfig& config) {
 
 constexpr std::int64_t kRobertaPadding = 1;  // its pad_token_id where config.json has none
 
-void read_roberta(const ConfigReader& reader, EncoderConfig& config) {
-  read_bert_keys(reader, {.vocab_size = 50265, .pad_token_id = kRobertaPadding, .least_token_types = 1}, config);
+void read_roberta_keys(const ConfigReader& reader, std::int64_t vocab_size, EncoderConfig& config) {
+  read_bert_keys(reader, {.vocab_size = vocab_size, .pad_token_id = kRobertaPadding, .least_token_types = 1}, config);
   read_padding_before_positions(reader, config);
+}
+
+void read_roberta(const ConfigReader& reader, EncoderConfig& config) {
+  read_roberta_keys(reader, 50265, config);
+}
+
+void read_xlm_roberta(const ConfigReader& reader, EncoderConfig& config) {
+  read_roberta_keys(reader, 30522, config);
 }
 
 EncoderTensors roberta_tensors(const EncoderConfig& config) {
@@ -62,6 +70,10 @@ EncoderTensors roberta_tensors(const EncoderConfig& config) {
 }
 
 }  // namespace
+
+bool positions_skip_padding(const Family& family) {
+  return family.body == kRoberta.body;
+}
 
 void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& config) {
   config.positions_skip_padding = true;
@@ -72,8 +84,9 @@ void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& co
                   reader.name(), config.max_position_embeddings, config.pad_token_id));
 }
 
-constexpr Family kBert{"bert", "Bert", read_bert, bert_tensors};
-constexpr Family kElectra{"electra", "Electra", read_electra, electra_tensors};
-constexpr Family kRoberta{"roberta", "Roberta", read_roberta, roberta_tensors};
+constexpr Family kBert{"bert", "bert", "Bert", read_bert, bert_tensors};
+constexpr Family kElectra{"electra", "electra", "Electra", read_electra, electra_tensors};
+constexpr Family kRoberta{"roberta", "roberta", "Roberta", read_roberta, roberta_tensors};
+constexpr Family kXlmRoberta{"xlm-roberta", "roberta", "XLMRoberta", read_xlm_roberta, roberta_tensors};
 
 }  // namespace bertft::weights

@@ -26,6 +26,8 @@ constexpr std::array<ActivationName, 8> kActivations{{{"gelu", Activation::kGelu
                                                       {"gelu_fast", Activation::kGeluNew},
                                                       {"relu", Activation::kRelu}}};
 
+constexpr std::string_view kTakeAnother = "Take another model; README.md says which are supported.";
+
 template <class Number>
 [[noreturn]] void refuse_value(std::string_view name, const char* key, Number value, std::string_view expected) {
   throw DataError(fmt::format("{}: {} is {}; expected {}", name, key, value, expected));
@@ -74,8 +76,8 @@ Activation ConfigReader::activation(const char* key, std::string_view absent) co
     if (known.name == name) return known.activation;
     names.push_back(known.name);
   }
-  throw ConfigError(
-      fmt::format("{}: {} '{}' is not supported; supported: {}", name_, key, printable(name), fmt::join(names, ", ")));
+  throw ConfigError(fmt::format("{}: {} '{}' is not supported; supported: {}.\n{}", name_, key, printable(name),
+                                fmt::join(names, ", "), kTakeAnother));
 }
 
 std::int64_t ConfigReader::num_token_types(std::int64_t least) const {
@@ -92,12 +94,13 @@ std::int64_t ConfigReader::num_token_types(std::int64_t least) const {
 void ConfigReader::check_encoder() const {
   const std::string positions = text("position_embedding_type", "absolute");
   if (positions != "absolute") {
-    throw ConfigError(fmt::format("{}: position_embedding_type '{}' is not supported; supported: absolute", name_,
-                                  printable(positions)));
+    throw ConfigError(fmt::format("{}: position_embedding_type '{}' is not supported; supported: absolute.\n{}", name_,
+                                  printable(positions), kTakeAnother));
   }
   for (const char* key : {"is_decoder", "add_cross_attention"}) {
     if (!bool_member(json_, key, name_).value_or(false)) continue;
-    throw ConfigError(fmt::format("{}: {} is true; extractive question answering needs an encoder", name_, key));
+    throw ConfigError(
+        fmt::format("{}: {} is true; extractive question answering needs an encoder.\n{}", name_, key, kTakeAnother));
   }
 }
 

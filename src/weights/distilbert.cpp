@@ -48,6 +48,6 @@ EncoderTensors distilbert_tensors(const EncoderConfig& config) {
 
 }  // namespace
 
-constexpr Family kDistilBert{"distilbert", "DistilBert", read_distilbert, distilbert_tensors};
+constexpr Family kDistilBert{"distilbert", "distilbert", "DistilBert", read_distilbert, distilbert_tensors};
 
 }  // namespace bertft::weights

@@ -14,6 +14,7 @@
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
 #include "weights/family.h"
+#include "weights/foreign.h"
 
 namespace bertft::weights {
 namespace {
@@ -59,6 +60,12 @@ void check_directory(const std::string& directory) {
     fault = "it has no config.json";
   }
   if (fault.empty()) return;
+  constexpr std::string_view kAdapter = "adapter_config.json";
+  if (is_there((std::filesystem::path(directory) / kAdapter).string())) {
+    const auto adapter = recognise_foreign_name(kAdapter);
+    throw InputError(
+        fmt::format("{}: {}, not a whole model\n{}", printable(directory), adapter->what, adapter->advice));
+  }
   throw InputError(
       fmt::format("{0}: {1}; a model directory with config.json and model.safetensors is expected\n"
                   "{2}\n"
@@ -66,14 +73,12 @@ void check_directory(const std::string& directory) {
                   printable(directory), fault, fetch_advice(printable(directory))));
 }
 
-// The number of outputs that transformers would give a head of this config; none when the
-// config does not say.
-std::optional<std::size_t> num_labels(const Json& json) {
-  if (const auto labels = json.find("id2label"); labels != json.end() && labels->is_object()) return labels->size();
-  if (const auto count = json.find("num_labels"); count != json.end() && count->is_number_unsigned()) {
-    return count->get<std::size_t>();
-  }
-  return std::nullopt;
+// Whether transformers would give a head of this config two outputs, as it does where none are named. Old files may
+// name a number and other labels.
+bool has_two_labels(const Json& json) {
+  const auto labels = json.find("id2label"), count = json.find("num_labels");
+  return (labels == json.end() || !labels->is_object() || labels->size() == 2) &&
+         (count == json.end() || !count->is_number() || *count == 2);
 }
 
 }  // namespace
@@ -100,7 +105,7 @@ std::optional<std::int64_t> longest_sequence(const Json& json, const std::string
   const auto positions = integer_member(json, "max_position_embeddings", name);
   const auto type = string_member(json, "model_type", name);
   const Family* family = type ? find_family(*type) : family_by_architecture(json);
-  if (!positions || family != &kRoberta) return positions;
+  if (!positions || family == nullptr || !positions_skip_padding(*family)) return positions;
   EncoderConfig config{};
   config.max_position_embeddings = *positions;
   read_padding_before_positions(ConfigReader(json, name), config);
@@ -115,7 +120,7 @@ std::string question_answering_config_json(const EncoderConfig& config) {
   if (json.contains("dtype") || !json.contains("torch_dtype")) json["dtype"] = "float32";
   // Of a model whose numbers were packed, or whose code stood beside it: ours are plain, and BERT's.
   for (const char* key : {"quantization_config", "auto_map"}) json.erase(key);
-  if (num_labels(json).value_or(2) != 2) {
+  if (!has_two_labels(json)) {
     for (const char* key : {"id2label", "label2id", "num_labels"}) json.erase(key);
   }
   return python_json(json, 2) + "\n";

@@ -11,7 +11,8 @@
 namespace bertft::weights {
 
 std::span<const Family* const> families() {
-  static constexpr std::array<const Family*, 5> kFamilies{&kAlbert, &kBert, &kDistilBert, &kElectra, &kRoberta};
+  static constexpr std::array<const Family*, 6> kFamilies{&kAlbert,  &kBert,    &kDistilBert,
+                                                          &kElectra, &kRoberta, &kXlmRoberta};
   return kFamilies;
 }
 

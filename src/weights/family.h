@@ -12,16 +12,17 @@ namespace bertft::weights {
 /// What a `model_type` of config.json means: its keys, and the names of its tensors. Each
 /// stands in a file of its own; docs/adding-an-encoder.md says how to add one.
 struct Family {
-  std::string_view model_type;    // and, with a dot, the prefix of the encoder's tensors
-  std::string_view class_prefix;  // of transformers' classes: "Bert"
+  std::string_view model_type;
+  std::string_view body;                                            // where the encoder's tensors are: "bert"
+  std::string_view class_prefix;                                    // of transformers' classes: "Bert"
   void (*read)(const ConfigReader& reader, EncoderConfig& config);  // all but model_type and json
   EncoderTensors (*tensors)(const EncoderConfig& config);
 
-  std::string prefix() const { return std::string(model_type) + "."; }
+  std::string prefix() const { return std::string(body) + "."; }
   std::string architecture() const { return std::string(class_prefix) + "ForQuestionAnswering"; }
 };
 
-extern const Family kAlbert, kBert, kDistilBert, kElectra, kRoberta;
+extern const Family kAlbert, kBert, kDistilBert, kElectra, kRoberta, kXlmRoberta;
 
 /// All of them, by model_type.
 std::span<const Family* const> families();
@@ -32,7 +33,7 @@ const Family& family_of(const EncoderConfig& config);
 
 // What the families have in common.
 
-/// Defaults of the keys that BERT, ELECTRA, ALBERT and RoBERTa share.
+/// Defaults of the keys that all but DistilBERT share.
 struct BertDefaults {
   std::int64_t vocab_size = 30522, hidden_size = 768, num_hidden_layers = 12, num_attention_heads = 12;
   std::int64_t intermediate_size = 3072;
@@ -43,7 +44,10 @@ struct BertDefaults {
 /// Reads those keys; embedding_size becomes hidden_size.
 void read_bert_keys(const ConfigReader& reader, const BertDefaults& defaults, EncoderConfig& config);
 
-/// Reads the pad_token_id of a RoBERTa, behind which its positions begin.
+/// Whether positions are counted from behind the padding on, as in RoBERTa's encoder.
+bool positions_skip_padding(const Family& family);
+
+/// Reads the pad_token_id of such a family, behind which its positions begin.
 /// throws DataError when that leaves none of max_position_embeddings
 void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& config);
 

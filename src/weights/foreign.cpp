@@ -27,6 +27,9 @@ constexpr std::string_view kConvertFlax =
     "transformers import AutoModel; AutoModel.from_pretrained('DIR', from_flax=True).save_pretrained('NEW_DIR')\"";
 constexpr std::string_view kTakeSafetensors =
     "Such files are made for inference. Take the model's safetensors version: hf download OWNER/MODEL --local-dir DIR";
+constexpr std::string_view kMergeAdapter =
+    "Merge it into its base model once: python -c \"from peft import AutoPeftModelForQuestionAnswering as M; "
+    "M.from_pretrained('DIR').merge_and_unload().save_pretrained('NEW_DIR')\"";
 constexpr std::string_view kUnpack = "Unpack it and give the model directory that is inside.";
 constexpr std::string_view kDownloadAgain =
     "Download it again, logged in if the model is gated: hf download OWNER/MODEL --local-dir DIR";
@@ -95,6 +98,7 @@ std::optional<ForeignFormat> recognise_foreign_name(std::string_view file_name) 
   if (file_name.starts_with("pytorch_model") && (file_name.ends_with(".bin") || file_name.ends_with(".pt"))) {
     return ForeignFormat{"a PyTorch checkpoint (pickle)", kConvertTorch};
   }
+  if (file_name.starts_with("adapter_")) return ForeignFormat{"an adapter of PEFT", kMergeAdapter};
   if (file_name.ends_with(".h5")) return kHdf5;
   if (file_name.ends_with(".ckpt.index")) return ForeignFormat{"a TensorFlow checkpoint", kConvertTensorFlow1};
   if (file_name.ends_with(".msgpack")) return ForeignFormat{"a Flax checkpoint", kConvertFlax};

@@ -132,7 +132,8 @@ void check_finite(const ModelWeights& weights, const ExpectedTensors& expected, 
 // "bert.pooler.dense.weight" -> "bert.pooler.*", "cls.predictions.bias" -> "cls.*"
 std::string group_of(std::string_view name) {
   std::size_t dot = name.find('.');
-  if (find_family(name.substr(0, dot)) != nullptr && dot != name.npos) dot = name.find('.', dot + 1);
+  const auto is_body = [&](const Family* family) { return family->body == name.substr(0, dot); };
+  if (std::ranges::any_of(families(), is_body) && dot != name.npos) dot = name.find('.', dot + 1);
   return dot == std::string_view::npos ? std::string(name) : fmt::format("{}.*", name.substr(0, dot));
 }
 

@@ -1,4 +1,4 @@
-"""ELECTRA, DistilBERT, ALBERT and RoBERTa: chosen by config.json alone, and treated as BERT is in everything a user can ask for.
+"""ELECTRA, DistilBERT, ALBERT, RoBERTa and XLM-RoBERTa: chosen by config.json alone, and treated as BERT is in everything a user can ask for.
 Their numbers are compared with transformers' in tests/parity."""
 
 import json
@@ -19,6 +19,8 @@ ALBERT_LAYER = dict(zip(("attention.query", "attention.key", "attention.value", 
 SIZES = {"hidden_size": WIDTH, "num_attention_heads": 2, "intermediate_size": INNER,
          "max_position_embeddings": harness.MAX_POSITIONS}
 
+ROBERTA = {**SIZES, "num_hidden_layers": 2, "type_vocab_size": 1, "pad_token_id": 1}
+
 # model_type -> config.json, the class that is written, width of the tables, parts besides tables and layers, folder of
 # the layers, a layer
 FAMILIES = {
@@ -27,8 +29,8 @@ FAMILIES = {
     "distilbert": ({"dim": WIDTH, "n_heads": 2, "n_layers": 2, "hidden_dim": INNER,
                     "max_position_embeddings": harness.MAX_POSITIONS}, "DistilBertForQuestionAnswering", WIDTH, {},
                    ["transformer.layer.0", "transformer.layer.1"], DISTILBERT_LAYER),
-    "roberta": ({**SIZES, "num_hidden_layers": 2, "type_vocab_size": 1, "pad_token_id": 1},
-                "RobertaForQuestionAnswering", WIDTH, {}, ["encoder.layer.0", "encoder.layer.1"], BERT_LAYER),
+    "roberta": (ROBERTA, "RobertaForQuestionAnswering", WIDTH, {}, ["encoder.layer.0", "encoder.layer.1"], BERT_LAYER),
+    "xlm-roberta": (ROBERTA, "XLMRobertaForQuestionAnswering", WIDTH, {}, ["encoder.layer.0", "encoder.layer.1"], BERT_LAYER),
     "albert": ({**SIZES, "num_hidden_layers": 3, "num_hidden_groups": 2, "embedding_size": NARROW,
                 "hidden_dropout_prob": 0.1}, "AlbertForQuestionAnswering", NARROW,
                {"encoder.embedding_hidden_mapping_in": (WIDTH, NARROW)},
@@ -36,16 +38,21 @@ FAMILIES = {
 }
 
 
+def body_of(family):
+    """Where the encoder's tensors are."""
+    return "roberta" if family == "xlm-roberta" else family
+
+
 def weight_shapes(family, vocab_size):
     _, _, width, parts, folders, layer = FAMILIES[family]
     shapes = {"embeddings.word_embeddings.weight": (vocab_size, width),
               "embeddings.position_embeddings.weight": (harness.MAX_POSITIONS, width)}
     if family != "distilbert":
-        shapes["embeddings.token_type_embeddings.weight"] = (1 if family == "roberta" else 2, width)
+        shapes["embeddings.token_type_embeddings.weight"] = (FAMILIES[family][0].get("type_vocab_size", 2), width)
     parts = {"embeddings.LayerNorm": (width,), **parts,
              **{f"{folder}.{name}": shape for folder in folders for name, shape in layer.items()}}
     for name, shape in parts.items():
-        shapes[f"{family}.{name}.weight"], shapes[f"{family}.{name}.bias"] = shape, shape[:1]
+        shapes[f"{body_of(family)}.{name}.weight"], shapes[f"{body_of(family)}.{name}.bias"] = shape, shape[:1]
     return shapes
 
 
@@ -60,14 +67,12 @@ def message(*fields):
     return b"".join(encoded(*field) for field in fields)
 
 
-def albert_pieces():
+def sentencepiece_file(special):
+    """A Unigram model, and its number of pieces."""
     words = [piece for piece in harness.vocabulary() if piece[0] not in "[#"]
-    return ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]", "\u2581", *words, *("\u2581" + w for w in words if len(w) > 1)]
-
-
-def spiece_model():
-    pieces = [(1, message((1, piece.encode()), (2, -8.0 if len(piece) == 1 else -5.0), (3, 1))) for piece in albert_pieces()]
-    return message(*pieces, (2, message((3, 1))), (3, message((1, b"identity"))))
+    pieces = [*special, "\u2581", *words, *("\u2581" + w for w in words if len(w) > 1)]
+    fields = [(1, message((1, piece.encode()), (2, -8.0 if len(piece) == 1 else -5.0), (3, 1))) for piece in pieces]
+    return message(*fields, (2, message((3, 1))), (3, message((1, b"identity")))), len(pieces)
 
 
 def byte_char(byte):
@@ -77,13 +82,24 @@ def byte_char(byte):
 
 
 def roberta_files():
-    """A byte-level tokenizer that makes one piece of most words."""
+    """A byte-level tokenizer that makes one piece of most words, and its number of pieces."""
     words = [piece for piece in harness.vocabulary() if piece.isalpha() and len(piece) > 1]
     merges = [(word[:i], word[i]) for word in words for i in range(1, len(word))]
     merges = list(dict.fromkeys(merges + [("\u0120", word) for word in words]))
     pieces = ["<s>", "<pad>", "</s>", "<unk>", *map(byte_char, range(256)), *dict.fromkeys(map("".join, merges)), "<mask>"]
     return {"vocab.json": json.dumps({piece: i for i, piece in enumerate(pieces)}).encode(),
-            "merges.txt": "".join(f"{left} {right}\n" for left, right in merges).encode()}
+            "merges.txt": "".join(f"{left} {right}\n" for left, right in merges).encode()}, len(pieces)
+
+
+def own_tokenizer(family):
+    """The files of a family that does not have BERT's tokenizer, and the number of pieces; else nothing."""
+    if family == "albert":
+        content, size = sentencepiece_file(["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"])
+        return {"spiece.model": content}, size
+    if family == "xlm-roberta":
+        content, size = sentencepiece_file(["<unk>", "<s>", "</s>"])
+        return {"sentencepiece.bpe.model": content}, size + 2  # <pad> and <mask>
+    return roberta_files() if family == "roberta" else None
 
 
 class Families(harness.EndToEndTest):
@@ -91,11 +107,10 @@ class Families(harness.EndToEndTest):
         path = self.shared / family
         if not path.exists():
             shutil.copytree(self.model, path)
-            own_tokenizer = {"albert": {"spiece.model": spiece_model()}, "roberta": roberta_files()}.get(family)
-            if own_tokenizer:
+            if own := own_tokenizer(family):
                 for name in ("vocab.txt", "tokenizer_config.json"):
                     (path / name).unlink()
-                for name, content in own_tokenizer.items():
+                for name, content in own[0].items():
                     (path / name).write_bytes(content)
             vocab_size = self.vocab_size(family)
             harness.write_json(path / "config.json", {"model_type": family, "vocab_size": vocab_size, **FAMILIES[family][0]})
@@ -104,9 +119,8 @@ class Families(harness.EndToEndTest):
 
     @staticmethod
     def vocab_size(family):
-        if family == "roberta":
-            return len(json.loads(roberta_files()["vocab.json"]))
-        return len(albert_pieces() if family == "albert" else harness.vocabulary())
+        own = own_tokenizer(family)
+        return own[1] if own else len(harness.vocabulary())
 
     def each(self):
         return [(family, self.model_of(family)) for family in FAMILIES]
@@ -132,9 +146,10 @@ class Families(harness.EndToEndTest):
             weights = (self.cwd / family / "model.safetensors").read_bytes()
             header = json.loads(weights[8:8 + int.from_bytes(weights[:8], "little")])
             expected = weight_shapes(family, self.vocab_size(family))
-            self.assertEqual({n for n in header if n.startswith(family)},
-                             {n if n.startswith(family) else f"{family}.{n}" for n in expected})
-            for name in {"vocab.txt", "tokenizer_config.json", "spiece.model", "vocab.json", "merges.txt"} & set(harness.names(model)):
+            body = body_of(family)
+            self.assertEqual({n for n in header if n.startswith(body)},
+                             {n if n.startswith(body) else f"{body}.{n}" for n in expected})
+            for name in {"vocab.txt", "tokenizer_config.json", *(own_tokenizer(family) or [{}])[0]} & set(harness.names(model)):
                 for directory in (family, f"{family}/checkpoint-4"):
                     self.assertEqual((self.cwd / directory / name).read_bytes(), (model / name).read_bytes(), (family, name))
 
@@ -165,7 +180,7 @@ class Families(harness.EndToEndTest):
         model = self.copied_model()
         harness.change_json(model / "config.json", model_type="deberta-v2")
         self.assert_training_refused(self.training(model=model), 78, "'deberta-v2' is not supported",
-                                     "albert, bert, distilbert, electra, roberta")
+                                     "albert, bert, distilbert, electra, roberta, xlm-roberta")
 
 
 if __name__ == "__main__":

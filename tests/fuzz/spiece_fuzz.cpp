@@ -12,8 +12,8 @@
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "fuzz/token_check.h"
-#include "tokenizer/albert_loader.h"
 #include "tokenizer/spiece_fixtures.h"
+#include "tokenizer/unigram_loader.h"
 
 namespace {
 
@@ -31,13 +31,15 @@ void encode(const Tokenizer& tokenizer, std::string_view text) {
 
 void check(std::string file, std::string_view more_text) {
   TokenizerFiles files{.directory = "fuzz"};
-  files.spiece_model = std::move(file);
-  try {
-    const auto tokenizer = load_albert(files);
-    encode(*tokenizer, kText);
-    if (!bertft::find_invalid_utf8(more_text)) encode(*tokenizer, more_text);
-  } catch (const bertft::DataError&) {    // refused by a rule, as it should be
-  } catch (const bertft::ConfigError&) {  // likewise
+  files.spiece_model = files.sentencepiece_model = std::move(file);
+  for (const TokenizerClass tokenizer_class : {TokenizerClass::kAlbert, TokenizerClass::kXlmRoberta}) {
+    try {
+      const auto tokenizer = load_unigram(files, tokenizer_class);
+      encode(*tokenizer, kText);
+      if (!bertft::find_invalid_utf8(more_text)) encode(*tokenizer, more_text);
+    } catch (const bertft::DataError&) {    // refused by a rule, as it should be
+    } catch (const bertft::ConfigError&) {  // likewise
+    }
   }
 }
 

@@ -105,7 +105,7 @@ TEST_P(EveryFamily, DropsWhereItsConfigurationSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, EveryFamily, testing::ValuesIn(weights::kFamilyConfigs),
-                         [](const auto& family) { return family.param(kSize).model_type; });
+                         [](const auto& family) { return weights::test_name(family.param(kSize).model_type); });
 
 TEST(SkippedPadding, TakesNoPosition) {
   TinyModel tiny(weights::roberta_config(kSize));

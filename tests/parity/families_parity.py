@@ -17,6 +17,8 @@ import albert_parity
 import hf_model_reference
 import load_written_model
 import roberta_parity
+import tokenizer_parity
+import xlm_roberta_parity
 from transformers import AutoTokenizer, BertTokenizer
 
 HELPER, PROGRAM, DATA_DIR, WORK_DIR = sys.argv[1:]
@@ -36,6 +38,14 @@ def make_model(family, directory):
         reference("tiny", "--family", family, "--vocab-size", len(vocab), "--out", directory)
         (directory / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
         (directory / "merges.txt").write_text(merges, encoding="utf-8")
+        return
+    if family == "xlm-roberta":
+        charsmap = albert_parity.read_spiece(data / "vocab" / "albert-layout-30k.model")[1]
+        pieces = xlm_roberta_parity.pieces_of(tokenizer_parity.squad_texts(data / "qa-extra" / "xquad.en.json"))
+        reference("tiny", "--family", family, "--vocab-size", len(pieces) + 5, "--out", directory)
+        tokenizer = xlm_roberta_parity.tokenizer_json(pieces, charsmap)
+        (directory / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+        (directory / "sentencepiece.bpe.model").write_bytes(xlm_roberta_parity.sentencepiece_model(pieces, charsmap))
         return
     if family != "albert":
         reference("tiny", "--family", family, "--vocab", data / "vocab" / "bert-base-uncased-vocab.txt", "--out", directory)
@@ -61,7 +71,7 @@ def compared(family, work):
     """True when the model's numbers are transformers'."""
     model, features = work / "model", work / "features.jsonl"
     make_model(family, model)
-    squad = with_padding(SQUAD, work) if family == "roberta" else SQUAD
+    squad = with_padding(SQUAD, work) if family.endswith("roberta") else SQUAD
     with features.open("w", encoding="utf-8") as out:
         subprocess.run([PROGRAM, "data", "features", squad, "--model", model, "--training"], stdout=out, check=True)
     for mode, count, name in (("logits", NUM_LOGITS, "logits"), ("train", NUM_TRAIN, "train"),

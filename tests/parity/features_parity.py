@@ -56,7 +56,7 @@ def label(offsets, types, answers, fix_last_token_label):
     return start - 1, end + 1
 
 
-def their_windows(path, max_seq_length, doc_stride, fix_last_token_label):
+def their_windows(path, token_types, max_seq_length, doc_stride, fix_last_token_label):
     rows = list(read_questions(path))
     encoded = TOKENIZER(
         [row[1] for row in rows],
@@ -66,7 +66,7 @@ def their_windows(path, max_seq_length, doc_stride, fix_last_token_label):
         stride=doc_stride,
         return_overflowing_tokens=True,
         return_offsets_mapping=True,
-        return_token_type_ids=True,  # which AlbertTokenizer leaves out unasked
+        return_token_type_ids=token_types,  # which AlbertTokenizer leaves out unasked
         padding=False,
     )
     num_windows = [0] * len(rows)
@@ -78,7 +78,7 @@ def their_windows(path, max_seq_length, doc_stride, fix_last_token_label):
             "id": question_id,
             "window": num_windows[row_idx],
             "input_ids": encoded["input_ids"][i],
-            "token_type_ids": encoded["token_type_ids"][i],
+            "token_type_ids": encoded["token_type_ids"][i] if token_types else [0] * len(types),
             "offsets": [list(o) if t == 1 else None for o, t in zip(offsets, types, strict=True)],
             "start": start,
             "end": end,
@@ -96,11 +96,11 @@ def our_windows(path, options):
     return [json.loads(line) for line in done.stdout.split("\n") if line]
 
 
-def compare(path, num_windows=None, known_different=0, **options):
-    """`known_different` windows differ for a reason that is checked elsewhere."""
+def compare(path, num_windows=None, known_different=0, token_types=True, **options):
+    """`known_different` windows differ for a reason that is checked elsewhere; without `token_types` a model gets 0."""
     global failures
     settings = {"max_seq_length": 384, "doc_stride": 128, "fix_last_token_label": True} | options
-    ours, theirs = our_windows(path, options), list(their_windows(path, **settings))
+    ours, theirs = our_windows(path, options), list(their_windows(path, token_types, **settings))
     different = [(a, b) for a, b in zip(ours, theirs) if a != b]
     for a, b in different[: MAX_SHOWN if len(different) != known_different else 0]:
         fields = [key for key in b if a.get(key) != b[key]]

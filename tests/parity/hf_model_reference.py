@@ -29,7 +29,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from transformers import (AlbertConfig, AutoConfig, AutoModelForQuestionAnswering, BertConfig, BertTokenizer, DistilBertConfig,
-                          ElectraConfig, RobertaConfig, set_seed)
+                          ElectraConfig, RobertaConfig, XLMRobertaConfig, set_seed)
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts" / "bench"))
 from hf_train import epoch_order, linear_schedule, load_model, make_optimizer
@@ -44,6 +44,7 @@ TINY = {
     "albert": (AlbertConfig, {**SIZES, "num_hidden_layers": 3, "num_hidden_groups": 2, "inner_group_num": 2,
                               "embedding_size": 16}),
     "roberta": (RobertaConfig, {**SIZES, "num_hidden_layers": 2, "type_vocab_size": 1, "max_position_embeddings": 514}),
+    "xlm-roberta": (XLMRobertaConfig, {**SIZES, "num_hidden_layers": 2, "type_vocab_size": 1, "max_position_embeddings": 514}),
 }
 DROPOUT_KEYS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "qa_dropout")
 

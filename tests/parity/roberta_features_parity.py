@@ -1,8 +1,8 @@
-"""Compares our windows of SQuAD's dev set with run_qa.py's steps on transformers' RobertaTokenizer.
+"""Compares our windows with run_qa.py's steps on transformers' RobertaTokenizer and XLMRobertaTokenizer.
 
 usage: roberta_features_parity.py BERT_FINETUNE DATA_DIR
 
-As features_parity.py, with a directory that holds GPT-2's vocabulary under RoBERTa's ids.
+As features_parity.py, with a directory that holds GPT-2's vocabulary under RoBERTa's ids, and one of pieces of XQuAD.
 """
 
 import pathlib
@@ -10,11 +10,24 @@ import sys
 import tempfile
 
 import features_parity
+import xlm_roberta_parity
 from features_parity import DATA_DIR, compare
+from albert_parity import read_spiece
 from roberta_parity import gpt2_files, roberta_vocab
-from tokenizer_parity import write_files
+from tokenizer_parity import squad_texts, write_files
 
-NUM_WINDOWS = 12_165
+NUM_WINDOWS, NUM_WINDOWS_XLM = 12_165, 13_218
+
+
+def xlm_roberta(directory):
+    languages = sorted((DATA_DIR / "qa-extra").glob("xquad.*.json"))
+    pieces = xlm_roberta_parity.pieces_of(text for path in languages for text in squad_texts(path))
+    charsmap = read_spiece(DATA_DIR / "vocab" / "albert-layout-30k.model")[1]
+    files = {"tokenizer.json": xlm_roberta_parity.tokenizer_json(pieces, charsmap)}
+    features_parity.use_model(xlm_roberta_parity.write_model(directory, **files))
+    compare(DATA_DIR / "squad" / "squad-v2.0-dev.json", num_windows=NUM_WINDOWS_XLM, token_types=False)
+    for path in languages:
+        compare(path, token_types=False, max_seq_length=256, doc_stride=64)
 
 
 def main():
@@ -28,6 +41,7 @@ def main():
         compare(DATA_DIR / "qa-extra" / "xquad.de.json", max_seq_length=128, doc_stride=32)
         for fix in (True, False):
             compare(DATA_DIR / "qa-extra" / "xquad.ru.json", max_seq_length=512, fix_last_token_label=fix)
+        xlm_roberta(pathlib.Path(name) / "xlm")
     sys.exit(features_parity.failures != 0)
 
 

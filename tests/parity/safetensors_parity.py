@@ -237,7 +237,8 @@ class ModelDirectories(Case):
         minilm = PROJECT / "build" / "minilm" / "config.json"
         odd = [{"torch_dtype": "float16"}, {"model_type": None, "architectures": ["BertModel"]},
                {"id2label": {"0": "a", "1": "b", "2": "c"}, "label2id": {"a": 0, "b": 1, "c": 2}},
-               {"num_labels": 3}, {"problem_type": "single_label_classification", "_num_labels": 5},
+               {"num_labels": 3}, {"num_labels": 3, "id2label": {"0": "a", "1": "b"}, "label2id": {"a": 0, "b": 1}},
+               {"problem_type": "single_label_classification", "_num_labels": 5},
                {"position_embedding_type": "absolute", "unknown": {"deep": [1.0, 1e-12, True, None, "ü"]}},
                {**json.loads(minilm.read_text()), **TINY} if minilm.exists() else {}]
         for keys in odd:

@@ -1,16 +1,15 @@
 // Ids and offsets by hand; that they are transformers' is shown by tests/parity/albert_parity.py.
 
-#include "tokenizer/albert_tokenizer.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 
-#include "tokenizer/albert_loader.h"
 #include "tokenizer/spiece_fixtures.h"
 #include "tokenizer/tokenizer_fixtures.h"
+#include "tokenizer/unigram_loader.h"
+#include "tokenizer/unigram_tokenizer.h"
 
 namespace bertft::tokenizer {
 namespace {
@@ -23,7 +22,7 @@ std::unique_ptr<Tokenizer> small_tokenizer(const std::string& config = "{}", con
   TokenizerFiles files{.directory = "model"};
   files.spiece_model = spiece_model(small_pieces(), charsmap);
   files.tokenizer_config = Json::parse(config);
-  return load_albert(files);
+  return load_unigram(files, TokenizerClass::kAlbert);
 }
 
 // "piece|text that it covers", so that offsets are read off the text; "[id]" for what is unknown.

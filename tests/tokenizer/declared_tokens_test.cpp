@@ -104,6 +104,18 @@ TEST(LoadTokenizer, NumbersTokensWithoutAnIdBehindTheVocabularyWhereTheModelHasE
       << "those of the model that reads them count";
 }
 
+TEST(LoadTokenizer, ReadsATokenWithoutAnEmbeddingAsTextWhateverIdItHas) {
+  TemporaryDirectory model;
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n[\n]\nq\nr\n");
+  model.write("added_tokens.json", R"({"[Q]": 9, "[R]": 10})");
+  const auto ids = [&](std::int64_t rows) {
+    return ids_of(*load_tokenizer(model.path(), ModelFacts{.num_embeddings = rows}), "[Q] [R]");
+  };
+  EXPECT_THAT(ids(11), ElementsAre(9, 10));
+  EXPECT_THAT(ids(10), ElementsAre(9, 5, 8, 6));
+  EXPECT_THAT(ids(9), ElementsAre(5, 7, 6, 5, 8, 6));
+}
+
 TEST(LoadTokenizer, ReadsATokenThatIsSaidToBeNoneAsText) {
   TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n[\n]\nmask\n");

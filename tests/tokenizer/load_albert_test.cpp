@@ -87,7 +87,7 @@ TEST(LoadAlbert, NamesEachMissingSpecialToken) {
   for (const std::string token : {"<unk>", "[CLS]", "[SEP]"}) {
     TemporaryDirectory model;
     model.write("spiece.model", spiece_model(without(token)));
-    expect_refusal<DataError>(model, "spiece.model: the vocabulary has no '" + token + "'; ALBERT needs it");
+    expect_refusal<DataError>(model, "spiece.model: the vocabulary has no '" + token + "'; ALBERT needs it as ");
   }
 }
 
@@ -188,6 +188,7 @@ TEST(LoadAlbert, RefusesItsClassForAWordPiece) {
   model.write("tokenizer_config.json", R"({"tokenizer_class": "AlbertTokenizerFast"})");
   model.write("tokenizer.json", R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}})");
   expect_refusal<ConfigError>(model, "the tokenizer model is 'WordPiece'; AlbertTokenizer has a Unigram model");
+  expect_refusal<ConfigError>(model, "If these are they, set tokenizer_class to BertTokenizer");
 }
 
 TEST(LoadAlbert, RefusesEntriesThatAreNoPieces) {

@@ -191,7 +191,7 @@ TEST(LoadRoberta, RefusesWhatIsNoVocabulary) {
   model.write("vocab.json", R"({"a": "b"})");
   expect_refusal<DataError>(model, "the piece 'a' has no usable id");
   model.write("vocab.json", R"({"a": 5})");
-  expect_refusal<DataError>(model, "vocab.json: the vocabulary has no '<s>'; RoBERTa needs it");
+  expect_refusal<DataError>(model, "vocab.json: the vocabulary has no '<s>'; RoBERTa needs it as cls_token");
 }
 
 TEST(LoadRoberta, RefusesAByteLevelModelOfAnotherFamily) {

@@ -173,7 +173,9 @@ TEST(LoadTokenizer, CountsNoBlankLinesAtTheEndOfAVocabulary) {
 
 TEST(LoadTokenizer, RefusesADirectoryWithoutTokenizer) {
   const TemporaryDirectory model;
-  expect_refusal<InputError>(model, "holds none of tokenizer.json, vocab.txt, spiece.model and vocab.json");
+  expect_refusal<InputError>(model,
+                             "holds none of tokenizer.json, vocab.txt, spiece.model, vocab.json and "
+                             "sentencepiece.bpe.model");
 }
 
 TEST(LoadTokenizer, RefusesADirectoryThatIsNotThere) {

@@ -99,7 +99,8 @@ TEST(EncoderConfigReader, KnowsTransformersNamesOfTheSameActivation) {
 TEST(EncoderConfigReader, NamesWhatItSupportsWhenTheModelIsAnother) {
   const auto refusal = [](std::string_view json) { return message_of<ConfigError>([&] { read(json); }); };
   EXPECT_THAT(refusal(R"({"model_type":"deberta-v2"})"),
-              HasSubstr("'deberta-v2' is not supported; supported: albert, bert, distilbert, electra, roberta"));
+              HasSubstr("'deberta-v2' is not supported; supported: albert, bert, distilbert, electra, roberta, "
+                        "xlm-roberta"));
   EXPECT_THAT(refusal(R"({"architectures":["DebertaV2Model"]})"), HasSubstr("supported: albert, bert"));
   EXPECT_THAT(refusal("{}"), HasSubstr("model_type is absent"));
   EXPECT_THAT(refusal(R"({"model_type":"bert","hidden_act":"silu"})"),
@@ -160,6 +161,9 @@ TEST(EncoderConfigReader, TellsAMissingDirectoryFromAMissingFile) {
   EXPECT_THAT(message_of<InputError>([&] { read_encoder_config(directory.path()); }), HasSubstr("config.json"));
   const std::string file = directory.write("model.safetensors", "");
   EXPECT_THAT(message_of<InputError>([&] { read_encoder_config(file); }), HasSubstr("not a directory"));
+  directory.write("adapter_config.json", "{}");
+  EXPECT_THAT(message_of<InputError>([&] { read_encoder_config(directory.path()); }),
+              testing::AllOf(HasSubstr("an adapter of PEFT, not a whole model"), HasSubstr("merge_and_unload")));
 }
 
 TEST(EncoderConfigReader, AnswersEveryFileOfTheJsonTestSuiteWithOneClearError) {
@@ -227,6 +231,12 @@ TEST(QuestionAnsweringConfig, LeavesOutLabelsOfAHeadOfAnotherWidth) {
   EXPECT_FALSE(parse_json(written(R"({"model_type":"bert","num_labels":1})"), "x").contains("num_labels"));
   const Json two = parse_json(written(R"({"model_type":"bert","id2label":{"0":"a","1":"b"}})"), "x");
   EXPECT_TRUE(two.contains("id2label"));
+}
+
+TEST(QuestionAnsweringConfig, LeavesOutLabelsThatContradictTheirNumberAsTransformersTakesTheNumber) {
+  const Json old =
+      parse_json(written(R"({"model_type":"bert","num_labels":3,"id2label":{"0":"a","1":"b"},"label2id":{}})"), "x");
+  for (const char* key : {"num_labels", "id2label", "label2id"}) EXPECT_FALSE(old.contains(key)) << key;
 }
 
 }  // namespace

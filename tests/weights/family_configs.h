@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -44,8 +45,20 @@ inline EncoderConfig roberta_config(const BertSize& size) {
   return config;
 }
 
+inline EncoderConfig xlm_roberta_config(const BertSize& size) {
+  EncoderConfig config = roberta_config(size);
+  config.model_type = "xlm-roberta";
+  return config;
+}
+
 using ConfigOfSize = EncoderConfig (*)(const BertSize&);
-constexpr std::array<ConfigOfSize, 5> kFamilyConfigs{albert_config, bert_config, distilbert_config, electra_config,
-                                                     roberta_config};
+constexpr std::array<ConfigOfSize, 6> kFamilyConfigs{albert_config,  bert_config,    distilbert_config,
+                                                     electra_config, roberta_config, xlm_roberta_config};
+
+/// A model_type as part of a test's name, which has no dashes.
+inline std::string test_name(std::string model_type) {
+  std::ranges::replace(model_type, '-', '_');
+  return model_type;
+}
 
 }  // namespace bertft::weights

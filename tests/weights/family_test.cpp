@@ -15,6 +15,7 @@
 #include "bertft/util/error.h"
 #include "message_of.h"
 #include "temporary_directory.h"
+#include "weights/family_configs.h"
 #include "weights/model_fixture.h"
 
 namespace bertft::weights {
@@ -81,7 +82,11 @@ INSTANTIATE_TEST_SUITE_P(Hub, PublishedModel,
                                          Published{"RobertaBase",
                                                    R"({"model_type":"roberta","max_position_embeddings":514,
                                   "type_vocab_size":1})",
-                                                   199, 124056578}),
+                                                   199, 124056578},
+                                         Published{"XlmRobertaBase",
+                                                   R"({"model_type":"xlm-roberta","max_position_embeddings":514,
+                                  "type_vocab_size":1,"vocab_size":250002})",
+                                                   199, 277454594}),
                          [](const auto& published) { return published.param.name; });
 
 TEST(Electra, ProjectsEmbeddingsOnlyWhereTheyAreNarrower) {
@@ -168,6 +173,7 @@ TEST(LongestSequence, IsThatOfAModelWhoseOtherKeysAreNotUnderstood) {
   EXPECT_EQ(longest(R"({"model_type":"roberta","max_position_embeddings":514,"hidden_act":"new"})"), 512);
   EXPECT_EQ(longest(R"({"model_type":"roberta","max_position_embeddings":514,"pad_token_id":3})"), 510);
   EXPECT_EQ(longest(R"({"architectures":["RobertaForMaskedLM"],"max_position_embeddings":514})"), 512);
+  EXPECT_EQ(longest(R"({"model_type":"xlm-roberta","max_position_embeddings":514})"), 512);
   EXPECT_EQ(longest(R"({"model_type":"mpnet","max_position_embeddings":514})"), 514);
   for (const char* pad : {"-1", "513", "60000"}) {
     const std::string config =
@@ -189,7 +195,7 @@ void PrintTo(const Small& model, std::ostream* out) {
 class SmallModel : public testing::TestWithParam<Small> {
  protected:
   TinyModel model_{GetParam().config};
-  const std::string prefix_ = GetParam().model_type + ".";
+  const std::string prefix_ = find_family(GetParam().model_type)->prefix();
 };
 
 TEST_P(SmallModel, IsReadUnderItsOwnNames) {
@@ -237,8 +243,11 @@ INSTANTIATE_TEST_SUITE_P(
                                         "intermediate_size":6,"max_position_embeddings":8})"},
                     Small{"roberta", R"({"model_type":"roberta","vocab_size":11,"hidden_size":4,"num_hidden_layers":2,
                                          "num_attention_heads":2,"intermediate_size":6,"max_position_embeddings":8,
-                                         "type_vocab_size":1})"}),
-    [](const auto& small) { return small.param.model_type; });
+                                         "type_vocab_size":1})"},
+                    Small{"xlm-roberta", R"({"model_type":"xlm-roberta","vocab_size":11,"hidden_size":4,
+                                             "num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":6,
+                                             "max_position_embeddings":8,"type_vocab_size":1})"}),
+    [](const auto& small) { return test_name(small.param.model_type); });
 
 TEST(Families, StandInTheOrderInWhichMessagesNameThem) {
   EXPECT_TRUE(std::ranges::is_sorted(families(), {}, &Family::model_type));

@@ -261,7 +261,7 @@ TEST(DirectoryWithoutSafetensors, IsAnsweredWithWhatIsThereAndAdvice) {
        {NoWeights{"pytorch_model.bin", "torch.load"}, NoWeights{"pytorch_model-00001-of-00002.bin", "torch.load"},
         NoWeights{"tf_model.h5", "from_tf=True"}, NoWeights{"flax_model.msgpack", "from_flax"},
         NoWeights{"bert_model.ckpt.index", "from_tf=True"}, NoWeights{"model.gguf", "hf download"},
-        NoWeights{"model.onnx", "hf download"}}) {
+        NoWeights{"model.onnx", "hf download"}, NoWeights{"adapter_model.safetensors", "merge_and_unload"}}) {
     const TinyModel model;
     model.directory.write("training_args.bin", "");
     model.directory.write(only.file, "");

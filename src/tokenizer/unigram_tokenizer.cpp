@@ -1,4 +1,4 @@
-#include "tokenizer/albert_tokenizer.h"
+#include "tokenizer/unigram_tokenizer.h"
 
 #include <fmt/format.h>
 
@@ -34,9 +34,9 @@ bool is_quote_pair(std::string_view text, std::size_t at) {
 
 // One call of encode(). Words of ASCII are lower-cased as they stand; everything else goes, up to
 // the next white space of ASCII, through AlignedText. Nothing that normalization does reaches over it.
-class AlbertTokenizer::Encoding final : public NormalizingEncoding {
+class UnigramTokenizer::Encoding final : public NormalizingEncoding {
  public:
-  Encoding(const AlbertTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
+  Encoding(const UnigramTokenizer& tokenizer, std::string_view text, std::vector<Token>& out)
       : NormalizingEncoding(tokenizer.added_tokens_, text, out), tokenizer_(tokenizer) {}
 
  private:
@@ -56,14 +56,18 @@ class AlbertTokenizer::Encoding final : public NormalizingEncoding {
     return pos_ > begin;
   }
 
+  bool is_merged(std::string_view text, std::size_t at) const {
+    return tokenizer_.rules_.merges_quotes && is_quote_pair(text, at);
+  }
+
   // A word of visible ASCII, each character of which stays one.
   bool encode_plain_word(std::size_t end) {
     std::size_t word_end = pos_;
-    while (word_end < end && is_plain(text_[word_end]) && !is_quote_pair(text_.substr(0, end), word_end)) ++word_end;
+    while (word_end < end && is_plain(text_[word_end]) && !is_merged(text_.substr(0, end), word_end)) ++word_end;
     if (word_end < end && !is_ascii_space(text_[word_end])) return false;
     word_.assign(kWordBegin);
     word_ += text_.substr(pos_, word_end - pos_);
-    if (tokenizer_.lowercase_) {
+    if (tokenizer_.rules_.lowercase) {
       for (char& c : word_) c = 'A' <= c && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     }
     append_word([&](std::size_t begin, std::size_t last) {
@@ -90,7 +94,7 @@ class AlbertTokenizer::Encoding final : public NormalizingEncoding {
     stretch_.clear();
     const std::string_view text = text_.substr(0, end);
     while (pos_ < end) {
-      const bool is_quote = is_quote_pair(text, pos_);
+      const bool is_quote = is_merged(text, pos_);
       if (is_quote) {  // has the place of its second half
         ++pos_;
         ++char_idx_;
@@ -101,8 +105,8 @@ class AlbertTokenizer::Encoding final : public NormalizingEncoding {
       ++char_idx_;
       pos_ = next;
     }
-    if (!tokenizer_.keep_accents_) stretch_.strip_compatibly();
-    if (tokenizer_.lowercase_) stretch_.lower_case();
+    if (tokenizer_.rules_.strips_accents) stretch_.strip_compatibly();
+    if (tokenizer_.rules_.lowercase) stretch_.lower_case();
     if (tokenizer_.charsmap_.is_empty()) return stretch_.chars();
     tokenizer_.charsmap_.apply(stretch_.chars(), replaced_);
     return replaced_;
@@ -159,7 +163,7 @@ class AlbertTokenizer::Encoding final : public NormalizingEncoding {
     }
   }
 
-  const AlbertTokenizer& tokenizer_;
+  const UnigramTokenizer& tokenizer_;
   AlignedText stretch_;
   std::vector<AlignedText::Char> replaced_;
   std::string word_;                           // normalized, with U+2581 in front
@@ -167,13 +171,12 @@ class AlbertTokenizer::Encoding final : public NormalizingEncoding {
   std::vector<std::string> pieces_;
 };
 
-AlbertTokenizer::AlbertTokenizer(AlbertModel model)
+UnigramTokenizer::UnigramTokenizer(UnigramModel model)
     : VocabularyTokenizer(std::move(model.vocabulary), std::move(model.added_tokens), model.special_ids,
                           std::move(model.remarks)),
       unigram_(std::move(model.unigram)),
       charsmap_(std::move(model.charsmap)),
-      lowercase_(model.lowercase),
-      keep_accents_(model.keep_accents),
+      rules_(model.rules),
       charsmap_leaves_ascii_(leaves_ascii_alone()) {
   added_tokens_.normalize([this](std::string_view content) {
     std::vector<Token> none;
@@ -182,7 +185,7 @@ AlbertTokenizer::AlbertTokenizer(AlbertModel model)
 }
 
 // As far as words of it are concerned: each of them can then be split by itself.
-bool AlbertTokenizer::leaves_ascii_alone() const {
+bool UnigramTokenizer::leaves_ascii_alone() const {
   for (char c = '\t'; c <= '~'; ++c) {
     if (!is_plain(c) && !is_ascii_space(c)) continue;
     const auto replacement = charsmap_.replacement({&c, 1});
@@ -192,14 +195,14 @@ bool AlbertTokenizer::leaves_ascii_alone() const {
   return true;
 }
 
-void AlbertTokenizer::encode(std::string_view text, std::vector<Token>& out) const {
+void UnigramTokenizer::encode(std::string_view text, std::vector<Token>& out) const {
   Encoding(*this, text, out).run();
 }
 
-std::string AlbertTokenizer::description() const {
+std::string UnigramTokenizer::description() const {
   std::string line = fmt::format("SentencePiece Unigram, {} pieces, {}", with_thousands(vocabulary_size()),
-                                 lowercase_ ? "lower case" : "cased");
-  if (keep_accents_) line += ", accents kept";
+                                 rules_.lowercase ? "lower case" : "cased");
+  if (!rules_.strips_accents) line += ", accents kept";
   return with_remarks(std::move(line));
 }
 

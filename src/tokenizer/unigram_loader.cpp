@@ -1,0 +1,208 @@
+#include "tokenizer/unigram_loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "bertft/util/error.h"
+#include "bertft/util/text.h"
+#include "tokenizer/loading.h"
+#include "tokenizer/spiece_model.h"
+#include "tokenizer/unigram_tokenizer.h"
+
+namespace bertft::tokenizer {
+namespace {
+
+// What the classes of transformers have in their code.
+struct Class {
+  TokenizerClass kind;
+  const char *family, *file;  // sentencepiece's
+  std::optional<std::string> TokenizerFiles::* content;
+  void (*adapt)(std::vector<UnigramPiece>& pieces);  // of the file
+  std::uint32_t unk_id;
+};
+
+// Its ids are fairseq's: four tokens in the place of sentencepiece's three, and one more behind all.
+void number_as_fairseq(std::vector<UnigramPiece>& pieces) {
+  pieces.erase(pieces.begin(), pieces.begin() + std::min<std::ptrdiff_t>(3, std::ssize(pieces)));
+  pieces.insert(pieces.begin(), {{"<s>", 0}, {"<pad>", 0}, {"</s>", 0}, {"<unk>", 0}});
+  pieces.push_back({"<mask>", 0});
+}
+
+constexpr Class kAlbert{TokenizerClass::kAlbert,         "ALBERT", kSpieceModel, &TokenizerFiles::spiece_model,
+                        lower_scores_of_digit_and_comma, 1};
+constexpr Class kXlmRoberta{TokenizerClass::kXlmRoberta,          "XLM-RoBERTa",     kSentencepieceModel,
+                            &TokenizerFiles::sentencepiece_model, number_as_fairseq, 3};
+
+// `vocab`: [[piece, score], ...], in the order of the ids.
+std::vector<UnigramPiece> pieces_of_json(const Json& model, const std::string& name) {
+  const auto vocab = model.find("vocab");
+  if (vocab == model.end() || !vocab->is_array()) {
+    throw DataError(fmt::format("{}: expected a list 'vocab' of pieces and scores", printable(name)));
+  }
+  std::vector<UnigramPiece> pieces;
+  pieces.reserve(vocab->size());
+  for (const Json& entry : *vocab) {
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+      throw DataError(
+          fmt::format("{}: entry {} of 'vocab' is not a piece with its score, such as [\"\u2581the\", -3.5]",
+                      printable(name), pieces.size()));
+    }
+    pieces.push_back({entry[0].get<std::string>(), entry[1].get<double>()});
+  }
+  check_pieces(pieces, name);
+  return pieces;
+}
+
+// The first normalizer of type Precompiled has the charsmap, in base64.
+std::string charsmap_of_json(const Json& tokenizer_json, const std::string& name) {
+  const auto found = tokenizer_json.find("normalizer");
+  if (found == tokenizer_json.end() || !found->is_object()) return {};
+  const auto list = found->find("normalizers");
+  const Json normalizers = list != found->end() && list->is_array() ? *list : Json::array({*found});
+  for (const Json& normalizer : normalizers) {
+    if (!normalizer.is_object() || string_member(normalizer, "type", name) != "Precompiled") continue;
+    const auto bytes = decode_base64(string_member(normalizer, "precompiled_charsmap", name).value_or(""));
+    if (!bytes) throw DataError(fmt::format("{}: 'precompiled_charsmap' is not base64", printable(name)));
+    return *bytes;
+  }
+  return {};
+}
+
+SpieceModel model_of_json(const TokenizerFiles& files) {
+  const std::string name = files.path(kTokenizerJson);
+  const Json& model = object_member(*files.tokenizer_json, "model", name);
+  return {.pieces = pieces_of_json(model, name), .charsmap = charsmap_of_json(*files.tokenizer_json, name)};
+}
+
+void check_same_pieces(const TokenizerFiles& files, const char* file, const SpieceModel& json,
+                       const SpieceModel& spiece) {
+  const auto same_text = [](const UnigramPiece& a, const UnigramPiece& b) { return a.text == b.text; };
+  const auto [a, b] =
+      std::mismatch(json.pieces.begin(), json.pieces.end(), spiece.pieces.begin(), spiece.pieces.end(), same_text);
+  if (a == json.pieces.end() && b == spiece.pieces.end()) return;
+  throw DataError(
+      fmt::format("{}: tokenizer.json and {} differ from piece {} on ({} and {} pieces).\n"
+                  "They belong to different models; keep the one that belongs to the weights.",
+                  printable(files.directory), file, a - json.pieces.begin(), json.pieces.size(), spiece.pieces.size()));
+}
+
+bool same_scores(const SpieceModel& a, const SpieceModel& b) {
+  constexpr double kRounding = 1e-4;  // of the single precision that spiece.model has
+  return std::ranges::equal(a.pieces, b.pieces, [](const UnigramPiece& x, const UnigramPiece& y) {
+    return std::abs(x.score - y.score) <= kRounding;
+  });
+}
+
+SpieceModel model_of_spiece(const TokenizerFiles& files, const Class& its) {
+  const std::string name = files.path(its.file);
+  SpieceModel model = parse_spiece_model(*(files.*its.content), name);
+  its.adapt(model.pieces);
+  check_pieces(model.pieces, name);
+  return model;
+}
+
+// What sentencepiece's file says otherwise than tokenizer.json, which counts.
+void add_remarks(const TokenizerFiles& files, const Class& its, const SpieceModel& json,
+                 std::vector<std::string>& remarks) {
+  std::optional<SpieceModel> spiece;
+  try {
+    spiece = model_of_spiece(files, its);
+  } catch (const Error&) {
+    remarks.push_back(fmt::format("{} cannot be read, tokenizer.json counts", its.file));
+    return;
+  }
+  check_same_pieces(files, its.file, json, *spiece);
+  if (!same_scores(json, *spiece)) {
+    remarks.push_back(fmt::format("the scores are tokenizer.json's, {} has others", its.file));
+  }
+  if (json.charsmap != spiece->charsmap) {
+    remarks.push_back(fmt::format("characters are replaced as tokenizer.json says, {} says otherwise", its.file));
+  }
+}
+
+SpieceModel read_model(const TokenizerFiles& files, const Class& its, std::vector<std::string>& remarks) {
+  if (!files.tokenizer_json) return model_of_spiece(files, its);
+  SpieceModel json = model_of_json(files);
+  if (files.*its.content) add_remarks(files, its, json, remarks);
+  return json;
+}
+
+bool flag(const TokenizerFiles& files, const char* key, bool otherwise) {
+  if (!files.tokenizer_config) return otherwise;
+  return bool_member(*files.tokenizer_config, key, files.path(kTokenizerConfig)).value_or(otherwise);
+}
+
+void check_prefix_space(const TokenizerFiles& files) {
+  if (flag(files, "add_prefix_space", true)) return;
+  throw ConfigError(fmt::format("{}: add_prefix_space is false, which is not supported; words begin with a space",
+                                printable(files.path(kTokenizerConfig))));
+}
+
+// ALBERT's switches of tokenizer_config.json.
+void read_switches(const TokenizerFiles& files, UnigramModel& model) {
+  model.rules.lowercase = flag(files, "do_lower_case", true);
+  model.rules.strips_accents = !flag(files, "keep_accents", false);
+  if (!files.tokenizer_config || !files.tokenizer_config->contains("do_lower_case")) {
+    model.remarks.push_back("by default: no do_lower_case in tokenizer_config.json");
+  }
+  if (!flag(files, "remove_space", true)) model.remarks.push_back("remove_space does not count, as in transformers 5");
+}
+
+void check_template(const TokenizerFiles& files, const NamedTokens& named) {
+  const std::string name = files.path(kTokenizerJson);
+  if (!files.tokenizer_json || type_of(*files.tokenizer_json, "post_processor", name) == "none") return;
+  if (has_pair_template(*files.tokenizer_json, named, name)) return;
+  throw ConfigError(fmt::format("{}: the post_processor is not ALBERT's, [CLS] A [SEP] B [SEP]", printable(name)));
+}
+
+void complete_albert(const TokenizerFiles& files, const NamedTokens& named, UnigramModel& model) {
+  check_template(files, named);
+  read_switches(files, model);
+  remark_on_token_types(files, TokenizerClass::kAlbert, model.remarks);
+}
+
+// The class frames windows itself, whatever tokenizer.json says.
+void complete_xlm_roberta(UnigramModel& model) {
+  model.rules = {.merges_quotes = false, .strips_accents = false, .lowercase = false};
+  model.special_ids.seps_between = 2;
+  model.special_ids.context_type = 0;
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_unigram(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
+  const Class& its = tokenizer_class == TokenizerClass::kAlbert ? kAlbert : kXlmRoberta;
+  refuse_other_encodings(files);
+  check_prefix_space(files);
+  const std::string source = files.path(files.tokenizer_json ? kTokenizerJson : its.file);
+  std::vector<std::string> remarks;
+  const SpieceModel read = read_model(files, its, remarks);
+  const NamedTokens named = read_named_tokens(files, its.kind);
+
+  std::vector<Vocabulary::Piece> pieces;
+  for (const UnigramPiece& piece : read.pieces)
+    pieces.push_back({piece.text, static_cast<std::uint32_t>(pieces.size())});
+  UnigramModel model{.vocabulary = Vocabulary(std::move(pieces), ""),
+                     .unigram = Unigram(read.pieces, source),
+                     .remarks = std::move(remarks)};
+  model.special_ids = required_ids(model.vocabulary, named, source, its.family);
+  if (model.special_ids.unk != its.unk_id) {
+    throw ConfigError(fmt::format("{}: '{}' has id {}; {} has {} there.\nIs this the tokenizer of another family?",
+                                  printable(source), printable(named.unk), model.special_ids.unk, its.family,
+                                  its.unk_id));
+  }
+  if (!read.charsmap.empty()) model.charsmap = Charsmap(read.charsmap, source);
+  model.added_tokens = read_added_tokens(files, its.kind, named, model.vocabulary);
+  if (its.kind == TokenizerClass::kAlbert) {
+    complete_albert(files, named, model);
+  } else {
+    complete_xlm_roberta(model);
+  }
+  return std::make_unique<UnigramTokenizer>(std::move(model));
+}
+
+}  // namespace bertft::tokenizer
