@@ -121,8 +121,10 @@ class MicroBatch {
     layer_ = layer_bytes_per_token(s_, takes_one_by_one(shape));
     // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
     kept_ = shape.gradient_checkpointing ? (s_.layers + 1) * kFloatBytes * s_.h + layer_ : s_.layers * layer_;
-    // Half copies of the linear layers' weights live as long as the layer they belong to.
+    // Half copies of the linear layers' weights. They stay through the step, or where layers are recomputed or share
+    // weights, as long as the layer they belong to.
     casts_ = half ? kHalfBytes * s_.linear / (shape.gradient_checkpointing ? s_.layers : 1) : 0;
+    staying_casts_ = shape.gradient_checkpointing || s_.shared > 0 ? 0 : casts_;
     // At a layer's inner product, backwards: the gradient of the inner layer and of the weight.
     const bool copies = shape.precision == device::Precision::kBf16 && !shape.is_cuda && shape.has_amx;
     const std::int64_t copied = copies ? kHalfBytes * std::min(s_.f, kCopiedColumns) : 0;
@@ -149,8 +151,8 @@ class MicroBatch {
     // The gradients of weights that layers share are summed until the first layer has added its own; recomputed
     // layers add theirs at once.
     const std::int64_t sums = shape_.gradient_checkpointing ? 0 : kFloatBytes * s_.shared;
-    const std::int64_t workspace =
-        std::max({inner_, inner_ + sums - layer_ * tokens_, attention_ + sums, table + embedded_ - activations()});
+    const std::int64_t workspace = std::max({inner_, inner_ + sums - layer_ * tokens_, attention_ + sums,
+                                             table + embedded_ + staying_casts_ - activations()});
     return bytes_at(shape_, s_, {kFloatBytes * s_.parameters, activations(), workspace});
   }
 
@@ -166,10 +168,11 @@ class MicroBatch {
     const std::int64_t first_layer = is_shared ? 0 : 4 * s_.h * s_.h + 2 * s_.h * s_.f;
     const std::int64_t behind_first = s_.parameters - shape_.encoder.vocab_size * s_.e - first_layer;
     const std::int64_t of_one_layer = shape_.gradient_checkpointing ? 2 * kFloatBytes * s_.h + layer_ : layer_;
-    const std::int64_t one_layer = tokens_ * (of_one_layer + outer_bytes_per_token(s_)) + casts_ / s_.layers;
+    const std::int64_t casts = staying_casts_ > 0 ? staying_casts_ : casts_ / s_.layers;
+    const std::int64_t one_layer = tokens_ * (of_one_layer + outer_bytes_per_token(s_)) + casts;
     return fuller(fuller(bytes_at(shape_, s_, {0, activations(), workspace}),
                          bytes_at(shape_, s_, {kFloatBytes * behind_first, one_layer, inner_})),
-                  bytes_at(shape_, s_, {kFloatBytes * s_.parameters, 0, embedded_}));
+                  bytes_at(shape_, s_, {kFloatBytes * s_.parameters, 0, embedded_ + staying_casts_}));
   }
 
  private:
@@ -179,7 +182,7 @@ class MicroBatch {
   const Sizes& s_;
   std::int64_t tokens_;
   std::int64_t layer_, kept_;  // of a token
-  std::int64_t casts_, inner_, attention_, embedded_;
+  std::int64_t casts_, staying_casts_, inner_, attention_, embedded_;
 };
 
 }  // namespace
