@@ -121,10 +121,8 @@ class MicroBatch {
     layer_ = layer_bytes_per_token(s_, takes_one_by_one(shape));
     // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
     kept_ = shape.gradient_checkpointing ? (s_.layers + 1) * kFloatBytes * s_.h + layer_ : s_.layers * layer_;
-    // Half copies of the linear layers' weights. They stay through the step, or where layers are recomputed or share
-    // weights, as long as the layer they belong to.
+    // Half copies of the linear layers' weights live as long as the layer they belong to.
     casts_ = half ? kHalfBytes * s_.linear / (shape.gradient_checkpointing ? s_.layers : 1) : 0;
-    staying_casts_ = shape.gradient_checkpointing || s_.shared > 0 ? 0 : casts_;
     // At a layer's inner product, backwards: the gradient of the inner layer and of the weight.
     const bool copies = shape.precision == device::Precision::kBf16 && !shape.is_cuda && shape.has_amx;
     const std::int64_t copied = copies ? kHalfBytes * std::min(s_.f, kCopiedColumns) : 0;
@@ -151,8 +149,8 @@ class MicroBatch {
     // The gradients of weights that layers share are summed until the first layer has added its own; recomputed
     // layers add theirs at once.
     const std::int64_t sums = shape_.gradient_checkpointing ? 0 : kFloatBytes * s_.shared;
-    const std::int64_t workspace = std::max({inner_, inner_ + sums - layer_ * tokens_, attention_ + sums,
-                                             table + embedded_ + staying_casts_ - activations()});
+    const std::int64_t workspace =
+        std::max({inner_, inner_ + sums - layer_ * tokens_, attention_ + sums, table + embedded_ - activations()});
     return bytes_at(shape_, s_, {kFloatBytes * s_.parameters, activations(), workspace});
   }
 
@@ -168,11 +166,10 @@ class MicroBatch {
     const std::int64_t first_layer = is_shared ? 0 : 4 * s_.h * s_.h + 2 * s_.h * s_.f;
     const std::int64_t behind_first = s_.parameters - shape_.encoder.vocab_size * s_.e - first_layer;
     const std::int64_t of_one_layer = shape_.gradient_checkpointing ? 2 * kFloatBytes * s_.h + layer_ : layer_;
-    const std::int64_t casts = staying_casts_ > 0 ? staying_casts_ : casts_ / s_.layers;
-    const std::int64_t one_layer = tokens_ * (of_one_layer + outer_bytes_per_token(s_)) + casts;
+    const std::int64_t one_layer = tokens_ * (of_one_layer + outer_bytes_per_token(s_)) + casts_ / s_.layers;
     return fuller(fuller(bytes_at(shape_, s_, {0, activations(), workspace}),
                          bytes_at(shape_, s_, {kFloatBytes * behind_first, one_layer, inner_})),
-                  bytes_at(shape_, s_, {kFloatBytes * s_.parameters, 0, embedded_ + staying_casts_}));
+                  bytes_at(shape_, s_, {kFloatBytes * s_.parameters, 0, embedded_}));
   }
 
  private:
@@ -182,7 +179,7 @@ class MicroBatch {
   const Sizes& s_;
   std::int64_t tokens_;
   std::int64_t layer_, kept_;  // of a token
-  std::int64_t casts_, staying_casts_, inner_, attention_, embedded_;
+  std::int64_t casts_, inner_, attention_, embedded_;
 };
 
 }  // namespace
@@ -207,16 +204,15 @@ StepBytes plan_evaluation(const StepShape& shape, std::int64_t num_features) {
   const std::int64_t tokens = num_tokens(num_features, shape.length);
   // The fullest moment is one of two. At a layer's inner product: the layer's input, the first
   // norm before and after, the inner layer before and after its activation; in half precision one
-  // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores. At both
-  // half copies of the layer's weights.
+  // of the first three is a half copy. At the attention: input, q, k, v, mixed values, scores.
   const std::int64_t narrow = is_half(shape.precision) ? kHalfBytes : 0;
   const std::int64_t inner =
-      tokens * (kFloatBytes * s.h + (s.wide + kFloatBytes) * s.h + narrow * s.h + 2 * s.wide * s.f);
+      tokens * (kFloatBytes * s.h + (s.wide + kFloatBytes) * s.h + narrow * s.h + 2 * s.wide * s.f) +
+      narrow * s.h * s.f;
   const std::int64_t row = kFloatBytes * (shape.length + (is_half(shape.precision) ? 3 * s.h / s.heads : 0));
   const std::int64_t scores = shape.is_cuda ? 0 : shape.num_threads * shape.length * row;
   const std::int64_t attention = tokens * (kFloatBytes + 4 * s.wide + narrow) * s.h + scores;
-  const std::int64_t copies = narrow * (4 * s.h * s.h + 2 * s.h * s.f);
-  return bytes_at(shape, s, {0, 0, copies + std::max(inner, attention)});
+  return bytes_at(shape, s, {0, 0, std::max(inner, attention)});
 }
 
 std::int64_t largest_micro_batch(const StepShape& shape, std::uint64_t bytes, std::int64_t at_most) {

@@ -34,12 +34,6 @@ at::Tensor activate(const at::Tensor& x, weights::EncoderConfig::Activation acti
   return x;
 }
 
-Qkv project(const at::Tensor& hidden, const std::vector<LinearWeights>& qkv) {
-  if (qkv.size() == 3) return {linear(hidden, qkv[0]), linear(hidden, qkv[1]), linear(hidden, qkv[2])};
-  const std::vector<at::Tensor> parts = linear(hidden, qkv[0]).chunk(3, /*dim=*/1);
-  return {parts[0], parts[1], parts[2]};
-}
-
 // Registers `module` under a dotted name, so that its parameters are called as in the checkpoint.
 template <class Module>
 Module placed(torch::nn::Module& root, const std::string& name, Module module) {
@@ -131,28 +125,34 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
       output_(placed(root, names.output, Linear(config.intermediate_size, config.hidden_size))),
       output_norm_(placed(root, names.output_norm, LayerNorm(config.hidden_size, config.layer_norm_eps))) {}
 
-// One product of half precision in place of three also sums the input's gradients unrounded.
-LayerWeights EncoderLayer::weights_as(at::ScalarType type) const {
-  std::vector<LinearWeights> qkv = {query_->weights_as(type), key_->weights_as(type), value_->weights_as(type)};
-  if (type != at::kFloat) {
-    qkv = {{at::cat({qkv[0].weight, qkv[1].weight, qkv[2].weight}), at::cat({qkv[0].bias, qkv[1].bias, qkv[2].bias})}};
+// In half precision one product in place of three: there the weights are copied anyway, and the input's gradients are
+// summed unrounded.
+Qkv EncoderLayer::project(const at::Tensor& hidden, at::ScalarType type) const {
+  if (type == at::kFloat) {
+    return {linear(hidden, query_->weights_as(type)), linear(hidden, key_->weights_as(type)),
+            linear(hidden, value_->weights_as(type))};
   }
-  return {std::move(qkv), attention_output_->weights_as(type), intermediate_->weights_as(type),
-          output_->weights_as(type)};
+  const LinearWeights all{at::cat({query_->weight, key_->weight, value_->weight}),
+                          at::cat({query_->bias, key_->bias, value_->bias})};
+  const std::vector<at::Tensor> parts = linear(hidden, all.to(type)).chunk(3, /*dim=*/1);
+  return {parts[0], parts[1], parts[2]};
 }
 
-at::Tensor EncoderLayer::forward(const at::Tensor& hidden, const LayerWeights& weights, std::int64_t layer_idx,
+// Half copies of weights are made at each use, and go with the layer in its backward pass. To keep them for all
+// micro-batches of a step would save two to four percent of it on a CPU, and take their room at its fullest moment.
+at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_idx,
                                  const ForwardContext& context) const {
   const DeviceBatch& batch = context.batch;
+  const at::ScalarType type = product_type(context.device);
   const at::Tensor mixed =
-      attention(project(hidden, weights.qkv),
+      attention(project(hidden, type),
                 {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, Site::kAttention), batch,
                  /*has_flash=*/!context.device.is_before_ampere});
   const at::Tensor attended = attention_norm_->forward(
-      dropout_add(linear(mixed, weights.attention_output), hidden,
+      dropout_add(linear(mixed, attention_output_->weights_as(type)), hidden,
                   context.dropout_site(dropout_.attention_output, layer_idx, Site::kAttentionOutput), batch));
-  const at::Tensor inner = activate(linear(attended, weights.intermediate), activation_);
-  return output_norm_->forward(dropout_add(linear(inner, weights.output), attended,
+  const at::Tensor inner = activate(linear(attended, intermediate_->weights_as(type)), activation_);
+  return output_norm_->forward(dropout_add(linear(inner, output_->weights_as(type)), attended,
                                            context.dropout_site(dropout_.output, layer_idx, Site::kOutput), batch));
 }
 
@@ -167,34 +167,20 @@ QaNetImpl::QaNetImpl(const weights::EncoderConfig& config, const weights::Encode
   head_ = placed(*this, names.head, Linear(config.hidden_size, 2));
 }
 
-std::shared_ptr<const HalfWeights> QaNetImpl::half_weights(const device::Device& device) const {
-  const bool is_shared = layers_.size() < order_.size();
-  if (gradient_checkpointing_ || is_shared || !is_half(device.precision)) return nullptr;
-  HalfWeights copies;
-  for (const EncoderLayer& layer : layers_) copies.layers.push_back(layer.weights_as(product_type(device)));
-  return std::make_shared<const HalfWeights>(std::move(copies));
-}
-
-at::Tensor QaNetImpl::forward(const ForwardContext& context, const HalfWeights* shared) const {
-  const at::ScalarType type = product_type(context.device);
+at::Tensor QaNetImpl::forward(const ForwardContext& context) const {
   at::Tensor hidden = embeddings_.forward(context);
   const auto num_layers = static_cast<std::int64_t>(order_.size());
   for (std::int64_t i = 0; i < num_layers; ++i) {
-    const std::size_t which = order_[static_cast<std::size_t>(i)];
-    const EncoderLayer& layer = layers_[which];
-    const auto block = [layer, i, type, context](const at::Tensor& x) {
-      return layer.forward(x, layer.weights_as(type), i, context);
-    };
-    if (shared != nullptr) {
-      hidden = layer.forward(hidden, shared->layers[which], i, context);
-    } else if (gradient_checkpointing_ && at::GradMode::is_enabled()) {
+    const EncoderLayer& layer = layers_[order_[static_cast<std::size_t>(i)]];
+    if (gradient_checkpointing_ && at::GradMode::is_enabled()) {
+      const auto block = [layer, i, context](const at::Tensor& x) { return layer.forward(x, i, context); };
       hidden = recomputed(block, hidden);
     } else {
-      hidden = block(hidden);
+      hidden = layer.forward(hidden, i, context);
     }
   }
   hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_layers, Site::kHead), context.batch);
-  return linear(hidden, head_->weights_as(type)).to(at::kFloat);
+  return linear(hidden, head_->weights_as(product_type(context.device))).to(at::kFloat);
 }
 
 }  // namespace bertft::model

@@ -4,7 +4,6 @@
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
 
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -76,12 +75,6 @@ class Embeddings {
   Linear projection_{nullptr};  // where the family has one
 };
 
-/// What the products of a layer take.
-struct LayerWeights {
-  std::vector<LinearWeights> qkv;  // of query, key and value; in half precision of the three as one
-  LinearWeights attention_output, intermediate, output;
-};
-
 /// One post-norm transformer layer (Devlin et al. 2019, §3). [T, H] -> [T, H]
 ///
 /// The one signature that a fused layer has to meet to replace this one. Copies share their
@@ -89,12 +82,12 @@ struct LayerWeights {
 class EncoderLayer {
  public:
   EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig& config, const weights::LayerTensors& names);
-  LayerWeights weights_as(at::ScalarType type) const;
   /// `layer_idx` counts the layers as they run, for the masks of dropout.
-  at::Tensor forward(const at::Tensor& hidden, const LayerWeights& weights, std::int64_t layer_idx,
-                     const ForwardContext& context) const;
+  at::Tensor forward(const at::Tensor& hidden, std::int64_t layer_idx, const ForwardContext& context) const;
 
  private:
+  Qkv project(const at::Tensor& hidden, at::ScalarType type) const;
+
   std::int64_t num_heads_;
   weights::EncoderConfig::DropoutRates dropout_;
   weights::EncoderConfig::Activation activation_;
@@ -104,18 +97,11 @@ class EncoderLayer {
   LayerNorm output_norm_;
 };
 
-/// Copies that several forward passes share, of each layer that has weights of its own.
-struct HalfWeights {
-  std::vector<LayerWeights> layers;
-};
-
 /// An encoder of any family with its span head.
 struct QaNetImpl : torch::nn::Module {
   QaNetImpl(const weights::EncoderConfig& config, const weights::EncoderTensors& names, bool gradient_checkpointing);
-  /// As QaModel's.
-  std::shared_ptr<const HalfWeights> half_weights(const device::Device& device) const;
   /// returns [T, 2] float32: start and end logits
-  at::Tensor forward(const ForwardContext& context, const HalfWeights* shared) const;
+  at::Tensor forward(const ForwardContext& context) const;
 
  private:
   bool gradient_checkpointing_;

@@ -100,13 +100,8 @@ void QaModel::load(const weights::ModelWeights& loaded) {
   }
 }
 
-std::shared_ptr<const HalfWeights> QaModel::half_weights() const {
-  return impl_->net->half_weights(impl_->device);
-}
-
-SpanLogits QaModel::forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout,
-                            const HalfWeights* shared) {
-  const at::Tensor logits = impl_->net->forward({batch, impl_->device, dropout}, shared);
+SpanLogits QaModel::forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout) {
+  const at::Tensor logits = impl_->net->forward({batch, impl_->device, dropout});
   return {logits.select(1, 0), logits.select(1, 1)};
 }
 

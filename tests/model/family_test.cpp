@@ -27,7 +27,7 @@ Gradients gradients_of(QaModel& model, const std::optional<DropoutSeed>& dropout
     const auto begin = kLengths.begin() + static_cast<std::ptrdiff_t>(first);
     const DeviceBatch batch =
         batch_of({begin, begin + static_cast<std::ptrdiff_t>(size)}, static_cast<std::uint32_t>(first));
-    span_loss_sum(model.forward(batch, dropout, model.half_weights().get()), batch).backward();
+    span_loss_sum(model.forward(batch, dropout), batch).backward();
   }
   return take_gradients(model);
 }

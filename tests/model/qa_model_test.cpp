@@ -24,15 +24,13 @@ struct LossAndGradients {
 };
 
 // The mean loss of a batch of kLengths, `size` sequences at a time.
-LossAndGradients run(QaModel& model, std::size_t size, const std::optional<DropoutSeed>& dropout = kSeed,
-                     const HalfWeights* shared = nullptr) {
+LossAndGradients run(QaModel& model, std::size_t size, const std::optional<DropoutSeed>& dropout = kSeed) {
   LossAndGradients result;
   for (std::size_t first = 0; first < kLengths.size(); first += size) {
     const auto begin = kLengths.begin() + static_cast<std::ptrdiff_t>(first);
     const DeviceBatch batch =
         batch_of({begin, begin + static_cast<std::ptrdiff_t>(size)}, static_cast<std::uint32_t>(first));
-    const at::Tensor loss =
-        span_loss_sum(model.forward(batch, dropout, shared), batch) / static_cast<double>(kLengths.size());
+    const at::Tensor loss = span_loss_sum(model.forward(batch, dropout), batch) / static_cast<double>(kLengths.size());
     loss.backward();
     result.loss += loss.item<double>();
   }
@@ -152,14 +150,6 @@ TEST(QaModel, GivesThePaddingRowNoGradient) {
   EXPECT_GT(gradient[packed.ids[1]].abs().sum().item<double>(), 0);
 }
 
-TEST(QaModel, CopiesNoWeightsAheadWhereItNeedsNone) {
-  const TinyModel tiny;
-  ModelOptions recomputing;
-  recomputing.gradient_checkpointing = true;
-  EXPECT_EQ(tiny.make().half_weights(), nullptr);
-  EXPECT_EQ(tiny.make(device_of(Precision::kBf16), recomputing).half_weights(), nullptr);
-}
-
 TEST(QaModel, OfAShapeThatAGpusKernelsDoNotTakeIsRefusedBeforeTheGpuIsAsked) {
   device::Device gpu;
   gpu.torch_device = c10::Device(c10::kCUDA, 0);
@@ -220,13 +210,6 @@ TEST_P(HalfPrecision, StaysCloseToFp32WithFp32LogitsAndGradients) {
   }
   const SpanLogits logits = rounded.forward(batch_of({5}), std::nullopt);
   EXPECT_EQ(logits.start.scalar_type(), at::kFloat);
-}
-
-TEST_P(HalfPrecision, GivesTheSameBitsWhetherMicroBatchesShareTheCopiesOfWeightsOrMakeTheirOwn) {
-  QaModel model = TinyModel().make(device_of(GetParam()));
-  const auto copies = model.half_weights();
-  ASSERT_NE(copies, nullptr);
-  expect_equal_bits(run(model, 2, kSeed, copies.get()), run(model, 2));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, HalfPrecision, testing::Values(Precision::kBf16, Precision::kFp16), name_of_precision);

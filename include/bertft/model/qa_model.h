@@ -26,9 +26,6 @@ struct DropoutSeed {
   std::uint64_t step;
 };
 
-/// Copies of weights in half precision.
-struct HalfWeights;
-
 /// A packed encoder with a span head (Devlin et al. 2019; the family's question-answering class
 /// in transformers, without a pooler), fp32 weights, arithmetic as the device says.
 class QaModel {
@@ -43,16 +40,9 @@ class QaModel {
   QaModel(const QaModel&) = delete;
   QaModel& operator=(const QaModel&) = delete;
 
-  /// Copies of the layers' weights for all forward passes until the weights change, through which gradients reach
-  /// them. Null in fp32; where layers are recomputed, so that one layer's copies at a time are there; and where they
-  /// share weights, whose gradients would be summed in half precision.
-  std::shared_ptr<const HalfWeights> half_weights() const;
-
   /// Scores every token as answer start and as answer end. Without `dropout` nothing is
-  /// dropped; gradients are recorded when the caller's grad mode is on. Without `shared` each layer copies its weights
-  /// for itself, with the same result.
-  SpanLogits forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout,
-                     const HalfWeights* shared = nullptr);
+  /// dropped; gradients are recorded when the caller's grad mode is on.
+  SpanLogits forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout);
 
   /// Overwrites the weights by those of a complete checkpoint of the same shape. throws as the constructor
   void load(const weights::ModelWeights& loaded);

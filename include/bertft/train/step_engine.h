@@ -98,7 +98,6 @@ class StepEngine {
   void cut(StepBatches& batches) const;
   StepResult run_until_it_fits(StepBatches& batches, std::int64_t step, double learning_rate);
   StepResult run_once(StepBatches& batches, std::int64_t step, double learning_rate, Place& place);
-  at::Tensor sum_gradients(StepBatches& batches, std::int64_t step, StepResult& result, Place& place);
   void shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step);
 
   StepParts parts_;

@@ -64,9 +64,26 @@ StepResult StepEngine::run_until_it_fits(StepBatches& batches, std::int64_t step
 StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double learning_rate, Place& place) {
   StepResult result;
   result.num_features = static_cast<std::int64_t>(batches.windows.size());
-  const at::Tensor loss = sum_gradients(batches, step, result, place);
+  const double scale = loss_scale_ ? loss_scale_->value() : 1;
+  at::Tensor loss;
+  std::int64_t done = 0;
+  for (model::StagedBatch& staged : batches.micro_batches) {
+    const auto features = static_cast<std::int64_t>(staged.packed.num_sequences());
+    const auto tokens = static_cast<std::int64_t>(staged.packed.num_tokens());
+    place = {"forward", std::max(place.num_features, features), std::max(place.num_tokens, tokens), features, tokens};
+    const model::DeviceBatch batch = model::to_device(staged, parts_.device.torch_device);
+    const model::SpanLogits logits =
+        parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)});
+    const at::Tensor part = model::span_loss_sum(logits, batch) / static_cast<double>(batches.windows.size());
+    place.phase = "backward";
+    part.backward(at::full_like(part, scale));
+    loss = loss.defined() ? loss + part.detach() : part.detach();
+    result.num_tokens += batch.num_tokens();
+    done += features;
+    if (done < result.num_features) progress_(done, result.num_features);
+  }
   place.phase = "optimizer";
-  if (loss_scale_) parts_.optimizer.scale_gradients(1 / loss_scale_->value());
+  if (loss_scale_) parts_.optimizer.scale_gradients(1 / scale);
   const at::Tensor figures = at::stack({loss, parts_.optimizer.clip_gradients()}).cpu();  // one wait for the device
   result.loss = figures[0].item<double>();
   result.grad_norm = figures[1].item<double>();
@@ -74,30 +91,6 @@ StepResult StepEngine::run_once(StepBatches& batches, std::int64_t step, double 
   if (result.applied) parts_.optimizer.step(learning_rate);
   parts_.optimizer.zero_grad();  // their room is an evaluation's until the next step
   return result;
-}
-
-// The forward and backward passes of the micro-batches. Returns the loss.
-at::Tensor StepEngine::sum_gradients(StepBatches& batches, std::int64_t step, StepResult& result, Place& place) {
-  std::shared_ptr<const model::HalfWeights> weights;
-  at::Tensor loss;
-  std::int64_t done = 0;
-  for (model::StagedBatch& staged : batches.micro_batches) {
-    const auto features = static_cast<std::int64_t>(staged.packed.num_sequences());
-    const auto tokens = static_cast<std::int64_t>(staged.packed.num_tokens());
-    place = {"forward", std::max(place.num_features, features), std::max(place.num_tokens, tokens), features, tokens};
-    if (done == 0) weights = parts_.model.half_weights();
-    const model::DeviceBatch batch = model::to_device(staged, parts_.device.torch_device);
-    const model::SpanLogits logits =
-        parts_.model.forward(batch, model::DropoutSeed{seed_, static_cast<std::uint64_t>(step)}, weights.get());
-    const at::Tensor part = model::span_loss_sum(logits, batch) / static_cast<double>(result.num_features);
-    place.phase = "backward";
-    part.backward(at::full_like(part, loss_scale_ ? loss_scale_->value() : 1.0));
-    loss = loss.defined() ? loss + part.detach() : part.detach();
-    result.num_tokens += batch.num_tokens();
-    done += features;
-    if (done < result.num_features) progress_(done, result.num_features);
-  }
-  return loss;
 }
 
 void StepEngine::shrink(const memory::Shortage& shortage, const Place& place, std::int64_t step) {
