@@ -65,7 +65,9 @@ void begin_to_open_torch_half(DeviceChoice device) {
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
   // Before oneDNN reads it. It keeps code for every shape of a product in bf16, by its own choice of 1,024 shapes: in
   // packed batches each has another number of rows, and comes back in the next layer or never.
-  setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", /*overwrite=*/0);
+  if (std::getenv("DNNL_PRIMITIVE_CACHE_CAPACITY") == nullptr) {  // its old name
+    setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", /*overwrite=*/0);
+  }
   opened = std::async(open_library, device);
 }
 

@@ -136,8 +136,8 @@ struct Name {
   const char *key, *of_bert, *of_albert, *of_roberta;
   std::string NamedTokens::* text = nullptr;
 };
-constexpr Name kNames[] = {{"bos_token", "", "[CLS]", "<s>"},
-                           {"eos_token", "", "[SEP]", "</s>"},
+constexpr Name kNames[] = {{"bos_token", "", "[CLS]", "<s>", &NamedTokens::bos},
+                           {"eos_token", "", "[SEP]", "</s>", &NamedTokens::eos},
                            {"unk_token", "[UNK]", "<unk>", "<unk>", &NamedTokens::unk},
                            {"sep_token", "[SEP]", "[SEP]", "</s>", &NamedTokens::sep},
                            {"pad_token", "[PAD]", "<pad>", "<pad>"},

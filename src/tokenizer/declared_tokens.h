@@ -30,7 +30,7 @@ struct Declaration {
 
 /// The tokens that have a part in the model, by their text.
 struct NamedTokens {
-  std::string unk, cls, sep;
+  std::string bos, eos, unk, cls, sep;
   std::vector<Declaration> kept_whole;  // in texts, because they are named
 };
 

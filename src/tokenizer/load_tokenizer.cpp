@@ -108,14 +108,23 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
   return tokenizer_class == class_of_family(model.model_type);
 }
 
-[[noreturn]] void refuse_model(const TokenizerFiles& files, const std::string& type) {
-  const std::string json_name = files.path(kTokenizerJson);
+// The classes that have such a model in their tokenizer.json: "\"A\" or \"B\"".
+std::string classes_of(const std::string& type) {
+  std::vector<std::string_view> classes;
+  if (type == "WordPiece") classes.emplace_back(name_of(TokenizerClass::kBert));
   for (const OwnTokenizer& own : kOwnTokenizers) {
-    if (type != own.json_type || !may_be_of(own, files)) continue;
+    if (type == own.json_type) classes.push_back(own.class_name);
+  }
+  return classes.empty() ? std::string() : fmt::format("\"{}\"", fmt::join(classes, "\" or \""));
+}
+
+[[noreturn]] void refuse_model(const TokenizerFiles& files, const std::string& type) {
+  const std::string json_name = files.path(kTokenizerJson), classes = classes_of(type);
+  if (!classes.empty()) {
     throw ConfigError(
-        fmt::format("{}: a {} model, which is supported as {} has it.\n"
-                    "If this is {}'s, set \"tokenizer_class\": \"{}\" in tokenizer_config.json.",
-                    printable(json_name), type, own.class_name, own.family, own.class_name));
+        fmt::format("{}: a {} model, which is supported where its class is named.\n"
+                    "If the file is right, set \"tokenizer_class\": {} in tokenizer_config.json.",
+                    printable(json_name), type, classes));
   }
   throw ConfigError(
       fmt::format("{}: the tokenizer model is '{}'; supported are WordPiece, the tokenizer of BERT, "
@@ -124,17 +133,13 @@ bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, Tokeniz
 }
 
 [[noreturn]] void refuse_other_model(const TokenizerFiles& files, const std::string& type, const OwnTokenizer& own) {
-  std::vector<std::string_view> classes;
-  for (const OwnTokenizer& other : kOwnTokenizers) {
-    if (type == other.json_type) classes.push_back(other.class_name);
+  std::string advice = "Copy the tokenizer's files from the model that the weights come from.";
+  if (const std::string classes = classes_of(type); !classes.empty()) {
+    advice += fmt::format("\nIf these are they, set \"tokenizer_class\": {} in tokenizer_config.json.", classes);
   }
-  if (classes.empty()) classes.emplace_back("BertTokenizer");
-  throw ConfigError(
-      fmt::format("{}: the tokenizer model is '{}'; {} has a {} model.\n"
-                  "Copy the tokenizer's files from the model that the weights come from. If these are they, set "
-                  "tokenizer_class to {} in tokenizer_config.json.",
-                  printable(files.path(kTokenizerJson)), printable(type), own.class_name, own.json_type,
-                  fmt::join(classes, " or ")));
+  throw ConfigError(fmt::format("{}: the tokenizer model is '{}'; {} has a {} model.\n{}",
+                                printable(files.path(kTokenizerJson)), printable(type), own.class_name, own.json_type,
+                                advice));
 }
 
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {

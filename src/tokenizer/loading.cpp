@@ -17,7 +17,6 @@ namespace {
 constexpr std::string_view kBertClasses[] = {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
                                              "MobileBertTokenizer"};
 
-// The file that the vocabulary is read from.
 // tokenizer_config.json names a side by `key`. Where it does not, tokenizer.json may, as the direction of its
 // `setting`.
 void require_right_side(const TokenizerFiles& files, const char* key, const char* setting) {

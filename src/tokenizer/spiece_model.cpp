@@ -61,8 +61,10 @@ void check_model_type(std::uint64_t type, std::string_view name) {
                      : type == spiece::kWord ? "word"
                      : type == spiece::kChar ? "char"
                                              : "unknown";
-  throw ConfigError(fmt::format("{}: a sentencepiece model of type {}; supported is Unigram, which ALBERT's is",
-                                printable(name), text));
+  throw ConfigError(
+      fmt::format("{}: a sentencepiece model of type {}; ALBERT's and XLM-RoBERTa's are Unigram.\n"
+                  "Is this the file of another family?",
+                  printable(name), text));
 }
 
 // Files that are often found in the place of a model.

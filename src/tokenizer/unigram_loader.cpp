@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <ranges>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,25 +20,41 @@ namespace bertft::tokenizer {
 namespace {
 
 // What the classes of transformers have in their code.
-struct Class {
+struct ClassFacts {
   TokenizerClass kind;
   const char *family, *file;  // sentencepiece's
   std::optional<std::string> TokenizerFiles::* content;
-  void (*adapt)(std::vector<UnigramPiece>& pieces);  // of the file
+  void (*adapt)(std::vector<UnigramPiece>& pieces, const std::string& name);  // of the file
   std::uint32_t unk_id;
 };
 
 // Its ids are fairseq's: four tokens in the place of sentencepiece's three, and one more behind all.
-void number_as_fairseq(std::vector<UnigramPiece>& pieces) {
-  pieces.erase(pieces.begin(), pieces.begin() + std::min<std::ptrdiff_t>(3, std::ssize(pieces)));
+void number_as_fairseq(std::vector<UnigramPiece>& pieces, const std::string& name) {
+  constexpr std::array<std::string_view, 3> kReplaced{"<unk>", "<s>", "</s>"};
+  if (!std::ranges::equal(kReplaced, pieces | std::views::take(3), {}, {}, &UnigramPiece::text)) {
+    throw ConfigError(
+        fmt::format("{}: the first pieces are not <unk>, <s> and </s>, as XLM-RoBERTa's are.\n"
+                    "Is this the file of another family?",
+                    printable(name)));
+  }
+  pieces.erase(pieces.begin(), pieces.begin() + 3);
   pieces.insert(pieces.begin(), {{"<s>", 0}, {"<pad>", 0}, {"</s>", 0}, {"<unk>", 0}});
   pieces.push_back({"<mask>", 0});
 }
 
-constexpr Class kAlbert{TokenizerClass::kAlbert,         "ALBERT", kSpieceModel, &TokenizerFiles::spiece_model,
-                        lower_scores_of_digit_and_comma, 1};
-constexpr Class kXlmRoberta{TokenizerClass::kXlmRoberta,          "XLM-RoBERTa",     kSentencepieceModel,
-                            &TokenizerFiles::sentencepiece_model, number_as_fairseq, 3};
+constexpr ClassFacts kAlbert{
+    .kind = TokenizerClass::kAlbert,
+    .family = "ALBERT",
+    .file = kSpieceModel,
+    .content = &TokenizerFiles::spiece_model,
+    .adapt = [](std::vector<UnigramPiece>& pieces, const std::string&) { lower_scores_of_digit_and_comma(pieces); },
+    .unk_id = 1};
+constexpr ClassFacts kXlmRoberta{.kind = TokenizerClass::kXlmRoberta,
+                                 .family = "XLM-RoBERTa",
+                                 .file = kSentencepieceModel,
+                                 .content = &TokenizerFiles::sentencepiece_model,
+                                 .adapt = number_as_fairseq,
+                                 .unk_id = 3};
 
 // `vocab`: [[piece, score], ...], in the order of the ids.
 std::vector<UnigramPiece> pieces_of_json(const Json& model, const std::string& name) {
@@ -97,16 +116,16 @@ bool same_scores(const SpieceModel& a, const SpieceModel& b) {
   });
 }
 
-SpieceModel model_of_spiece(const TokenizerFiles& files, const Class& its) {
+SpieceModel model_of_spiece(const TokenizerFiles& files, const ClassFacts& its) {
   const std::string name = files.path(its.file);
   SpieceModel model = parse_spiece_model(*(files.*its.content), name);
-  its.adapt(model.pieces);
+  its.adapt(model.pieces, name);
   check_pieces(model.pieces, name);
   return model;
 }
 
 // What sentencepiece's file says otherwise than tokenizer.json, which counts.
-void add_remarks(const TokenizerFiles& files, const Class& its, const SpieceModel& json,
+void add_remarks(const TokenizerFiles& files, const ClassFacts& its, const SpieceModel& json,
                  std::vector<std::string>& remarks) {
   std::optional<SpieceModel> spiece;
   try {
@@ -124,7 +143,7 @@ void add_remarks(const TokenizerFiles& files, const Class& its, const SpieceMode
   }
 }
 
-SpieceModel read_model(const TokenizerFiles& files, const Class& its, std::vector<std::string>& remarks) {
+SpieceModel read_model(const TokenizerFiles& files, const ClassFacts& its, std::vector<std::string>& remarks) {
   if (!files.tokenizer_json) return model_of_spiece(files, its);
   SpieceModel json = model_of_json(files);
   if (files.*its.content) add_remarks(files, its, json, remarks);
@@ -138,8 +157,10 @@ bool flag(const TokenizerFiles& files, const char* key, bool otherwise) {
 
 void check_prefix_space(const TokenizerFiles& files) {
   if (flag(files, "add_prefix_space", true)) return;
-  throw ConfigError(fmt::format("{}: add_prefix_space is false, which is not supported; words begin with a space",
-                                printable(files.path(kTokenizerConfig))));
+  throw ConfigError(
+      fmt::format("{}: add_prefix_space is false, which is not supported; words begin with a space.\n"
+                  "Set it to true to go on all the same.",
+                  printable(files.path(kTokenizerConfig))));
 }
 
 // ALBERT's switches of tokenizer_config.json.
@@ -165,8 +186,15 @@ void complete_albert(const TokenizerFiles& files, const NamedTokens& named, Unig
   remark_on_token_types(files, TokenizerClass::kAlbert, model.remarks);
 }
 
-// The class frames windows itself, whatever tokenizer.json says.
-void complete_xlm_roberta(UnigramModel& model) {
+// The class frames windows itself, whatever tokenizer.json says, and by the second pair of these names.
+void complete_xlm_roberta(const TokenizerFiles& files, const NamedTokens& named, UnigramModel& model) {
+  if (named.cls != named.bos || named.sep != named.eos) {
+    throw ConfigError(
+        fmt::format("{}: cls_token and sep_token are '{}' and '{}', bos_token and eos_token '{}' and '{}'.\n"
+                    "Supported of XLM-RoBERTa are tokenizers in which they are the same.",
+                    printable(files.directory), printable(named.cls), printable(named.sep), printable(named.bos),
+                    printable(named.eos)));
+  }
   model.rules = {.merges_quotes = false, .strips_accents = false, .lowercase = false};
   model.special_ids.seps_between = 2;
   model.special_ids.context_type = 0;
@@ -175,7 +203,7 @@ void complete_xlm_roberta(UnigramModel& model) {
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_unigram(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
-  const Class& its = tokenizer_class == TokenizerClass::kAlbert ? kAlbert : kXlmRoberta;
+  const ClassFacts& its = tokenizer_class == TokenizerClass::kAlbert ? kAlbert : kXlmRoberta;
   refuse_other_encodings(files);
   check_prefix_space(files);
   const std::string source = files.path(files.tokenizer_json ? kTokenizerJson : its.file);
@@ -200,7 +228,7 @@ std::unique_ptr<Tokenizer> load_unigram(const TokenizerFiles& files, TokenizerCl
   if (its.kind == TokenizerClass::kAlbert) {
     complete_albert(files, named, model);
   } else {
-    complete_xlm_roberta(model);
+    complete_xlm_roberta(files, named, model);
   }
   return std::make_unique<UnigramTokenizer>(std::move(model));
 }

@@ -77,8 +77,7 @@ void check_directory(const std::string& directory) {
 // name a number and other labels.
 bool has_two_labels(const Json& json) {
   const auto labels = json.find("id2label"), count = json.find("num_labels");
-  return (labels == json.end() || !labels->is_object() || labels->size() == 2) &&
-         (count == json.end() || !count->is_number() || *count == 2);
+  return (labels == json.end() || (labels->is_object() && labels->size() == 2)) && (count == json.end() || *count == 2);
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ constexpr std::string_view kConvertFlax =
 constexpr std::string_view kTakeSafetensors =
     "Such files are made for inference. Take the model's safetensors version: hf download OWNER/MODEL --local-dir DIR";
 constexpr std::string_view kMergeAdapter =
-    "Merge it into its base model once: python -c \"from peft import AutoPeftModelForQuestionAnswering as M; "
+    "Merge it into its base model once, and copy the tokenizer's files beside: python -c \"from peft import "
+    "AutoPeftModelForQuestionAnswering as M; "
     "M.from_pretrained('DIR').merge_and_unload().save_pretrained('NEW_DIR')\"";
 constexpr std::string_view kUnpack = "Unpack it and give the model directory that is inside.";
 constexpr std::string_view kDownloadAgain =

@@ -142,7 +142,7 @@ TEST(LoadAlbert, RefusesBertsClassForAUnigram) {
   model.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
   model.write("spiece.model", spiece_model(small_pieces()));
   model.write("tokenizer.json", unigram_json(small_pieces()).dump());
-  expect_refusal<ConfigError>(model, "tokenizer.json: a Unigram model, which is supported as AlbertTokenizer has it");
+  expect_refusal<ConfigError>(model, "set \"tokenizer_class\": \"AlbertTokenizer\" or \"XLMRobertaTokenizer\" in");
 }
 
 TEST(LoadAlbert, IsPreferredToAVocabTxtWhereTheModelIsAlbert) {
@@ -188,7 +188,7 @@ TEST(LoadAlbert, RefusesItsClassForAWordPiece) {
   model.write("tokenizer_config.json", R"({"tokenizer_class": "AlbertTokenizerFast"})");
   model.write("tokenizer.json", R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}})");
   expect_refusal<ConfigError>(model, "the tokenizer model is 'WordPiece'; AlbertTokenizer has a Unigram model");
-  expect_refusal<ConfigError>(model, "If these are they, set tokenizer_class to BertTokenizer");
+  expect_refusal<ConfigError>(model, "If these are they, set \"tokenizer_class\": \"BertTokenizer\" in");
 }
 
 TEST(LoadAlbert, RefusesEntriesThatAreNoPieces) {

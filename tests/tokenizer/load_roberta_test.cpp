@@ -198,7 +198,7 @@ TEST(LoadRoberta, RefusesAByteLevelModelOfAnotherFamily) {
   TemporaryDirectory model;
   model.write("tokenizer.json", kSmall.tokenizer_json().dump());
   model.write("config.json", R"({"model_type": "gpt2"})");
-  expect_refusal<ConfigError>(model, "the tokenizer model is 'BPE'");
+  expect_refusal<ConfigError>(model, "a BPE model, which is supported where its class is named");
   model.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
   model.write("config.json", R"({"model_type": "roberta"})");
   expect_refusal<ConfigError>(model, "set \"tokenizer_class\": \"RobertaTokenizer\"");

@@ -119,17 +119,33 @@ TEST(LoadXlmRoberta, RefusesFilesOfAnotherKind) {
   model.write("tokenizer.json", shifted.dump());
   expect_refusal<ConfigError>(model, "'<unk>' has id 2; XLM-RoBERTa has 3 there");
   model.write("tokenizer.json", tokenizer_json().dump());
-  model.write("sentencepiece.bpe.model", spiece_model(small_pieces()));
+  model.write("sentencepiece.bpe.model", spiece_model({{"<unk>", 0}, {"<s>", 0}, {"</s>", 0}, {"other", -1}}));
   expect_refusal<DataError>(model, "tokenizer.json and sentencepiece.bpe.model differ from piece 4 on");
 }
 
-TEST(LoadXlmRoberta, RefusesAModelOfTooFewPieces) {
+TEST(LoadXlmRoberta, RefusesASentencepieceModelThatBeginsOtherwise) {
   TemporaryDirectory model;
   model.write("config.json", kConfig);
-  model.write("sentencepiece.bpe.model", spiece_model({{"<unk>", 0}}));
-  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 5U) << "of which every text is unknown";
-  model.write("sentencepiece.bpe.model", spiece_model({{"<unk>", 0}, {"<s>", 0}, {"</s>", 0}, {"<mask>", 0}}));
-  expect_refusal<DataError>(model, "<mask>");
+  const std::vector<UnigramPiece> special = {{"<unk>", 0}, {"<s>", 0}, {"</s>", 0}};
+  const std::vector<UnigramPiece> of_fairseq = {{"<s>", 0}, {"<pad>", 0}, {"</s>", 0}, {"<unk>", 0}};
+  for (const auto& pieces : {small_pieces(), of_fairseq, std::vector(special.begin(), special.end() - 1)}) {
+    model.write("sentencepiece.bpe.model", spiece_model(pieces));
+    expect_refusal<ConfigError>(model, "the first pieces are not <unk>, <s> and </s>");
+  }
+  std::vector<UnigramPiece> twice = special;
+  twice.push_back({"<mask>", 0});
+  model.write("sentencepiece.bpe.model", spiece_model(twice));
+  expect_refusal<DataError>(model, "'<mask>' with id 5 occurs twice");
+}
+
+TEST(LoadXlmRoberta, RefusesTokensByWhichTheClassWouldNotFrameAPair) {
+  TemporaryDirectory model;
+  model.write("config.json", kConfig);
+  model.write("sentencepiece.bpe.model", sentencepiece_file());
+  for (const char* key : {"bos_token", "cls_token", "eos_token", "sep_token"}) {
+    model.write("tokenizer_config.json", Json{{key, "<mask>"}}.dump());
+    expect_refusal<ConfigError>(model, "Supported of XLM-RoBERTa are tokenizers in which they are the same");
+  }
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ TEST(SpieceModel, IsRefusedAsWhatElseItIs) {
 }
 
 TEST(SpieceModel, IsRefusedWhenItIsNoUnigramModel) {
-  expect_refusal<ConfigError>(spiece_model(small_pieces(), {}, spiece::kBpe), "of type BPE; supported is Unigram");
+  expect_refusal<ConfigError>(spiece_model(small_pieces(), {}, spiece::kBpe),
+                              "of type BPE; ALBERT's and XLM-RoBERTa's are Unigram");
   expect_refusal<ConfigError>(spiece_model(small_pieces(), {}, spiece::kWord), "of type word");
   expect_refusal<ConfigError>(spiece_model(small_pieces(), {}, spiece::kChar), "of type char");
   expect_refusal<ConfigError>(spiece_model(small_pieces(), {}, 77), "of type unknown");

@@ -237,6 +237,8 @@ TEST(QuestionAnsweringConfig, LeavesOutLabelsThatContradictTheirNumberAsTransfor
   const Json old =
       parse_json(written(R"({"model_type":"bert","num_labels":3,"id2label":{"0":"a","1":"b"},"label2id":{}})"), "x");
   for (const char* key : {"num_labels", "id2label", "label2id"}) EXPECT_FALSE(old.contains(key)) << key;
+  EXPECT_FALSE(parse_json(written(R"({"model_type":"bert","num_labels":"2"})"), "x").contains("num_labels"));
+  EXPECT_FALSE(parse_json(written(R"({"model_type":"bert","id2label":["a","b"]})"), "x").contains("id2label"));
 }
 
 }  // namespace
