@@ -99,7 +99,7 @@ at::Tensor Embeddings::forward(const ForwardContext& context) const {
   const at::Tensor dropped =
       dropout_add(norm_->forward(sum), {}, context.dropout_site(dropout_, -1, Site::kEmbedding), batch);
   if (!projection_) return dropped;
-  return linear(dropped, projection_->weights_as(product_type(context.device))).to(at::kFloat);
+  return projection_->forward(dropped, product_type(context.device)).to(at::kFloat);
 }
 
 // As transformers counts them from ids where padding is skipped.
@@ -128,13 +128,11 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
 // In half precision one product in place of three: there the weights are copied anyway, and the input's gradients are
 // summed unrounded.
 Qkv EncoderLayer::project(const at::Tensor& hidden, at::ScalarType type) const {
-  if (type == at::kFloat) {
-    return {linear(hidden, query_->weights_as(type)), linear(hidden, key_->weights_as(type)),
-            linear(hidden, value_->weights_as(type))};
-  }
-  const LinearWeights all{at::cat({query_->weight, key_->weight, value_->weight}),
-                          at::cat({query_->bias, key_->bias, value_->bias})};
-  const std::vector<at::Tensor> parts = linear(hidden, all.to(type)).chunk(3, /*dim=*/1);
+  if (type == at::kFloat)
+    return {query_->forward(hidden, type), key_->forward(hidden, type), value_->forward(hidden, type)};
+  const at::Tensor weights = at::cat({query_->weight, key_->weight, value_->weight});
+  const at::Tensor biases = at::cat({query_->bias, key_->bias, value_->bias});
+  const std::vector<at::Tensor> parts = linear(hidden, weights, biases, type).chunk(3, /*dim=*/1);
   return {parts[0], parts[1], parts[2]};
 }
 
@@ -149,10 +147,10 @@ at::Tensor EncoderLayer::forward(const at::Tensor& hidden, std::int64_t layer_id
                 {num_heads_, context.dropout_site(dropout_.attention_probs, layer_idx, Site::kAttention), batch,
                  /*has_flash=*/!context.device.is_before_ampere});
   const at::Tensor attended = attention_norm_->forward(
-      dropout_add(linear(mixed, attention_output_->weights_as(type)), hidden,
+      dropout_add(attention_output_->forward(mixed, type), hidden,
                   context.dropout_site(dropout_.attention_output, layer_idx, Site::kAttentionOutput), batch));
-  const at::Tensor inner = activate(linear(attended, intermediate_->weights_as(type)), activation_);
-  return output_norm_->forward(dropout_add(linear(inner, output_->weights_as(type)), attended,
+  const at::Tensor inner = activate(intermediate_->forward(attended, type), activation_);
+  return output_norm_->forward(dropout_add(output_->forward(inner, type), attended,
                                            context.dropout_site(dropout_.output, layer_idx, Site::kOutput), batch));
 }
 
@@ -180,7 +178,7 @@ at::Tensor QaNetImpl::forward(const ForwardContext& context) const {
     }
   }
   hidden = dropout_add(hidden, {}, context.dropout_site(head_dropout_, num_layers, Site::kHead), context.batch);
-  return linear(hidden, head_->weights_as(product_type(context.device))).to(at::kFloat);
+  return head_->forward(hidden, product_type(context.device)).to(at::kFloat);
 }
 
 }  // namespace bertft::model

@@ -35,7 +35,7 @@ struct ForwardContext {
 
 struct LinearImpl : torch::nn::Module {
   LinearImpl(std::int64_t in, std::int64_t out);
-  LinearWeights weights_as(at::ScalarType type) const { return LinearWeights{weight, bias}.to(type); }
+  at::Tensor forward(const at::Tensor& x, at::ScalarType type) const { return linear(x, weight, bias, type); }
   at::Tensor weight, bias;
 };
 TORCH_MODULE(Linear);

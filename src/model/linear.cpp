@@ -62,15 +62,15 @@ struct LinearThroughFp32 : torch::autograd::Function<LinearThroughFp32> {
 
 }  // namespace
 
-at::Tensor linear(const at::Tensor& x, const LinearWeights& weights) {
-  const at::ScalarType type = weights.weight.scalar_type();
-  const at::Tensor input = x.to(type);
-  if (x.is_cpu() && type != at::kFloat && !has_fast_products(type)) return linear_through_fp32(input, weights);
-  return at::linear(input, weights.weight, weights.bias);
+at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::ScalarType type) {
+  if (x.is_cpu() && type != at::kFloat && !has_fast_products(type)) {
+    return linear_through_fp32(x.to(type), weight.to(type), bias.to(type));
+  }
+  return at::linear(x.to(type), weight.to(type), bias.to(type));
 }
 
-at::Tensor linear_through_fp32(const at::Tensor& x, const LinearWeights& weights) {
-  return LinearThroughFp32::apply(x, weights.weight, weights.bias);
+at::Tensor linear_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return LinearThroughFp32::apply(x, weight, bias);
 }
 
 }  // namespace bertft::model

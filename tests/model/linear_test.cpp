@@ -8,31 +8,33 @@
 namespace bertft::model {
 namespace {
 
-using Product = std::function<at::Tensor(const at::Tensor& x, const LinearWeights&)>;
+using Product = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias)>;
 
 struct Pass {
   at::Tensor out, x, weight, bias;  // the last three: gradients
 };
 
-// 1,100 rows: three blocks, the last one short. The parameters are fp32, the products of copies in `half`.
-Pass pass_through(at::ScalarType half, const Product& product) {
+// 1,100 rows: three blocks, the last one short. The parameters are fp32.
+Pass pass_through(at::ScalarType x_type, const Product& product) {
   at::manual_seed(7);
   const auto leaf = [](const at::Tensor& values) { return values.detach().requires_grad_(true); };
-  const at::Tensor x = leaf(at::randn({1100, 48}).to(half));
-  const LinearWeights parameters{leaf(at::randn({24, 48}) / 7), leaf(at::randn({24}))};
-  const at::Tensor out = product(x, parameters.to(half));
-  out.backward(at::randn({1100, 24}).to(half));
-  return {out.detach(), x.grad(), parameters.weight.grad(), parameters.bias.grad()};
+  const at::Tensor x = leaf(at::randn({1100, 48}).to(x_type));
+  const at::Tensor weight = leaf(at::randn({24, 48}) / 7), bias = leaf(at::randn({24}));
+  const at::Tensor out = product(x, weight, bias);
+  out.backward(at::randn({1100, 24}).to(out.scalar_type()));
+  return {out.detach(), x.grad(), weight.grad(), bias.grad()};
+}
+
+// Of parameters rounded to a half type.
+Product of_rounded(at::ScalarType half, const Product& product) {
+  return [=](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return product(x, weight.to(half), bias.to(half));
+  };
 }
 
 // In one double precision product.
-at::Tensor exact(const at::Tensor& x, const LinearWeights& weights) {
-  return at::linear(x.to(at::kDouble), weights.weight.to(at::kDouble), weights.bias.to(at::kDouble))
-      .to(x.scalar_type());
-}
-
-at::Tensor of_aten(const at::Tensor& x, const LinearWeights& weights) {
-  return at::linear(x, weights.weight, weights.bias);
+at::Tensor exact(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return at::linear(x.to(at::kDouble), weight.to(at::kDouble), bias.to(at::kDouble)).to(x.scalar_type());
 }
 
 double distance(const at::Tensor& a, const at::Tensor& b) {
@@ -42,7 +44,8 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
 class LinearThroughFp32 : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(LinearThroughFp32, IsTheProductOfTheRoundedOperands) {
-  const Pass ours = pass_through(GetParam(), linear_through_fp32), expected = pass_through(GetParam(), exact);
+  const Pass ours = pass_through(GetParam(), of_rounded(GetParam(), linear_through_fp32));
+  const Pass expected = pass_through(GetParam(), of_rounded(GetParam(), exact));
   EXPECT_EQ(ours.out.scalar_type(), GetParam());
   EXPECT_EQ(ours.weight.scalar_type(), at::kFloat);
   for (const auto& [a, b] : {std::pair(ours.out, expected.out),
@@ -54,7 +57,8 @@ TEST_P(LinearThroughFp32, IsTheProductOfTheRoundedOperands) {
 }
 
 TEST_P(LinearThroughFp32, IsWhatAtenGivesButForRounding) {
-  const Pass ours = pass_through(GetParam(), linear_through_fp32), expected = pass_through(GetParam(), of_aten);
+  const Pass ours = pass_through(GetParam(), of_rounded(GetParam(), linear_through_fp32));
+  const Pass expected = pass_through(GetParam(), of_rounded(GetParam(), at::linear));
   for (const auto& [a, b] : {std::pair(ours.out, expected.out),
                              {ours.x, expected.x},
                              {ours.weight, expected.weight},
@@ -67,14 +71,16 @@ INSTANTIATE_TEST_SUITE_P(Types, LinearThroughFp32, testing::Values(at::kBFloat16
 
 class Linear : public testing::TestWithParam<at::ScalarType> {};
 
-TEST_P(Linear, TakesItsInputInTheTypeOfItsWeights) {
-  const auto of_wide = [](const at::Tensor& x, const LinearWeights& weights) {
-    return linear(x.to(at::kFloat), weights);
+TEST_P(Linear, RoundsItsOperandsToItsType) {
+  const auto ours = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return linear(x, weight, bias, GetParam());
   };
-  const Pass wide = pass_through(GetParam(), of_wide), same = pass_through(GetParam(), linear);
+  const Pass wide = pass_through(at::kFloat, ours), same = pass_through(GetParam(), ours);
   EXPECT_EQ(wide.out.scalar_type(), GetParam());
+  EXPECT_EQ(wide.x.scalar_type(), at::kFloat);
+  EXPECT_EQ(wide.weight.scalar_type(), at::kFloat);
   EXPECT_TRUE(at::equal(wide.out, same.out));
-  EXPECT_TRUE(at::equal(wide.x, same.x));
+  EXPECT_TRUE(at::equal(wide.x, same.x.to(at::kFloat)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, Linear, testing::Values(at::kFloat, at::kBFloat16, at::kHalf));

@@ -108,6 +108,8 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(Real, MemoryCalibration,
                          testing::Values(minilm("MiniLm", 128, 4, kFp32, false),
                                          minilm("MiniLmHalf", 128, 4, kBf16, false),
+                                         // where copies of weights that outlived their layer would be the most
+                                         distilbert_base("DistilBertShortHalf", 64, 4, kBf16, false),
                                          minilm("MiniLmRecomputed", 128, 4, kFp32, true)),
                          name_of);
 
