@@ -186,6 +186,18 @@ MAX_TIE = 2e-4
 class UnigramComparison(Comparison):
     known = KNOWN
 
+    def compare(self, directory, other, texts, names, pieces):
+        """Of the texts of these names, and of those for loading once more with what transformers saves."""
+        theirs = AutoTokenizer.from_pretrained(str(other))
+        names = [source for source in names if source in texts]
+        tables = iter(ours(self.helper, directory, [text for source in names for text in texts[source]]))
+        for source in names:
+            self.run(f"{directory.name}: {source}", theirs, texts[source], tables, pieces)
+        saved = directory.with_name(f"{directory.name}, saved again")
+        theirs.save_pretrained(str(saved))
+        if "loading" in texts:
+            self.run(saved.name, theirs, texts["loading"], iter(ours(self.helper, saved, texts["loading"])), pieces)
+
     def run(self, title, theirs, texts, tables, pieces):
         begin = time.monotonic()
         ties = shifted = bad = 0
@@ -276,16 +288,7 @@ def main():
         def compare(title, model, stand_in, names, vocabulary=lowered(pieces)):
             directory = write_model(folder / title, **model)
             other = write_model(folder / (title + "'"), stand_in) if stand_in else directory
-            theirs = AutoTokenizer.from_pretrained(str(other))
-            names = [source for source in names if source in texts]
-            tables = iter(ours(args.helper, directory, [text for source in names for text in texts[source]]))
-            for source in names:
-                comparison.run(f"{title}: {source}", theirs, texts[source], tables, vocabulary)
-            saved = folder / f"{title}, saved again"
-            theirs.save_pretrained(str(saved))
-            if "loading" in texts:
-                tables = iter(ours(args.helper, saved, texts["loading"]))
-                comparison.run(saved.name, theirs, texts["loading"], tables, vocabulary)
+            comparison.compare(directory, other, texts, names, vocabulary)
 
         real = [name for name in texts if name not in ("normalization test", "all scalar values", "loading")]
         for title, model, stand_in in loading_cases(spiece):

@@ -22,13 +22,11 @@ from tokenizer_parity import (
     arguments_and_data,
     naughty_texts,
     normalization_texts,
-    ours,
     random_texts,
     scalar_texts,
     squad_texts,
     write_files,
 )
-from transformers import AutoTokenizer
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 CONFIG = {"model_type": "xlm-roberta", "vocab_size": 300_000, "max_position_embeddings": 514, "type_vocab_size": 1}
@@ -166,17 +164,8 @@ def main():
         def compare(title, files, stand_in, names, vocabulary):
             directory = write_model(folder / title, **files)
             other = write_model(folder / (title + "'"), **stand_in) if stand_in else directory
-            theirs = AutoTokenizer.from_pretrained(str(other))
-            names = [source for source in names if source in texts]
-            tables = iter(ours(args.helper, directory, [text for source in names for text in texts[source]]))
             numbered = [(token, 0.0) for token in SPECIAL] + vocabulary + [("<mask>", 0.0)]
-            for source in names:
-                comparison.run(f"{title}: {source}", theirs, texts[source], tables, numbered)
-            saved = folder / f"{title}, saved again"
-            theirs.save_pretrained(str(saved))
-            if "loading" in texts:
-                tables = iter(ours(args.helper, saved, texts["loading"]))
-                comparison.run(saved.name, theirs, texts["loading"], tables, numbered)
+            comparison.compare(directory, other, texts, names, numbered)
 
         real = [name for name in texts if name not in ("normalization test", "all scalar values", "loading")]
         for title, files, stand_in in loading_cases(pieces, charsmap):
