@@ -128,8 +128,9 @@ EncoderLayer::EncoderLayer(torch::nn::Module& root, const weights::EncoderConfig
 // In half precision one product in place of three: there the weights are copied anyway, and the input's gradients are
 // summed unrounded.
 Qkv EncoderLayer::project(const at::Tensor& hidden, at::ScalarType type) const {
-  if (type == at::kFloat)
+  if (type == at::kFloat) {
     return {query_->forward(hidden, type), key_->forward(hidden, type), value_->forward(hidden, type)};
+  }
   const at::Tensor weights = at::cat({query_->weight, key_->weight, value_->weight});
   const at::Tensor biases = at::cat({query_->bias, key_->bias, value_->bias});
   const std::vector<at::Tensor> parts = linear(hidden, weights, biases, type).chunk(3, /*dim=*/1);

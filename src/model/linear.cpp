@@ -63,10 +63,11 @@ struct LinearThroughFp32 : torch::autograd::Function<LinearThroughFp32> {
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::ScalarType type) {
+  const at::Tensor input = x.to(type), rounded_weight = weight.to(type), rounded_bias = bias.to(type);
   if (x.is_cpu() && type != at::kFloat && !has_fast_products(type)) {
-    return linear_through_fp32(x.to(type), weight.to(type), bias.to(type));
+    return linear_through_fp32(input, rounded_weight, rounded_bias);
   }
-  return at::linear(x.to(type), weight.to(type), bias.to(type));
+  return at::linear(input, rounded_weight, rounded_bias);
 }
 
 at::Tensor linear_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

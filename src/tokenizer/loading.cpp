@@ -177,6 +177,12 @@ SpecialIds required_ids(const Vocabulary& vocabulary, const NamedTokens& named, 
           .unk = required("unk_token", named.unk)};
 }
 
+SpecialIds framed_as_roberta(SpecialIds ids) {
+  ids.seps_between = 2;
+  ids.context_type = 0;
+  return ids;
+}
+
 void check_size(const TokenizerFiles& files, std::size_t size) {
   const auto rows = files.num_embeddings;
   if (!rows || static_cast<std::int64_t>(size) <= *rows) return;

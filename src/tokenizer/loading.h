@@ -63,6 +63,9 @@ bool has_pair_template(const Json& tokenizer_json, const NamedTokens& named, con
 SpecialIds required_ids(const Vocabulary& vocabulary, const NamedTokens& named, const std::string& name,
                         const char* family);
 
+/// RoBERTa's frame of a pair, <s> A </s></s> B </s>, all of it of type 0.
+SpecialIds framed_as_roberta(SpecialIds ids);
+
 /// throws DataError when config.json has fewer embeddings than `size`
 void check_size(const TokenizerFiles& files, std::size_t size);
 

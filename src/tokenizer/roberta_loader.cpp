@@ -197,9 +197,7 @@ std::unique_ptr<Tokenizer> load_roberta(const TokenizerFiles& files, TokenizerCl
   } else {
     check_config(files);
   }
-  SpecialIds special_ids = required_ids(vocabulary, named, vocabulary_name, "RoBERTa");
-  special_ids.seps_between = 2;
-  special_ids.context_type = 0;
+  const SpecialIds special_ids = framed_as_roberta(required_ids(vocabulary, named, vocabulary_name, "RoBERTa"));
   const auto id_of_byte = ids_of_bytes(vocabulary, vocabulary_name);
   BytePairs pairs(id_of_byte,
                   files.tokenizer_json

@@ -26,6 +26,7 @@ struct ClassFacts {
   std::optional<std::string> TokenizerFiles::* content;
   void (*adapt)(std::vector<UnigramPiece>& pieces, const std::string& name);  // of the file
   std::uint32_t unk_id;
+  void (*complete)(const TokenizerFiles& files, const NamedTokens& named, UnigramModel& model);
 };
 
 // Its ids are fairseq's: four tokens in the place of sentencepiece's three, and one more behind all.
@@ -40,21 +41,8 @@ void number_as_fairseq(std::vector<UnigramPiece>& pieces, const std::string& nam
   pieces.erase(pieces.begin(), pieces.begin() + 3);
   pieces.insert(pieces.begin(), {{"<s>", 0}, {"<pad>", 0}, {"</s>", 0}, {"<unk>", 0}});
   pieces.push_back({"<mask>", 0});
+  check_pieces(pieces, name);
 }
-
-constexpr ClassFacts kAlbert{
-    .kind = TokenizerClass::kAlbert,
-    .family = "ALBERT",
-    .file = kSpieceModel,
-    .content = &TokenizerFiles::spiece_model,
-    .adapt = [](std::vector<UnigramPiece>& pieces, const std::string&) { lower_scores_of_digit_and_comma(pieces); },
-    .unk_id = 1};
-constexpr ClassFacts kXlmRoberta{.kind = TokenizerClass::kXlmRoberta,
-                                 .family = "XLM-RoBERTa",
-                                 .file = kSentencepieceModel,
-                                 .content = &TokenizerFiles::sentencepiece_model,
-                                 .adapt = number_as_fairseq,
-                                 .unk_id = 3};
 
 // `vocab`: [[piece, score], ...], in the order of the ids.
 std::vector<UnigramPiece> pieces_of_json(const Json& model, const std::string& name) {
@@ -120,7 +108,6 @@ SpieceModel model_of_spiece(const TokenizerFiles& files, const ClassFacts& its) 
   const std::string name = files.path(its.file);
   SpieceModel model = parse_spiece_model(*(files.*its.content), name);
   its.adapt(model.pieces, name);
-  check_pieces(model.pieces, name);
   return model;
 }
 
@@ -196,9 +183,24 @@ void complete_xlm_roberta(const TokenizerFiles& files, const NamedTokens& named,
                     printable(named.eos)));
   }
   model.rules = {.merges_quotes = false, .strips_accents = false, .lowercase = false};
-  model.special_ids.seps_between = 2;
-  model.special_ids.context_type = 0;
+  model.special_ids = framed_as_roberta(model.special_ids);
 }
+
+constexpr ClassFacts kAlbert{
+    .kind = TokenizerClass::kAlbert,
+    .family = "ALBERT",
+    .file = kSpieceModel,
+    .content = &TokenizerFiles::spiece_model,
+    .adapt = [](std::vector<UnigramPiece>& pieces, const std::string&) { lower_scores_of_digit_and_comma(pieces); },
+    .unk_id = 1,
+    .complete = complete_albert};
+constexpr ClassFacts kXlmRoberta{.kind = TokenizerClass::kXlmRoberta,
+                                 .family = "XLM-RoBERTa",
+                                 .file = kSentencepieceModel,
+                                 .content = &TokenizerFiles::sentencepiece_model,
+                                 .adapt = number_as_fairseq,
+                                 .unk_id = 3,
+                                 .complete = complete_xlm_roberta};
 
 }  // namespace
 
@@ -225,11 +227,7 @@ std::unique_ptr<Tokenizer> load_unigram(const TokenizerFiles& files, TokenizerCl
   }
   if (!read.charsmap.empty()) model.charsmap = Charsmap(read.charsmap, source);
   model.added_tokens = read_added_tokens(files, its.kind, named, model.vocabulary);
-  if (its.kind == TokenizerClass::kAlbert) {
-    complete_albert(files, named, model);
-  } else {
-    complete_xlm_roberta(files, named, model);
-  }
+  its.complete(files, named, model);
   return std::make_unique<UnigramTokenizer>(std::move(model));
 }
 

@@ -71,10 +71,6 @@ EncoderTensors roberta_tensors(const EncoderConfig& config) {
 
 }  // namespace
 
-bool positions_skip_padding(const Family& family) {
-  return family.body == kRoberta.body;
-}
-
 void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& config) {
   config.positions_skip_padding = true;
   config.pad_token_id = reader.index("pad_token_id", kRobertaPadding, ConfigReader::kMaxRows);
@@ -86,7 +82,17 @@ void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& co
 
 constexpr Family kBert{"bert", "bert", "Bert", read_bert, bert_tensors};
 constexpr Family kElectra{"electra", "electra", "Electra", read_electra, electra_tensors};
-constexpr Family kRoberta{"roberta", "roberta", "Roberta", read_roberta, roberta_tensors};
-constexpr Family kXlmRoberta{"xlm-roberta", "roberta", "XLMRoberta", read_xlm_roberta, roberta_tensors};
+constexpr Family kRoberta{"roberta",
+                          "roberta",
+                          "Roberta",
+                          read_roberta,
+                          roberta_tensors,
+                          /*positions_skip_padding=*/true};
+constexpr Family kXlmRoberta{"xlm-roberta",
+                             "roberta",
+                             "XLMRoberta",
+                             read_xlm_roberta,
+                             roberta_tensors,
+                             /*positions_skip_padding=*/true};
 
 }  // namespace bertft::weights

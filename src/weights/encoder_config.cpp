@@ -104,7 +104,7 @@ std::optional<std::int64_t> longest_sequence(const Json& json, const std::string
   const auto positions = integer_member(json, "max_position_embeddings", name);
   const auto type = string_member(json, "model_type", name);
   const Family* family = type ? find_family(*type) : family_by_architecture(json);
-  if (!positions || family == nullptr || !positions_skip_padding(*family)) return positions;
+  if (!positions || family == nullptr || !family->positions_skip_padding) return positions;
   EncoderConfig config{};
   config.max_position_embeddings = *positions;
   read_padding_before_positions(ConfigReader(json, name), config);

@@ -17,6 +17,7 @@ struct Family {
   std::string_view class_prefix;                                    // of transformers' classes: "Bert"
   void (*read)(const ConfigReader& reader, EncoderConfig& config);  // all but model_type and json
   EncoderTensors (*tensors)(const EncoderConfig& config);
+  bool positions_skip_padding = false;  // counted from behind the padding on, as in RoBERTa's encoder
 
   std::string prefix() const { return std::string(body) + "."; }
   std::string architecture() const { return std::string(class_prefix) + "ForQuestionAnswering"; }
@@ -44,10 +45,7 @@ struct BertDefaults {
 /// Reads those keys; embedding_size becomes hidden_size.
 void read_bert_keys(const ConfigReader& reader, const BertDefaults& defaults, EncoderConfig& config);
 
-/// Whether positions are counted from behind the padding on, as in RoBERTa's encoder.
-bool positions_skip_padding(const Family& family);
-
-/// Reads the pad_token_id of such a family, behind which its positions begin.
+/// Reads the pad_token_id of a family whose positions skip padding, behind which its positions begin.
 /// throws DataError when that leaves none of max_position_embeddings
 void read_padding_before_positions(const ConfigReader& reader, EncoderConfig& config);
 

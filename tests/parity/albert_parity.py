@@ -26,15 +26,12 @@ from tokenizer_parity import (
     SCALARS,
     Comparison,
     arguments_and_data,
+    chosen_texts,
     expected,
     first_difference,
-    naughty_texts,
-    normalization_texts,
     ours,
     parts,
-    random_texts,
-    scalar_texts,
-    squad_texts,
+    xquad_sources,
 )
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -267,18 +264,7 @@ def near_tie(pieces, got, want):
 def main():
     args, data = arguments_and_data(__doc__)
     spiece = data / "vocab" / "albert-layout-30k.model"
-    exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
-    sources = {
-        "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
-        "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
-        "random strings": lambda: random_texts(10_000, exceptions),
-        "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
-        "all scalar values": scalar_texts,
-        "loading": lambda: LOADING_TEXTS,
-    }
-    for path in sorted((data / "qa-extra").glob("xquad.*.json")):
-        sources[path.name] = lambda path=path: squad_texts(path)
-    texts = {name: make() for name, make in sources.items() if not args.only or args.only in name}
+    texts = chosen_texts(args.only, data, {"loading": lambda: LOADING_TEXTS, **xquad_sources(data)})
 
     pieces = read_spiece(spiece)[0]
     with tempfile.TemporaryDirectory() as name:

@@ -17,7 +17,6 @@ import albert_parity
 import hf_model_reference
 import load_written_model
 import roberta_parity
-import tokenizer_parity
 import xlm_roberta_parity
 from transformers import AutoTokenizer, BertTokenizer
 
@@ -40,8 +39,7 @@ def make_model(family, directory):
         (directory / "merges.txt").write_text(merges, encoding="utf-8")
         return
     if family == "xlm-roberta":
-        charsmap = albert_parity.read_spiece(data / "vocab" / "albert-layout-30k.model")[1]
-        pieces = xlm_roberta_parity.pieces_of(tokenizer_parity.squad_texts(data / "qa-extra" / "xquad.en.json"))
+        pieces, charsmap = xlm_roberta_parity.xquad_model(data)
         reference("tiny", "--family", family, "--vocab-size", len(pieces) + 5, "--out", directory)
         tokenizer = xlm_roberta_parity.tokenizer_json(pieces, charsmap)
         (directory / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")

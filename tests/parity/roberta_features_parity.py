@@ -12,21 +12,17 @@ import tempfile
 import features_parity
 import xlm_roberta_parity
 from features_parity import DATA_DIR, compare
-from albert_parity import read_spiece
 from roberta_parity import gpt2_files, roberta_vocab
-from tokenizer_parity import squad_texts, write_files
+from tokenizer_parity import write_files
 
 NUM_WINDOWS, NUM_WINDOWS_XLM = 12_165, 13_218
 
 
 def xlm_roberta(directory):
-    languages = sorted((DATA_DIR / "qa-extra").glob("xquad.*.json"))
-    pieces = xlm_roberta_parity.pieces_of(text for path in languages for text in squad_texts(path))
-    charsmap = read_spiece(DATA_DIR / "vocab" / "albert-layout-30k.model")[1]
-    files = {"tokenizer.json": xlm_roberta_parity.tokenizer_json(pieces, charsmap)}
+    files = {"tokenizer.json": xlm_roberta_parity.tokenizer_json(*xlm_roberta_parity.xquad_model(DATA_DIR))}
     features_parity.use_model(xlm_roberta_parity.write_model(directory, **files))
     compare(DATA_DIR / "squad" / "squad-v2.0-dev.json", num_windows=NUM_WINDOWS_XLM, token_types=False)
-    for path in languages:
+    for path in sorted((DATA_DIR / "qa-extra").glob("xquad.*.json")):
         compare(path, token_types=False, max_seq_length=256, doc_stride=64)
 
 

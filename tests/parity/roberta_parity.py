@@ -20,11 +20,9 @@ from tokenizer_parity import (
     SCALARS,
     Comparison,
     arguments_and_data,
-    naughty_texts,
-    normalization_texts,
-    random_texts,
-    squad_texts,
+    chosen_texts,
     write_files,
+    xquad_sources,
 )
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -136,17 +134,10 @@ def scalar_texts():
 
 def main():
     args, data = arguments_and_data(__doc__)
-    exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
-    sources = {
-        "all scalar values": scalar_texts,
-        "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
-        "XQuAD": lambda: [t for p in sorted((data / "qa-extra").glob("xquad.*.json")) for t in squad_texts(p)],
-        "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
-        "random strings": lambda: random_texts(10_000, exceptions),
-        "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
+    texts = chosen_texts(args.only, data, {
+        "XQuAD": lambda: [text for texts in xquad_sources(data).values() for text in texts()],
         "spellings": lambda: spelling_texts(3000),
-    }
-    texts = {name: make() for name, make in sources.items() if not args.only or args.only in name}
+    })
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         comparison = Comparison(args.helper)

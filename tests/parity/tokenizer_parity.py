@@ -388,21 +388,36 @@ def arguments_and_data(description):
     return args, Path(os.environ["BERTFT_DATA_DIR"])
 
 
+def exceptions_file(data):
+    return data / "tokenizer" / "hf-unicode-exceptions.tsv"
+
+
+def xquad_sources(data):
+    return {path.name: lambda path=path: squad_texts(path) for path in sorted((data / "qa-extra").glob("xquad.*.json"))}
+
+
+def chosen_texts(only, data, more):
+    """Texts by their names, those that every tokenizer is compared on and `more`, where `only` does not leave them out."""
+    sources = {
+        "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
+        "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
+        "random strings": lambda: random_texts(10_000, exceptions_file(data)),
+        "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
+        "all scalar values": scalar_texts,
+        **more,
+    }
+    return {name: make() for name, make in sources.items() if not only or only in name}
+
+
 def main():
     args, data = arguments_and_data(__doc__)
-    exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
+    exceptions = exceptions_file(data)
     vocab = lambda name: data / "vocab" / f"bert-base-{name}-vocab.txt"
 
-    sources = {
-        "all scalar values": scalar_texts,
-        "random strings": lambda: random_texts(10_000, exceptions),
-        "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
-        "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
-        "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
+    texts = chosen_texts(args.only, data, {
         "SQuAD 2.0 train": lambda: squad_texts(data / "squad" / "squad-v2.0-train-rebuilt.json.gz"),
-        "XQuAD": lambda: [t for p in sorted((data / "qa-extra").glob("xquad.*.json")) for t in squad_texts(p)],
-    }
-    texts = {name: make() for name, make in sources.items() if not args.only or args.only in name}
+        "XQuAD": lambda: [text for texts in xquad_sources(data).values() for text in texts()],
+    })
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

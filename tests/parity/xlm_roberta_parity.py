@@ -20,12 +20,9 @@ from albert_parity import UnigramComparison, character_pieces, read_spiece
 from tokenizer_parity import (
     FLAGS,
     arguments_and_data,
-    naughty_texts,
-    normalization_texts,
-    random_texts,
-    scalar_texts,
-    squad_texts,
+    chosen_texts,
     write_files,
+    xquad_sources,
 )
 
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
@@ -52,6 +49,12 @@ def pieces_of(texts, count=30_000):
     chosen = sorted(parts.items(), key=lambda part: (-part[1], part[0]))[:count]
     total = sum(times for _, times in chosen)
     return [(piece, round(1024 * math.log(times / total)) / 1024) for piece, times in chosen]
+
+
+def xquad_model(data):
+    """Pieces of all of XQuAD's languages, and the charsmap."""
+    pieces = pieces_of(text for texts in xquad_sources(data).values() for text in texts())
+    return pieces, read_spiece(data / "vocab" / "albert-layout-30k.model")[1]
 
 
 def tokenizer_json(pieces, charsmap, mask=None, **model):
@@ -142,20 +145,8 @@ class XlmRobertaComparison(UnigramComparison):
 
 def main():
     args, data = arguments_and_data(__doc__)
-    xquad = {path.name: squad_texts(path) for path in sorted((data / "qa-extra").glob("xquad.*.json"))}
-    charsmap = read_spiece(data / "vocab" / "albert-layout-30k.model")[1]
-    exceptions = data / "tokenizer" / "hf-unicode-exceptions.tsv"
-    sources = {
-        "SQuAD 2.0 dev": lambda: squad_texts(data / "squad" / "squad-v2.0-dev.json"),
-        "naughty strings": lambda: naughty_texts(data / "corpora" / "naughty-strings"),
-        "random strings": lambda: random_texts(10_000, exceptions),
-        "normalization test": lambda: normalization_texts(data / "corpora" / "unicode" / "NormalizationTest.txt.bz2"),
-        "all scalar values": scalar_texts,
-        "loading": lambda: LOADING_TEXTS,
-        **{name: lambda texts=texts: texts for name, texts in xquad.items()},
-    }
-    texts = {name: make() for name, make in sources.items() if not args.only or args.only in name}
-    pieces = pieces_of(text for part in xquad.values() for text in part)
+    texts = chosen_texts(args.only, data, {"loading": lambda: LOADING_TEXTS, **xquad_sources(data)})
+    pieces, charsmap = xquad_model(data)
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
