@@ -9,11 +9,13 @@ namespace {
 
 constexpr std::int64_t kFloatBytes = 4, kHalfBytes = 2;
 
-// Estimates until a GPU has been asked: CUDA's context and libraries, two cuBLAS workspaces (forward and backward
-// thread), and the rounding of the caching allocator.
+// An estimate until a GPU has been asked: CUDA's context and libraries.
 constexpr std::uint64_t kCudaContext = std::uint64_t{768} << 20;
-constexpr std::uint64_t kCublasWorkspaces = std::uint64_t{64} << 20;
-constexpr double kCudaRounding = 1.03;
+
+// What the caching allocator holds beside what was asked of it, in the middle of many shapes (docs/results.md): pages
+// begun, of 20 MiB and of 2, and holes.
+constexpr std::uint64_t kCudaPages = std::uint64_t{32} << 20;
+constexpr double kCudaHoles = 1.02;
 
 // Columns of a bf16 operand of which oneDNN makes a copy in another order, on a CPU with AMX.
 constexpr std::int64_t kCopiedColumns = 512;
@@ -88,6 +90,20 @@ std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num
   return kFloatBytes * s.heads * head * num_tokens(num_features, shape.length + 128);
 }
 
+// ATen's sum over rows, a bias's gradient, has blocks of 128 threads, each of 4 columns and every fourth row; as many
+// as the GPU holds at once share the rows, and each of their threads has room for a whole block's columns
+// (ATen/native/cuda/Reduce.cuh, setReduceConfig and global_memory_size).
+std::int64_t row_sum_bytes(const StepShape& shape, std::int64_t rows, std::int64_t columns) {
+  constexpr std::int64_t kThreads = 128, kColumns = 128, kRows = 4, kLeastRows = 16, kMostRows = 256;
+  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  const std::int64_t rows_of_thread = divide_up(rows, kRows);
+  if (!shape.is_cuda || rows_of_thread < kMostRows) return 0;
+  const std::int64_t held = divide_up(shape.gpu_threads / kThreads, divide_up(columns, kColumns));
+  const std::int64_t sharing =
+      std::max(std::min(held, divide_up(rows_of_thread, kLeastRows)), divide_up(rows_of_thread, kMostRows));
+  return sharing == 1 ? 0 : kFloatBytes * columns * kColumns * sharing;
+}
+
 // Of one moment: what there is besides weights and moments.
 struct Moment {
   std::int64_t gradients, activations, workspace;
@@ -101,8 +117,8 @@ StepBytes bytes_at(const StepShape& shape, const Sizes& s, const Moment& moment)
   bytes.activations = static_cast<std::uint64_t>(moment.activations);
   bytes.workspace = static_cast<std::uint64_t>(std::max(moment.workspace, std::int64_t{0}));
   if (shape.is_cuda) {
-    bytes.activations = static_cast<std::uint64_t>(kCudaRounding * static_cast<double>(bytes.activations));
-    bytes.workspace += kCublasWorkspaces;
+    bytes.activations = static_cast<std::uint64_t>(kCudaHoles * static_cast<double>(bytes.activations));
+    bytes.workspace += kCudaPages + 2 * shape.cublas_workspace_bytes;  // of the forward and the backward thread
     bytes.context = kCudaContext;
   }
   return bytes;
@@ -119,14 +135,22 @@ class MicroBatch {
       : shape_(shape), s_(sizes), tokens_(num_tokens(num_features, shape.length)) {
     const bool half = is_half(shape.precision);
     layer_ = layer_bytes_per_token(s_, takes_one_by_one(shape));
-    // A recomputed layer keeps its input only, and in the backward pass one layer is whole, its result too.
-    kept_ = shape.gradient_checkpointing ? (s_.layers + 1) * kFloatBytes * s_.h + layer_ : s_.layers * layer_;
+    // A recomputed layer keeps its input only, which in fp32 is among what a whole layer keeps. In the backward pass
+    // one is whole, with its result and that one's gradient.
+    recomputed_ = kFloatBytes * s_.h * (half ? 2 : 1) + layer_;
+    kept_ = shape.gradient_checkpointing ? s_.layers * kFloatBytes * s_.h + recomputed_ : s_.layers * layer_;
     // Half copies of the linear layers' weights live as long as the layer they belong to.
     casts_ = half ? kHalfBytes * s_.linear / (shape.gradient_checkpointing ? s_.layers : 1) : 0;
     // At a layer's inner product, backwards: the gradient of the inner layer and of the weight.
     const bool copies = shape.precision == device::Precision::kBf16 && !shape.is_cuda && shape.has_amx;
     const std::int64_t copied = copies ? kHalfBytes * std::min(s_.f, kCopiedColumns) : 0;
-    inner_ = (s_.wide * s_.f + copied) * tokens_ + (s_.wide + (half ? kFloatBytes : 0)) * s_.h * s_.f;
+    const std::int64_t weights = s_.wide * s_.h * s_.f, both = s_.wide * (s_.f + s_.h) * tokens_;
+    const std::int64_t norm = kFloatBytes * s_.h * tokens_, inner_layer = 2 * s_.wide * s_.f * tokens_;
+    // Then, or with the sum of its own bias or of the one before, when what the layer keeps for the norm, and for the
+    // inner layer, is gone.
+    inner_ = std::max({(s_.wide * s_.f + copied) * tokens_ + weights + (half ? kFloatBytes * s_.h * s_.f : 0),
+                       both + weights + row_sum_bytes(shape, tokens_, s_.h) - norm,
+                       both + weights + row_sum_bytes(shape, tokens_, s_.f) - norm - inner_layer});
     // At its attention: that one's own gradients and scores, with what the layer keeps after it gone. Of each thread:
     // three squares of a head's scores, and copies of its rows in fp32.
     const std::int64_t head_rows = (half ? 5 : 3) * s_.h / s_.heads;
@@ -165,7 +189,7 @@ class MicroBatch {
         std::max({inner_, inner_ + sums - last_layer * tokens_, attention_ + sums + inner_weights});
     const std::int64_t first_layer = is_shared ? 0 : 4 * s_.h * s_.h + 2 * s_.h * s_.f;
     const std::int64_t behind_first = s_.parameters - shape_.encoder.vocab_size * s_.e - first_layer;
-    const std::int64_t of_one_layer = shape_.gradient_checkpointing ? 2 * kFloatBytes * s_.h + layer_ : layer_;
+    const std::int64_t of_one_layer = shape_.gradient_checkpointing ? kFloatBytes * s_.h + recomputed_ : layer_;
     const std::int64_t one_layer = tokens_ * (of_one_layer + outer_bytes_per_token(s_)) + casts_ / s_.layers;
     return fuller(fuller(bytes_at(shape_, s_, {0, activations(), workspace}),
                          bytes_at(shape_, s_, {kFloatBytes * behind_first, one_layer, inner_})),
@@ -178,7 +202,7 @@ class MicroBatch {
   const StepShape& shape_;
   const Sizes& s_;
   std::int64_t tokens_;
-  std::int64_t layer_, kept_;  // of a token
+  std::int64_t layer_, recomputed_, kept_;  // of a token
   std::int64_t casts_, inner_, attention_, embedded_;
 };
 

@@ -13,11 +13,19 @@ namespace {
 constexpr std::size_t kMostTrials = 5;
 constexpr std::int64_t kSmall = 4;     // the second trial after one feature, where it shows the growth already
 constexpr double kPlenty = 0.75;       // a prediction below this share of the room needs no calibration
-constexpr double kStepDown = 0.9;      // after a size that did not fit; more after each further one
-constexpr double kCaution = 0.995;     // of the room, after a size that did not fit
 constexpr double kGrowing = 0.9;       // of the full slope
 constexpr double kCloseEnough = 0.01;  // of the size found
-constexpr double kSeveral = 3;         // times what rounding adds to a peak: less growth says nothing
+constexpr double kSeveral = 40;        // times what rounding adds to a peak: less growth says nothing
+
+// After a size that did not fit.
+struct Caution {
+  double step_down;  // to this share of it, and as much again after each further one
+  double room;       // share of it that the next size may be expected to take
+  double close;      // as kCloseEnough
+};
+constexpr Caution kCaution = {0.9, 0.995, kCloseEnough};
+// Where peaks are rounded there are holes between tensors too, one to five percent, and other ones for each size.
+constexpr Caution kCautionOfHoles = {0.95, 0.985, 0.018};
 
 double predict(const SearchTask& task, std::int64_t size) {
   return static_cast<double>(task.predict(size));
@@ -34,7 +42,11 @@ bool grows_between(const SearchTask& task, std::int64_t small, std::int64_t larg
 
 class Search {
  public:
-  explicit Search(const SearchTask& task) : task_(task), smallest_(smallest()), too_large_(task.at_most + 1) {}
+  explicit Search(const SearchTask& task)
+      : task_(task),
+        caution_(task.peak_rounding > 0 ? kCautionOfHoles : kCaution),
+        smallest_(smallest()),
+        too_large_(task.at_most + 1) {}
 
   SearchResult run() {
     for (std::optional<std::int64_t> size = first(); size; size = next()) try_size(*size);
@@ -85,27 +97,28 @@ class Search {
     if (num_failures_ > 0) return std::max(best + 1, step_down());
     // Stepping down counts as one, however often: where the plan was that wrong, only sizes that fit teach anything.
     if (fitting_.size() + (fitting_.size() < result_.trials.size() ? 1 : 0) >= kMostTrials) return std::nullopt;
-    const std::int64_t size = largest_expected_to_fit();
+    const bool has_failed = too_large_ <= task_.at_most;
+    const std::int64_t size = largest_expected_to_fit(has_failed ? caution_.room : 1);
     const std::int64_t second = smallest_ == 1 ? kSmall : 2 * smallest_;
     if (result_.trials.size() == 1 && best == smallest_ && size > second) {
       return grows_between(task_, best, second) ? second : std::max(second, size / 2);
     }
     // A second shortage is not worth one feature more.
-    const double close = std::max(kCloseEnough * static_cast<double>(best), too_large_ <= task_.at_most ? 1.0 : 0.0);
+    const double close = has_failed ? std::max(caution_.close * static_cast<double>(best), 1.0)
+                                    : kCloseEnough * static_cast<double>(best);
     const bool is_close = static_cast<double>(size - best) <= close;
     return size > best && !is_close ? std::optional(size) : std::nullopt;
   }
 
   std::int64_t step_down() const {
-    const double share = std::pow(kStepDown, num_failures_);
+    const double share = std::pow(caution_.step_down, num_failures_);
     const std::int64_t middle = result_.num_features + (too_large_ - result_.num_features) / 2;
     const auto lower = static_cast<std::int64_t>(share * static_cast<double>(too_large_));
     return std::min(too_large_ - 2, std::max(lower, middle));
   }
 
-  std::int64_t largest_expected_to_fit() const {
-    const bool has_failed = too_large_ <= task_.at_most;
-    const double room = (has_failed ? kCaution : 1.0) * static_cast<double>(task_.usable_bytes);
+  std::int64_t largest_expected_to_fit(double share_of_room) const {
+    const double room = share_of_room * static_cast<double>(task_.usable_bytes);
     const auto fits = [&](std::int64_t n) { return calibrated_bytes(task_, fitting_, n) <= room; };
     // The whole step at once may take less than more than half of it with the rest to follow, and that less than half.
     const std::int64_t whole = task_.effective_batch.value_or(1), best = result_.num_features;
@@ -118,6 +131,7 @@ class Search {
   }
 
   const SearchTask& task_;
+  const Caution caution_;
   const std::int64_t smallest_;
   SearchResult result_;
   std::vector<Trial> fitting_;  // by size

@@ -3,19 +3,15 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/cuda/CUDAContextLight.h>
-#include <c10/core/AllocatorConfig.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <numeric>
 
-#include "bertft/device/cuda.h"
-#include "bertft/memory/budget.h"
+#include "gpu/gpu_fixture.h"
 #include "model/attention.h"
 #include "model/dropout.h"
 #include "model/packed_batch.h"
-#include "train/torch/measured_step.h"
-#include "train/torch/probe_fixture.h"
 #include "train/torch/small_run.h"
 #include "weights/family_configs.h"
 
@@ -24,47 +20,13 @@ namespace {
 
 constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
 
-class Gpu : public testing::Test {
+class GpuStep : public Gpu {
  protected:
-  void SetUp() override {
-    if (device::cuda::device_count() == 0) GTEST_SKIP() << "no GPU";
-    device_ = select(Precision::kFp32);
-  }
-  void TearDown() override {
-    if (!device_.is_cuda()) return;
-    at::globalContext().setDeterministicAlgorithms(false, false);
-    limit(memory::capacity_of(device_).total);
-    memory::release_cached(device_);
-  }
-
-  static bool has_bf16() { return select({}).precision == Precision::kBf16; }
-  static std::vector<Precision> precisions() {
-    std::vector all = {Precision::kFp32, Precision::kFp16};
-    if (has_bf16()) all.push_back(Precision::kBf16);
-    return all;
-  }
-
-  static device::Device select(std::optional<Precision> precision, bool full_determinism = false) {
-    device::DeviceOptions options;
-    options.full_determinism = full_determinism;
-    options.device = device::DeviceChoice::kCuda;
-    if (precision) options.bf16 = precision == Precision::kBf16;
-    options.fp16 = precision == Precision::kFp16;
-    return device::select_device(options);
-  }
-  void limit(std::uint64_t bytes) const { memory::apply({.limit = bytes, .usable = bytes, .source = "test"}, device_); }
-
   const data::Features features_ = seven_windows();
-  device::Device device_;
 };
 
 TEST_F(Gpu, IsTakenWhereNoDeviceIsNamed) {
   EXPECT_TRUE(device::select_device({}).is_cuda());
-}
-
-TEST_F(Gpu, HasSegmentsThatGrow) {
-  EXPECT_TRUE(c10::CachingAllocator::AcceleratorAllocatorConfig::use_expandable_segments())
-      << "right only where the driver has no virtual memory, as under WSL";
 }
 
 TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
@@ -205,7 +167,7 @@ weights::EncoderConfig without_attention_dropout(weights::EncoderConfig config) 
   return config;
 }
 
-TEST_F(Gpu, TakesTheStepsOfTheCpuInEveryFamily) {
+TEST_F(GpuStep, TakesTheStepsOfTheCpuInEveryFamily) {
   for (const weights::ConfigOfSize config : weights::kFamilyConfigs) {
     const model::TinyModel tiny(without_attention_dropout(config(kSizeForWords)));
     TrainedModel cpu(tiny), gpu(tiny, device_);
@@ -218,7 +180,7 @@ TEST_F(Gpu, TakesTheStepsOfTheCpuInEveryFamily) {
   }
 }
 
-TEST_F(Gpu, StaysCloseToTheCpuInHalfPrecision) {
+TEST_F(GpuStep, StaysCloseToTheCpuInHalfPrecision) {
   const model::TinyModel tiny(without_attention_dropout(bert_for_words().config));
   const StepResult expected = TrainedModel(tiny).step(features_, {});
   for (const Precision precision : precisions()) {
@@ -229,7 +191,7 @@ TEST_F(Gpu, StaysCloseToTheCpuInHalfPrecision) {
 }
 
 // With dropout: its masks must be the same forwards, backwards and in a recomputed layer.
-TEST_F(Gpu, DoesTheSameStepWhateverTheMicroBatch) {
+TEST_F(GpuStep, DoesTheSameStepWhateverTheMicroBatch) {
   for (const Precision precision : precisions()) {
     for (const bool recompute : {false, true}) {
       const device::Device device = select(precision);
@@ -247,7 +209,7 @@ TEST_F(Gpu, DoesTheSameStepWhateverTheMicroBatch) {
   }
 }
 
-TEST_F(Gpu, RepeatsStepsToTheSameBitsWhenDeterminismIsAskedFor) {
+TEST_F(GpuStep, RepeatsStepsToTheSameBitsWhenDeterminismIsAskedFor) {
   for (const Precision precision : precisions()) {
     TrainedModel first(bert_for_words(), select(precision, true)), second(bert_for_words(), select(precision, true));
     for (std::int64_t step = 0; step < 3; ++step) {
@@ -259,7 +221,7 @@ TEST_F(Gpu, RepeatsStepsToTheSameBitsWhenDeterminismIsAskedFor) {
 }
 
 // One large sequence many times: 20 MiB, the allocator's smallest segment, are soon too little.
-TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
+TEST_F(GpuStep, RedoesAStepThatDoesNotFitInSmallerPieces) {
   if (!has_bf16()) GTEST_SKIP() << "no bf16";
   for (const bool recompute : {false, true}) {  // which runs a backward pass inside another
     model::ModelOptions options;
@@ -279,34 +241,6 @@ TEST_F(Gpu, RedoesAStepThatDoesNotFitInSmallerPieces) {
     EXPECT_GT(shrunk, 0) << recompute;
     limit(memory::capacity_of(device_).total);
   }
-}
-
-TEST_F(Gpu, TakesWhatThePlanSays) {
-  for (const Precision precision : precisions()) {
-    for (const bool recomputed : {false, true}) {
-      for (const StepCase& c :
-           {minilm("MiniLm", 384, 32, precision, recomputed), base("Base", 128, 32, precision, recomputed)}) {
-        memory::release_cached(device_);
-        const auto planned = memory::plan_step(shape_of(c, device_), c.num_features).tensors();
-        EXPECT_NEAR(static_cast<double>(planned) / static_cast<double>(measure(c, device_).training), 1, 0.1)
-            << c.name << " " << name_of(precision) << " recomputed " << recomputed;
-      }
-    }
-  }
-}
-
-TEST_F(Gpu, IsProbedAndLeftAsItWas) {
-  ProbeParts parts(bert_for_words());
-  parts.device = select({});  // in bf16 attention takes all sequences at once
-  const std::uint64_t in_use = memory::use_of(device_).now;
-  // So much that the allocator's segments of 20 MiB do not decide.
-  ProbeTask task = parts.task(in_use + 2048 * kMib, /*at_most=*/1'000'000);
-  task.effective_batch = task.at_most;
-  const memory::SearchResult result = probe(task, [](const memory::Trial&) {});
-  EXPECT_GT(result.num_features, 0);
-  EXPECT_LT(result.num_features, 1'000'000);
-  EXPECT_LE(result.trials.size(), 8U) << "five, and a few more where the allocator's holes decide";
-  EXPECT_EQ(memory::use_of(device_).now, in_use);
 }
 
 }  // namespace

@@ -13,6 +13,10 @@ namespace bertft::memory::cuda {
 [[gnu::weak]] Use use();
 [[gnu::weak]] void reset_peak();
 
+/// Of StepShape.
+[[gnu::weak]] std::int64_t gpu_threads();
+[[gnu::weak]] std::uint64_t cublas_workspace_bytes();
+
 /// Gives back what is cached, cuBLAS's workspaces too: tens of MiB a thread, which come back with the
 /// next product.
 [[gnu::weak]] void release_cached();

@@ -23,11 +23,14 @@ std::string message_of(const std::exception& error) {
   return torch_error != nullptr ? torch_error->what_without_backtrace() : error.what();
 }
 
-// Without LibTorch's advice on its own settings, which is not ours.
+// Of CUDA's how much was asked for, without the allocator's whole account and advice on settings of its own; without a
+// full stop.
 std::string fact_of(const std::exception& error) {
   const std::string text = message_of(error);
-  const std::string_view line = first_line(text);
-  return std::string(line.substr(0, line.find(" If reserved but unallocated memory")));
+  std::string_view line = first_line(text);
+  line = line.substr(0, line.find(" GPU "));
+  if (line.ends_with('.')) line.remove_suffix(1);
+  return std::string(line);
 }
 
 // On a CPU the thread's queue of autograd keeps what was ready when a backward pass was left, and

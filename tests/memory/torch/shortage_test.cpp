@@ -96,6 +96,14 @@ INSTANTIATE_TEST_SUITE_P(
         "DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes.",
         "nonzero is not supported for tensors with more than INT_MAX elements", "std::bad_alloc"));
 
+TEST(OutOfMemory, OfAGpuSaysHowMuchWasAskedForAndNoMore) {
+  const c10::OutOfMemoryError error(
+      {__func__, __FILE__, __LINE__},
+      "CUDA out of memory. Tried to allocate 24.00 MiB. GPU 0 has a total capacity of 7.60 GiB of which 1.00 MiB is "
+      "free. If reserved but unallocated memory is large try setting PYTORCH_ALLOC_CONF.");
+  EXPECT_EQ(shortage_of(error)->message, "CUDA out of memory. Tried to allocate 24.00 MiB");
+}
+
 TEST(OutOfMemory, SaysWhetherGrowingWasBrokenOff) {
   EXPECT_TRUE(says_growing_was_broken_off("CUDA driver error: out of memory"));
   EXPECT_TRUE(says_growing_was_broken_off(

@@ -32,6 +32,15 @@ void reset_peak() {
   allocator::resetPeakStats(kGpu);
 }
 
+std::int64_t gpu_threads() {
+  const cudaDeviceProp* gpu = at::cuda::getDeviceProperties(kGpu);
+  return std::int64_t{gpu->multiProcessorCount} * gpu->maxThreadsPerMultiProcessor;
+}
+
+std::uint64_t cublas_workspace_bytes() {
+  return at::cuda::getChosenWorkspaceSize();
+}
+
 void release_cached() {
   at::cuda::clearCublasWorkspaces();
   allocator::emptyCache();

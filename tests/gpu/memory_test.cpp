@@ -1,0 +1,161 @@
+// What CUDA's caching allocator takes, beside what is planned and found. Nothing here is computed, so that it holds as
+// well where the GPU is a stand-in (tests/cuda_stand_in).
+
+#include <c10/core/AllocatorConfig.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "bertft/train/probe.h"
+#include "gpu/gpu_fixture.h"
+#include "train/torch/measured_step.h"
+#include "train/torch/probe_fixture.h"
+
+namespace bertft::train {
+namespace {
+
+using enum device::Precision;
+
+constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
+
+class GpuMemory : public Gpu {};
+
+TEST_F(GpuMemory, HasSegmentsThatGrow) {
+  EXPECT_TRUE(c10::CachingAllocator::AcceleratorAllocatorConfig::use_expandable_segments())
+      << "right only where the driver has no virtual memory, as under WSL";
+}
+
+TEST_F(GpuMemory, IsLeftAsItWasByAProbe) {
+  ProbeParts parts;
+  parts.device = select({});
+  const std::uint64_t in_use = memory::use_of(device_).now;
+  const ProbeTask task = parts.task(in_use + 2048 * kMib, /*at_most=*/8);
+  EXPECT_EQ(probe(task, [](const memory::Trial&) {}).num_features, 8);
+  EXPECT_EQ(memory::use_of(device_).now, in_use);
+}
+
+std::string name_of(const testing::TestParamInfo<StepCase>& shape) {
+  return shape.param.name;
+}
+
+class GpuMemoryPlan : public Gpu, public testing::WithParamInterface<StepCase> {};
+
+TEST_P(GpuMemoryPlan, IsWithinTenPercentOfWhatTheAllocatorTakes) {
+  const StepCase& c = GetParam();
+  if (c.precision == kBf16 && !has_bf16()) GTEST_SKIP() << "no bf16";
+  const memory::StepBytes plan = memory::plan_step(shape_of(c, device_), c.num_features);
+  const auto measured = static_cast<double>(measure(c, device_).training);
+  EXPECT_NEAR(static_cast<double>(plan.tensors()) / measured, 1, 0.1)
+      << fmt::format("planned {:.1f} MiB (activations {:.1f}, workspace {:.1f}), measured {:.1f} MiB",
+                     static_cast<double>(plan.tensors()) / 0x1p20, static_cast<double>(plan.activations) / 0x1p20,
+                     static_cast<double>(plan.workspace) / 0x1p20, measured / 0x1p20);
+}
+
+// Of so many tokens, each in two micro-batches and at once.
+std::vector<StepCase> shapes(const std::vector<std::int64_t>& lengths, std::int64_t num_tokens, bool of_all_families) {
+  std::vector<StepCase> cases;
+  for (const std::int64_t length : lengths) {
+    for (const Precision precision : {kFp32, kBf16}) {
+      for (const bool recomputed : {false, true}) {
+        const std::string suffix = fmt::format("{}x{}{}{}", num_tokens / length, length,
+                                               precision == kBf16 ? "Half" : "", recomputed ? "Recomputed" : "");
+        const std::int64_t n = num_tokens / length;
+        cases.push_back(minilm("MiniLm" + suffix, length, n, precision, recomputed));
+        cases.push_back(base("Base" + suffix, length, n, precision, recomputed));
+        cases.push_back(electra_small("Electra" + suffix, length, n, precision, recomputed));
+        cases.push_back(albert_base("Albert" + suffix, length, n, precision, recomputed));
+        if (!of_all_families) continue;
+        cases.push_back(distilbert_base("DistilBert" + suffix, length, n, precision, recomputed));
+        cases.push_back(roberta_base("Roberta" + suffix, length, n, precision, recomputed));
+      }
+    }
+  }
+  const std::size_t num_cut = cases.size();
+  for (std::size_t i = 0; i < num_cut; ++i) cases.push_back(whole_step(cases[i]));
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Steps, GpuMemoryPlan, testing::ValuesIn(shapes({384}, 4096, false)), name_of);
+
+// Where they are asked for: BERTFT_EVERY_SHAPE=1 build/tests/gpu_tests --gtest_filter='Every/GpuMemoryPlan*'
+std::vector<StepCase> every_shape() {
+  std::vector<StepCase> cases;
+  if (std::getenv("BERTFT_EVERY_SHAPE") == nullptr) return cases;
+  for (const std::int64_t num_tokens : {1024, 4096, 20480}) {
+    std::ranges::copy(shapes({64, 128, 256, 384, 512}, num_tokens, true), std::back_inserter(cases));
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Every, GpuMemoryPlan, testing::ValuesIn(every_shape()), name_of);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GpuMemoryPlan);
+
+// A card of so many GiB, of which the rest is taken.
+struct CardCase {
+  std::uint64_t gib;
+  StepCase shape;
+};
+void PrintTo(const CardCase& c, std::ostream* out) {
+  *out << c.gib << "GiB" << c.shape.name;
+}
+
+class GpuMemoryCard : public Gpu, public testing::WithParamInterface<CardCase> {
+ protected:
+  static bool fits(ProbeTask task, std::int64_t n) {
+    bool fits = false;
+    task.at_most = n;
+    probe(task, [&](const memory::Trial& trial) { fits = fits || (trial.num_features == n && trial.fits); });
+    return fits;
+  }
+};
+
+// What is two percent above the size found does not fit when it is tried alone.
+TEST_P(GpuMemoryCard, IsProbedToTheLargestMicroBatch) {
+  const auto& [gib, shape] = GetParam();
+  if (memory::capacity_of(device_).free < (gib << 30)) GTEST_SKIP() << "a smaller card";
+  if (shape.precision == kBf16 && !has_bf16()) GTEST_SKIP() << "no bf16";
+  const weights::EncoderConfig config = shape.family(size_of(shape));
+  const WeightsOfOneBlock random(config);
+  const model::ModelOptions options = options_of(shape);
+  const optim::OptimOptions optim;
+  const device::Device device = device_of(shape, device_);
+  const std::uint64_t room = memory::use_of(device_).now + (gib << 30);
+  const ProbeTask task{.config = config,
+                       .weights = random.weights(),
+                       .model = options,
+                       .optim = optim,
+                       .device = device,
+                       .budget = {.limit = room, .usable = room, .source = "test"},
+                       .length = shape.length,
+                       .effective_batch = 2000,
+                       .eval_batch = 8,
+                       .at_most = 2000};
+  const memory::SearchResult found = probe(task, [](const memory::Trial&) {});
+  const auto ran_out = [](const memory::Trial& trial) { return !trial.fits && trial.steps_done < 2; };
+  EXPECT_LE(found.trials.size(), 6U) << "five, and one more where holes between tensors decide";
+  EXPECT_LE(std::ranges::count_if(found.trials, ran_out), 1);
+  const std::int64_t largest = found.num_features;
+  ASSERT_GT(largest, 0);
+  const std::int64_t too_large = largest + std::max<std::int64_t>(1, largest / 50) + 1;
+  EXPECT_FALSE(fits(task, too_large)) << too_large << " after " << largest;
+}
+
+std::vector<CardCase> cards() {
+  std::vector<CardCase> cases;
+  for (const std::uint64_t gib : {8, 24, 80}) {
+    for (const Precision precision : {kFp32, kBf16}) {
+      const std::string suffix = precision == kBf16 ? "Half" : "";
+      cases.push_back({gib, base("Base" + suffix, 384, 1, precision, false)});
+      if (gib < 80) cases.push_back({gib, minilm("MiniLm" + suffix, 384, 1, precision, false)});
+    }
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Cards, GpuMemoryCard, testing::ValuesIn(cards()),
+                         [](const auto& card) { return testing::PrintToString(card.param); });
+
+}  // namespace
+}  // namespace bertft::train
