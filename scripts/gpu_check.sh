@@ -112,7 +112,7 @@ tests() {  # NAME FILTER: in a process of its own, since an error of the device 
 if wanted tests; then
   kernels='*GpuAttention*:Gpu.Is*Named:Gpu.Draws*'
   tests "tests of the kernels" "$kernels"
-  tests "tests of steps and memory" "-$kernels:*GpuMemoryCard*"  # which the probes below are
+  tests "tests of steps and memory" "-$kernels:*GpuMemoryCard*"  # cards are emulated below
 fi
 losses() { grep -oE '"kind":"log".*"loss":[0-9.e-]+' "$work/run-$1/metrics.jsonl" | grep -oE '[0-9.e-]+$'; }
 same_losses() {  # of the same steps, whatever fits at a time. Of the first ten lines: later steps carry differences on

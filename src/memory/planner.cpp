@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "memory/bisect.h"
+#include "memory/row_sums.h"
 
 namespace bertft::memory {
 namespace {
@@ -90,20 +91,6 @@ std::int64_t flash_sums(const StepShape& shape, const Sizes& s, std::int64_t num
   return kFloatBytes * s.heads * head * num_tokens(num_features, shape.length + 128);
 }
 
-// ATen's sum over rows, a bias's gradient, has blocks of 128 threads, each of 4 columns and every fourth row; as many
-// as the GPU holds at once share the rows, and each of their threads has room for a whole block's columns
-// (ATen/native/cuda/Reduce.cuh, setReduceConfig and global_memory_size).
-std::int64_t row_sum_bytes(const StepShape& shape, std::int64_t rows, std::int64_t columns) {
-  constexpr std::int64_t kThreads = 128, kColumns = 128, kRows = 4, kLeastRows = 16, kMostRows = 256;
-  const auto divide_up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
-  const std::int64_t rows_of_thread = divide_up(rows, kRows);
-  if (!shape.is_cuda || rows_of_thread < kMostRows) return 0;
-  const std::int64_t held = divide_up(shape.gpu_threads / kThreads, divide_up(columns, kColumns));
-  const std::int64_t sharing =
-      std::max(std::min(held, divide_up(rows_of_thread, kLeastRows)), divide_up(rows_of_thread, kMostRows));
-  return sharing == 1 ? 0 : kFloatBytes * columns * kColumns * sharing;
-}
-
 // Of one moment: what there is besides weights and moments.
 struct Moment {
   std::int64_t gradients, activations, workspace;
@@ -118,7 +105,8 @@ StepBytes bytes_at(const StepShape& shape, const Sizes& s, const Moment& moment)
   bytes.workspace = static_cast<std::uint64_t>(std::max(moment.workspace, std::int64_t{0}));
   if (shape.is_cuda) {
     bytes.activations = static_cast<std::uint64_t>(kCudaHoles * static_cast<double>(bytes.activations));
-    bytes.workspace += kCudaPages + 2 * shape.cublas_workspace_bytes;  // of the forward and the backward thread
+    const std::uint64_t num_threads = shape.is_evaluation ? 1 : 2;  // that multiply: the backward pass has its own
+    bytes.workspace += kCudaPages + num_threads * shape.cublas_workspace_bytes;
     bytes.context = kCudaContext;
   }
   return bytes;
@@ -141,16 +129,19 @@ class MicroBatch {
     kept_ = shape.gradient_checkpointing ? s_.layers * kFloatBytes * s_.h + recomputed_ : s_.layers * layer_;
     // Half copies of the linear layers' weights live as long as the layer they belong to.
     casts_ = half ? kHalfBytes * s_.linear / (shape.gradient_checkpointing ? s_.layers : 1) : 0;
-    // At a layer's inner product, backwards: the gradient of the inner layer and of the weight.
+    // At a layer's inner product, backwards: the gradient of the inner layer and of the weight. On a GPU it may be at
+    // the sum of a bias's gradient, of the output or of the inner layer, with the gradients of both: the output's norm
+    // has then let go of what it kept, and at the second the inner layer, too.
     const bool copies = shape.precision == device::Precision::kBf16 && !shape.is_cuda && shape.has_amx;
     const std::int64_t copied = copies ? kHalfBytes * std::min(s_.f, kCopiedColumns) : 0;
-    const std::int64_t weights = s_.wide * s_.h * s_.f, both = s_.wide * (s_.f + s_.h) * tokens_;
-    const std::int64_t norm = kFloatBytes * s_.h * tokens_, inner_layer = 2 * s_.wide * s_.f * tokens_;
-    // Then, or with the sum of its own bias or of the one before, when what the layer keeps for the norm, and for the
-    // inner layer, is gone.
-    inner_ = std::max({(s_.wide * s_.f + copied) * tokens_ + weights + (half ? kFloatBytes * s_.h * s_.f : 0),
-                       both + weights + row_sum_bytes(shape, tokens_, s_.h) - norm,
-                       both + weights + row_sum_bytes(shape, tokens_, s_.f) - norm - inner_layer});
+    const std::int64_t weight = s_.wide * s_.h * s_.f, both = s_.wide * (s_.f + s_.h) * tokens_;
+    const std::int64_t of_norm = kFloatBytes * s_.h * tokens_, of_inner = 2 * s_.wide * s_.f * tokens_;
+    inner_ = (s_.wide * s_.f + copied) * tokens_ + weight + (half ? kFloatBytes * s_.h * s_.f : 0);
+    if (shape.is_cuda) {
+      const std::int64_t at_output = row_sum_bytes(tokens_, s_.h, shape.gpu_threads) - of_norm;
+      const std::int64_t at_inner = row_sum_bytes(tokens_, s_.f, shape.gpu_threads) - of_norm - of_inner;
+      inner_ = std::max(inner_, both + weight + std::max(at_output, at_inner));
+    }
     // At its attention: that one's own gradients and scores, with what the layer keeps after it gone. Of each thread:
     // three squares of a head's scores, and copies of its rows in fp32.
     const std::int64_t head_rows = (half ? 5 : 3) * s_.h / s_.heads;

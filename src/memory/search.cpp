@@ -15,7 +15,7 @@ constexpr std::int64_t kSmall = 4;     // the second trial after one feature, wh
 constexpr double kPlenty = 0.75;       // a prediction below this share of the room needs no calibration
 constexpr double kGrowing = 0.9;       // of the full slope
 constexpr double kCloseEnough = 0.01;  // of the size found
-constexpr double kSeveral = 40;        // times what rounding adds to a peak: less growth says nothing
+constexpr double kTelling = 40;        // times what rounding adds to a peak: growth that shows the slope
 
 // After a size that did not fit.
 struct Caution {
@@ -31,13 +31,17 @@ double predict(const SearchTask& task, std::int64_t size) {
   return static_cast<double>(task.predict(size));
 }
 
-// Whether the part of the prediction that grows with the size decides at both sizes, and by more than
-// rounding hides: for small ones it may be the optimizer, whatever the size.
+// Whether the part of the prediction that grows with the size decides at both sizes: for small ones it may be the
+// optimizer, whatever the size.
 bool grows_between(const SearchTask& task, std::int64_t small, std::int64_t large) {
   const double slope = predict(task, task.at_most + 1) - predict(task, task.at_most);
   const double growth = predict(task, large) - predict(task, small);
-  return growth > kGrowing * slope * static_cast<double>(large - small) &&
-         growth > kSeveral * static_cast<double>(task.peak_rounding);
+  return growth > kGrowing * slope * static_cast<double>(large - small);
+}
+
+// As far from 1 as peaks show that may both be too high by what rounding adds.
+double stretch_shown(double predicted, double measured, double rounding) {
+  return std::clamp(std::clamp(1.0, (measured - rounding) / predicted, (measured + rounding) / predicted), 0.5, 2.0);
 }
 
 class Search {
@@ -101,7 +105,9 @@ class Search {
     const std::int64_t size = largest_expected_to_fit(has_failed ? caution_.room : 1);
     const std::int64_t second = smallest_ == 1 ? kSmall : 2 * smallest_;
     if (result_.trials.size() == 1 && best == smallest_ && size > second) {
-      return grows_between(task_, best, second) ? second : std::max(second, size / 2);
+      const double growth = predict(task_, second) - predict(task_, best);
+      const bool tells = growth > kTelling * static_cast<double>(task_.peak_rounding);
+      return tells && grows_between(task_, best, second) ? second : std::max(second, size / 2);
     }
     // A second shortage is not worth one feature more.
     const double close = has_failed ? std::max(caution_.close * static_cast<double>(best), 1.0)
@@ -149,7 +155,7 @@ double calibrated_bytes(const SearchTask& task, const std::vector<Trial>& fittin
     if (grows_between(task, before.num_features, last.num_features)) {
       const double predicted = predict(task, last.num_features) - predict(task, before.num_features);
       const double measured = static_cast<double>(last.peak_bytes) - static_cast<double>(before.peak_bytes);
-      stretch = std::clamp(measured / predicted, 0.5, 2.0);
+      stretch = stretch_shown(predicted, measured, static_cast<double>(task.peak_rounding));
     }
   }
   return static_cast<double>(last.peak_bytes) + stretch * (predict(task, size) - predict(task, last.num_features));

@@ -9,7 +9,6 @@
 #include <deque>
 #include <map>
 #include <mutex>
-#include <string>
 
 namespace cuda_stand_in {
 namespace {
@@ -23,7 +22,7 @@ std::uint64_t number(const char* variable, std::uint64_t otherwise) {
 }
 
 Counts* shared_counts() {
-  static Counts own{};
+  static Counts& own = *new Counts{};
   const char* file = std::getenv("CUDA_STAND_IN_COUNTS");
   const int descriptor = file == nullptr ? -1 : open(file, O_RDWR | O_CLOEXEC);
   if (descriptor < 0) return &own;
@@ -44,7 +43,7 @@ std::size_t taken = kContextBytes;
 
 using Blocks = std::map<std::uintptr_t, std::size_t>;  // bytes by where they begin
 Blocks& blocks(Place place) {
-  static Blocks of_device, pinned;
+  static Blocks &of_device = *new Blocks, &pinned = *new Blocks;  // LibTorch frees memory to the very end
   return place == Place::kDevice ? of_device : pinned;
 }
 
@@ -59,7 +58,7 @@ std::uintptr_t number_of(const void* address) {
   return reinterpret_cast<std::uintptr_t>(address);
 }
 
-std::deque<std::function<void()>> pending;
+std::deque<std::function<void()>>& pending = *new std::deque<std::function<void()>>;
 std::uint64_t steps_given = 0, steps_done = 0;
 
 }  // namespace

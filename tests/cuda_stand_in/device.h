@@ -19,11 +19,13 @@ namespace cuda_stand_in {
 /// Of this process and its children, in this order, each 8 bytes.
 struct Counts {
   std::uint64_t requests;              // for memory of the device
+  std::uint64_t pinned_requests;       // for memory of the host that the device reads by itself
   std::uint64_t launches;              // kernels, without those of cuBLAS
   std::uint64_t products;              // of cuBLAS
   std::uint64_t waits;                 // of the host for the device
   std::uint64_t copies_from_pinned;    // to the device, beside what the host goes on with
   std::uint64_t copies_from_pageable;  // to the device, which the host waits for
+  std::uint64_t copies_to_pageable;    // from the device, likewise
 };
 void count(std::uint64_t Counts::* what);
 

@@ -2,11 +2,13 @@
 
 #include <cuda_runtime_api.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,9 +21,26 @@ using namespace cuda_stand_in;
 namespace {
 
 constexpr int kVersion = 13000;
-constexpr int kMultiprocessors = 132, kThreads = 2048, kWarp = 32;  // a Hopper's
-constexpr int kBlockThreads = 1024, kGridWidth = 2147483647, kGridHeight = 65535;
-constexpr int kBlockMemory = 48 << 10, kBlockMemoryAtMost = 227 << 10;
+constexpr int kWarp = 32, kBlockThreads = 1024, kBlockDepth = 64, kGridWidth = 2147483647, kGridHeight = 65535;
+constexpr int kBlockMemory = 48 << 10;
+
+// A card of each architecture.
+struct Architecture {
+  int capability, multiprocessors, threads, block_memory;  // of a multiprocessor, and shared in a block at most
+};
+constexpr Architecture kArchitectures[] = {
+    {75, 40, 1024, 64 << 10},     // T4
+    {80, 108, 2048, 163 << 10},   // A100
+    {86, 28, 1536, 99 << 10},     // RTX 3060
+    {90, 132, 2048, 227 << 10},   // H100
+    {100, 148, 2048, 227 << 10},  // B200
+    {120, 170, 1536, 99 << 10},   // RTX 5090
+};
+const Architecture& architecture() {
+  const auto* found = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
+                                   [](const Architecture& one) { return one.capability >= capability(); });
+  return found == std::end(kArchitectures) ? *std::prev(found) : *found;
+}
 
 thread_local cudaError_t last_error = cudaSuccess;
 
@@ -36,11 +55,15 @@ struct Configuration {
 };
 thread_local std::vector<Configuration> configurations;
 
-cudaError_t launch(const dim3& grid, const dim3& block) {
+cudaError_t launch(const dim3& grid, const dim3& block, std::size_t shared_bytes) {
   count(&Counts::launches);
-  const bool is_empty = grid.x * grid.y * grid.z == 0 || block.x * block.y * block.z == 0;
-  const bool is_valid =
-      !is_empty && block.x * block.y * block.z <= kBlockThreads && grid.y <= kGridHeight && grid.z <= kGridHeight;
+  const auto is_within = [](const dim3& size, unsigned x, unsigned y, unsigned z) {
+    return size.x > 0 && size.y > 0 && size.z > 0 && size.x <= x && size.y <= y && size.z <= z;
+  };
+  const std::uint64_t threads = std::uint64_t{block.x} * block.y * block.z;
+  const bool is_valid = is_within(grid, kGridWidth, kGridHeight, kGridHeight) &&
+                        is_within(block, kBlockThreads, kBlockThreads, kBlockDepth) && threads <= kBlockThreads &&
+                        shared_bytes <= static_cast<std::size_t>(architecture().block_memory);
   return is_valid ? cudaSuccess : failed(cudaErrorInvalidConfiguration);
 }
 
@@ -58,8 +81,8 @@ void copy_pinned(void* target, const void* source, std::size_t bytes) {
 }
 
 struct Event {
-  std::uint64_t step = 0;
-  int times_asked = 0;
+  std::atomic<std::uint64_t> step = 0;
+  std::atomic<int> times_asked = 0;
 };
 Event* of(cudaEvent_t event) {
   return reinterpret_cast<Event*>(event);
@@ -97,16 +120,16 @@ cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* function) {
   *kernel = static_cast<cudaKernel_t>(const_cast<void*>(function));
   return cudaSuccess;
 }
-cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3 grid, dim3 block, void**, std::size_t, cudaStream_t) {
-  return launch(grid, block);
+cudaError_t __cudaLaunchKernel(cudaKernel_t, dim3 grid, dim3 block, void**, std::size_t shared_bytes, cudaStream_t) {
+  return launch(grid, block, shared_bytes);
 }
 cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void*, void**) {
-  return launch(config->gridDim, config->blockDim);
+  return launch(config->gridDim, config->blockDim, config->dynamicSmemBytes);
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
   *attributes = {};
   attributes->maxThreadsPerBlock = kBlockThreads;
-  attributes->maxDynamicSharedSizeBytes = kBlockMemoryAtMost;
+  attributes->maxDynamicSharedSizeBytes = architecture().block_memory;
   attributes->ptxVersion = attributes->binaryVersion = capability();
   return cudaSuccess;
 }
@@ -155,17 +178,17 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* of_device, int) {
   of_device->totalGlobalMem = total_bytes();
   of_device->major = capability() / 10;
   of_device->minor = capability() % 10;
-  of_device->multiProcessorCount = kMultiprocessors;
-  of_device->maxThreadsPerMultiProcessor = kThreads;
+  of_device->multiProcessorCount = architecture().multiprocessors;
+  of_device->maxThreadsPerMultiProcessor = architecture().threads;
   of_device->maxThreadsPerBlock = kBlockThreads;
   of_device->warpSize = kWarp;
   of_device->maxThreadsDim[0] = of_device->maxThreadsDim[1] = kBlockThreads;
-  of_device->maxThreadsDim[2] = 64;
+  of_device->maxThreadsDim[2] = kBlockDepth;
   of_device->maxGridSize[0] = kGridWidth;
   of_device->maxGridSize[1] = of_device->maxGridSize[2] = kGridHeight;
   of_device->sharedMemPerBlock = kBlockMemory;
-  of_device->sharedMemPerBlockOptin = kBlockMemoryAtMost;
-  of_device->sharedMemPerMultiprocessor = kBlockMemoryAtMost + 1024;
+  of_device->sharedMemPerBlockOptin = architecture().block_memory;
+  of_device->sharedMemPerMultiprocessor = architecture().block_memory + 1024;
   of_device->regsPerBlock = of_device->regsPerMultiprocessor = 65536;
   of_device->maxBlocksPerMultiProcessor = kWarp;
   of_device->l2CacheSize = 50 << 20;
@@ -178,9 +201,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   };
   switch (attribute) {
     case cudaDevAttrMultiProcessorCount:
-      return is(kMultiprocessors);
+      return is(architecture().multiprocessors);
     case cudaDevAttrMaxThreadsPerMultiProcessor:
-      return is(kThreads);
+      return is(architecture().threads);
     case cudaDevAttrMaxThreadsPerBlock:
       return is(kBlockThreads);
     case cudaDevAttrWarpSize:
@@ -194,7 +217,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
     case cudaDevAttrMaxSharedMemoryPerBlock:
       return is(kBlockMemory);
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-      return is(kBlockMemoryAtMost);
+      return is(architecture().block_memory);
     default:
       return is(0);
   }
@@ -237,19 +260,23 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 cudaError_t cudaMalloc(void** start, std::size_t bytes) {
   if (!take(bytes)) return failed(cudaErrorMemoryAllocation);
   *start = map(bytes, Place::kDevice);
-  return cudaSuccess;
+  if (*start != nullptr) return cudaSuccess;
+  give_back(bytes);
+  return failed(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFree(void* start) {
-  if (start != nullptr) give_back(unmap(start, Place::kDevice));
-  return cudaSuccess;
+  if (start == nullptr) return cudaSuccess;
+  const std::size_t bytes = unmap(start, Place::kDevice);
+  give_back(bytes);
+  return bytes > 0 ? cudaSuccess : failed(cudaErrorInvalidValue);
 }
 cudaError_t cudaHostAlloc(void** start, std::size_t bytes, unsigned) {
+  count(&Counts::pinned_requests);
   *start = map(bytes, Place::kPinned);
-  return cudaSuccess;
+  return *start != nullptr ? cudaSuccess : failed(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFreeHost(void* start) {
-  unmap(start, Place::kPinned);
-  return cudaSuccess;
+  return unmap(start, Place::kPinned) > 0 ? cudaSuccess : failed(cudaErrorInvalidValue);
 }
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* address) {
   const Place place = place_of(address);
@@ -270,7 +297,9 @@ cudaError_t cudaMemcpyAsync(void* target, const void* source, std::size_t bytes,
     });
   } else if (to != Place::kDevice) {
     enqueue([=] { std::memcpy(target, source, bytes); });
-    if (to == Place::kPageable) finish();
+    if (to != Place::kPageable) return cudaSuccess;
+    count(&Counts::copies_to_pageable);
+    finish();
   }
   return cudaSuccess;
 }
@@ -278,7 +307,8 @@ cudaError_t cudaMemsetAsync(void*, int, std::size_t, cudaStream_t) {
   return cudaSuccess;
 }
 
-// Streams and events: one order for all of them, which is one of those that they allow
+// Streams and events: one order for all of them, which is one of those that they allow. A wait that is missing between
+// two streams does not show.
 
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) {
   static std::atomic<std::uintptr_t> last = 0x1000;

@@ -7,36 +7,27 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <iterator>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "bertft/train/probe.h"
 #include "gpu/gpu_fixture.h"
 #include "train/torch/measured_step.h"
-#include "train/torch/probe_fixture.h"
 
 namespace bertft::train {
 namespace {
 
 using enum device::Precision;
 
-constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
-
 class GpuMemory : public Gpu {};
 
 TEST_F(GpuMemory, HasSegmentsThatGrow) {
   EXPECT_TRUE(c10::CachingAllocator::AcceleratorAllocatorConfig::use_expandable_segments())
       << "right only where the driver has no virtual memory, as under WSL";
-}
-
-TEST_F(GpuMemory, IsLeftAsItWasByAProbe) {
-  ProbeParts parts;
-  parts.device = select({});
-  const std::uint64_t in_use = memory::use_of(device_).now;
-  const ProbeTask task = parts.task(in_use + 2048 * kMib, /*at_most=*/8);
-  EXPECT_EQ(probe(task, [](const memory::Trial&) {}).num_features, 8);
-  EXPECT_EQ(memory::use_of(device_).now, in_use);
 }
 
 std::string name_of(const testing::TestParamInfo<StepCase>& shape) {
@@ -80,6 +71,7 @@ std::vector<StepCase> shapes(const std::vector<std::int64_t>& lengths, std::int6
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Steps, GpuMemoryPlan, testing::ValuesIn(shapes({384}, 4096, false)), name_of);
+INSTANTIATE_TEST_SUITE_P(Fp16, GpuMemoryPlan, testing::Values(minilm("MiniLm", 384, 10, kFp16, false)), name_of);
 
 // Where they are asked for: BERTFT_EVERY_SHAPE=1 build/tests/gpu_tests --gtest_filter='Every/GpuMemoryPlan*'
 std::vector<StepCase> every_shape() {
@@ -91,7 +83,6 @@ std::vector<StepCase> every_shape() {
   return cases;
 }
 INSTANTIATE_TEST_SUITE_P(Every, GpuMemoryPlan, testing::ValuesIn(every_shape()), name_of);
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GpuMemoryPlan);
 
 // A card of so many GiB, of which the rest is taken.
 struct CardCase {
@@ -102,17 +93,9 @@ void PrintTo(const CardCase& c, std::ostream* out) {
   *out << c.gib << "GiB" << c.shape.name;
 }
 
-class GpuMemoryCard : public Gpu, public testing::WithParamInterface<CardCase> {
- protected:
-  static bool fits(ProbeTask task, std::int64_t n) {
-    bool fits = false;
-    task.at_most = n;
-    probe(task, [&](const memory::Trial& trial) { fits = fits || (trial.num_features == n && trial.fits); });
-    return fits;
-  }
-};
+class GpuMemoryCard : public Gpu, public testing::WithParamInterface<CardCase> {};
 
-// What is two percent above the size found does not fit when it is tried alone.
+// What is two percent above the size found does not fit.
 TEST_P(GpuMemoryCard, IsProbedToTheLargestMicroBatch) {
   const auto& [gib, shape] = GetParam();
   if (memory::capacity_of(device_).free < (gib << 30)) GTEST_SKIP() << "a smaller card";
@@ -133,14 +116,16 @@ TEST_P(GpuMemoryCard, IsProbedToTheLargestMicroBatch) {
                        .effective_batch = 2000,
                        .eval_batch = 8,
                        .at_most = 2000};
+  const std::uint64_t in_use = memory::use_of(device_).now;
   const memory::SearchResult found = probe(task, [](const memory::Trial&) {});
+  EXPECT_EQ(memory::use_of(device_).now, in_use);
   const auto ran_out = [](const memory::Trial& trial) { return !trial.fits && trial.steps_done < 2; };
   EXPECT_LE(found.trials.size(), 6U) << "five, and one more where holes between tensors decide";
   EXPECT_LE(std::ranges::count_if(found.trials, ran_out), 1);
   const std::int64_t largest = found.num_features;
   ASSERT_GT(largest, 0);
   const std::int64_t too_large = largest + std::max<std::int64_t>(1, largest / 50) + 1;
-  EXPECT_FALSE(fits(task, too_large)) << too_large << " after " << largest;
+  EXPECT_FALSE(try_micro_batch(task, too_large).fits) << too_large << " after " << largest;
 }
 
 std::vector<CardCase> cards() {

@@ -9,6 +9,7 @@
 
 #include "bertft/data/batch.h"
 #include "bertft/memory/plan_report.h"
+#include "memory/row_sums.h"
 #include "weights/bert_config.h"
 
 namespace bertft::memory {
@@ -93,6 +94,28 @@ TEST(Plan, CountsCopiesOfHalfOperandsWhereACpuHasAmx) {
   EXPECT_FALSE(grows(Precision::kFp32, false));
   EXPECT_FALSE(grows(Precision::kFp16, false)) << "its products are of fp32";
   EXPECT_FALSE(grows(Precision::kBf16, true));
+}
+
+TEST(Plan, CountsWhatSumsOverRowsTakeOnAGpuThatHoldsSoManyThreads) {
+  for (const Precision precision : {Precision::kFp32, Precision::kBf16}) {
+    StepShape shape = base(precision, /*gradient_checkpointing=*/true);
+    const auto workspace = [&](std::int64_t gpu_threads) {
+      shape.gpu_threads = gpu_threads;
+      return plan_step(shape, 16).workspace;
+    };
+    EXPECT_EQ(workspace(132 * 2048), workspace(28 * 1536)) << "on a CPU";
+    shape.is_cuda = true;
+    EXPECT_GT(workspace(132 * 2048), workspace(28 * 1536));
+  }
+}
+
+TEST(RowSum, TakesWhatATensKernelAsksFor) {  // as the allocator was asked on a stand-in for an H100
+  constexpr std::int64_t kH100 = 132 * 2048;
+  EXPECT_EQ(row_sum_bytes(3840, 3072, kH100), 94'371'840);
+  EXPECT_EQ(row_sum_bytes(3840, 768, kH100), 23'592'960);
+  EXPECT_EQ(row_sum_bytes(20352, 384, kH100), 62'521'344);
+  EXPECT_EQ(row_sum_bytes(20352, 1536, kH100), row_sum_bytes(40000, 1536, kH100)) << "the GPU holds no more blocks";
+  EXPECT_EQ(row_sum_bytes(1020, 3072, kH100), 0) << "one block has all rows";
 }
 
 TEST(Plan, ItsLargestMicroBatchFitsAndOneMoreDoesNot) {

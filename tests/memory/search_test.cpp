@@ -106,6 +106,15 @@ TEST(Search, LearnsNoGrowthFromPeaksThatRoundingHidesItIn) {
   }
 }
 
+TEST(Search, StepsDownLittleWhereHolesBetweenTensorsMayBeWhatIsMissing) {
+  FakeDevice device{.limit = 20'000, .fails_once_at_trial = 2, .peak_step = 20};
+  const SearchResult result = device.search(100'000);
+  ASSERT_FALSE(result.trials[2].fits);
+  EXPECT_GE(result.trials[3].num_features, result.trials[2].num_features * 94 / 100);
+  EXPECT_GE(result.num_features, device.largest(100'000) * 98 / 100);
+  EXPECT_EQ(device.num_shortages, 1);
+}
+
 TEST(Search, FindsNothingWhereNothingFits) {
   FakeDevice device{.limit = 900};
   const SearchResult result = device.search(32);

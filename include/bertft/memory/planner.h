@@ -22,8 +22,8 @@ struct StepShape {
   bool is_evaluation = false;  // nothing is kept for a backward pass or from it
   bool is_cuda = false;
   bool is_before_ampere = false;  // a GPU without flash attention
-  // Of the GPU, where none was asked Hopper's, which are the largest: the threads that it holds at once, and what
-  // LibTorch gives cuBLAS for each thread of the host.
+  // Of the GPU, where none was asked an H100's: the threads that it holds at once, and what LibTorch gives cuBLAS for
+  // each thread of the host.
   std::int64_t gpu_threads = 132 * 2048;
   std::uint64_t cublas_workspace_bytes = std::uint64_t{32} << 20;
   std::int64_t num_threads = 1;  // each holds attention scores of one head on the CPU

@@ -24,7 +24,7 @@ struct SearchTask {
   std::uint64_t usable_bytes = 0;
   std::function<std::uint64_t(std::int64_t)> predict;  // bytes of a size, as plan_step()
   std::function<Trial(std::int64_t)> run_trial;        // of a size, on the device
-  std::uint64_t peak_rounding = 0;                     // a measured peak may be so much too high
+  std::uint64_t peak_rounding = 0;  // a measured peak may be so much too high, and have holes between tensors
 };
 
 struct SearchResult {
@@ -37,8 +37,9 @@ struct SearchResult {
 /// with the size. `fitting`: what was tried, sorted by size and not empty.
 double calibrated_bytes(const SearchTask& task, const std::vector<Trial>& fitting, std::int64_t size);
 
-/// Finds the largest size that fits: two small trials correct the prediction, a third at the
-/// size that they allow confirms it, and at most two more close the gap to the true maximum. From a
+/// Finds the largest size that fits: two trials, small ones or, where rounding hides what these show, one of half the
+/// size, correct the prediction, a third at the size that they allow confirms it, and at most two more close the gap to
+/// the true maximum. From a
 /// size that does not fit it steps down, as often as it takes, which counts as one of the five. When there is plenty
 /// of room one trial is enough.
 /// throws std::logic_error when an attempt says "fits" without having done a step

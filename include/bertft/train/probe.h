@@ -42,6 +42,9 @@ memory::SearchResult probe(
     const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell,
     const std::function<void(std::int64_t)>& begin = [](std::int64_t) {});
 
+/// One of its trials, of exactly this size.
+memory::Trial try_micro_batch(const ProbeTask& task, std::int64_t num_features);
+
 /// What a result depends on; two probes with equal keys may stand for one another.
 Json probe_key(const ProbeTask& task, const std::string& version, const std::optional<std::string>& memory_limit);
 

@@ -139,6 +139,11 @@ class ProbeBudget {
 
 }  // namespace
 
+memory::Trial try_micro_batch(const ProbeTask& task, std::int64_t num_features) {
+  const ProbeBudget budget(task);
+  return Probe(task).run(num_features);
+}
+
 memory::SearchResult probe(const ProbeTask& task, const std::function<void(const memory::Trial&)>& tell,
                            const std::function<void(std::int64_t)>& begin) {
   const ProbeBudget budget(task);
