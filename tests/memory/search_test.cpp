@@ -106,6 +106,21 @@ TEST(Search, LearnsNoGrowthFromPeaksThatRoundingHidesItIn) {
   }
 }
 
+TEST(Search, LearnsFromRoundedPeaksOfASmallBudgetHowFarThePlanIsOff) {
+  for (const double predicted_slope : {5.0, 6.0, 8.0, 10.0}) {  // MiB, of 7
+    FakeDevice device{.fixed = 400,
+                      .slope = 7,
+                      .limit = 1280,
+                      .predicted_slope = predicted_slope,
+                      .predicted_fixed = 400,
+                      .peak_step = 20};
+    const SearchResult result = device.search(1000);
+    EXPECT_GE(result.num_features, device.largest(1000) * 96 / 100) << predicted_slope;
+    EXPECT_LE(result.trials.size(), 5U) << predicted_slope;
+    EXPECT_LE(device.num_shortages, 1) << predicted_slope;
+  }
+}
+
 TEST(Search, StepsDownLittleWhereHolesBetweenTensorsMayBeWhatIsMissing) {
   FakeDevice device{.limit = 20'000, .fails_once_at_trial = 2, .peak_step = 20};
   const SearchResult result = device.search(100'000);

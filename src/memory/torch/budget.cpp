@@ -38,20 +38,17 @@ Use use_of(const device::Device& device) {
 StepShape step_shape(const weights::EncoderConfig& config, const model::ModelOptions& options,
                      const device::Device& device, std::int64_t length,
                      const std::optional<std::int64_t>& effective_batch) {
-  StepShape shape{.encoder = config,
-                  .length = length,
-                  .effective_batch = effective_batch,
-                  .precision = device.precision,
-                  .gradient_checkpointing = options.gradient_checkpointing.value_or(false),
-                  .is_cuda = device.is_cuda(),
-                  .is_before_ampere = device.is_before_ampere,
-                  .num_threads = at::get_num_threads(),
-                  .has_amx = machine_has_amx()};
-  if (device.is_cuda()) {
-    shape.gpu_threads = cuda::gpu_threads();
-    shape.cublas_workspace_bytes = cuda::cublas_workspace_bytes();
-  }
-  return shape;
+  return {.encoder = config,
+          .length = length,
+          .effective_batch = effective_batch,
+          .precision = device.precision,
+          .gradient_checkpointing = options.gradient_checkpointing.value_or(false),
+          .is_cuda = device.is_cuda(),
+          .is_before_ampere = device.is_before_ampere,
+          .gpu_threads = device.is_cuda() ? cuda::gpu_threads() : 0,
+          .cublas_workspace_bytes = device.is_cuda() ? cuda::cublas_workspace_bytes() : 0,
+          .num_threads = at::get_num_threads(),
+          .has_amx = machine_has_amx()};
 }
 
 void reset_peak(const device::Device& device) {
