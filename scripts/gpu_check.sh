@@ -137,13 +137,7 @@ fi
 train=$data/squad/squad-v2.0-train-10k.json
 base=$work/bert-base
 if wanted speed || wanted memory; then
-  check "a BERT-base of random weights" peer - "$base" "$data/vocab/bert-base-uncased-vocab.txt" <<'END'
-import pathlib, shutil, sys
-from transformers import BertConfig, BertModel
-BertModel(BertConfig()).save_pretrained(sys.argv[1])
-shutil.copy(sys.argv[2], f"{sys.argv[1]}/vocab.txt")
-pathlib.Path(sys.argv[1], "tokenizer_config.json").write_text('{"do_lower_case": true}')
-END
+  check "a BERT-base of random weights" peer scripts/bench/random_bert.py "$base" "$data/vocab/bert-base-uncased-vocab.txt"
 fi
 if wanted speed; then  # ours first: a visit that is cut off loses the peer only
   steps=(--train "$train" --max-samples 1500 --max-steps 40 --batch 32 --device cuda)

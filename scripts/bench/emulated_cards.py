@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 
+from random_bert import write_model
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STAND_IN = ROOT / "build/tests/cuda_stand_in/libcuda.so.1"
 CONTEXT_MIB = 768
@@ -81,16 +83,6 @@ def ours(model, train, precision, length, mib, folder):
     return probe["micro_batch_features"], len(probe["trials"]), sum(not trial["fits"] for trial in probe["trials"])
 
 
-def make_model(folder):
-    from transformers import BertConfig, BertModel
-
-    BertModel(BertConfig()).save_pretrained(folder)
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    words += [f"[unused{i}]" for i in range(BertConfig().vocab_size - len(words))]
-    pathlib.Path(folder, "vocab.txt").write_text("\n".join(words) + "\n")
-    pathlib.Path(folder, "tokenizer_config.json").write_text('{"do_lower_case": true}')
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     job = parser.add_mutually_exclusive_group(required=True)
@@ -102,7 +94,7 @@ def main():
         return peer(precision, int(length), int(mib))
     with tempfile.TemporaryDirectory() as folder:
         model = pathlib.Path(folder, "model")
-        make_model(model)
+        write_model(model)
         print("| card | length | precision | found | trials | did not fit | Hugging Face | Google |\n|---|---|---|---|---|---|---|---|")
         for gib, length, precision in CARDS:
             mib = gib * 1024 - CONTEXT_MIB

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/accumulate.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <ostream>
@@ -152,6 +154,29 @@ inline StepCase roberta_base(std::string name, std::int64_t length, std::int64_t
 inline StepCase albert_base(std::string name, std::int64_t length, std::int64_t n, Precision precision,
                             bool checkpointing) {
   return {std::move(name), 30000, 768, 12, 12, length, n, precision, checkpointing, weights::albert_config};
+}
+
+// Of each family, all with the same step.
+inline std::vector<StepCase> one_of_each(const std::string& suffix, std::int64_t length, std::int64_t n,
+                                         Precision precision, bool checkpointing) {
+  return {minilm("MiniLm" + suffix, length, n, precision, checkpointing),
+          base("Base" + suffix, length, n, precision, checkpointing),
+          electra_small("Electra" + suffix, length, n, precision, checkpointing),
+          distilbert_base("DistilBert" + suffix, length, n, precision, checkpointing),
+          roberta_base("Roberta" + suffix, length, n, precision, checkpointing),
+          albert_base("Albert" + suffix, length, n, precision, checkpointing)};
+}
+
+inline std::string name_of(const testing::TestParamInfo<StepCase>& shape) {
+  return shape.param.name;
+}
+
+// Of what the step, or the evaluation, has used.
+inline void expect_within_ten_percent(const memory::StepBytes& plan, std::uint64_t used) {
+  const auto mib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / 0x1p20; };
+  EXPECT_NEAR(mib(plan.tensors()) / mib(used), 1, 0.1)
+      << fmt::format("planned {:.1f} MiB (activations {:.1f}, workspace {:.1f}), measured {:.1f} MiB",
+                     mib(plan.tensors()), mib(plan.activations), mib(plan.workspace), mib(used));
 }
 
 }  // namespace bertft::train
