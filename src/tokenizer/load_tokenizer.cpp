@@ -144,23 +144,21 @@ std::string classes_of(const std::string& type) {
 
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
   const TokenizerClass tokenizer_class = class_of(files);
-  const std::string type = files.tokenizer_json ? json_model_type(files) : "WordPiece";
   const std::optional<NamedClass> named = named_class(files);
   const auto own = std::ranges::find(kOwnTokenizers, tokenizer_class, &OwnTokenizer::kind);
-  if (own != kOwnTokenizers.end()) {
+  const bool has_own = own != kOwnTokenizers.end(), is_backend = tokenizer_class == TokenizerClass::kBackend;
+  std::string type = has_own ? std::string(own->json_type) : "WordPiece";
+  if (files.tokenizer_json) type = json_model_type(files);
+  if (has_own) {
     require_file(files, files.tokenizer_json || own->has_file(files), own->file, named);
-    if (files.tokenizer_json && type != own->json_type) refuse_other_model(files, type, *own);
+    if (type != own->json_type) refuse_other_model(files, type, *own);
   }
-  if (tokenizer_class == TokenizerClass::kAlbert || tokenizer_class == TokenizerClass::kXlmRoberta) {
-    return load_unigram(files, tokenizer_class);
-  }
-  if (tokenizer_class == TokenizerClass::kRoberta || (tokenizer_class == TokenizerClass::kBackend && type == "BPE")) {
-    return load_roberta(files, tokenizer_class);
+  if (is_backend) require_file(files, files.tokenizer_json.has_value(), kTokenizerJson, named);
+  if (has_own || is_backend) {
+    if (type == "Unigram") return load_unigram(files, tokenizer_class);
+    if (type == "BPE") return load_roberta(files, tokenizer_class);
   }
   if (type != "WordPiece") refuse_model(files, type);
-  if (tokenizer_class == TokenizerClass::kBackend) {
-    require_file(files, files.tokenizer_json.has_value(), kTokenizerJson, named);
-  }
   require_file(files, files.tokenizer_json || files.vocab_txt, kVocabTxt, named);
   return load_wordpiece(files, tokenizer_class);
 }

@@ -36,6 +36,20 @@ void require_right_side(const TokenizerFiles& files, const char* key, const char
                   printable(name), what, key));
 }
 
+// Parts of a TemplateProcessing.
+Json special_part(const std::string& token, int type_id) {
+  return {{"SpecialToken", {{"id", token}, {"type_id", type_id}}}};
+}
+
+Json sequence_part(const char* id, int type_id) {
+  return {{"Sequence", {{"id", id}, {"type_id", type_id}}}};
+}
+
+// Compared without the order of keys.
+bool frames_pair_as(const Json& processor, const Json::array_t& parts) {
+  return nlohmann::json(processor.value("pair", Json())) == nlohmann::json(Json(parts));
+}
+
 }  // namespace
 
 std::optional<NamedClass> named_class(const TokenizerFiles& files) {
@@ -58,8 +72,7 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files) {
   throw ConfigError(
       fmt::format("{}: tokenizer_class '{}' is not supported.\n"
                   "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert), AlbertTokenizer, "
-                  "RobertaTokenizer, XLMRobertaTokenizer and, with a tokenizer.json of type WordPiece or BPE, "
-                  "PreTrainedTokenizerFast.",
+                  "RobertaTokenizer, XLMRobertaTokenizer and, with a tokenizer.json, PreTrainedTokenizerFast.",
                   printable(files.directory), printable(*name)));
 }
 
@@ -76,9 +89,9 @@ void refuse_other_encodings(const TokenizerFiles& files) {
 }
 
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
-  const bool has_byte_pairs = files.tokenizer_json && json_model_type(files) == "BPE";
   using enum TokenizerClass;
-  if (tokenizer_class == kRoberta || tokenizer_class == kXlmRoberta || has_byte_pairs) return true;
+  if (tokenizer_class == kRoberta || tokenizer_class == kXlmRoberta) return true;
+  if (tokenizer_class == kBackend && files.tokenizer_json && json_model_type(files) != "WordPiece") return true;
   if (files.tokenizer_config) {
     const Json inputs = files.tokenizer_config->value("model_input_names", Json());
     if (inputs.is_array()) return std::ranges::find(inputs, "token_type_ids") != inputs.end();
@@ -150,17 +163,17 @@ std::string type_of(const Json& object, const char* key, const std::string& name
 bool has_pair_template(const Json& json, const NamedTokens& named, const std::string& name) {
   const std::string type = type_of(json, "post_processor", name);
   if (type == "BertProcessing") return true;
-  if (type != "TemplateProcessing") return false;
-  const auto special = [](const std::string& token, int type_id) {
-    return Json{{"SpecialToken", {{"id", token}, {"type_id", type_id}}}};
-  };
-  const auto sequence = [](const char* id, int type_id) {
-    return Json{{"Sequence", {{"id", id}, {"type_id", type_id}}}};
-  };
-  const Json pair = Json::array(
-      {special(named.cls, 0), sequence("A", 0), special(named.sep, 0), sequence("B", 1), special(named.sep, 1)});
-  // Compared without the order of keys.
-  return nlohmann::json(json["post_processor"].value("pair", Json())) == nlohmann::json(pair);
+  return type == "TemplateProcessing" &&
+         frames_pair_as(json["post_processor"],
+                        {special_part(named.cls, 0), sequence_part("A", 0), special_part(named.sep, 0),
+                         sequence_part("B", 1), special_part(named.sep, 1)});
+}
+
+bool has_roberta_template(const Json& json, const NamedTokens& named, const std::string& name) {
+  return type_of(json, "post_processor", name) == "TemplateProcessing" &&
+         frames_pair_as(json["post_processor"],
+                        {special_part(named.cls, 0), sequence_part("A", 0), special_part(named.sep, 0),
+                         special_part(named.sep, 0), sequence_part("B", 0), special_part(named.sep, 0)});
 }
 
 SpecialIds required_ids(const Vocabulary& vocabulary, const NamedTokens& named, const std::string& name,

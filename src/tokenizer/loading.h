@@ -58,6 +58,9 @@ std::string type_of(const Json& object, const char* key, const std::string& name
 /// Whether the `post_processor` frames a pair as [CLS] A [SEP] of type 0, B [SEP] of type 1.
 bool has_pair_template(const Json& tokenizer_json, const NamedTokens& named, const std::string& name);
 
+/// Whether it is a template <s> A </s></s> B </s>, all of it of type 0.
+bool has_roberta_template(const Json& tokenizer_json, const NamedTokens& named, const std::string& name);
+
 /// The ids of the tokens that models of `family` cannot do without. `name` is the file's that the vocabulary is from.
 /// throws DataError when the vocabulary lacks one
 SpecialIds required_ids(const Vocabulary& vocabulary, const NamedTokens& named, const std::string& name,

@@ -22,10 +22,10 @@ namespace {
 // What the classes of transformers have in their code.
 struct ClassFacts {
   TokenizerClass kind;
-  const char *family, *file;  // sentencepiece's
+  const char *family, *file;  // sentencepiece's, null: only tokenizer.json is read
   std::optional<std::string> TokenizerFiles::* content;
   void (*adapt)(std::vector<UnigramPiece>& pieces, const std::string& name);  // of the file
-  std::uint32_t unk_id;
+  std::optional<std::uint32_t> unk_id;
   void (*complete)(const TokenizerFiles& files, const NamedTokens& named, UnigramModel& model);
 };
 
@@ -64,14 +64,20 @@ std::vector<UnigramPiece> pieces_of_json(const Json& model, const std::string& n
   return pieces;
 }
 
+// Of a member such as `normalizer`: itself, or what a Sequence has as its `list`. All are objects.
+Json steps_of(const Json& tokenizer_json, const char* key, const char* list) {
+  const Json member = tokenizer_json.value(key, Json());
+  if (!member.is_object()) return Json::array();
+  Json steps = member.value(list, Json());
+  if (member.value("type", Json()) != "Sequence" || !steps.is_array()) return Json::array({member});
+  std::erase_if(steps.get_ref<Json::array_t&>(), [](const Json& step) { return !step.is_object(); });
+  return steps;
+}
+
 // The first normalizer of type Precompiled has the charsmap, in base64.
 std::string charsmap_of_json(const Json& tokenizer_json, const std::string& name) {
-  const auto found = tokenizer_json.find("normalizer");
-  if (found == tokenizer_json.end() || !found->is_object()) return {};
-  const auto list = found->find("normalizers");
-  const Json normalizers = list != found->end() && list->is_array() ? *list : Json::array({*found});
-  for (const Json& normalizer : normalizers) {
-    if (!normalizer.is_object() || string_member(normalizer, "type", name) != "Precompiled") continue;
+  for (const Json& normalizer : steps_of(tokenizer_json, "normalizer", "normalizers")) {
+    if (string_member(normalizer, "type", name) != "Precompiled") continue;
     const auto bytes = decode_base64(string_member(normalizer, "precompiled_charsmap", name).value_or(""));
     if (!bytes) throw DataError(fmt::format("{}: 'precompiled_charsmap' is not base64", printable(name)));
     return *bytes;
@@ -133,7 +139,7 @@ void add_remarks(const TokenizerFiles& files, const ClassFacts& its, const Spiec
 SpieceModel read_model(const TokenizerFiles& files, const ClassFacts& its, std::vector<std::string>& remarks) {
   if (!files.tokenizer_json) return model_of_spiece(files, its);
   SpieceModel json = model_of_json(files);
-  if (files.*its.content) add_remarks(files, its, json, remarks);
+  if (its.file != nullptr && files.*its.content) add_remarks(files, its, json, remarks);
   return json;
 }
 
@@ -173,6 +179,11 @@ void complete_albert(const TokenizerFiles& files, const NamedTokens& named, Unig
   remark_on_token_types(files, TokenizerClass::kAlbert, model.remarks);
 }
 
+void complete_backend(const TokenizerFiles&, const NamedTokens&, UnigramModel& model) {
+  model.rules = {.merges_quotes = false, .strips_accents = false, .lowercase = false};
+  model.special_ids = framed_as_roberta(model.special_ids);
+}
+
 // The class frames windows itself, whatever tokenizer.json says, and by the second pair of these names.
 void complete_xlm_roberta(const TokenizerFiles& files, const NamedTokens& named, UnigramModel& model) {
   if (named.cls != named.bos || named.sep != named.eos) {
@@ -182,8 +193,63 @@ void complete_xlm_roberta(const TokenizerFiles& files, const NamedTokens& named,
                     printable(files.directory), printable(named.cls), printable(named.sep), printable(named.bos),
                     printable(named.eos)));
   }
-  model.rules = {.merges_quotes = false, .strips_accents = false, .lowercase = false};
-  model.special_ids = framed_as_roberta(model.special_ids);
+  complete_backend(files, named, model);
+}
+
+// A splitter that puts U+2581 before each word.
+bool is_metaspace(const Json& step, const std::string& name) {
+  return step.value("type", Json()) == "Metaspace" && step.value("replacement", Json()) == "\u2581" &&
+         string_member(step, "prepend_scheme", name).value_or("always") == "always" &&
+         bool_member(step, "add_prefix_space", name).value_or(true) && bool_member(step, "split", name).value_or(true);
+}
+
+// The token that is part `at` of a pair in a TemplateProcessing; empty when its id is not the vocabulary's.
+std::string framing_token(const Json& processor, std::size_t at, const std::vector<UnigramPiece>& pieces) {
+  const Json::json_pointer root;
+  const Json token = processor.value(root / "pair" / at / "SpecialToken" / "id", Json());
+  if (!token.is_string()) return {};
+  const auto piece = std::ranges::find(pieces, token.get<std::string>(), &UnigramPiece::text);
+  const Json ids = processor.value(root / "special_tokens" / token.get<std::string>() / "ids", Json());
+  return ids == Json::array({piece - pieces.begin()}) ? token.get<std::string>() : std::string();
+}
+
+// tokenizer.json as it stands, whose steps have to be XLM-RoBERTa's. Its model says which piece is the unknown one, its
+// post_processor which tokens frame a pair.
+void read_backend(const Json& json, const std::vector<UnigramPiece>& pieces, const std::string& name,
+                  NamedTokens& named) {
+  const auto require = [&](bool holds, std::string_view what) {
+    if (holds) return;
+    throw ConfigError(
+        fmt::format("{}: {}; PreTrainedTokenizerFast uses tokenizer.json as it stands.\n"
+                    "Supported of Unigram are Precompiled, WhitespaceSplit with Metaspace and the template "
+                    "<s> A </s> </s> B </s>.",
+                    printable(name), what));
+  };
+  std::size_t num_charsmaps = 0;
+  for (const Json& step : steps_of(json, "normalizer", "normalizers")) {
+    const std::string type = string_member(step, "type", name).value_or("none");
+    num_charsmaps += type == "Precompiled" ? 1 : 0;
+    // Words are cut out at white space, however much of it there is.
+    const bool merges_spaces =
+        step.value("pattern", Json()) == Json{{"Regex", " {2,}"}} && step.value("content", Json()) == " ";
+    require((type == "Precompiled" && num_charsmaps == 1) || (type == "Replace" && merges_spaces),
+            fmt::format("the normalizer has '{}'", printable(type)));
+  }
+  const Json splitters = steps_of(json, "pre_tokenizer", "pretokenizers");
+  require(splitters.size() == 2 && splitters[0].value("type", Json()) == "WhitespaceSplit" &&
+              is_metaspace(splitters[1], name),
+          fmt::format("the pre_tokenizer is '{}'", printable(type_of(json, "pre_tokenizer", name))));
+  const Json& model = object_member(json, "model", name);
+  require(!bool_member(model, "byte_fallback", name).value_or(false), "Unigram has byte_fallback");
+  const auto unk = integer_member(model, "unk_id", name);
+  require(unk && *unk >= 0 && std::cmp_less(*unk, pieces.size()), "Unigram has no unk_id");
+  named.unk = pieces[static_cast<std::size_t>(*unk)].text;
+  const std::string last = type_of(json, "post_processor", name);
+  require(last == "TemplateProcessing", fmt::format("the post_processor is '{}'", printable(last)));
+  const Json& processor = json["post_processor"];
+  named.cls = framing_token(processor, 0, pieces);
+  named.sep = framing_token(processor, 2, pieces);
+  require(has_roberta_template(json, named, name), "TemplateProcessing has another frame");
 }
 
 constexpr ClassFacts kAlbert{
@@ -201,17 +267,30 @@ constexpr ClassFacts kXlmRoberta{.kind = TokenizerClass::kXlmRoberta,
                                  .adapt = number_as_fairseq,
                                  .unk_id = 3,
                                  .complete = complete_xlm_roberta};
+constexpr ClassFacts kBackend{.kind = TokenizerClass::kBackend,
+                              .family = "XLM-RoBERTa",
+                              .file = nullptr,
+                              .content = nullptr,
+                              .adapt = nullptr,
+                              .unk_id = std::nullopt,
+                              .complete = complete_backend};
+
+const ClassFacts& facts_of(TokenizerClass tokenizer_class) {
+  if (tokenizer_class == TokenizerClass::kBackend) return kBackend;
+  return tokenizer_class == TokenizerClass::kAlbert ? kAlbert : kXlmRoberta;
+}
 
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_unigram(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
-  const ClassFacts& its = tokenizer_class == TokenizerClass::kAlbert ? kAlbert : kXlmRoberta;
+  const ClassFacts& its = facts_of(tokenizer_class);
   refuse_other_encodings(files);
   check_prefix_space(files);
   const std::string source = files.path(files.tokenizer_json ? kTokenizerJson : its.file);
   std::vector<std::string> remarks;
   const SpieceModel read = read_model(files, its, remarks);
-  const NamedTokens named = read_named_tokens(files, its.kind);
+  NamedTokens named = read_named_tokens(files, its.kind);
+  if (its.kind == TokenizerClass::kBackend) read_backend(*files.tokenizer_json, read.pieces, source, named);
 
   std::vector<Vocabulary::Piece> pieces;
   for (const UnigramPiece& piece : read.pieces)
@@ -220,10 +299,10 @@ std::unique_ptr<Tokenizer> load_unigram(const TokenizerFiles& files, TokenizerCl
                      .unigram = Unigram(read.pieces, source),
                      .remarks = std::move(remarks)};
   model.special_ids = required_ids(model.vocabulary, named, source, its.family);
-  if (model.special_ids.unk != its.unk_id) {
+  if (its.unk_id && model.special_ids.unk != its.unk_id) {
     throw ConfigError(fmt::format("{}: '{}' has id {}; {} has {} there.\nIs this the tokenizer of another family?",
                                   printable(source), printable(named.unk), model.special_ids.unk, its.family,
-                                  its.unk_id));
+                                  *its.unk_id));
   }
   if (!read.charsmap.empty()) model.charsmap = Charsmap(read.charsmap, source);
   model.added_tokens = read_added_tokens(files, its.kind, named, model.vocabulary);

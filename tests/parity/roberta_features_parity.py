@@ -18,9 +18,13 @@ from tokenizer_parity import write_files
 NUM_WINDOWS, NUM_WINDOWS_XLM = 12_165, 13_218
 
 
-def xlm_roberta(directory):
-    files = {"tokenizer.json": xlm_roberta_parity.tokenizer_json(*xlm_roberta_parity.xquad_model(DATA_DIR))}
-    features_parity.use_model(xlm_roberta_parity.write_model(directory, **files))
+def xlm_roberta(folder):
+    model = xlm_roberta_parity.xquad_model(DATA_DIR)
+    files = xlm_roberta_parity.bert_with_backend(*model)
+    features_parity.use_model(xlm_roberta_parity.write_model(folder / "bert", **files))
+    compare(DATA_DIR / "qa-extra" / "xquad.hi.json", token_types=False)
+    files = {"tokenizer.json": xlm_roberta_parity.tokenizer_json(*model)}
+    features_parity.use_model(xlm_roberta_parity.write_model(folder / "xlm-roberta", **files))
     compare(DATA_DIR / "squad" / "squad-v2.0-dev.json", num_windows=NUM_WINDOWS_XLM, token_types=False)
     for path in sorted((DATA_DIR / "qa-extra").glob("xquad.*.json")):
         compare(path, token_types=False, max_seq_length=256, doc_stride=64)
@@ -37,7 +41,7 @@ def main():
         compare(DATA_DIR / "qa-extra" / "xquad.de.json", max_seq_length=128, doc_stride=32)
         for fix in (True, False):
             compare(DATA_DIR / "qa-extra" / "xquad.ru.json", max_seq_length=512, fix_last_token_label=fix)
-        xlm_roberta(pathlib.Path(name) / "xlm")
+        xlm_roberta(pathlib.Path(name))
     sys.exit(features_parity.failures != 0)
 
 

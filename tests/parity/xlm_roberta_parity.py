@@ -82,6 +82,19 @@ def tokenizer_json(pieces, charsmap, mask=None, **model):
     }
 
 
+def bert_with_backend(pieces, charsmap):
+    """A BERT whose class leaves all to tokenizer.json, as paraphrase-multilingual-MiniLM-L12-v2 is one."""
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "add_prefix_space": True}
+    splitters = {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, metaspace]}
+    mask = {"__type": "AddedToken", "content": "<mask>", **FLAGS, "lstrip": True}
+    named = dict(cls_token="<s>", sep_token="</s>", unk_token="<unk>", pad_token="<pad>", mask_token=mask)
+    return {
+        "config.json": {**CONFIG, "model_type": "bert", "type_vocab_size": 2},
+        "tokenizer.json": {**tokenizer_json(pieces, charsmap, mask={"lstrip": True}), "pre_tokenizer": splitters},
+        "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", **named},
+    }
+
+
 def sentencepiece_model(pieces, charsmap):
     """The bytes of a sentencepiece.bpe.model, whose ids are sentencepiece's own."""
 
@@ -129,6 +142,10 @@ def loading_cases(pieces, charsmap):
     yield "added_tokens_decoder", {**plain, **config(added_tokens_decoder={"3": {"content": "<unk>", **FLAGS}})}, None
     yield "switches of ALBERT's", {**plain, **config(do_lower_case=True, keep_accents=False)}, None
     yield "XLMRobertaTokenizerFast", {**plain, **config(tokenizer_class="XLMRobertaTokenizerFast")}, None
+    bert = bert_with_backend(pieces, charsmap)
+    yield "PreTrainedTokenizerFast", {**bert, **file}, None
+    backend = {"tokenizer.json": {**bert["tokenizer.json"], "normalizer": normalizers}}
+    yield "TokenizersBackend, no token named", {**backend, **config(tokenizer_class="TokenizersBackend")}, None
 
 
 # Texts whose offsets alone differ: the crate's are wrong.
@@ -160,7 +177,8 @@ def main():
 
         real = [name for name in texts if name not in ("normalization test", "all scalar values", "loading")]
         for title, files, stand_in in loading_cases(pieces, charsmap):
-            names = {"tokenizer.json": real, "sentencepiece.bpe.model": ["naughty strings", "random strings"]}
+            names = {"tokenizer.json": real, "sentencepiece.bpe.model": ["naughty strings", "random strings"],
+                     "PreTrainedTokenizerFast": ["naughty strings"]}  # fmt: skip
             compare(title, files, stand_in, names.get(title, []) + ["loading"], pieces)
         characters = [(text, score) for text, score in character_pieces() if score]
         every_char, short = ["all scalar values", "normalization test"], ["naughty strings", "random strings", "loading"]

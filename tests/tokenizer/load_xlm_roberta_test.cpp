@@ -20,7 +20,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 const ModelFacts kXlmRoberta{.num_embeddings = 300, .has_token_types = false, .model_type = "xlm-roberta"};
 const std::string kConfig = R"({"model_type": "xlm-roberta", "vocab_size": 300})";
@@ -103,6 +103,69 @@ TEST(LoadXlmRoberta, IsChosenByTheClassThatIsNamed) {
   model.write("tokenizer_config.json", R"({"tokenizer_class": "XLMRobertaTokenizerFast"})");
   EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "hello"), ElementsAre(8, 9));
   EXPECT_EQ(completed_config(model.path(), kXlmRoberta).value_or("").find("BertTokenizer"), std::string::npos);
+}
+
+// What PreTrainedTokenizerFast reads as it stands.
+Json backend_json() {
+  Json json = tokenizer_json();
+  json["pre_tokenizer"] = {{"type", "Sequence"},
+                           {"pretokenizers",
+                            {{{"type", "WhitespaceSplit"}},
+                             {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"add_prefix_space", true}}}}};
+  const auto special = [](const char* token) { return Json{{"SpecialToken", {{"id", token}, {"type_id", 0}}}}; };
+  const auto text = [](const char* id) { return Json{{"Sequence", {{"id", id}, {"type_id", 0}}}}; };
+  json["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"pair", {special("<s>"), text("A"), special("</s>"), special("</s>"), text("B"), special("</s>")}},
+      {"special_tokens", {{"<s>", {{"ids", {0}}}}, {"</s>", {{"ids", {2}}}}}}};
+  return json;
+}
+
+TEST(LoadXlmRoberta, ReadsATokenizerJsonAsItStandsInABert) {
+  TemporaryDirectory model;
+  model.write("config.json", R"({"model_type": "bert", "vocab_size": 300})");
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast", "mask_token": "<mask>"})");
+  model.write("sentencepiece.bpe.model", "is not read");
+  for (const char* normalizer : {"null", R"({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "})"}) {
+    Json json = backend_json();
+    json["normalizer"] = Json::parse(normalizer);
+    model.write("tokenizer.json", json.dump());
+    const auto tokenizer = load_tokenizer(model.path());
+    EXPECT_THAT(ids_of(*tokenizer, "hello<mask>a?"), ElementsAre(8, 9, 12, 4, 5, 3));
+    EXPECT_EQ(tokenizer->special_ids().seps_between, 2U);
+    EXPECT_EQ(tokenizer->special_ids().context_type, 0);
+    EXPECT_THAT(tokenizer->remarks(), IsEmpty());
+  }
+  const ModelFacts bert{.num_embeddings = 300, .has_token_types = true, .model_type = "bert"};
+  EXPECT_EQ(completed_config(model.path(), bert), std::nullopt);
+}
+
+TEST(LoadXlmRoberta, RefusesATokenizerJsonWhoseStepsAreOthers) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {R"({"normalizer": {"type": "NFKC"}})", "the normalizer has 'NFKC'"},
+      {R"({"normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": " "}})",
+       "the normalizer has 'Replace'"},
+      {R"({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Precompiled"}, {"type": "Precompiled"}]}})",
+       "the normalizer has 'Precompiled'"},
+      {R"({"pre_tokenizer": null})", "the pre_tokenizer is 'none'"},
+      {R"({"pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581"}})", "the pre_tokenizer is 'Metaspace'"},
+      {R"({"pre_tokenizer": {"pretokenizers": [{}, {"prepend_scheme": "first"}]}})", "the pre_tokenizer is 'Sequence'"},
+      {R"({"model": {"byte_fallback": true}})", "Unigram has byte_fallback"},
+      {R"({"model": {"unk_id": null}})", "Unigram has no unk_id"},
+      {R"({"model": {"unk_id": 13}})", "Unigram has no unk_id"},
+      {R"({"post_processor": {"type": "RobertaProcessing"}})", "the post_processor is 'RobertaProcessing'"},
+      {R"({"post_processor": {"pair": null}})", "TemplateProcessing has another frame"},
+      {R"({"post_processor": {"special_tokens": {"</s>": {"ids": [3]}}}})", "TemplateProcessing has another frame"},
+  };
+  TemporaryDirectory model;
+  model.write("config.json", kConfig);
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})");
+  for (const auto& [patch, message] : cases) {
+    Json json = backend_json();
+    json.merge_patch(Json::parse(patch));
+    model.write("tokenizer.json", json.dump());
+    expect_refusal<ConfigError>(model, message);
+  }
 }
 
 TEST(LoadXlmRoberta, RefusesFilesOfAnotherKind) {
