@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "bertft/eval/metric.h"
@@ -17,17 +18,39 @@ namespace {
 constexpr const char *kPredictions = "predictions.json", *kNBest = "nbest_predictions.json",
                      *kNullOdds = "null_odds.json";
 
-// {id: value} in data-set order.
+// A file {id: value, ...}, written value by value: the candidates of a large data set take gigabytes as a whole.
 class ById {
  public:
-  explicit ById(std::size_t num_questions) { members_.reserve(num_questions); }
+  explicit ById(const std::string& path) : file_(path) {}
 
-  void add(const std::string& id, Json value) { append_member(members_, id, std::move(value)); }
+  void add(const std::string& id, Json value) {
+    // As one object, of which the braces are left out.
+    const std::string object = python_json(Json{{id, std::move(value)}}, 4);
+    buffer_ += is_empty_ ? "{" : ",";
+    buffer_.append(object, 1, object.size() - 3);
+    is_empty_ = false;
+    if (buffer_.size() >= kBufferBytes) flush();
+  }
 
-  void write(const std::string& path) { write_file_atomically(path, python_json(Json(std::move(members_)), 4) + "\n"); }
+  void close() {
+    buffer_ += is_empty_ ? "{}\n" : "\n}\n";
+    flush();
+    file_.close();
+  }
+
+  void replace() { file_.replace(); }
 
  private:
-  Json::object_t members_;
+  static constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
+
+  void flush() {
+    file_.write(buffer_);
+    buffer_.clear();
+  }
+
+  FileReplacement file_;
+  std::string buffer_;
+  bool is_empty_ = true;
 };
 
 Json to_json(const Candidate& c) {
@@ -41,7 +64,7 @@ Json to_json(const Candidate& c) {
 }
 
 Json read_object(const std::string& path, std::string_view value_name) {
-  Json object = read_json(path);
+  Json object = read_json(path, {.max_bytes = kMaxFileBytes});
   if (!object.is_object()) {
     throw DataError(fmt::format("{}: expected one JSON object of question ids and {}, found {}", printable(path),
                                 value_name, object.type_name()));
@@ -63,7 +86,9 @@ void write_prediction_files(const std::string& prefix, const data::Dataset& data
   if (predictions.size() != dataset.questions.size()) {
     throw ShapeError(fmt::format("{} predictions for {} questions", predictions.size(), dataset.questions.size()));
   }
-  ById texts(predictions.size()), n_best(predictions.size()), null_odds(predictions.size());
+  ById texts(prefix + kPredictions), n_best(prefix + kNBest);
+  std::optional<ById> null_odds;
+  if (with_negative) null_odds.emplace(prefix + kNullOdds);
   for (std::size_t i = 0; i < predictions.size(); ++i) {
     const std::string& id = dataset.questions[i].id;
     const Prediction& prediction = predictions[i];
@@ -71,16 +96,20 @@ void write_prediction_files(const std::string& prefix, const data::Dataset& data
     for (const Candidate& candidate : prediction.n_best) candidates.push_back(to_json(candidate));
     texts.add(id, prediction.text);
     n_best.add(id, std::move(candidates));
-    null_odds.add(id, prediction.null_odds);
+    if (null_odds) null_odds->add(id, prediction.null_odds);
   }
-  texts.write(prefix + kPredictions);
-  n_best.write(prefix + kNBest);
-  if (with_negative) {
-    null_odds.write(prefix + kNullOdds);
-  } else {  // those of earlier predictions must not stand beside these
+  texts.close();
+  n_best.close();
+  if (null_odds) null_odds->close();
+  // All are written: those of earlier predictions stand beside none of these for longer than this takes.
+  n_best.replace();
+  if (null_odds) {
+    null_odds->replace();
+  } else {
     std::error_code ignored;
     std::filesystem::remove(prefix + kNullOdds, ignored);
   }
+  texts.replace();
 }
 
 std::vector<std::string> prediction_files(const std::string& prefix) {

@@ -160,7 +160,7 @@ std::string read_file(const std::string& path, std::uint64_t max_bytes) {
   struct stat status{};
   const Descriptor file(open_for_reading(path, status));
   const auto fail_too_large = [&] {
-    fail_input(path, fmt::format("it is larger than the {} bytes expected at most", max_bytes));
+    fail_input(path, fmt::format("it is larger than the {} bytes expected at most", with_thousands(max_bytes)));
   };
   const auto expected = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
   if (expected > max_bytes) fail_too_large();
@@ -203,9 +203,10 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
-FileWriter::FileWriter(std::string path) : path_(std::move(path)) {
+FileWriter::FileWriter(std::string path, std::string name_in_messages)
+    : path_(std::move(path)), name_(std::move(name_in_messages)) {
   fd_ = open_retrying(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
-  if (fd_ < 0) fail_storage("create", path_, errno);
+  if (fd_ < 0) fail_storage("create", name_, errno);
 }
 
 FileWriter::~FileWriter() {
@@ -215,17 +216,35 @@ FileWriter::~FileWriter() {
 }
 
 void FileWriter::write(std::string_view bytes) {
-  write_all(fd_, path_, bytes);
+  write_all(fd_, name_, bytes);
 }
 
 void FileWriter::close() {
-  if (sync_retrying(fd_) != 0) fail_storage("flush", path_, errno);
+  if (sync_retrying(fd_) != 0) fail_storage("flush", name_, errno);
   const int fd = std::exchange(fd_, -1);
   if (::close(fd) != 0 && errno != EINTR) {
     const int error = errno;
     ::unlink(path_.c_str());
-    fail_storage("close", path_, error);
+    fail_storage("close", name_, error);
   }
+}
+
+FileReplacement::FileReplacement(std::string path)
+    : path_(std::move(path)), temporary_(unused_name_beside(path_)), writer_(temporary_, path_) {}
+
+FileReplacement::~FileReplacement() {
+  if (is_closed_) ::unlink(temporary_.c_str());
+}
+
+void FileReplacement::close() {
+  writer_.close();
+  is_closed_ = true;
+}
+
+void FileReplacement::replace() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_storage("replace", path_, errno);
+  is_closed_ = false;  // nothing is left to be removed
+  sync_directory(directory_of(path_));
 }
 
 AppendFile::AppendFile(std::string path) : path_(std::move(path)) {
@@ -278,16 +297,10 @@ bool is_temporary_name(std::string_view name) {
 }
 
 void write_file_atomically(const std::string& path, std::string_view bytes) {
-  const std::string temporary = unused_name_beside(path);
-  FileWriter writer(temporary);
-  writer.write(bytes);
-  writer.close();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    fail_storage("replace", path, error);
-  }
-  sync_directory(directory_of(path));
+  FileReplacement replacement(path);
+  replacement.write(bytes);
+  replacement.close();
+  replacement.replace();
 }
 
 void sync_directory(const std::string& directory) {

@@ -122,7 +122,9 @@ class StrictBuilder {
     }
     Json& parent = *open_.back().value;
     if (parent.is_array()) return &parent.get_ref<Json::array_t&>().emplace_back(std::move(value));
-    return &append_member(parent.get_ref<Json::object_t&>(), std::move(key_), std::move(value));
+    // The key is known to be new: ordered_map's own insertion looks through all.
+    Json::object_t::Container& members = parent.get_ref<Json::object_t&>();
+    return &members.emplace_back(std::move(key_), std::move(value)).second;
   }
 
   bool add(Json value) {
@@ -263,8 +265,8 @@ class PythonPrinter {
 
 Json parse_json(std::string_view text, std::string_view name, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
-    throw DataError(fmt::format("{}: {} bytes; at most {} are expected of this file", printable(name), text.size(),
-                                limits.max_bytes));
+    throw DataError(fmt::format("{}: {} bytes; at most {} are expected of this file", printable(name),
+                                with_thousands(text.size()), with_thousands(limits.max_bytes)));
   }
   const std::size_t nul = text.find('\0');  // nlohmann takes it for the end
   if (nul != std::string_view::npos) {
@@ -323,11 +325,6 @@ std::optional<bool> bool_member(const Json& object, const char* key, std::string
   if (value == nullptr) return std::nullopt;
   if (!value->is_boolean()) fail_member(name, key, *value, "true or false");
   return value->get<bool>();
-}
-
-Json& append_member(Json::object_t& object, std::string key, Json value) {
-  Json::object_t::Container& members = object;
-  return members.emplace_back(std::move(key), std::move(value)).second;
 }
 
 std::string python_json(const Json& value, int indent) {

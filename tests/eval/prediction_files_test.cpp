@@ -1,8 +1,9 @@
 #include "bertft/eval/prediction_files.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 
 #include "bertft/eval/metric.h"
@@ -89,6 +90,24 @@ TEST_F(PredictionFiles, HaveNoNullOddsUnderVersionOneRules) {
   write_prediction_files(directory_ / "", dataset_, predictions_, false);
   EXPECT_TRUE(std::filesystem::exists(directory_ / "predictions.json"));
   EXPECT_FALSE(std::filesystem::exists(directory_ / "null_odds.json"));
+}
+
+TEST_F(PredictionFiles, OfEarlierStayAllOfThemWhereOneCannotBeWritten) {
+  write_prediction_files(directory_ / "", dataset_, predictions_, true);
+  const std::string old_texts = read_file(directory_ / "predictions.json");
+  predictions_[0].text = "new";
+  predictions_[0].n_best.resize(100);
+  struct rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit small{.rlim_cur = 1000, .rlim_max = before.rlim_max};  // enough for the texts alone
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string message =
+      message_of<StorageError>([&] { write_prediction_files(directory_ / "", dataset_, predictions_, true); });
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_THAT(message, AllOf(HasSubstr("nbest_predictions.json"), HasSubstr("File too large")));
+  EXPECT_EQ(read_file(directory_ / "predictions.json"), old_texts);
+  EXPECT_THAT(directory_.names(), UnorderedElementsAre("predictions.json", "nbest_predictions.json", "null_odds.json"));
 }
 
 TEST_F(PredictionFiles, NeedAPredictionForEveryQuestion) {

@@ -11,7 +11,7 @@ namespace bertft::eval {
 
 /// Writes <prefix>predictions.json, <prefix>nbest_predictions.json and, with_negative, <prefix>null_odds.json, byte for
 /// byte as run_qa.py prints the same values. `prefix`: of the paths, such as "run/eval_". predictions[i] belongs to
-/// dataset.questions[i].
+/// dataset.questions[i]. Earlier ones stay, all of them, until these are complete.
 /// throws StorageError
 void write_prediction_files(const std::string& prefix, const data::Dataset& dataset,
                             const std::vector<Prediction>& predictions, bool with_negative);

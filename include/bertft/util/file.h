@@ -15,9 +15,12 @@ bool is_there(const std::string& path);
 /// Whether a name that stands in a file leads nowhere but to a file beside it.
 bool is_plain_file_name(std::string_view name);
 
-/// The whole file. `max_bytes` guards against surprises, not against need.
+/// Guards against surprises, not against need.
+inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{8} << 30;
+
+/// The whole file.
 /// throws InputError: missing, a directory, unreadable, or larger than max_bytes
-std::string read_file(const std::string& path, std::uint64_t max_bytes = std::uint64_t{8} << 30);
+std::string read_file(const std::string& path, std::uint64_t max_bytes = kMaxFileBytes);
 
 /// A file mapped read-only for as long as the object lives. An empty file maps to no bytes.
 /// throws InputError as read_file
@@ -37,10 +40,11 @@ class MappedFile {
 };
 
 /// A new file written piece by piece; close() flushes it to the device. Without close() the
-/// destructor removes it. throws StorageError with the path and the system's reason.
+/// destructor removes it. throws StorageError with the path, or another name for it, and the system's reason.
 class FileWriter {
  public:
-  explicit FileWriter(std::string path);
+  explicit FileWriter(std::string path) : FileWriter(path, path) {}
+  FileWriter(std::string path, std::string name_in_messages);
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
   FileWriter& operator=(const FileWriter&) = delete;
@@ -49,8 +53,29 @@ class FileWriter {
   void close();
 
  private:
-  std::string path_;
+  std::string path_, name_;
   int fd_ = -1;
+};
+
+/// What will stand at `path`, which keeps what it has until then, whatever happens: a temporary file beside it, fsync,
+/// rename, fsync of the directory. Without replace() the destructor removes it. throws StorageError, which names `path`
+class FileReplacement {
+ public:
+  explicit FileReplacement(std::string path);
+  ~FileReplacement();
+  FileReplacement(const FileReplacement&) = delete;
+  FileReplacement& operator=(const FileReplacement&) = delete;
+
+  void write(std::string_view bytes) { writer_.write(bytes); }
+  /// All of it is on the device when this returns: what is left can hardly fail.
+  void close();
+  /// After close().
+  void replace();
+
+ private:
+  std::string path_, temporary_;
+  FileWriter writer_;
+  bool is_closed_ = false;
 };
 
 /// A file that grows line by line and is readable at any moment, also after a kill: every
@@ -76,8 +101,7 @@ class AppendFile {
 /// A copy that is on the device when this returns; `target` must not exist. throws InputError, StorageError
 void copy_file_durably(const std::string& source, const std::string& target);
 
-/// Writes `bytes` so that `path` holds either the old or the new content, whatever happens:
-/// a temporary file beside it, fsync, rename, fsync of the directory. throws StorageError
+/// Writes `bytes` so that `path` holds either the old or the new content. throws StorageError
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
 /// A name beside `path` that nobody uses, for what takes path's place when it is whole.

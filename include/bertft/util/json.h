@@ -48,9 +48,6 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-/// Appends a member whose key is known to be new: ordered_map's own insertion looks through all.
-Json& append_member(Json::object_t& object, std::string key, Json value);
-
 /// As Python's json.dumps(indent=n, ensure_ascii=True) prints it: floats as shortest
 /// round-trip with repr's exponents, so that files can be compared byte by byte.
 std::string python_json(const Json& value, int indent);
