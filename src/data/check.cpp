@@ -8,6 +8,7 @@
 
 #include "bertft/util/text.h"
 #include "data/cutting.h"
+#include "data/findings.h"
 
 namespace bertft::data {
 namespace {
@@ -194,7 +195,7 @@ DataCheck check_data(const Dataset& dataset) {
   check.num_answerable = dataset.num_answerable();
   check.num_unanswerable = check.num_questions - check.num_answerable;
   for (const Question& question : dataset.questions) check.num_answers += question.answers.size();
-  check.findings = dataset.findings;
+  check.findings = findings_of(dataset);
   return check;
 }
 

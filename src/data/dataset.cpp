@@ -11,10 +11,10 @@
 
 #include "bertft/data/tokens.h"
 #include "bertft/util/byte_order_mark.h"
+#include "bertft/util/code_point_index.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
-#include "data/findings.h"
 #include "data/first_equals.h"
 #include "data/squad_sax.h"
 #include "data/syntax_error.h"
@@ -97,6 +97,26 @@ void refuse_duplicate_ids(const std::vector<Question>& questions, std::string_vi
                   printable(name), first[i] + 1, i + 1, printable(questions[i].id, 60), more));
 }
 
+// Compares every answer with its context.
+void set_aligned(Dataset& dataset) {
+  std::optional<std::uint32_t> indexed_context;
+  CodePointIndex index{""};  // of that context
+  for (Question& question : dataset.questions) {
+    const std::string_view context = dataset.contexts[question.context_idx];
+    for (Answer& answer : question.answers) {
+      if (indexed_context != question.context_idx) {
+        index = CodePointIndex(context);
+        indexed_context = question.context_idx;
+      }
+      const std::size_t begin = answer.char_start < 0
+                                    ? std::string_view::npos
+                                    : index.byte_offset(static_cast<std::uint64_t>(answer.char_start));
+      answer.aligned =
+          begin <= context.size() && context.substr(begin).starts_with(answer.text) && !lstrip(answer.text).empty();
+    }
+  }
+}
+
 Dataset read(std::string_view text, std::string_view name, TextTokenizing* tokenizing) {
   const Source source{text, name};
   const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
@@ -120,7 +140,7 @@ Dataset read(std::string_view text, std::string_view name, TextTokenizing* token
   }
   if (dataset.questions.empty()) throw DataError(fmt::format("{}: no questions in it.", printable(name)));
   auto ids = std::async([&] { refuse_duplicate_ids(dataset.questions, name); });
-  examine(dataset);
+  set_aligned(dataset);
   ids.get();
   dataset.sha256 = sha256.get();
   return dataset;

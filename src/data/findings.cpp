@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "bertft/util/code_point_index.h"
 #include "bertft/util/text.h"
 #include "data/first_equals.h"
 #include "data/white_space.h"
@@ -34,6 +33,26 @@ bool stands_at(std::string_view context, std::string_view text, std::size_t byte
   return byte_offset <= context.size() && context.substr(byte_offset).starts_with(text);
 }
 
+// Where `part` stands in `text`, from the left (Knuth, Morris and Pratt 1977): in linear time, whatever the texts.
+std::vector<std::size_t> places_of(std::string_view part, std::string_view text) {
+  std::vector<std::size_t> border(part.size() + 1);  // of each beginning: its longest one that it also ends with
+  const auto shortened = [&](std::size_t matched, char next) {
+    while (matched > 0 && (matched == part.size() || part[matched] != next)) matched = border[matched];
+    return matched;
+  };
+  for (std::size_t i = 1; i < part.size(); ++i) {
+    const std::size_t matched = shortened(border[i], part[i]);
+    border[i + 1] = matched + (part[matched] == part[i] ? 1 : 0);
+  }
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0, matched = 0; i < text.size(); ++i) {
+    matched = shortened(matched, text[i]);
+    if (part[matched] == text[i]) ++matched;
+    if (matched == part.size()) places.push_back(i + 1 - matched);
+  }
+  return places;
+}
+
 // Where the answer does stand, nearest to where it should, and what may have gone wrong.
 std::string whereabouts(std::string_view context, const Answer& answer) {
   const std::int64_t start = answer.char_start;
@@ -52,17 +71,17 @@ std::string whereabouts(std::string_view context, const Answer& answer) {
   std::optional<std::int64_t> nearest;
   // Also of a start near either end of the integers.
   const auto distance = [&](std::int64_t at) { return std::abs(static_cast<double>(at) - static_cast<double>(start)); };
-  std::size_t num_places = 0, counted_bytes = 0;
+  const std::vector<std::size_t> places = places_of(answer.text, context);
+  std::size_t counted_bytes = 0;
   std::int64_t num_chars = 0;
-  for (std::size_t at = context.find(answer.text); at != kNowhere; at = context.find(answer.text, at + 1)) {
+  for (const std::size_t at : places) {
     num_chars += static_cast<std::int64_t>(count_code_points(context.substr(counted_bytes, at - counted_bytes)));
     counted_bytes = at;
-    ++num_places;
     if (!nearest || distance(num_chars) < distance(*nearest)) nearest = num_chars;
   }
   if (!nearest) return "the context does not contain it";
-  return num_places == 1 ? fmt::format("it stands at {}", *nearest)
-                         : fmt::format("the nearest of its {} places is {}", num_places, *nearest);
+  return places.size() == 1 ? fmt::format("it stands at {}", *nearest)
+                            : fmt::format("the nearest of its {} places is {}", places.size(), *nearest);
 }
 
 // For each question the first with its text and context.
@@ -77,7 +96,9 @@ std::vector<std::uint32_t> first_like(const std::vector<Question>& questions) {
 
 class Examiner {
  public:
-  explicit Examiner(Dataset& dataset) : dataset_(dataset), first_like_(first_like(dataset.questions)) {}
+  explicit Examiner(const Dataset& dataset) : dataset_(dataset), first_like_(first_like(dataset.questions)) {}
+
+  std::vector<Finding> take_findings() { return std::move(findings_); }
 
   void context(std::size_t context_idx) {
     if (!lstrip(dataset_.contexts[context_idx]).empty()) return;
@@ -85,7 +106,7 @@ class Examiner {
   }
 
   void question(std::uint32_t question_idx) {
-    Question& question = dataset_.questions[question_idx];
+    const Question& question = dataset_.questions[question_idx];
     if (lstrip(question.text).empty()) add(Finding::Kind::kEmptyQuestion, question.id, "the question is empty");
     if (const std::uint32_t first = first_like_[question_idx]; first != question_idx) {
       add(Finding::Kind::kDuplicateQuestion, question.id,
@@ -97,42 +118,33 @@ class Examiner {
           question.is_impossible ? "marked is_impossible but has answers: counts as answerable"
                                  : "no answers, yet is_impossible is not true: counts as unanswerable");
     }
-    for (Answer& answer : question.answers) this->answer(question, answer);
+    for (const Answer& answer : question.answers) this->answer(question, answer);
   }
 
  private:
-  void answer(const Question& question, Answer& answer) {
-    const std::string_view context = dataset_.contexts[question.context_idx];
+  void answer(const Question& question, const Answer& answer) {
+    if (answer.aligned) return;
     if (lstrip(answer.text).empty()) {
-      answer.aligned = false;
       add(Finding::Kind::kEmptyAnswer, question.id, fmt::format("the answer at {} is empty", answer.char_start));
       return;
     }
-    if (indexed_context_ != question.context_idx) {
-      index_ = CodePointIndex(context);
-      indexed_context_ = question.context_idx;
-    }
-    answer.aligned = answer.char_start >= 0 &&
-                     stands_at(context, answer.text, index_.byte_offset(static_cast<std::uint64_t>(answer.char_start)));
-    if (answer.aligned) return;
     add(Finding::Kind::kMisaligned, question.id,
         fmt::format("answer '{}' is not at {}; {}", printable(answer.text, kShownBytes), answer.char_start,
-                    whereabouts(context, answer)));
+                    whereabouts(dataset_.contexts[question.context_idx], answer)));
   }
 
   void add(Finding::Kind kind, std::string_view question_id, std::string message) {
-    dataset_.findings.push_back({kind, std::string(question_id), std::move(message)});
+    findings_.push_back({kind, std::string(question_id), std::move(message)});
   }
 
-  Dataset& dataset_;
+  const Dataset& dataset_;
   std::vector<std::uint32_t> first_like_;
-  std::size_t indexed_context_ = kNowhere;
-  CodePointIndex index_{""};  // of that context
+  std::vector<Finding> findings_;
 };
 
 }  // namespace
 
-void examine(Dataset& dataset) {
+std::vector<Finding> findings_of(const Dataset& dataset) {
   Examiner examiner(dataset);
   std::vector<bool> has_question(dataset.contexts.size());
   for (const Question& question : dataset.questions) has_question[question.context_idx] = true;
@@ -140,6 +152,7 @@ void examine(Dataset& dataset) {
     if (has_question[i]) examiner.context(i);
   }
   for (std::uint32_t i = 0; i < dataset.questions.size(); ++i) examiner.question(i);
+  return examiner.take_findings();
 }
 
 }  // namespace bertft::data

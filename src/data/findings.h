@@ -1,11 +1,13 @@
 #pragma once
 
+#include <vector>
+
+#include "bertft/data/check.h"
 #include "bertft/data/dataset.h"
 
 namespace bertft::data {
 
-/// Compares every answer with its context: sets Answer::aligned and appends to
-/// dataset.findings, in file order, what a reader of the file should know.
-void examine(Dataset& dataset);
+/// In file order, what a reader of the file should know.
+std::vector<Finding> findings_of(const Dataset& dataset);
 
 }  // namespace bertft::data

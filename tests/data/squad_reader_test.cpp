@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "bertft/data/check.h"
 #include "data/squad_text.h"
 
 namespace bertft::data {
@@ -32,7 +33,7 @@ TEST(SquadReader, ReadsTheNestedForm) {
   EXPECT_EQ(dataset.questions[2].context_idx, 1u);
   EXPECT_EQ(dataset.questions[2].answers.size(), 2u);
   EXPECT_TRUE(dataset.has_unanswerable);
-  EXPECT_TRUE(dataset.findings.empty());
+  EXPECT_TRUE(check_data(dataset).findings.empty());
 }
 
 TEST(SquadReader, TakesAFileWithoutImpossibleMarksAsAnswerable) {
@@ -85,7 +86,7 @@ TEST(SquadReader, KeepsTheContextOfSeveralRowsOnce) {
 TEST(SquadReader, TakesARowWithoutAnswersOrMarkAsImpossible) {
   const Dataset dataset = read(R"([{"id":"a","context":"c","question":"q","answers":{"text":[],"answer_start":[]}}])");
   EXPECT_TRUE(dataset.questions[0].is_impossible);
-  EXPECT_TRUE(dataset.findings.empty());
+  EXPECT_TRUE(check_data(dataset).findings.empty());
 }
 
 TEST(SquadReader, TakesNullForWhatIsNotThere) {
@@ -168,7 +169,7 @@ TEST(SquadReader, CountsTheTitlesOfRowsAsArticles) {
 TEST(SquadReader, ReadsTheMarkOfARow) {
   const Dataset dataset = read(R"([{"id":"a","context":"c","question":"q","is_impossible":true}])");
   EXPECT_TRUE(dataset.questions[0].is_impossible);
-  EXPECT_TRUE(dataset.findings.empty());
+  EXPECT_TRUE(check_data(dataset).findings.empty());
 }
 
 TEST(SquadReader, IgnoresWhatOnlyRowsHaveInAnArticle) {

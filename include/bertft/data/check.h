@@ -12,6 +12,22 @@
 
 namespace bertft::data {
 
+/// Something a reader of the file should know, tied to a question where it concerns one.
+struct Finding {
+  enum class Kind {
+    kMisaligned,         // an answer's text does not stand at its answer_start
+    kEmptyAnswer,        // an answer of nothing but white space
+    kEmptyQuestion,      // the same of a question: its windows hold the context alone
+    kEmptyContext,       // the same of a question's context: one window without context tokens
+    kDuplicateQuestion,  // the same text on the same context under another id
+    kContradiction,      // is_impossible with answers, or neither
+    kNoRoom,             // the question leaves no room for its context
+  };
+  Kind kind;
+  std::string question_id;  // empty when it concerns a context
+  std::string message;      // one line, such as "answer 'Denver' is not at 12; it stands at 14"
+};
+
 /// How many windows a data set makes and how long they are, in tokens with [CLS] and [SEP].
 /// Quantiles are by nearest rank.
 struct WindowSummary {
@@ -44,6 +60,7 @@ struct DataCheck {
   std::string to_text() const;
 };
 
+/// Counts, and what there is to find but kNoRoom, in file order.
 DataCheck check_data(const Dataset& dataset);
 
 /// Also counts the windows; questions that leave no room for their context become findings

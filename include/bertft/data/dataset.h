@@ -27,22 +27,6 @@ struct Question {
   bool has_answer() const;
 };
 
-/// Something a reader of the file should know, tied to a question where it concerns one.
-struct Finding {
-  enum class Kind {
-    kMisaligned,         // an answer's text does not stand at its answer_start
-    kEmptyAnswer,        // an answer of nothing but white space
-    kEmptyQuestion,      // the same of a question: its windows hold the context alone
-    kEmptyContext,       // the same of a question's context: one window without context tokens
-    kDuplicateQuestion,  // the same text on the same context under another id
-    kContradiction,      // is_impossible with answers, or neither
-    kNoRoom,             // the question leaves no room for its context (check.h)
-  };
-  Kind kind;
-  std::string question_id;  // empty when it concerns a context
-  std::string message;      // one line, such as "answer 'Denver' is not at 12; it stands at 14"
-};
-
 /// A whole data file, questions in file order. The nested form gives one context per
 /// paragraph, the others each different text once.
 struct Dataset {
@@ -54,7 +38,6 @@ struct Dataset {
   std::uint32_t num_articles = 0;  // of the flat forms: different titles
   std::vector<std::string> contexts;
   std::vector<Question> questions;
-  std::vector<Finding> findings;
   std::string sha256;             // of the file's bytes
   bool has_unanswerable = false;  // of some question the file says that it has no answer: SQuAD 2.0 rules apply
 
@@ -69,7 +52,7 @@ struct Dataset {
 ///
 /// throws InputError when the file cannot be read; DataError, with line and column or the
 ///        path in the document, when it is not such a file, an id occurs twice, a text is
-///        not UTF-8, or nothing usable is in it. Misaligned answers are findings, not errors.
+///        not UTF-8, or nothing usable is in it. Misaligned answers are no errors.
 Dataset read_dataset(const std::string& path);
 
 /// The same of a file's bytes; `name` stands for the file in messages.
