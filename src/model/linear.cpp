@@ -5,6 +5,12 @@
 
 #include <algorithm>
 
+// ATen's own for half types: result = alpha * a b + beta * result by oneDNN. Its header, native/mkldnn/Matmul.h, is not
+// among those of the wheel.
+namespace at::native {
+void mkldnn_matmul(const Tensor& a, const Tensor& b, const Tensor& result, float beta, float alpha);
+}  // namespace at::native
+
 namespace bertft::model {
 namespace {
 
@@ -22,6 +28,20 @@ bool has_fast_products(at::ScalarType half) {
   return has;
 #else
   return true;
+#endif
+}
+
+// Whether oneDNN multiplies float32 faster than MKL, which ATen uses: MKL takes AVX2 on any processor of AMD's. Zen 5
+// is the first of these whose units are as wide as AVX-512's registers; with earlier ones nobody has tried. For smaller
+// products oneDNN 3.11 may take a kernel that points the stack pointer into the heap, where a signal's frame then
+// overwrites what is there (its issue 4845).
+bool is_faster_by_onednn(const at::Tensor& x, const at::Tensor& weight) {
+#if defined(__x86_64__)
+  static const bool is_zen5 = __builtin_cpu_is("amd") && __builtin_cpu_supports("avx512vp2intersect");
+  constexpr std::int64_t kLeastRows = 192, kLeastWidth = 256;
+  return is_zen5 && x.size(0) >= kLeastRows && std::min(weight.size(0), weight.size(1)) >= kLeastWidth;
+#else
+  return false;
 #endif
 }
 
@@ -60,6 +80,29 @@ struct LinearThroughFp32 : torch::autograd::Function<LinearThroughFp32> {
   }
 };
 
+at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor result = at::empty({a.size(0), b.size(1)}, a.options());
+  at::native::mkldnn_matmul(a, b, result, /*beta=*/0, /*alpha=*/1);
+  return result;
+}
+
+struct LinearByOneDnn : torch::autograd::Function<LinearByOneDnn> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight,
+                            const at::Tensor& bias) {
+    ctx->save_for_backward({x, weight});
+    const at::Tensor out = at::empty({x.size(0), weight.size(0)}, x.options()).copy_(bias);
+    at::native::mkldnn_matmul(x, weight.t(), out, /*beta=*/1, /*alpha=*/1);
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* ctx, const variable_list& grads) {
+    const variable_list saved = ctx->get_saved_variables();
+    const at::Tensor &x = saved[0], &weight = saved[1];
+    const at::Tensor grad = grads[0].contiguous();
+    return {product(grad, weight), product(grad.t(), x), grad.sum(0)};
+  }
+};
+
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::ScalarType type) {
@@ -67,11 +110,16 @@ at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tenso
   if (x.is_cpu() && type != at::kFloat && !has_fast_products(type)) {
     return linear_through_fp32(input, rounded_weight, rounded_bias);
   }
+  if (x.is_cpu() && type == at::kFloat && is_faster_by_onednn(x, weight)) return linear_by_onednn(input, weight, bias);
   return at::linear(input, rounded_weight, rounded_bias);
 }
 
 at::Tensor linear_through_fp32(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   return LinearThroughFp32::apply(x, weight, bias);
+}
+
+at::Tensor linear_by_onednn(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  return LinearByOneDnn::apply(x, weight, bias);
 }
 
 }  // namespace bertft::model

@@ -9,8 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace bertft::train {
 namespace {
@@ -18,10 +20,13 @@ namespace {
 constexpr std::array<int, 4> kSignals = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr int kExitInterrupted = 128 + SIGINT;
 constexpr int kNoSignal = 0;
+constexpr std::size_t kStackBytes = std::size_t{64} << 10;  // beside what the system puts there
 
 std::atomic<int> g_received{kNoSignal};              // handlers can reach nothing else
 std::array<std::string, kSignals.size()> g_answers;  // made beforehand: a handler cannot
 std::array<struct sigaction, kSignals.size()> g_previous;
+std::vector<std::byte> g_stack;  // for handlers
+stack_t g_previous_stack;
 
 // What a handler interrupts may be about to look at errno.
 struct KeepErrno {
@@ -62,9 +67,13 @@ SignalGuard::SignalGuard() {
     return fmt::format("{}SIG{}: ending as soon as possible; what is done is kept{}\n", is_terminal ? "\n" : "",
                        sigabbrev_np(signal), is_terminal ? "; Ctrl-C again ends at once" : "");
   });
+  // Some of oneDNN's kernels point the stack pointer into the heap while they run (its issue 4845).
+  g_stack.resize(kStackBytes + static_cast<std::size_t>(sysconf(_SC_MINSIGSTKSZ)));
+  const stack_t stack{.ss_sp = g_stack.data(), .ss_flags = 0, .ss_size = g_stack.size()};
+  sigaltstack(&stack, &g_previous_stack);
   struct sigaction action{};
   action.sa_handler = remember_signal;
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_ONSTACK;
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
     sigaction(kSignals[i], &action, &g_previous[i]);
     // What nohup or a shell's background job ignores stays ignored.
@@ -74,6 +83,7 @@ SignalGuard::SignalGuard() {
 
 SignalGuard::~SignalGuard() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_previous[i], nullptr);
+  sigaltstack(&g_previous_stack, nullptr);
 }
 
 bool SignalGuard::is_request(int signal) {

@@ -69,6 +69,23 @@ TEST_P(LinearThroughFp32, IsWhatAtenGivesButForRounding) {
 
 INSTANTIATE_TEST_SUITE_P(Types, LinearThroughFp32, testing::Values(at::kBFloat16, at::kHalf));
 
+TEST(LinearByOneDnn, IsTheProduct) {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
+      !__builtin_cpu_supports("avx512dq")) {
+    GTEST_SKIP() << "oneDNN has its products for AVX-512 alone";
+  }
+#endif
+  const Pass ours = pass_through(at::kFloat, linear_by_onednn), expected = pass_through(at::kFloat, exact);
+  for (const auto& [a, b] : {std::pair(ours.out, expected.out),
+                             {ours.x, expected.x},
+                             {ours.weight, expected.weight},
+                             {ours.bias, expected.bias}}) {
+    EXPECT_EQ(a.strides(), b.strides());
+    EXPECT_LT(distance(a, b), 1e-6);
+  }
+}
+
 class Linear : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(Linear, RoundsItsOperandsToItsType) {

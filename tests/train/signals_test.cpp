@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <thread>
+#include <vector>
 
 namespace bertft::train {
 namespace {
@@ -47,6 +50,23 @@ TEST(SignalGuard, DisturbsNoCallThatASignalMeets) {
   sender.join();
   EXPECT_EQ(SignalGuard::received(), SIGTERM);
   for (const int end : ends) close(end);
+}
+
+// A kernel of oneDNN's, as it were: its stack is a small block of the heap.
+TEST(SignalGuard, WritesNothingBelowTheStackPointerOfWhatItInterrupts) {
+  constexpr std::size_t kBelow = 64 << 10, kStack = 2 << 10;
+  static ucontext_t test, kernel;
+  const SignalGuard guard;
+  std::vector<char> heap(kBelow + kStack, 'x');
+  ASSERT_EQ(getcontext(&kernel), 0);
+  kernel.uc_stack.ss_sp = heap.data() + kBelow;
+  kernel.uc_stack.ss_size = kStack;
+  kernel.uc_link = &test;
+  makecontext(&kernel, [] { kill(getpid(), SIGTERM); }, 0);
+  ASSERT_EQ(kill(getpid(), 0), 0);  // the first call of a function takes more of the stack
+  ASSERT_EQ(swapcontext(&test, &kernel), 0);
+  EXPECT_EQ(SignalGuard::received(), SIGTERM);
+  EXPECT_EQ(std::count(heap.begin(), heap.begin() + kBelow, 'x'), kBelow);
 }
 
 TEST(SignalGuard, LeavesSignalsAsItFoundThem) {

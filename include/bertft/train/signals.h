@@ -18,7 +18,8 @@ class Interrupted : public Error {
 
 /// Turns SIGINT, SIGTERM, SIGHUP and SIGUSR1 into a request to stop after the current step,
 /// for as long as it lives; there is one at a time. SIGINT after any of them ends the process at once
-/// with 130.
+/// with 130. Handlers have a stack of their own on the thread that makes the guard: the main one, to which the system
+/// brings signals.
 class SignalGuard {
  public:
   SignalGuard();
