@@ -38,7 +38,7 @@ bool has_fast_products(at::ScalarType half) {
 bool is_faster_by_onednn(const at::Tensor& x, const at::Tensor& weight) {
 #if defined(__x86_64__)
   static const bool is_zen5 = __builtin_cpu_is("amd") && __builtin_cpu_supports("avx512vp2intersect");
-  constexpr std::int64_t kLeastRows = 192, kLeastWidth = 256;
+  constexpr std::int64_t kLeastRows = 128, kLeastWidth = 384;
   return is_zen5 && x.size(0) >= kLeastRows && std::min(weight.size(0), weight.size(1)) >= kLeastWidth;
 #else
   return false;
