@@ -75,5 +75,6 @@ fi
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 while read -r name bytes sum; do
+  [ -n "$name" ] || continue
   fetch "$name" "$bytes" "$sum"
 done <<< "$list"

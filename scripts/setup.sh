@@ -45,6 +45,10 @@ install_debian_packages() {
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || { say "Debian packages: all there"; return; }
+  command -v apt-get >/dev/null || {
+    echo "error: this is no Debian or Ubuntu. README.md says what to install elsewhere (\"On another system\")." >&2
+    exit 1
+  }
   local as_root=()
   if [ "$(id -u)" != 0 ]; then
     if command -v sudo >/dev/null; then as_root=(sudo); else

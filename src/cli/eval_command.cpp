@@ -93,6 +93,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
+  refuse_flags(trained.resolved, {"train_file", "max_train_samples"}, "eval");
   const config::Options& options = trained.resolved.options;
   auto [dataset, tokens] = data::read_and_tokenize(gold_file(flags, trained.resolved), *trained.files.tokenizer,
                                                    options.data.max_eval_samples);
@@ -149,7 +150,7 @@ void add_eval_command(CLI::App& app, int& exit_code) {
       ->needs(odds);
   command->add_flag("--allow-missing", flags->allow_missing, "with --predictions: skip questions without one")
       ->needs(scored);
-  add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});
+  add_option_flags(*command, kAnsweringGroups);
   command->callback([command, flags, &exit_code] { exit_code = evaluate(*command, *flags); });
 }
 

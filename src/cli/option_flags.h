@@ -13,6 +13,9 @@
 
 namespace bertft::cli {
 
+/// The groups of options that `eval` and `predict` go by.
+inline const std::vector<std::string> kAnsweringGroups = {"Data", "Evaluation", "Device", "Memory"};
+
 /// Gives a command --config, --set and a flag for every declared option; where `groups` are named, of those.
 void add_option_flags(CLI::App& command, const std::vector<std::string>& groups = {});
 

@@ -109,7 +109,9 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
       flags.context_file.empty() ? std::nullopt : std::optional(single_question(flags));
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
+  refuse_flags(trained.resolved, {"train_file", "max_train_samples"}, "predict");
   if (one) {
+    refuse_flags(trained.resolved, {"validation_file", "test_file", "max_eval_samples"}, "one question");
     const bool negative = expects_no_answer(trained, *one);
     data::Tokens tokens = data::tokenize(*one, *trained.files.tokenizer);
     print_answer(answer_all(trained, *one, std::move(tokens), negative, [] {})[0], negative, flags.json);
@@ -150,7 +152,7 @@ void add_predict_command(CLI::App& app, int& exit_code) {
   add_path(*command, "--save-to", flags->save_to, "with --data: where predictions.json goes (.)", "DIR")
       ->excludes(question);
   command->add_flag("--json", flags->json, "with --question: answer and candidates as JSON")->needs(question);
-  add_option_flags(*command, {"Data", "Evaluation", "Device", "Memory"});
+  add_option_flags(*command, kAnsweringGroups);
   command->callback([command, flags, &exit_code] { exit_code = predict(*command, *flags); });
 }
 

@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "bertft/config/config.h"
 #include "bertft/run/inputs.h"
@@ -50,7 +54,20 @@ void refuse_several_processes() {
   }
 }
 
-void refuse_another_job(const config::Resolved& resolved, const std::vector<std::string>& files) {
+// What of the command line the commands that answer go by, too, but for the data.
+std::string flags_for_answering(const std::vector<config::Override>& command_line) {
+  constexpr std::array<std::string_view, 4> kData = {"train_file", "max_train_samples", "validation_file", "test_file"};
+  std::string text;
+  for (const config::OptionInfo& option : config::list_options()) {
+    if (std::ranges::count(kAnsweringGroups, option.group) == 0 || std::ranges::count(kData, option.key) > 0) continue;
+    for (const config::Override& given : command_line) {
+      if (given.key == option.key) text += fmt::format(" {} {}", config::flag_of(given.key), quoted(given.value));
+    }
+  }
+  return text;
+}
+
+void refuse_another_job(const config::Resolved& resolved, const config::Sources& sources) {
   const auto other = config::other_job(resolved);
   if (!other) return;
   const config::Options& o = resolved.options;
@@ -58,7 +75,11 @@ void refuse_another_job(const config::Resolved& resolved, const std::vector<std:
   std::string command =
       fmt::format("bert-finetune {} {} --data {}", other->command,
                   quoted(o.model.model_name_or_path.value_or("MODEL_DIR")), quoted(data.value_or("FILE")));
-  for (const std::string& file : files) command += " --config " + quoted(file);
+  for (const std::string& file : sources.files) command += " --config " + quoted(file);
+  command += flags_for_answering(sources.command_line);
+  if (const auto& directory = o.train.output_dir) {
+    command += (other->command == "eval" ? " --save-predictions " : " --save-to ") + quoted(*directory);
+  }
   throw UsageError(
       fmt::format("{} asks for no training.\n"
                   "What else run_qa does are commands here, which take its options on data and evaluation too:\n{}",
@@ -69,7 +90,7 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   if (flags.probe_for_parent) end_with_parent(*flags.probe_for_parent);
   const config::Sources sources = sources_of(command);
   config::Resolved resolved = config::resolve(sources);
-  refuse_another_job(resolved, sources.files);
+  refuse_another_job(resolved, sources);
   run::tell_notices(resolved);
   if (flags.dump_config) {
     std::cout << config::to_yaml(resolved);

@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <sstream>
+#include <string>
 
 #include "bertft/util/byte_order_mark.h"
 #include "bertft/util/foreign_file.h"
@@ -34,6 +36,36 @@ void refuse_text(Problems& problems, const Place& place, std::string_view text) 
   }
   problems.add(place, fmt::format("{}, found '{}'", kForm, printable(text, 60)),
                text.find(':') == text.npos ? "" : "; a space must follow the ':'");
+}
+
+bool is_json(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first != text.npos && text[first] == '{';
+}
+
+// The number of "\uXXXX".
+std::optional<unsigned> escaped_unit(std::string_view text) {
+  unsigned unit = 0;
+  if (text.size() < 6 || !text.starts_with("\\u")) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + 6, unit, 16);
+  return error == std::errc() && end == text.data() + 6 ? std::optional(unit) : std::nullopt;
+}
+
+// JSON has two escapes, \ud83d\ude00, for a character beyond U+FFFF. YAML knows no halves of characters.
+std::string with_whole_characters(std::string_view json) {
+  std::string out;
+  for (std::size_t pos = 0; pos < json.size();) {
+    const auto high = escaped_unit(json.substr(pos)), low = escaped_unit(json.substr(std::min(pos + 6, json.size())));
+    if (high && low && *high >> 10 == 0xD800 >> 10 && *low >> 10 == 0xDC00 >> 10) {
+      append_utf8(out, 0x10000 + ((*high & 0x3FF) << 10) + (*low & 0x3FF));
+      pos += 12;
+    } else {
+      const std::size_t size = json[pos] == '\\' ? 2 : 1;  // what follows a backslash begins no escape
+      out += json.substr(pos, size);
+      pos += size;
+    }
+  }
+  return out;
 }
 
 /// Byte offsets to places, and back to the text that stands there.
@@ -301,8 +333,10 @@ std::string explain(const std::string& message) {
 
 }  // namespace
 
-std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, std::size_t source,
+std::vector<Assignment> read_yaml(std::string_view file, std::string_view name, std::size_t source,
                                   Problems& problems) {
+  const std::string json = is_json(file) ? with_whole_characters(file) : "";
+  const std::string_view text = json.empty() ? file : json;
   const Lines lines(text, name, source);
   if (const auto foreign = recognise_foreign_file(text)) {
     problems.add(lines.at(0), fmt::format("the file is {}; {}", foreign->what, foreign->advice));
@@ -325,7 +359,7 @@ std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, 
     reader.check_root();
   } catch (const YAML::Exception& error) {
     reader.forget_last_value();
-    if (const auto number = lines.line_without_key(error.mark)) {
+    if (const auto number = json.empty() ? lines.line_without_key(error.mark) : std::nullopt) {
       refuse_text(problems, lines.at_line(*number), lines.text_of(*number));
     } else {
       problems.add(lines.at(error.mark), explain(error.msg));

@@ -153,15 +153,18 @@ std::string PlanReport::to_text() const {
   const StepBytes& first = rows.front().bytes;
   return fmt::format(
              "{:.1f} M parameters: weights {}, gradients {}, AdamW {}\n"
-             "Estimates at {} tokens{}; --probe-memory measures.\n\n",
+             "Estimates at {} tokens on {}; --probe-memory measures.\n\n",
              static_cast<double>(num_parameters) / 1e6, memory_text(first.weights), memory_text(first.weights),
              memory_text(first.optimizer), length,
-             first.context > 0 ? fmt::format(", CUDA context {}", memory_text(first.context)) : "") +
+             first.context > 0 ? fmt::format("a GPU, CUDA context {}\n(--device cpu: on this machine's CPU)",
+                                             memory_text(first.context))
+                               : "this CPU") +
          rows_text(*this) + savings_text(*this) + cards_text(*this);
 }
 
 Json PlanReport::to_json() const {
   Json json = {{"estimate", true},
+               {"device", rows.front().bytes.context > 0 ? "cuda" : "cpu"},
                {"length", length},
                {"parameters", num_parameters},
                {"usable_bytes", or_null(usable_bytes)},

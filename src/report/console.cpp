@@ -34,9 +34,9 @@ std::int64_t percent(std::int64_t done, std::int64_t total) {
 }
 
 // "12.3" out of an evaluation's metrics; empty when there is no such key.
-std::string metric_text(const Json& metrics, const char* key) {
+std::string metric_text(const Json& metrics, const char* key, int digits = 1) {
   const auto found = metrics.find(key);
-  return found != metrics.end() && found->is_number() ? fmt::format("{:.1f}", found->get<double>()) : "";
+  return found != metrics.end() && found->is_number() ? fmt::format("{:.{}f}", found->get<double>(), digits) : "";
 }
 
 class Console final : public Observer {
@@ -95,6 +95,7 @@ class Console final : public Observer {
   void on(const Evaluated& event) override {
     std::string line = fmt::format("eval @ {}   exact {}  f1 {}", with_thousands(event.step),
                                    metric_text(event.metrics, "exact"), metric_text(event.metrics, "f1"));
+    if (const std::string loss = metric_text(event.metrics, "loss", 3); !loss.empty()) line += "  loss " + loss;
     const std::string answerable = metric_text(event.metrics, "HasAns_f1");
     const std::string no_answer = metric_text(event.metrics, "NoAns_f1");
     if (!answerable.empty() && !no_answer.empty()) {

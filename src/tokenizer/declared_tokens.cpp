@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <span>
+#include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "bertft/util/error.h"
@@ -19,13 +21,13 @@ namespace {
 class Declarations {
  public:
   void add(Declaration token) {
-    const auto same = [&](const Declaration& other) { return other.content == token.content; };
-    if (std::ranges::none_of(tokens_, same)) tokens_.push_back(std::move(token));
+    if (contents_.insert(token.content).second) tokens_.push_back(std::move(token));
   }
   std::vector<Declaration> take() { return std::move(tokens_); }
 
  private:
   std::vector<Declaration> tokens_;
+  std::unordered_set<std::string> contents_;
 };
 
 bool has(const std::optional<Json>& object, const char* key) {

@@ -132,8 +132,17 @@ TEST(YamlReader, SaysWhatIsWrongWithAFileInJson) {
             "a.yaml:4:1: error: a ',' or the closing '}' of a map is missing");
   EXPECT_EQ(refusal_of_yaml("{\n  \"seed\": 3\n  \"bf16\": true\n}\n"),
             "a.yaml:3:9: error: a ',' or the closing '}' of a map is missing");
-  EXPECT_THAT(refusal_of_yaml(R"({"train_file": "\ud83d\ude00.json"})"),
-              testing::HasSubstr("write the character itself"));
+  EXPECT_EQ(refusal_of_yaml("{\n\t\"seed\": 3\n\t\"bf16\": true\n}\n"),
+            "a.yaml:3:8: error: a ',' or the closing '}' of a map is missing");
+  for (const char* half : {R"({"a": "\ud83d.json"})", R"({"a": "\ude00\ud83d"})", R"({"a": "\\ud83d\ude00"})"}) {
+    EXPECT_THAT(refusal_of_yaml(half), testing::HasSubstr("write the character itself"));
+  }
+}
+
+TEST(YamlReader, ReadsACharacterInTwoEscapesOfJson) {
+  const auto train_file = [](const std::string& json) { return *resolve_yaml(json).options.data.train_file; };
+  EXPECT_TRUE(train_file(R"({"train_file": "/a\ud83d\ude00\n\\ud83d"})").ends_with("/a\U0001f600\n\\ud83d"));
+  EXPECT_TRUE(train_file(R"({"train_file": "/\u00e9"})").ends_with("/\u00e9"));
 }
 
 TEST(YamlReader, RefusesATextThatNeverEnds) {

@@ -208,9 +208,11 @@ class Mistakes(EndToEndTest):
                 self.refused(args, f"did you mean '{ours}'?")
 
     def test_a_run_qa_command_that_asks_for_no_training_is_sent_to_the_right_one(self):
-        self.refused(self.training("--do_eval"), "do_eval without do_train (--do-eval)", f"bert-finetune eval {self.model} --data FILE")
+        self.refused(self.training("--do_eval"), "do_eval without do_train (--do-eval)",
+                     f"bert-finetune eval {self.model} --data FILE --max-seq-length 64 --doc-stride 16 --device cpu "
+                     f"--save-predictions {self.cwd / 'run'}\n")
         self.refused(self.training("--do_train", "False", "--do_predict", "--test_file", self.dev_file),
-                     f"bert-finetune predict {self.model} --data {self.dev_file}")
+                     f"bert-finetune predict {self.model} --data {self.dev_file} ", f"--save-to {self.cwd / 'run'}\n")
         self.refused(["--do_eval"], "bert-finetune eval MODEL_DIR --data FILE")
         arguments = harness.write_json(self.cwd / "args.json", {
             "model_name_or_path": str(self.model), "train_file": str(self.train_file), "output_dir": "run",

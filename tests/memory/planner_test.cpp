@@ -228,8 +228,8 @@ TEST(PlanReport, HasTheKeysThatScriptsRead) {
     return names;
   };
   using testing::UnorderedElementsAre;
-  EXPECT_THAT(keys(json), UnorderedElementsAre("estimate", "length", "parameters", "usable_bytes", "micro_batches",
-                                               "cards", "savers", "evaluation"));
+  EXPECT_THAT(keys(json), UnorderedElementsAre("estimate", "device", "length", "parameters", "usable_bytes",
+                                               "micro_batches", "cards", "savers", "evaluation"));
   EXPECT_THAT(keys(json["micro_batches"][0]),
               UnorderedElementsAre("precision", "gradient_checkpointing", "features", "bytes", "fits", "configured"));
   EXPECT_THAT(

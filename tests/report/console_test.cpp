@@ -254,11 +254,13 @@ TEST_F(ConsoleTest, ShowsTrainingAgainAsSoonAsAnEvaluationIsOver) {
 
 TEST_F(ConsoleTest, PrintsAnEvaluationWithItsGroups) {
   start(true);
-  console_->on(Evaluated{.step = 2000,
-                         .metrics = {{"exact", 68.94}, {"f1", 72.06}, {"HasAns_f1", 74.0}, {"NoAns_f1", 70.2}},
-                         .is_best = true});
-  EXPECT_THAT(lines_, ElementsAre("eval @ 2,000   exact 68.9  f1 72.1   (answerable f1 74.0, no-answer 70.2)   "
-                                  "best so far"));
+  console_->on(
+      Evaluated{.step = 2000,
+                .metrics = {{"exact", 68.94}, {"f1", 72.06}, {"HasAns_f1", 74.0}, {"NoAns_f1", 70.2}, {"loss", 1.25}},
+                .is_best = true});
+  EXPECT_THAT(lines_,
+              ElementsAre("eval @ 2,000   exact 68.9  f1 72.1  loss 1.250   (answerable f1 74.0, no-answer 70.2)   "
+                          "best so far"));
 }
 
 TEST_F(ConsoleTest, PrintsNoGroupsWhereThereIsOnlyOne) {

@@ -78,7 +78,8 @@ class Training {
   void save_first_evaluation();
   std::optional<int> finish(const std::string& outcome);
   std::optional<int> interrupted();
-  void write_results(const std::string& outcome, const Json& results, const Validation::Answered* answered);
+  void write_results(const std::string& outcome, std::int64_t final_step, const Json& results,
+                     const Validation::Answered* answered);
   report::RunFinished end_of_run(const std::string& outcome) const;
   void add_rows(report::RunFinished& finished, const eval::Metrics& metrics) const;
 
@@ -242,7 +243,7 @@ std::optional<int> Training::finish(const std::string& outcome) {
     if (answered == nullptr) return interrupted();
   }
   saving_.publish(final_step, results);
-  write_results(outcome, results, answered);
+  write_results(outcome, final_step, results, answered);
   return std::nullopt;
 }
 
@@ -256,7 +257,8 @@ std::optional<int> Training::interrupted() {
 }
 
 // `answered`: null without validation.
-void Training::write_results(const std::string& outcome, const Json& results, const Validation::Answered* answered) {
+void Training::write_results(const std::string& outcome, std::int64_t final_step, const Json& results,
+                             const Validation::Answered* answered) {
   report::RunFinished finished = end_of_run(outcome);
   std::optional<Json> of_evaluation;
   if (answered != nullptr) {
@@ -269,7 +271,8 @@ void Training::write_results(const std::string& outcome, const Json& results, co
     of_evaluation->update(eval_speed(answered->runtime_s, s_.validation->features.windows.size(),
                                      s_.validation->options.per_device_eval_batch_size));
   }
-  finished.rows.push_back({"model", s_.run_directory + "  (loads with from_pretrained)"});
+  const std::string best = final_step == state_.step ? "" : fmt::format("of step {}, the best one; ", final_step);
+  finished.rows.push_back({"model", fmt::format("{}  ({}loads with from_pretrained)", s_.run_directory, best)});
   s_.emit(finished);
   // Last, so that these files stand for all the others: has_results().
   if (of_evaluation) write_eval_results(s_.run_directory, *of_evaluation);
