@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "bertft/config/config.h"
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 #include "bertft/run/version.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -107,8 +107,8 @@ int run_command(std::vector<std::string> args) {
   app.add_flag_callback(
       "--build-info",
       [] {
-        run::begin_to_open_torch_half(device::DeviceChoice::kCuda);
-        std::cout << run::build_info(run::torch_half().library_versions()) << std::endl;
+        run::begin_to_open_torch_library(device::DeviceChoice::kCuda);
+        std::cout << run::build_info(run::torch_library().library_versions()) << std::endl;
         throw CLI::Success();
       },
       "compiler, build type, library versions");

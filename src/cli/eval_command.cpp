@@ -12,7 +12,7 @@
 #include "bertft/eval/prediction_files.h"
 #include "bertft/run/inputs.h"
 #include "bertft/run/notices.h"
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 #include "bertft/run/trained_model.h"
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
@@ -103,7 +103,7 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   // Not of a model that was trained to answer everything.
   const bool negative = run::with_negative(options.data, dataset) && trained.with_negative.value_or(true);
   const eval::Task task = run::make_task(trained, dataset, features, negative);
-  const run::AnswerRun answered = run::torch_half().answer(trained, task, own_command(), [&] {
+  const run::AnswerRun answered = run::torch_library().answer(trained, task, own_command(), [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });
   log::info(fmt::format("evaluated {} of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}",

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bertft/eval/prediction_files.h"
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 #include "bertft/run/trained_model.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -81,7 +81,7 @@ std::vector<eval::Prediction> answer_all(const run::TrainedModel& trained, const
   const data::Features features =
       data::make_features(dataset, std::move(tokens), trained.resolved.options.data, data::Purpose::kEvaluation);
   const eval::Task task = run::make_task(trained, dataset, features, negative);
-  return run::torch_half().answer(trained, task, own_command(), when_ready).answers.predictions;
+  return run::torch_library().answer(trained, task, own_command(), when_ready).answers.predictions;
 }
 
 void print_answer(const eval::Prediction& prediction, bool negative, bool json) {

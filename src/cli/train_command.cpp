@@ -16,7 +16,7 @@
 #include "bertft/run/notices.h"
 #include "bertft/run/output_directory.h"
 #include "bertft/run/startup.h"
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 #include "bertft/train/signals.h"
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
@@ -110,12 +110,12 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   } else {
     run::check_output_directory(resolved.options);
   }
-  run::begin_to_open_torch_half(resolved.options.device.device);
+  run::begin_to_open_torch_library(resolved.options.device.device);
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
   if (flags.mode() == run::TrainMode::kTrain) signals.emplace();
   run::Inputs inputs = run::read_inputs(std::move(resolved));
   train::SignalGuard::stop_if_received();
-  const auto signal = run::torch_half().train(std::move(inputs), flags.mode(), own_command());
+  const auto signal = run::torch_library().train(std::move(inputs), flags.mode(), own_command());
   return signal ? code_of_signal(*signal) : kOk;
 }
 

@@ -7,7 +7,7 @@
 
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/run/notices.h"
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 #include "bertft/train/run_state.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -36,7 +36,7 @@ TrainedModel load_trained_model(config::Sources sources, const std::string& give
   config::Resolved resolved = resolve_and_tell(sources);
   const std::optional<bool> with_negative = resolved.options.data.version_2_with_negative;
   config::leave_with_training(resolved, stored);
-  begin_to_open_torch_half(resolved.options.device.device);
+  begin_to_open_torch_library(resolved.options.device.device);
   // Names in the stored options lead to the base model; this one brings its own files.
   ModelFiles files = load_model_files(resolved, {.model = directory, .config = directory, .tokenizer = directory});
   if (!files.tokenizer->remarks().empty()) {  // training shows them among its windows

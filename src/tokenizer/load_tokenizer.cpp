@@ -23,17 +23,17 @@ namespace {
 // The families that have a tokenizer of their own; all others have BERT's.
 struct OwnTokenizer {
   TokenizerClass kind;
-  std::string_view model_type, family, class_name;
+  std::string_view model_type, family;
   std::string_view json_type;  // of the model in a tokenizer.json
-  const char* file;            // that there is where there is none
+  const char* file;            // with the vocabulary where there is no tokenizer.json
   bool (*has_file)(const TokenizerFiles& files);
 };
 constexpr std::array<OwnTokenizer, 3> kOwnTokenizers{
-    {{TokenizerClass::kAlbert, "albert", "ALBERT", "AlbertTokenizer", "Unigram", kSpieceModel,
+    {{TokenizerClass::kAlbert, "albert", "ALBERT", "Unigram", kSpieceModel,
       [](const TokenizerFiles& files) { return files.spiece_model.has_value(); }},
-     {TokenizerClass::kRoberta, "roberta", "RoBERTa", "RobertaTokenizer", "BPE", kVocabJson,
+     {TokenizerClass::kRoberta, "roberta", "RoBERTa", "BPE", kVocabJson,
       [](const TokenizerFiles& files) { return files.vocab_json.has_value(); }},
-     {TokenizerClass::kXlmRoberta, "xlm-roberta", "XLM-RoBERTa", "XLMRobertaTokenizer", "Unigram", kSentencepieceModel,
+     {TokenizerClass::kXlmRoberta, "xlm-roberta", "XLM-RoBERTa", "Unigram", kSentencepieceModel,
       [](const TokenizerFiles& files) { return files.sentencepiece_model.has_value(); }}}};
 
 std::optional<std::string> model_type_in(const TokenizerFiles& files) {
@@ -92,12 +92,6 @@ TokenizerClass class_of(const TokenizerFiles& files) {
   return named ? named->kind : class_by_files(files);
 }
 
-std::string_view name_of(TokenizerClass tokenizer_class) {
-  if (tokenizer_class == TokenizerClass::kBert) return "BertTokenizer";
-  const auto own = std::ranges::find(kOwnTokenizers, tokenizer_class, &OwnTokenizer::kind);
-  return own == kOwnTokenizers.end() ? "PreTrainedTokenizerFast" : own->class_name;
-}
-
 // Whether the model's config.json leads to the class that the one beside the tokenizer's files has led to.
 bool says_the_same(const TokenizerFiles& files, const ModelFacts& model, TokenizerClass tokenizer_class) {
   if (!files.model_config) return false;
@@ -113,7 +107,7 @@ std::string classes_of(const std::string& type) {
   std::vector<std::string_view> classes;
   if (type == "WordPiece") classes.emplace_back(name_of(TokenizerClass::kBert));
   for (const OwnTokenizer& own : kOwnTokenizers) {
-    if (type == own.json_type) classes.push_back(own.class_name);
+    if (type == own.json_type) classes.push_back(name_of(own.kind));
   }
   return classes.empty() ? std::string() : fmt::format("\"{}\"", fmt::join(classes, "\" or \""));
 }
@@ -138,8 +132,8 @@ std::string classes_of(const std::string& type) {
     advice += fmt::format("\nIf these are they, set \"tokenizer_class\": {} in tokenizer_config.json.", classes);
   }
   throw ConfigError(fmt::format("{}: the tokenizer model is '{}'; {} has a {} model.\n{}",
-                                printable(files.path(kTokenizerJson)), printable(type), own.class_name, own.json_type,
-                                advice));
+                                printable(files.path(kTokenizerJson)), printable(type), name_of(own.kind),
+                                own.json_type, advice));
 }
 
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {

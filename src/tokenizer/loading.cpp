@@ -1,10 +1,12 @@
 #include "tokenizer/loading.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
 #include <unordered_set>
+#include <vector>
 
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
@@ -13,9 +15,21 @@
 namespace bertft::tokenizer {
 namespace {
 
-// The classes that transformers 5 loads as BertTokenizer, or as a subclass that changes nothing.
-constexpr std::string_view kBertClasses[] = {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
-                                             "MobileBertTokenizer"};
+// Of several names for one the first is its own. Those of kBert transformers 5 loads as BertTokenizer, or as a subclass
+// that changes nothing. Each may have "Fast" behind it.
+struct ClassName {
+  TokenizerClass kind;
+  std::string_view name;
+};
+constexpr ClassName kClassNames[] = {{TokenizerClass::kBert, "BertTokenizer"},
+                                     {TokenizerClass::kBert, "DistilBertTokenizer"},
+                                     {TokenizerClass::kBert, "ElectraTokenizer"},
+                                     {TokenizerClass::kBert, "MobileBertTokenizer"},
+                                     {TokenizerClass::kAlbert, "AlbertTokenizer"},
+                                     {TokenizerClass::kRoberta, "RobertaTokenizer"},
+                                     {TokenizerClass::kXlmRoberta, "XLMRobertaTokenizer"},
+                                     {TokenizerClass::kBackend, "PreTrainedTokenizerFast"},
+                                     {TokenizerClass::kBackend, "TokenizersBackend"}};
 
 // tokenizer_config.json names a side by `key`. Where it does not, tokenizer.json may, as the direction of its
 // `setting`.
@@ -61,19 +75,23 @@ std::optional<NamedClass> named_class(const TokenizerFiles& files) {
     name = string_member(*files.model_config, "tokenizer_class", files.path(file));
   }
   if (!name) return std::nullopt;
-  const auto named = [&](TokenizerClass kind) { return NamedClass{kind, *name, file}; };
-  if (*name == "PreTrainedTokenizerFast" || *name == "TokenizersBackend") return named(TokenizerClass::kBackend);
   std::string_view plain = *name;
   if (plain.ends_with("Fast")) plain.remove_suffix(4);
-  if (plain == "AlbertTokenizer") return named(TokenizerClass::kAlbert);
-  if (plain == "RobertaTokenizer") return named(TokenizerClass::kRoberta);
-  if (plain == "XLMRobertaTokenizer") return named(TokenizerClass::kXlmRoberta);
-  if (std::ranges::find(kBertClasses, plain) != std::end(kBertClasses)) return named(TokenizerClass::kBert);
-  throw ConfigError(
-      fmt::format("{}: tokenizer_class '{}' is not supported.\n"
-                  "Supported are BertTokenizer and its equals (DistilBert, Electra, MobileBert), AlbertTokenizer, "
-                  "RobertaTokenizer, XLMRobertaTokenizer and, with a tokenizer.json, PreTrainedTokenizerFast.",
-                  printable(files.directory), printable(*name)));
+  const auto is_this = [&](const ClassName& known) { return known.name == *name || known.name == plain; };
+  const auto* found = std::ranges::find_if(kClassNames, is_this);
+  if (found != std::end(kClassNames)) return NamedClass{found->kind, *name, file};
+  std::vector<std::string_view> names;
+  for (const ClassName& known : kClassNames) {
+    if (known.kind != TokenizerClass::kBackend) names.push_back(known.name);
+  }
+  throw ConfigError(fmt::format(
+      "{}: tokenizer_class '{}' is not supported.\n"
+      "Supported are {} and, with a tokenizer.json, {}.",
+      printable(files.directory), printable(*name), fmt::join(names, ", "), name_of(TokenizerClass::kBackend)));
+}
+
+std::string_view name_of(TokenizerClass tokenizer_class) {
+  return std::ranges::find(kClassNames, tokenizer_class, &ClassName::kind)->name;
 }
 
 void refuse_other_encodings(const TokenizerFiles& files) {

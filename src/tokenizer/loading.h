@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bertft/tokenizer/tokenizer.h"
@@ -13,6 +14,9 @@
 namespace bertft::tokenizer {
 
 // What the loaders of all families share.
+
+/// The class's name in transformers; of kBert BertTokenizer, which others are equal to.
+std::string_view name_of(TokenizerClass tokenizer_class);
 
 /// A `tokenizer_class` as it is named, and the file that names it.
 struct NamedClass {

@@ -90,6 +90,8 @@ class Model(EvalTest):
         self.refused(2, "--data and --validation-file both name data", args=[bare, *self.WINDOWS, "--validation-file", "other.json"])
         self.refused(2, "--test-file names no data here", args=[bare, *self.WINDOWS, "--test-file", self.dev_file])
         self.assert_refused(self.run_program("eval", bare, *self.WINDOWS), 2, "eval needs data with gold answers: --data FILE")
+        self.refused(2, "max_train_samples (--max-train-samples) has no effect on eval",
+                     args=[bare, *self.WINDOWS, "--max-train-samples", 3])
 
     def run_whose_best_model_is_not_its_newest(self):
         """Its best one is of step 2, its newest of step 8; made once."""

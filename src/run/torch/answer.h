@@ -2,11 +2,11 @@
 
 #include <functional>
 
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 
 namespace bertft::run {
 
-/// TorchHalf::answer.
+/// TorchLibrary::answer.
 AnswerRun answer(const TrainedModel& model, const eval::Task& task, const Invocation& invocation,
                  const std::function<void()>& when_ready);
 

@@ -8,7 +8,7 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/device/device.h"
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 #include "bertft/util/error.h"
 #include "bertft/util/text.h"
 #include "run/torch/answer.h"
@@ -18,7 +18,7 @@
 namespace bertft::run {
 namespace {
 
-// Does `work`; the other half knows no exceptions of LibTorch's. `when_lost`: what to do when the device is.
+// Does `work`; the program knows no exceptions of LibTorch's. `when_lost`: what to do when the device is.
 template <class Work>
 auto with_own_errors(const Work& work, const std::function<std::string()>& when_lost = [] { return ""; }) {
   try {
@@ -63,8 +63,8 @@ std::string guarded_versions() {
 }  // namespace
 }  // namespace bertft::run
 
-extern "C" const bertft::run::TorchHalf bertft_torch_half;
-const bertft::run::TorchHalf bertft_torch_half = {
+extern "C" const bertft::run::TorchLibrary bertft_torch_library;
+const bertft::run::TorchLibrary bertft_torch_library = {
     .library_versions = bertft::run::guarded_versions,
     .train = bertft::run::guarded_train,
     .answer = bertft::run::guarded_answer,

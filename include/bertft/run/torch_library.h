@@ -26,7 +26,7 @@ struct AnswerRun {
 /// functions live in a library of their own beside the program (src/run/torch), which takes
 /// everything else from the program; it is built twice, with and without CUDA. The program has to know no
 /// exceptions of LibTorch's.
-struct TorchHalf {
+struct TorchLibrary {
   std::string (*library_versions)();
 
   /// returns the signal that stopped it, if one did, once all was saved
@@ -42,10 +42,10 @@ struct TorchHalf {
 };
 
 /// Begins to open the library that the device needs, while the command goes on. Once in a process.
-void begin_to_open_torch_half(device::DeviceChoice device);
+void begin_to_open_torch_library(device::DeviceChoice device);
 
-/// The library, once it is open, which begin_to_open_torch_half() has begun. throws InputError when it cannot be,
+/// The library, once it is open, which begin_to_open_torch_library() has begun. throws InputError when it cannot be,
 /// OutOfMemoryError
-const TorchHalf& torch_half();
+const TorchLibrary& torch_library();
 
 }  // namespace bertft::run

@@ -1,4 +1,4 @@
-#include "bertft/run/torch_half.h"
+#include "bertft/run/torch_library.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ namespace {
 
 using device::DeviceChoice;
 
-constexpr const char* kTable = "bertft_torch_half";
+constexpr const char* kTable = "bertft_torch_library";
 
 // Whether CUDA's libraries, which take time and memory to load, may be of use.
 bool needs_cuda(DeviceChoice device) {
@@ -41,7 +41,7 @@ std::string path_of(const char* library) {
                   reason, library));
 }
 
-const TorchHalf* open_library(DeviceChoice device) {
+const TorchLibrary* open_library(DeviceChoice device) {
   const char* name = needs_cuda(device) ? "libbert-finetune-cuda.so" : "libbert-finetune-torch.so";
   // Never closed: LibTorch's threads may run to the end.
   void* library = dlopen(path_of(name).c_str(), RTLD_LAZY | RTLD_LOCAL);
@@ -50,16 +50,16 @@ const TorchHalf* open_library(DeviceChoice device) {
     const char* reason = dlerror();
     fail_to_open(name, reason == nullptr ? "it has no table of functions" : reason);
   }
-  return static_cast<const TorchHalf*>(table);
+  return static_cast<const TorchLibrary*>(table);
 }
 
 // On a thread of its own, or, where none is to be had, when it is asked for. Nobody waits for it when a command ends
 // before it needs LibTorch: the program's end takes the thread along.
-std::shared_future<const TorchHalf*> opened;
+std::shared_future<const TorchLibrary*> opened;
 
 }  // namespace
 
-void begin_to_open_torch_half(DeviceChoice device) {
+void begin_to_open_torch_library(DeviceChoice device) {
   // Before libgomp reads it. By its own choice threads that wait for one another spin fifteen times as long: no faster
   // on a machine of one's own, much slower beside other work (docs/results.md).
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
@@ -71,10 +71,10 @@ void begin_to_open_torch_half(DeviceChoice device) {
   opened = std::async(open_library, device);
 }
 
-const TorchHalf& torch_half() {
-  const TorchHalf* half = opened.get();
+const TorchLibrary& torch_library() {
+  const TorchLibrary* library = opened.get();
   note_startup("LibTorch");
-  return *half;
+  return *library;
 }
 
 }  // namespace bertft::run
