@@ -33,7 +33,7 @@ bool has_fast_products(at::ScalarType half) {
 
 // Whether oneDNN multiplies float32 faster than MKL, which ATen uses: MKL takes AVX2 on any processor of AMD's. Zen 5
 // is the first of these whose units are as wide as AVX-512's registers; with earlier ones nobody has tried. For smaller
-// products oneDNN 3.11 may take a kernel that points the stack pointer into the heap, where a signal's frame then
+// products oneDNN 3.10 may take a kernel that points the stack pointer into the heap, where a signal's frame then
 // overwrites what is there (its issue 4845).
 bool is_faster_by_onednn(const at::Tensor& x, const at::Tensor& weight) {
 #if defined(__x86_64__)

@@ -132,6 +132,12 @@ const Json& object_member(const Json& object, const char* key, const std::string
   return *found;
 }
 
+void require_of_backend(bool holds, const std::string& name, std::string_view what, std::string_view supported) {
+  if (holds) return;
+  throw ConfigError(fmt::format("{}: {}; PreTrainedTokenizerFast uses tokenizer.json as it stands.\nSupported {}.",
+                                printable(name), what, supported));
+}
+
 std::string json_model_type(const TokenizerFiles& files) {
   const std::string name = files.path(kTokenizerJson);
   const auto model = files.tokenizer_json->find("model");

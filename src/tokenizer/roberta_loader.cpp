@@ -146,11 +146,8 @@ std::string framing_token(const Json& processor, const char* key, const Vocabula
 // tokenizer.json as it stands: its post_processor names the tokens of the frame, <s> A </s></s> B </s>.
 void read_backend(const Json& json, const Vocabulary& vocabulary, const std::string& name, NamedTokens& named) {
   const auto require = [&](bool holds, std::string_view what) {
-    if (holds) return;
-    throw ConfigError(
-        fmt::format("{}: {}; PreTrainedTokenizerFast uses tokenizer.json as it stands.\n"
-                    "Supported of BPE are no normalizer, ByteLevel without add_prefix_space and RobertaProcessing.",
-                    printable(name), what));
+    require_of_backend(holds, name, what,
+                       "of BPE are no normalizer, ByteLevel without add_prefix_space and RobertaProcessing");
   };
   const std::string normalizer = type_of(json, "normalizer", name);
   require(normalizer == "none", fmt::format("the normalizer is '{}'", printable(normalizer)));

@@ -218,12 +218,9 @@ std::string framing_token(const Json& processor, std::size_t at, const std::vect
 void read_backend(const Json& json, const std::vector<UnigramPiece>& pieces, const std::string& name,
                   NamedTokens& named) {
   const auto require = [&](bool holds, std::string_view what) {
-    if (holds) return;
-    throw ConfigError(
-        fmt::format("{}: {}; PreTrainedTokenizerFast uses tokenizer.json as it stands.\n"
-                    "Supported of Unigram are Precompiled, WhitespaceSplit with Metaspace and the template "
-                    "<s> A </s> </s> B </s>.",
-                    printable(name), what));
+    require_of_backend(
+        holds, name, what,
+        "of Unigram are Precompiled, WhitespaceSplit with Metaspace and the template <s> A </s> </s> B </s>");
   };
   std::size_t num_charsmaps = 0;
   for (const Json& step : steps_of(json, "normalizer", "normalizers")) {

@@ -39,12 +39,8 @@ std::optional<NormalizerOptions> normalizer_of_json(const Json& json, const std:
 
 void check_backend(const Json& json, const NamedTokens& named, const std::string& name) {
   const auto require = [&](bool holds, std::string_view what) {
-    if (holds) return;
-    throw ConfigError(
-        fmt::format("{}: {}; PreTrainedTokenizerFast uses tokenizer.json as it stands.\n"
-                    "Supported are BertNormalizer, BertPreTokenizer, WordPiece and the template "
-                    "[CLS] A [SEP] B [SEP].",
-                    printable(name), what));
+    require_of_backend(holds, name, what,
+                       "are BertNormalizer, BertPreTokenizer, WordPiece and the template [CLS] A [SEP] B [SEP]");
   };
   const std::string normalizer = type_of(json, "normalizer", name);
   const std::string splitter = type_of(json, "pre_tokenizer", name);

@@ -243,7 +243,7 @@ void FileReplacement::close() {
 
 void FileReplacement::replace() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_storage("replace", path_, errno);
-  is_closed_ = false;  // nothing is left to be removed
+  is_closed_ = false;  // and gone
   sync_directory(directory_of(path_));
 }
 

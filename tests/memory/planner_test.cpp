@@ -161,6 +161,14 @@ TEST(PlanReport, SaysWhatFitsAndEndsWellWhenNothingDoes) {
   EXPECT_EQ(report.to_json()["micro_batches"][0]["fits"], false);
 }
 
+TEST(PlanReport, SaysForWhichDeviceItIs) {
+  StepShape shape = base();
+  EXPECT_THAT(make_plan_report(shape, {}, std::nullopt).to_text(), testing::HasSubstr("tokens on this CPU;"));
+  shape.is_cuda = true;
+  EXPECT_THAT(make_plan_report(shape, {}, std::nullopt).to_text(),
+              testing::AllOf(testing::HasSubstr("tokens on a GPU"), testing::HasSubstr("(--device cpu: on this")));
+}
+
 TEST(PlanReport, CountsNoMoreFeaturesThanABatchMayHold) {
   StepShape tiny = base();
   tiny.encoder.hidden_size = tiny.encoder.embedding_size = tiny.encoder.intermediate_size = 12;
