@@ -61,7 +61,8 @@ std::string flags_for_answering(const std::vector<config::Override>& command_lin
   for (const config::OptionInfo& option : config::list_options()) {
     if (std::ranges::count(kAnsweringGroups, option.group) == 0 || std::ranges::count(kData, option.key) > 0) continue;
     for (const config::Override& given : command_line) {
-      if (given.key == option.key) text += fmt::format(" {} {}", config::flag_of(given.key), quoted(given.value));
+      if (given.key == option.key || std::ranges::count(option.aliases, given.key) > 0)
+        text += fmt::format(" {} {}", config::flag_of(given.key), quoted(given.value));
     }
   }
   return text;

@@ -72,7 +72,6 @@ std::string with_whole_characters(std::string_view json) {
 class Lines {
  public:
   Lines(std::string_view text, std::string_view name, std::size_t source) : text_(text), name_(name), source_(source) {
-    if (text_.starts_with(kByteOrderMark)) text_.remove_prefix(kByteOrderMark.size());
     starts_.push_back(0);
     for (std::size_t i = 0; i < text_.size(); ++i) {
       if (text_[i] == '\n') starts_.push_back(i + 1);
@@ -335,6 +334,7 @@ std::string explain(const std::string& message) {
 
 std::vector<Assignment> read_yaml(std::string_view file, std::string_view name, std::size_t source,
                                   Problems& problems) {
+  if (file.starts_with(kByteOrderMark)) file.remove_prefix(kByteOrderMark.size());
   const std::string json = is_json(file) ? with_whole_characters(file) : "";
   const std::string_view text = json.empty() ? file : json;
   const Lines lines(text, name, source);

@@ -19,7 +19,7 @@ struct Assignment {
 /// Reads one flat YAML map. Works on the parser's events and never builds a node graph, which is what anchors, aliases
 /// and duplicate keys do their harm in. Reports to `problems`: syntax errors, text that is not UTF-8, anchors, aliases,
 /// tags, duplicate keys with both places, several documents, roots that are not a map. JSON is read as the YAML that it
-/// is, but for characters in two escapes, which YAML does not have.
+/// is, but for characters in two escapes, which YAML does not have; columns behind one count it once.
 std::vector<Assignment> read_yaml(std::string_view text, std::string_view name, std::size_t source, Problems& problems);
 
 }  // namespace bertft::config

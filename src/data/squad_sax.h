@@ -22,7 +22,7 @@ inline constexpr std::string_view kAcceptedForms =
 
 /// Receives the events of nlohmann's SAX parser and appends articles and rows to a Dataset; hands
 /// their texts on to be tokenized, if there is one who does that.
-/// It knows the shape of the documents and nothing of alignment (findings.h).
+/// It knows the shape of the documents and nothing of where answers stand (dataset.cpp).
 ///
 /// throws DataError "NAME: data[0].paragraphs[2].context: ..." at the first value that does
 ///        not fit; a syntax error ends the parse and is kept in syntax_error().

@@ -101,7 +101,7 @@ void write_prediction_files(const std::string& prefix, const data::Dataset& data
   texts.close();
   n_best.close();
   if (null_odds) null_odds->close();
-  // All are written: those of earlier predictions stand beside none of these for longer than this takes.
+  // What is left is to rename: old and new files stand beside each other no longer than that takes.
   n_best.replace();
   if (null_odds) {
     null_odds->replace();

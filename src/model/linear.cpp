@@ -32,10 +32,10 @@ bool has_fast_products(at::ScalarType half) {
 }
 
 // Whether oneDNN multiplies float32 faster than MKL, which ATen uses: MKL takes AVX2 on any processor of AMD's. Zen 5
-// is the first of these whose units are as wide as AVX-512's registers; with earlier ones nobody has tried. For smaller
-// products oneDNN 3.10 may take a kernel that points the stack pointer into the heap, where a signal's frame then
-// overwrites what is there (its issue 4845).
-bool is_faster_by_onednn(const at::Tensor& x, const at::Tensor& weight) {
+// is the first of these whose units are as wide as AVX-512's registers; with earlier ones nobody has tried.
+// For fewer rows, or narrower weights, oneDNN 3.10 takes another kernel, which points the stack pointer into the heap
+// (its issue 4845). SignalGuard's handlers bear that, but whoever else handles signals would overwrite what is there.
+bool is_faster_by_onednn([[maybe_unused]] const at::Tensor& x, [[maybe_unused]] const at::Tensor& weight) {
 #if defined(__x86_64__)
   static const bool is_zen5 = __builtin_cpu_is("amd") && __builtin_cpu_supports("avx512vp2intersect");
   constexpr std::int64_t kLeastRows = 128, kLeastWidth = 384;

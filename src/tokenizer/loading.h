@@ -43,8 +43,8 @@ void remark_on_token_types(const TokenizerFiles& files, TokenizerClass tokenizer
 /// throws DataError when the member is missing or no object; `name` is the file's
 const Json& object_member(const Json& object, const char* key, const std::string& name);
 
-/// Of a tokenizer.json that a class without rules of its own uses as it stands. throws ConfigError unless `holds`, with
-/// `what` does not, and what is `supported`
+/// Of a tokenizer.json that a class without rules of its own uses as it stands: throws ConfigError unless `holds`, with
+/// `what` is wrong. `supported` ends the sentence "Supported ...": "of BPE are ByteLevel and RobertaProcessing".
 void require_of_backend(bool holds, const std::string& name, std::string_view what, std::string_view supported);
 
 /// The type of the model in tokenizer.json, which has to be there: "WordPiece", "BPE", "Unigram". Files of the time

@@ -205,12 +205,17 @@ bool is_metaspace(const Json& step, const std::string& name) {
 
 // The token that is part `at` of a pair in a TemplateProcessing; empty when its id is not the vocabulary's.
 std::string framing_token(const Json& processor, std::size_t at, const std::vector<UnigramPiece>& pieces) {
-  const Json::json_pointer root;
-  const Json token = processor.value(root / "pair" / at / "SpecialToken" / "id", Json());
-  if (!token.is_string()) return {};
-  const auto piece = std::ranges::find(pieces, token.get<std::string>(), &UnigramPiece::text);
-  const Json ids = processor.value(root / "special_tokens" / token.get<std::string>() / "ids", Json());
-  return ids == Json::array({piece - pieces.begin()}) ? token.get<std::string>() : std::string();
+  const auto member = [](const Json& json, const std::string& key) {
+    return json.is_object() ? json.value(key, Json()) : Json();
+  };
+  const Json pair = member(processor, "pair");
+  if (!pair.is_array() || at >= pair.size()) return {};
+  const Json id = member(member(pair[at], "SpecialToken"), "id");
+  if (!id.is_string()) return {};
+  const std::string token = id;
+  const auto piece = std::ranges::find(pieces, token, &UnigramPiece::text);
+  const Json ids = member(member(member(processor, "special_tokens"), token), "ids");
+  return ids == Json::array({piece - pieces.begin()}) ? token : std::string();
 }
 
 // tokenizer.json as it stands, whose steps have to be XLM-RoBERTa's. Its model says which piece is the unknown one, its

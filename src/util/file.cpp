@@ -233,17 +233,17 @@ FileReplacement::FileReplacement(std::string path)
     : path_(std::move(path)), temporary_(unused_name_beside(path_)), writer_(temporary_, path_) {}
 
 FileReplacement::~FileReplacement() {
-  if (is_closed_) ::unlink(temporary_.c_str());
+  if (owns_temporary_) ::unlink(temporary_.c_str());
 }
 
 void FileReplacement::close() {
   writer_.close();
-  is_closed_ = true;
+  owns_temporary_ = true;
 }
 
 void FileReplacement::replace() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_storage("replace", path_, errno);
-  is_closed_ = false;  // and gone
+  owns_temporary_ = false;
   sync_directory(directory_of(path_));
 }
 

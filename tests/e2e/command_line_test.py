@@ -211,6 +211,7 @@ class Mistakes(EndToEndTest):
         self.refused(self.training("--do_eval"), "do_eval without do_train (--do-eval)",
                      f"bert-finetune eval {self.model} --data FILE --max-seq-length 64 --doc-stride 16 --device cpu "
                      f"--save-predictions {self.cwd / 'run'}\n")
+        self.refused(["--do_eval", "--no_cuda", "--max_length", 256], "bert-finetune eval MODEL_DIR --data FILE --max-length 256 --no-cuda true\n")
         self.refused(self.training("--do_train", "False", "--do_predict", "--test_file", self.dev_file),
                      f"bert-finetune predict {self.model} --data {self.dev_file} ", f"--save-to {self.cwd / 'run'}\n")
         self.refused(["--do_eval"], "bert-finetune eval MODEL_DIR --data FILE")

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <vector>
 
 namespace bertft::model {
 namespace {
@@ -84,6 +85,24 @@ TEST(LinearByOneDnn, IsTheProduct) {
     EXPECT_EQ(a.strides(), b.strides());
     EXPECT_LT(distance(a, b), 1e-6);
   }
+}
+
+// Where a CPU has oneDNN for it, and with a gradient whose rows do not lie one behind the other.
+TEST(LinearOfFloat, IsTheProductOfManyRows) {
+  at::manual_seed(7);
+  const at::Tensor weight = (at::randn({384, 400}) / 20).requires_grad_(true), bias = at::randn({384});
+  const at::Tensor grad = at::randn({384, 128}).t();
+  std::vector<at::Tensor> outs, grads;
+  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
+    const at::Tensor x = at::arange(128 * 400, at::kFloat).view({128, 400}).sin().requires_grad_(true);
+    const at::Tensor out = type == at::kFloat ? linear(x, weight, bias, at::kFloat) : exact(x, weight, bias);
+    out.backward(grad);
+    outs.push_back(out.detach());
+    grads.push_back(at::cat({x.grad().flatten(), weight.grad().flatten()}).clone());
+    weight.mutable_grad().reset();
+  }
+  EXPECT_LT(distance(outs[0], outs[1]), 1e-6);
+  EXPECT_LT(distance(grads[0], grads[1]), 1e-6);
 }
 
 class Linear : public testing::TestWithParam<at::ScalarType> {};

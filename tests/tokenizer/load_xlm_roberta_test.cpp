@@ -155,6 +155,8 @@ TEST(LoadXlmRoberta, RefusesATokenizerJsonWhoseStepsAreOthers) {
       {R"({"model": {"unk_id": 13}})", "Unigram has no unk_id"},
       {R"({"post_processor": {"type": "RobertaProcessing"}})", "the post_processor is 'RobertaProcessing'"},
       {R"({"post_processor": {"pair": null}})", "TemplateProcessing has another frame"},
+      {R"({"post_processor": {"pair": [[], 1, []]}})", "TemplateProcessing has another frame"},
+      {R"({"post_processor": {"special_tokens": []}})", "TemplateProcessing has another frame"},
       {R"({"post_processor": {"special_tokens": {"</s>": {"ids": [3]}}}})", "TemplateProcessing has another frame"},
   };
   TemporaryDirectory model;
@@ -166,6 +168,13 @@ TEST(LoadXlmRoberta, RefusesATokenizerJsonWhoseStepsAreOthers) {
     model.write("tokenizer.json", json.dump());
     expect_refusal<ConfigError>(model, message);
   }
+}
+
+TEST(LoadXlmRoberta, RefusesAWishForOtherTokensAroundATextInAFastTokenizer) {
+  TemporaryDirectory model;
+  model.write("tokenizer.json", backend_json().dump());
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast", "add_eos_token": false})");
+  expect_refusal<ConfigError>(model, "add_eos_token is not supported");
 }
 
 TEST(LoadXlmRoberta, RefusesFilesOfAnotherKind) {

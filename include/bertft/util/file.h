@@ -75,7 +75,7 @@ class FileReplacement {
  private:
   std::string path_, temporary_;
   FileWriter writer_;
-  bool is_closed_ = false;
+  bool owns_temporary_ = false;  // from close() on; before, the writer does
 };
 
 /// A file that grows line by line and is readable at any moment, also after a kill: every

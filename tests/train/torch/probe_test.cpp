@@ -104,9 +104,8 @@ TEST(ProbeOfAnEvaluation, HasTheRoomOfGradients) {
       model::TinyModel({.vocabulary = 50, .hidden = 128, .layers = 4, .heads = 4, .inner = 1024, .positions = 64}));
   std::uint64_t num_parameters = 0;
   for (const auto& [name, value] : parts.bert.make().parameters()) num_parameters += value.numel();
-  // Beside gradients, which come as activations go, a step of one feature needs 70 KB, with oneDNN's products 450 KB,
-  // and an evaluation 600 KB.
-  ProbeTask task = parts.task(CpuAllocator::instance().in_use() + 16 * num_parameters + 500'000, 1);
+  // Beside gradients a step of one feature needs 70 KB, which come as activations go, and an evaluation 600 KB.
+  ProbeTask task = parts.task(CpuAllocator::instance().in_use() + 16 * num_parameters + 300'000, 1);
   task.effective_batch = 1;
   EXPECT_EQ(probe(task, [](const memory::Trial&) {}).num_features, 1);
 }
