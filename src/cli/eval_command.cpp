@@ -93,7 +93,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
-  refuse_flags(trained.resolved, {"train_file", "max_train_samples"}, "eval");
+  refuse_flags(trained.resolved, kTrainingData, "eval");
   const config::Options& options = trained.resolved.options;
   auto [dataset, tokens] = data::read_and_tokenize(gold_file(flags, trained.resolved), *trained.files.tokenizer,
                                                    options.data.max_eval_samples);

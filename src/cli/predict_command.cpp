@@ -109,7 +109,7 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
       flags.context_file.empty() ? std::nullopt : std::optional(single_question(flags));
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
-  refuse_flags(trained.resolved, {"train_file", "max_train_samples"}, "predict");
+  refuse_flags(trained.resolved, kTrainingData, "predict");
   if (one) {
     refuse_flags(trained.resolved, {"validation_file", "test_file", "max_eval_samples"}, "one question");
     const bool negative = expects_no_answer(trained, *one);

@@ -2,11 +2,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -21,6 +21,7 @@
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
+#include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/option_flags.h"
@@ -56,10 +57,11 @@ void refuse_several_processes() {
 
 // What of the command line the commands that answer go by, too, but for the data.
 std::string flags_for_answering(const std::vector<config::Override>& command_line) {
-  constexpr std::array<std::string_view, 4> kData = {"train_file", "max_train_samples", "validation_file", "test_file"};
+  std::set<std::string_view> left_out(kTrainingData);
+  left_out.insert({"validation_file", "test_file"});  // which --data names
   std::string text;
   for (const config::OptionInfo& option : config::list_options()) {
-    if (std::ranges::count(kAnsweringGroups, option.group) == 0 || std::ranges::count(kData, option.key) > 0) continue;
+    if (std::ranges::count(kAnsweringGroups, option.group) == 0 || left_out.contains(option.key)) continue;
     for (const config::Override& given : command_line) {
       if (given.key == option.key || std::ranges::count(option.aliases, given.key) > 0)
         text += fmt::format(" {} {}", config::flag_of(given.key), quoted(given.value));

@@ -108,11 +108,9 @@ void set_aligned(Dataset& dataset) {
         index = CodePointIndex(context);
         indexed_context = question.context_idx;
       }
-      const std::size_t begin = answer.char_start < 0
-                                    ? std::string_view::npos
-                                    : index.byte_offset(static_cast<std::uint64_t>(answer.char_start));
-      answer.aligned =
-          begin <= context.size() && context.substr(begin).starts_with(answer.text) && !lstrip(answer.text).empty();
+      const auto start = static_cast<std::uint64_t>(answer.char_start);
+      answer.aligned = answer.char_start >= 0 && context.substr(index.byte_offset(start)).starts_with(answer.text) &&
+                       !lstrip(answer.text).empty();
     }
   }
 }

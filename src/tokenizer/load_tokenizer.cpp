@@ -136,17 +136,6 @@ std::string classes_of(const std::string& type) {
                                 own.json_type, advice));
 }
 
-// Either of these, also as false, takes the place of tokenizer.json's post_processor in transformers 5.
-void refuse_other_frame(const TokenizerFiles& files) {
-  for (const char* key : {"add_bos_token", "add_eos_token"}) {
-    if (!files.tokenizer_config || !files.tokenizer_config->contains(key)) continue;
-    throw ConfigError(
-        fmt::format("{}: {} is not supported; windows are framed as tokenizer.json says.\n"
-                    "Take it out to go on all the same.",
-                    printable(files.path(kTokenizerConfig)), key));
-  }
-}
-
 std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
   const TokenizerClass tokenizer_class = class_of(files);
   const std::optional<NamedClass> named = named_class(files);
@@ -158,10 +147,7 @@ std::unique_ptr<Tokenizer> load(const TokenizerFiles& files) {
     require_file(files, files.tokenizer_json || own->has_file(files), own->file, named);
     if (type != own->json_type) refuse_other_model(files, type, *own);
   }
-  if (is_backend) {
-    require_file(files, files.tokenizer_json.has_value(), kTokenizerJson, named);
-    refuse_other_frame(files);
-  }
+  if (is_backend) require_file(files, files.tokenizer_json.has_value(), kTokenizerJson, named);
   if (has_own || is_backend) {
     if (type == "Unigram") return load_unigram(files, tokenizer_class);
     if (type == "BPE") return load_roberta(files, tokenizer_class);

@@ -94,7 +94,7 @@ std::string_view name_of(TokenizerClass tokenizer_class) {
   return std::ranges::find(kClassNames, tokenizer_class, &ClassName::kind)->name;
 }
 
-void refuse_other_encodings(const TokenizerFiles& files) {
+void refuse_other_encodings(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const std::string name = files.path(kTokenizerConfig);
   const bool splits =
       files.tokenizer_config && bool_member(*files.tokenizer_config, "split_special_tokens", name).value_or(false);
@@ -104,6 +104,15 @@ void refuse_other_encodings(const TokenizerFiles& files) {
   }
   require_right_side(files, "truncation_side", "truncation");
   require_right_side(files, "padding_side", "padding");
+  if (tokenizer_class != TokenizerClass::kBackend || !files.tokenizer_config) return;
+  // Either of these, also as false, takes the place of tokenizer.json's post_processor in transformers 5.
+  for (const char* key : {"add_bos_token", "add_eos_token"}) {
+    if (!files.tokenizer_config->contains(key)) continue;
+    throw ConfigError(
+        fmt::format("{}: {} is not supported; windows are framed as tokenizer.json says.\n"
+                    "Take it out to go on all the same.",
+                    printable(name), key));
+  }
 }
 
 bool gives_token_types(const TokenizerFiles& files, TokenizerClass tokenizer_class) {

@@ -176,7 +176,7 @@ void read_backend(const Json& json, const Vocabulary& vocabulary, const std::str
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_roberta(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
-  refuse_other_encodings(files);
+  refuse_other_encodings(files, tokenizer_class);
   const std::string json_name = files.path(kTokenizerJson), merges_name = files.path(kMergesTxt);
   if (!files.tokenizer_json && !files.merges_txt) {
     throw InputError(

@@ -45,7 +45,7 @@ void number_as_fairseq(std::vector<UnigramPiece>& pieces, const std::string& nam
 }
 
 // `vocab`: [[piece, score], ...], in the order of the ids.
-std::vector<UnigramPiece> pieces_of_json(const Json& model, const std::string& name) {
+std::vector<UnigramPiece> scored_pieces_of_json(const Json& model, const std::string& name) {
   const auto vocab = model.find("vocab");
   if (vocab == model.end() || !vocab->is_array()) {
     throw DataError(fmt::format("{}: expected a list 'vocab' of pieces and scores", printable(name)));
@@ -88,7 +88,7 @@ std::string charsmap_of_json(const Json& tokenizer_json, const std::string& name
 SpieceModel model_of_json(const TokenizerFiles& files) {
   const std::string name = files.path(kTokenizerJson);
   const Json& model = object_member(*files.tokenizer_json, "model", name);
-  return {.pieces = pieces_of_json(model, name), .charsmap = charsmap_of_json(*files.tokenizer_json, name)};
+  return {.pieces = scored_pieces_of_json(model, name), .charsmap = charsmap_of_json(*files.tokenizer_json, name)};
 }
 
 void check_same_pieces(const TokenizerFiles& files, const char* file, const SpieceModel& json,
@@ -286,7 +286,7 @@ const ClassFacts& facts_of(TokenizerClass tokenizer_class) {
 
 std::unique_ptr<Tokenizer> load_unigram(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const ClassFacts& its = facts_of(tokenizer_class);
-  refuse_other_encodings(files);
+  refuse_other_encodings(files, its.kind);
   check_prefix_space(files);
   const std::string source = files.path(files.tokenizer_json ? kTokenizerJson : its.file);
   std::vector<std::string> remarks;

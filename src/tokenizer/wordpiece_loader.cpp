@@ -83,7 +83,7 @@ void add_remarks(const TokenizerFiles& files, const std::vector<Vocabulary::Piec
 std::unique_ptr<Tokenizer> load_wordpiece(const TokenizerFiles& files, TokenizerClass tokenizer_class) {
   const std::string json_name = files.path(kTokenizerJson);
   const std::string vocabulary_name = files.tokenizer_json ? json_name : files.path(kVocabTxt);
-  refuse_other_encodings(files);
+  refuse_other_encodings(files, tokenizer_class);
   std::vector<Vocabulary::Piece> pieces =
       files.tokenizer_json ? pieces_of_json(vocab_member(*files.tokenizer_json, json_name), json_name)
                            : parse_vocab_txt(*files.vocab_txt, vocabulary_name);

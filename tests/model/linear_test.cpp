@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <vector>
 
 namespace bertft::model {
 namespace {
@@ -15,14 +14,18 @@ struct Pass {
   at::Tensor out, x, weight, bias;  // the last three: gradients
 };
 
-// 1,100 rows: three blocks, the last one short. The parameters are fp32.
-Pass pass_through(at::ScalarType x_type, const Product& product) {
+struct Sizes {
+  std::int64_t rows = 1100, in = 48, out = 24;  // three blocks of rows, the last one short
+};
+
+// The parameters are fp32; the rows of the gradient do not lie one behind the other.
+Pass pass_through(at::ScalarType x_type, const Product& product, const Sizes& sizes = {}) {
   at::manual_seed(7);
   const auto leaf = [](const at::Tensor& values) { return values.detach().requires_grad_(true); };
-  const at::Tensor x = leaf(at::randn({1100, 48}).to(x_type));
-  const at::Tensor weight = leaf(at::randn({24, 48}) / 7), bias = leaf(at::randn({24}));
+  const at::Tensor x = leaf(at::randn({sizes.rows, sizes.in}).to(x_type));
+  const at::Tensor weight = leaf(at::randn({sizes.out, sizes.in}) / 7), bias = leaf(at::randn({sizes.out}));
   const at::Tensor out = product(x, weight, bias);
-  out.backward(at::randn({1100, 24}).to(out.scalar_type()));
+  out.backward(at::randn({sizes.out, sizes.rows}).t().to(out.scalar_type()));
   return {out.detach(), x.grad(), weight.grad(), bias.grad()};
 }
 
@@ -42,6 +45,15 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
   return (a.to(at::kDouble) - b.to(at::kDouble)).norm().item<double>() / b.to(at::kDouble).norm().item<double>();
 }
 
+void expect_near(const Pass& ours, const Pass& expected, double bound) {
+  for (const auto& [a, b] : {std::pair(ours.out, expected.out),
+                             {ours.x, expected.x},
+                             {ours.weight, expected.weight},
+                             {ours.bias, expected.bias}}) {
+    EXPECT_LT(distance(a, b), bound);
+  }
+}
+
 class LinearThroughFp32 : public testing::TestWithParam<at::ScalarType> {};
 
 TEST_P(LinearThroughFp32, IsTheProductOfTheRoundedOperands) {
@@ -49,23 +61,13 @@ TEST_P(LinearThroughFp32, IsTheProductOfTheRoundedOperands) {
   const Pass expected = pass_through(GetParam(), of_rounded(GetParam(), exact));
   EXPECT_EQ(ours.out.scalar_type(), GetParam());
   EXPECT_EQ(ours.weight.scalar_type(), at::kFloat);
-  for (const auto& [a, b] : {std::pair(ours.out, expected.out),
-                             {ours.x, expected.x},
-                             {ours.weight, expected.weight},
-                             {ours.bias, expected.bias}}) {
-    EXPECT_LT(distance(a, b), 1e-4);  // but for ties that fp32 rounds otherwise
-  }
+  expect_near(ours, expected, 1e-4);  // but for ties that fp32 rounds otherwise
 }
 
 TEST_P(LinearThroughFp32, IsWhatAtenGivesButForRounding) {
   const Pass ours = pass_through(GetParam(), of_rounded(GetParam(), linear_through_fp32));
   const Pass expected = pass_through(GetParam(), of_rounded(GetParam(), at::linear));
-  for (const auto& [a, b] : {std::pair(ours.out, expected.out),
-                             {ours.x, expected.x},
-                             {ours.weight, expected.weight},
-                             {ours.bias, expected.bias}}) {
-    EXPECT_LT(distance(a, b), 3e-3);
-  }
+  expect_near(ours, expected, 3e-3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, LinearThroughFp32, testing::Values(at::kBFloat16, at::kHalf));
@@ -78,31 +80,19 @@ TEST(LinearByOneDnn, IsTheProduct) {
   }
 #endif
   const Pass ours = pass_through(at::kFloat, linear_by_onednn), expected = pass_through(at::kFloat, exact);
-  for (const auto& [a, b] : {std::pair(ours.out, expected.out),
-                             {ours.x, expected.x},
-                             {ours.weight, expected.weight},
-                             {ours.bias, expected.bias}}) {
-    EXPECT_EQ(a.strides(), b.strides());
-    EXPECT_LT(distance(a, b), 1e-6);
-  }
+  EXPECT_EQ(ours.out.strides(), expected.out.strides());
+  EXPECT_EQ(ours.x.strides(), expected.x.strides());
+  EXPECT_EQ(ours.weight.strides(), expected.weight.strides());
+  expect_near(ours, expected, 1e-6);
 }
 
-// Where a CPU has oneDNN for it, and with a gradient whose rows do not lie one behind the other.
+// By oneDNN where that is faster.
 TEST(LinearOfFloat, IsTheProductOfManyRows) {
-  at::manual_seed(7);
-  const at::Tensor weight = (at::randn({384, 400}) / 20).requires_grad_(true), bias = at::randn({384});
-  const at::Tensor grad = at::randn({384, 128}).t();
-  std::vector<at::Tensor> outs, grads;
-  for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
-    const at::Tensor x = at::arange(128 * 400, at::kFloat).view({128, 400}).sin().requires_grad_(true);
-    const at::Tensor out = type == at::kFloat ? linear(x, weight, bias, at::kFloat) : exact(x, weight, bias);
-    out.backward(grad);
-    outs.push_back(out.detach());
-    grads.push_back(at::cat({x.grad().flatten(), weight.grad().flatten()}).clone());
-    weight.mutable_grad().reset();
-  }
-  EXPECT_LT(distance(outs[0], outs[1]), 1e-6);
-  EXPECT_LT(distance(grads[0], grads[1]), 1e-6);
+  const auto ours = [](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return linear(x, weight, bias, at::kFloat);
+  };
+  const Sizes sizes{.rows = 128, .in = 400, .out = 384};
+  expect_near(pass_through(at::kFloat, ours, sizes), pass_through(at::kFloat, exact, sizes), 1e-6);
 }
 
 class Linear : public testing::TestWithParam<at::ScalarType> {};

@@ -63,8 +63,6 @@ class FileReplacement {
  public:
   explicit FileReplacement(std::string path);
   ~FileReplacement();
-  FileReplacement(const FileReplacement&) = delete;
-  FileReplacement& operator=(const FileReplacement&) = delete;
 
   void write(std::string_view bytes) { writer_.write(bytes); }
   /// All of it is on the device when this returns: what is left can hardly fail.
