@@ -156,16 +156,14 @@ class MicroBatch {
     embedded_ = 2 * kFloatBytes * s_.e * tokens_;
   }
 
-  /// Beside gradients of earlier ones. The fullest moment is one of four: at the last layer's inner product, with all
-  /// activations still there; at the one before, with what shared weights sum up; at the last attention; at the
-  /// embeddings, with a gradient of the whole table beside the earlier sum and the activations gone.
+  /// Beside gradients of earlier ones, to which the embeddings' are added in place. The fullest moment is one of three:
+  /// at the last layer's inner product, with all activations still there; at the one before, with what shared weights
+  /// sum up; at the last attention.
   StepBytes after_others() const {
-    const std::int64_t table = kFloatBytes * shape_.encoder.vocab_size * s_.e;
     // The gradients of weights that layers share are summed until the first layer has added its own; recomputed
     // layers add theirs at once.
     const std::int64_t sums = shape_.gradient_checkpointing ? 0 : kFloatBytes * s_.shared;
-    const std::int64_t workspace =
-        std::max({inner_, inner_ + sums - layer_ * tokens_, attention_ + sums, table + embedded_ - activations()});
+    const std::int64_t workspace = std::max({inner_, inner_ + sums - layer_ * tokens_, attention_ + sums});
     return bytes_at(shape_, s_, {kFloatBytes * s_.parameters, activations(), workspace});
   }
 

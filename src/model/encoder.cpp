@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include "model/lookup.h"
 #include "model/recompute.h"
 
 namespace bertft::model {
@@ -90,7 +91,7 @@ Embeddings::Embeddings(torch::nn::Module& root, const weights::EncoderConfig& co
 at::Tensor Embeddings::forward(const ForwardContext& context) const {
   const DeviceBatch& batch = context.batch;
   // The padding row gets no gradient, as in the reference.
-  at::Tensor sum = at::embedding(words_->weight, batch.ids, pad_token_id_);
+  at::Tensor sum = lookup(words_->weight, batch.ids, pad_token_id_);
   if (types_) {
     const bool has_one = types_->weight.size(0) == 1;  // whatever the tokenizer tells apart
     sum = sum + at::embedding(types_->weight, has_one ? at::zeros_like(batch.type_ids) : batch.type_ids);

@@ -44,6 +44,11 @@ class OnAGpu(harness.EndToEndTest):
         self.trained(*flags, steps=steps, counts=file)
         return dict(zip(COUNTS, struct.unpack(f"<{len(COUNTS)}Q", file.read_bytes()), strict=True))
 
+    def counts_of_a_step(self, *flags):
+        few, more = (self.counts_of(steps, "--eval-strategy", "no", "--save-strategy", "no", *flags)
+                     for steps in (10, 30))
+        return {name: (more[name] - few[name]) / 20 for name in COUNTS}
+
 
 class Training(OnAGpu):
     def test_leaves_a_model_that_is_evaluated_and_answers(self):
@@ -80,13 +85,16 @@ class Training(OnAGpu):
 
     # What the GPU is given next is there before it is done with the last.
     def test_waits_for_the_gpu_once_a_step_and_copies_batches_beside_its_work(self):
-        few, more = (self.counts_of(steps, "--eval-strategy", "no", "--save-strategy", "no") for steps in (10, 30))
-        a_step = {name: (more[name] - few[name]) / 20 for name in COUNTS}
+        a_step = self.counts_of_a_step()
         self.assertEqual(a_step["waits"], 1, "for the loss and the norm of the gradients")
         self.assertEqual(a_step["copies_to_pageable"], 1, "that loss and norm, for which it waits")
         self.assertEqual(a_step["copies_from_pageable"], 0)
         self.assertEqual(a_step["copies_from_pinned"], 7, "the tensors of a batch")
         self.assertEqual((a_step["requests"], a_step["pinned_requests"]), (0, 0), "memory is kept from step to step")
+
+
+    def test_waits_for_the_gpu_once_a_step_in_several_micro_batches_too(self):
+        self.assertEqual(self.counts_of_a_step("--micro-batch-features", 2)["waits"], 1)
 
 
 class OutOfMemory(OnAGpu):

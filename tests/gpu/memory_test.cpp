@@ -58,6 +58,10 @@ std::vector<StepCase> shapes(const std::vector<std::int64_t>& lengths, std::int6
 }
 INSTANTIATE_TEST_SUITE_P(Steps, GpuMemoryPlan, testing::ValuesIn(shapes({384}, 4096)), name_of);
 INSTANTIATE_TEST_SUITE_P(Fp16, GpuMemoryPlan, testing::Values(minilm("MiniLm", 384, 10, kFp16, false)), name_of);
+INSTANTIATE_TEST_SUITE_P(WideTable, GpuMemoryPlan,
+                         testing::Values(wide_table("Fp32", 384, 1, kFp32, false),
+                                         wide_table("Bf16", 384, 4, kBf16, false)),
+                         name_of);
 
 // Where they are asked for: BERTFT_EVERY_SHAPE=1 build/tests/gpu_tests --gtest_filter='Every/GpuMemoryPlan*'
 std::vector<StepCase> every_shape() {

@@ -135,6 +135,11 @@ inline StepCase tiny(std::string name, std::int64_t length, std::int64_t n, Prec
 inline StepCase minilm(std::string name, std::int64_t length, std::int64_t n, Precision precision, bool checkpointing) {
   return {std::move(name), 30522, 384, 6, 12, length, n, precision, checkpointing};
 }
+// Its table is most of it, as in models of many languages.
+inline StepCase wide_table(std::string name, std::int64_t length, std::int64_t n, Precision precision,
+                           bool checkpointing) {
+  return {std::move(name), 120000, 128, 2, 2, length, n, precision, checkpointing};
+}
 inline StepCase base(std::string name, std::int64_t length, std::int64_t n, Precision precision, bool checkpointing) {
   return {std::move(name), 30522, 768, 12, 12, length, n, precision, checkpointing};
 }

@@ -90,7 +90,8 @@ INSTANTIATE_TEST_SUITE_P(Tiny, MemoryCalibration, testing::ValuesIn(kTiny), name
 
 INSTANTIATE_TEST_SUITE_P(
     Real, MemoryPlan,
-    testing::Values(minilm("MiniLmOne", 64, 1, kFp32, false), minilm("MiniLm", 384, 4, kFp32, false),
+    testing::Values(wide_table("WideTable", 64, 1, kFp32, false), wide_table("WideTableHalf", 128, 2, kBf16, false),
+                    minilm("MiniLmOne", 64, 1, kFp32, false), minilm("MiniLm", 384, 4, kFp32, false),
                     minilm("MiniLmHalf", 384, 4, kBf16, false), minilm("MiniLmFp16", 384, 4, kFp16, false),
                     minilm("MiniLmRecomputed", 512, 2, kFp32, true),
                     minilm("MiniLmRecomputedHalf", 384, 4, kBf16, true), base("Base", 128, 1, kFp32, false),
