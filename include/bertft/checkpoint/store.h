@@ -43,11 +43,14 @@ class Store {
   /// Waits first for an earlier save that is still being written. `before_writing` is called
   /// when the caller may go on, before anything is written: what it flushes to the device is there
   /// whenever the checkpoint is.
-  /// Where there is no memory for the copies, it writes at once and training waits; of tensors on a GPU, which could
-  /// not be written without them, that is a StorageError.
+  /// Where there is no memory for the copies, it is save_and_wait(); of tensors on a GPU, which could not be written
+  /// without them, that is a StorageError.
   ///
   /// throws StorageError of that earlier save, and of this one when it is written at once
   void save(const Snapshot& snapshot, const std::function<void()>& before_writing = {});
+
+  /// Returns when it is written. Of tensors on the host nothing is copied, which would take three times the weights.
+  void save_and_wait(const Snapshot& snapshot, const std::function<void()>& before_writing = {});
 
   /// Returns when nothing is being written any more. throws StorageError
   void wait();

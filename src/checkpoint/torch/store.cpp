@@ -28,6 +28,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool is_on_host(const Snapshot& snapshot) {
+  return snapshot.model.empty() || snapshot.model.front().tensor.is_cpu();
+}
+
 // A copy in host memory that later steps cannot change.
 std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
   std::vector<NamedTensor> result;
@@ -159,21 +163,27 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
         copy.model.clear();
         copy.optimizer.clear();
       });
-  const bool is_on_host = snapshot.model.empty() || snapshot.model.front().tensor.is_cpu();
-  if (shortage && !is_on_host) {
+  if (shortage && is_on_host(snapshot)) return save_and_wait(snapshot, before_writing);
+  if (shortage) {
     throw StorageError(
         fmt::format("{} was not saved: {}.", directory_of(impl_->run_directory, snapshot.step), shortage->message));
   }
   if (before_writing) before_writing();
-  if (shortage) {  // no room for the copy: training waits for the disk
-    write_checkpoint(impl_->run_directory, snapshot);
-    return;
-  }
   impl_->writing = std::async([impl = impl_.get(), held = std::move(copy)]() mutable {
     const Snapshot mine = std::move(held);  // so that it goes when this ends
     write_checkpoint(impl->run_directory, mine);
   });
   if (state_of(impl_->writing) == std::future_status::deferred) wait();  // no more threads to be had
+}
+
+void Store::save_and_wait(const Snapshot& snapshot, const std::function<void()>& before_writing) {
+  wait();
+  if (!is_on_host(snapshot)) {
+    save(snapshot, before_writing);
+    return wait();
+  }
+  if (before_writing) before_writing();
+  write_checkpoint(impl_->run_directory, snapshot);
 }
 
 void Store::wait() {

@@ -1,10 +1,11 @@
 #include "train/torch/saving.h"
 
 #include <ATen/ops/aminmax.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cmath>
 #include <exception>
 #include <filesystem>
 
@@ -30,31 +31,37 @@ void Saving::begin_at_checkpoint() {
   if (std::filesystem::equivalent(here, s_.resumed_from, not_there)) saved_ = state_;
 }
 
-void Saving::save() {
+// Unless it is done.
+void Saving::save(bool training_goes_on) {
   if (saved_ == state_) return;
   const auto started = std::chrono::steady_clock::now();
   finish_writing();
   refuse_weights_that_are_not_finite();
-  store_.save(snapshot(), [&] {
+  const auto tell = [&] {
     s_.emit(report::SavingCheckpoint{.step = state_.step,
                                      .directory = checkpoint::directory_of(s_.run_directory, state_.step),
                                      .blocked_s = seconds_since(started)});
-  });
+  };
+  if (training_goes_on) {
+    store_.save(snapshot(), tell);
+  } else {
+    store_.save_and_wait(snapshot(), tell);
+  }
   saved_ = state_;
   failed_.reset();
 }
 
 void Saving::try_to_save() {
   try {
-    save();
-  } catch (const StorageError& e) {  // where the copies found no room, it was written at once
+    save(!is_over(state_, s_.plan, s_.options));
+  } catch (const StorageError& e) {  // of what was written at once
     tell_of_failure(state_.step, e);
   }
 }
 
 void Saving::save_after_shortage() {
   try {
-    if (state_.step > 0) save();
+    if (state_.step > 0) save(/*training_goes_on=*/false);
     store_.wait();
   } catch (const std::exception& e) {  // the shortage is what the run ends with
     tell_of_failure(state_.step, e);
@@ -96,7 +103,7 @@ void Saving::take_best_that_is_there() {
 
 void Saving::save_and_wait() {
   try {
-    save();
+    save(/*training_goes_on=*/false);
     store_.wait();
     note_success();
   } catch (const StorageError& e) {
@@ -172,13 +179,18 @@ std::string Saving::trainer_state_json(const RunState& state) const {
 }
 
 void Saving::refuse_weights_that_are_not_finite() const {
-  for (const auto& [name, value] : s_.model.parameters()) {
+  const std::vector<device::NamedTensor> parameters = s_.model.parameters();
+  std::vector<at::Tensor> extremes;
+  for (const auto& [name, value] : parameters) {
     // Both are NaN where a value is; isfinite() would need memory in a place where none may be left.
     const auto [least, most] = at::aminmax(value.detach());
-    if (!std::isfinite(least.item<double>()) || !std::isfinite(most.item<double>())) {
-      throw DivergedError(fmt::format("{} is not finite after step {}; it was not saved.\n{}", name, state_.step,
-                                      diverged_advice(s_.device.precision)));
-    }
+    extremes.insert(extremes.end(), {least, most});
+  }
+  const at::Tensor finite = at::stack(extremes).cpu().isfinite().view({-1, 2}).all(/*dim=*/1);  // one wait
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (finite[static_cast<std::int64_t>(i)].item<bool>()) continue;
+    throw DivergedError(fmt::format("{} is not finite after step {}; it was not saved.\n{}", parameters[i].name,
+                                    state_.step, diverged_advice(s_.device.precision)));
   }
 }
 

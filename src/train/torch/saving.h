@@ -22,11 +22,9 @@ class Saving {
   /// What is saved from now on: `state` is that of the checkpoint which training goes on from.
   void begin_at_checkpoint();
 
-  /// Saves the step that `state` is at, unless that is done; training may go on while it is written.
-  /// throws DivergedError (weights are not finite), StorageError (it had to be written at once, and was not)
-  void save();
-
-  /// The same; a save that fails is told of. Training goes on and the next one is tried.
+  /// Saves the step that `state` is at, unless that is done; training may go on while it is written, the last step's
+  /// is waited for. A save that fails is told of: training goes on and the next one is tried.
+  /// throws DivergedError (weights are not finite)
   void try_to_save();
 
   /// The same where memory has run out, and waits: the failed step has changed nothing, what came before it is kept.
@@ -38,11 +36,11 @@ class Saving {
   /// Waits for a checkpoint that is being written, whose copies take memory; false when there is none.
   bool finish_writing();
 
-  /// Saves where training has been stopped, and waits. throws as save()
+  /// Saves where training has been stopped, and waits. throws DivergedError, StorageError
   void save_and_wait();
 
   /// Saves where training is over, and waits. Where that checkpoint finds no room on the disk its model alone, a third
-  /// of it, may; there is no evaluation beside it. throws as save(), also when the model alone was saved
+  /// of it, may; there is no evaluation beside it. throws as save_and_wait(), also when the model alone was saved
   void save_last();
 
   /// The step whose checkpoint becomes the run's model: the best one's under load_best_model_at_end where it is whole,
@@ -60,6 +58,7 @@ class Saving {
     std::optional<double> metric;
   };
 
+  void save(bool training_goes_on);
   checkpoint::Snapshot snapshot() const;
   checkpoint::Retention retention() const;
   void note_success();
