@@ -71,7 +71,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
       {"eval_batch_tokens", or_null(state.eval_batch_tokens)},
       {"loss_scale", state.loss_scale ? Json(state.loss_scale->value()) : Json()},
       {"steps_since_loss_scale", state.loss_scale ? Json(state.loss_scale->steps_since_change()) : Json()},
-      {"num_threads", or_null(state.num_threads)},
+      {"device", or_null(state.device)},
       {"memory_savers", state.memory_savers}};
   std::optional<std::string> best;  // null for a best step that was not saved, as Trainer writes it
   if (state.best_step) best = checkpoint::directory_of(run_directory, *state.best_step);
@@ -131,7 +131,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
   if (const auto scale = number_member(own, "loss_scale", path)) {
     state.loss_scale = LossScale(*scale, required_integer(own, "steps_since_loss_scale", path));
   }
-  state.num_threads = integer_member(own, "num_threads", path);
+  state.device = string_member(own, "device", path);
   for (const Json& key : own.value("memory_savers", Json::array())) {
     if (key.is_string()) state.memory_savers.push_back(key);
   }

@@ -33,7 +33,7 @@ RunState some_state() {
           .micro_batch_tokens = 512,
           .eval_batch_tokens = 256,
           .loss_scale = LossScale(1024, 17),
-          .num_threads = 3,
+          .device = "CPU, 3 threads, fp16",
           .memory_savers = {"gradient_checkpointing"},
           .log_history = {{{"loss", 2.5}, {"step", 4}}}};
 }

@@ -39,7 +39,7 @@ struct RunState {
   std::optional<std::int64_t> micro_batch_tokens;
   std::optional<std::int64_t> eval_batch_tokens;  // the same of evaluation, once it had to shrink
   std::optional<LossScale> loss_scale;            // of a run in fp16
-  std::optional<std::int64_t> num_threads;        // that share a sum; a GPU's have an order of their own
+  std::optional<std::string> device;              // as described to users: what has rounded the sums so far
   std::vector<std::string> memory_savers;         // the options that `memory_savers: auto` turned on
   Json log_history = Json::array();               // as Hugging Face's, so that notebooks go on working
 

@@ -1,6 +1,5 @@
 #include "run/torch/start.h"
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -77,7 +76,7 @@ train::RunState new_state(const Job& job) {
   state.identity = identity_of(job.inputs);
   train::set_measure(state, job.options().train);
   if (job.inputs.validation_set) state.validation_sha256 = job.inputs.validation_set->sha256;
-  if (!job.means.device.is_cuda()) state.num_threads = at::get_num_threads();
+  state.device = job.means.device.description;
   return state;
 }
 
@@ -93,11 +92,11 @@ void take_circumstances(const train::RunState& now, train::RunState& saved, cons
                     "from here on count",
                     *saved.measure, *before));
   }
-  if (saved.num_threads && now.num_threads && saved.num_threads != now.num_threads) {
-    log::info(fmt::format("resume   with {}, {} before: sums are rounded in another order, so not to the same bits",
-                          counted(*now.num_threads, "thread"), *saved.num_threads));
+  if (saved.device && saved.device != now.device) {
+    log::info(fmt::format("resume   on {}; before on {}: sums are rounded otherwise, so not to the same bits",
+                          *now.device, *saved.device));
   }
-  saved.num_threads = now.num_threads;
+  saved.device = now.device;
 }
 
 }  // namespace
