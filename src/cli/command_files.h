@@ -19,7 +19,7 @@ std::optional<std::string> data_file(const std::string& given, const config::Res
 void refuse_flags(const config::Resolved& resolved, std::initializer_list<std::string_view> keys,
                   std::string_view command);
 
-/// What of the data options training alone goes by.
+/// The data options that only training goes by.
 inline const std::initializer_list<std::string_view> kTrainingData = {"train_file", "max_train_samples"};
 
 /// Makes a directory for results, before the work that leads to them. throws OutputError

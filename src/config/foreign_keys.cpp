@@ -13,7 +13,7 @@ namespace {
 
 std::optional<std::string> translate_warmup_ratio(std::string_view text) {
   const std::optional<double> ratio = read_number(text);
-  // From 1 on warmup_steps counts steps, so that a share of 1 cannot be said with it.
+  // From 1 on warmup_steps is a number of steps, so that a share of 1 cannot be said with it.
   if (!ratio || *ratio < 0 || *ratio >= 1) return std::nullopt;
   return written(*ratio);
 }

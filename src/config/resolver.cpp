@@ -97,7 +97,7 @@ class Resolver {
       const auto found = std::ranges::find_if(by_option, same);
       std::vector<Target>& names = found == by_option.end() ? by_option.emplace_back() : *found;
       const auto again = [&](const Target& other) { return other.assignment->key == target.assignment->key; };
-      std::erase_if(names, again);  // of a flag that is repeated the last counts
+      std::erase_if(names, again);  // of a flag that is repeated the last is taken
       names.push_back(std::move(target));
     }
     for (std::vector<Target>& names : by_option) assign_one_of(std::move(names));

@@ -15,10 +15,10 @@
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/text.h"
+#include "data/background_tokenizer.h"
 #include "data/first_equals.h"
 #include "data/squad_sax.h"
 #include "data/syntax_error.h"
-#include "data/text_tokenizing.h"
 #include "data/white_space.h"
 
 namespace bertft::data {
@@ -115,7 +115,7 @@ void set_aligned(Dataset& dataset) {
   }
 }
 
-Dataset read(std::string_view text, std::string_view name, TextTokenizing* tokenizing) {
+Dataset read(std::string_view text, std::string_view name, BackgroundTokenizer* tokenizing) {
   const Source source{text, name};
   const std::size_t begin = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   if (text.find_first_not_of(kBlanks, begin) == std::string_view::npos) {
@@ -172,7 +172,7 @@ Dataset read_dataset(const std::string& path) {
 TokenizedDataset read_and_tokenize(const std::string& path, const tokenizer::Tokenizer& tokenizer,
                                    std::optional<std::int64_t> max_questions) {
   const MappedFile file(path);
-  TextTokenizing tokenizing(tokenizer, max_questions);
+  BackgroundTokenizer tokenizing(tokenizer, max_questions);
   Dataset dataset = read(file.text(), path, &tokenizing);
   dataset.keep_first(max_questions);
   return {std::move(dataset), tokenizing.finish()};

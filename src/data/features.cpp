@@ -63,7 +63,7 @@ void cut_windows(Features& features, std::uint32_t question_idx, const Answer* a
   }
 }
 
-// The one that labels go by; null for a question that counts as unanswerable.
+// The answer that the labels are of; null for a question that is taken for unanswerable.
 const Answer* labelling_answer(const Question& question, Purpose purpose) {
   if (question.answers.empty() || (question.is_impossible && !question.has_answer())) return nullptr;
   if (purpose == Purpose::kEvaluation) {

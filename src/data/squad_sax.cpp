@@ -11,7 +11,7 @@
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
 #include "bertft/util/text.h"
-#include "data/text_tokenizing.h"
+#include "data/background_tokenizer.h"
 
 namespace bertft::data {
 namespace {

@@ -13,7 +13,7 @@
 
 namespace bertft::data {
 
-class TextTokenizing;
+class BackgroundTokenizer;
 
 /// What is read, for messages about files that are something else.
 inline constexpr std::string_view kAcceptedForms =
@@ -57,7 +57,7 @@ class SquadSax {
     std::string reason;
   };
 
-  SquadSax(Dataset& dataset, std::string_view name, TextTokenizing* tokenizing = nullptr)
+  SquadSax(Dataset& dataset, std::string_view name, BackgroundTokenizer* tokenizing = nullptr)
       : dataset_(dataset), name_(name), tokenizing_(tokenizing) {}
 
   /// To be called before each line of JSON lines: its value is a row.
@@ -117,7 +117,7 @@ class SquadSax {
 
   Dataset& dataset_;
   std::string name_;
-  TextTokenizing* tokenizing_;
+  BackgroundTokenizer* tokenizing_;
   Node top_ = Node::kTop;
   std::size_t line_ = 0;  // of JSON lines, else 0
   std::vector<Frame> stack_;

@@ -99,7 +99,7 @@ class Search {
     const std::int64_t best = result_.num_features;
     if (best + 1 >= too_large_) return std::nullopt;
     if (num_failures_ > 0) return std::max(best + 1, step_down());
-    // Stepping down counts as one, however often: where the plan was that wrong, only sizes that fit teach anything.
+    // All steps down are counted as one trial: where the plan was that wrong, only sizes that fit teach anything.
     if (fitting_.size() + (fitting_.size() < result_.trials.size() ? 1 : 0) >= kMostTrials) return std::nullopt;
     const bool has_failed = too_large_ <= task_.at_most;
     const std::int64_t size = largest_expected_to_fit(has_failed ? caution_.room : 1);

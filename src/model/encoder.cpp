@@ -103,7 +103,7 @@ at::Tensor Embeddings::forward(const ForwardContext& context) const {
   return projection_->forward(dropped, product_type(context.device)).to(at::kFloat);
 }
 
-// As transformers counts them from ids where padding is skipped.
+// Where padding is skipped they are counted from the ids, as in transformers.
 at::Tensor Embeddings::positions_of(const DeviceBatch& batch) const {
   if (!positions_skip_padding_) return batch.positions;
   const at::Tensor counts = batch.ids.ne(pad_token_id_);

@@ -149,7 +149,7 @@ class ByteLevelTokenizer::Encoding final : public TextEncoding {
                    bytes.size() - (bytes.find_last_not_of(' ') + 1));
   }
 
-  // The white space that an added token takes counts as spaces of a piece do, and so does what stands for a space.
+  // White space that an added token has taken is left out as spaces of a piece are, and so is what stands for a space.
   void append_added(Token token, std::string_view text) override {
     std::size_t num_leading = 0, num_trailing = 0, num_chars = 0;
     for (std::size_t pos = 0; pos < text.size(); ++num_chars) {
@@ -161,7 +161,7 @@ class ByteLevelTokenizer::Encoding final : public TextEncoding {
     append_without(token, num_leading, num_trailing);
   }
 
-  // Those at its beginning count first.
+  // Where both take all of it, it is empty and stands behind what is at its beginning.
   void append_without(Token token, std::size_t num_leading, std::size_t num_trailing) {
     token.char_begin = std::min(token.char_begin + static_cast<std::uint32_t>(num_leading), token.char_end);
     token.char_end = std::max(token.char_end - static_cast<std::uint32_t>(num_trailing), token.char_begin);

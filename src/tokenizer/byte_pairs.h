@@ -18,7 +18,7 @@ class BytePairs {
     std::uint32_t left, right, merged;
   };
 
-  /// The earlier a merge stands in `merges`, the earlier it is done; of a pair that occurs again the last one counts.
+  /// The earlier a merge stands in `merges`, the earlier it is done; of merges of the same pair the last is taken.
   BytePairs(const std::array<std::uint32_t, 256>& id_of_byte, const std::vector<Merge>& merges);
 
   struct Piece {

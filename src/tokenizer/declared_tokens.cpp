@@ -17,7 +17,7 @@
 namespace bertft::tokenizer {
 namespace {
 
-// What is declared, in the order of first mention, which counts.
+// What is declared, in the order of first mention; of a token that is declared again the first is kept.
 class Declarations {
  public:
   void add(Declaration token) {
@@ -99,7 +99,7 @@ void add_added_tokens_json(const TokenizerFiles& files, const NamedTokens& named
   }
 }
 
-// tokenizer.json counts where it is used as it stands, or where tokenizer_config.json has no `added_tokens_decoder`.
+// Those of tokenizer.json where it is used as it stands, or where tokenizer_config.json has no `added_tokens_decoder`.
 std::vector<Declaration> declared_tokens(const TokenizerFiles& files, TokenizerClass tokenizer_class,
                                          const NamedTokens& named) {
   Declarations out;
@@ -160,7 +160,7 @@ const char* own_text(const Name& name, TokenizerClass tokenizer_class) {
   return name.of_bert;
 }
 
-// special_tokens_map.json counts before tokenizer_config.json, also where it says null.
+// Where both files have the key, special_tokens_map.json decides, also by a null.
 bool is_said_to_be_none(const TokenizerFiles& files, const char* key) {
   const auto& file = has(files.special_tokens_map, key) ? files.special_tokens_map : files.tokenizer_config;
   return has(file, key) && member(file, key) == nullptr;
@@ -176,7 +176,7 @@ std::optional<Declaration> named_token(const TokenizerFiles& files, const char* 
 }
 
 // Tokens whose names a model makes up, such as "image_token". In tokenizer_config.json an object is one if it says so;
-// of a name in both files a string there counts, else special_tokens_map.json.
+// of a name in both files a string there is taken, else what special_tokens_map.json says.
 void add_tokens_of_other_names(const TokenizerFiles& files, std::vector<Declaration>& out) {
   const auto add = [&](const std::optional<Json>& file, const char* file_name, auto&& counts) {
     if (!file) return;

@@ -29,7 +29,7 @@ struct NamedClass {
 std::optional<NamedClass> named_class(const TokenizerFiles& files);
 
 /// throws ConfigError when the files ask for another encoding of pairs: special tokens that are split, windows cut or
-/// padded from the left, or framed otherwise than tokenizer.json says, where that counts
+/// padded from the left, or framed otherwise than tokenizer.json says, where that is what frames them
 void refuse_other_encodings(const TokenizerFiles& files, TokenizerClass tokenizer_class);
 
 /// Whether transformers 5 gives the model the token types that it gets here: they are an input that

@@ -8,8 +8,7 @@
 
 namespace bertft::tokenizer {
 
-/// What a spiece.model says that counts here: its types of pieces do not, since Hugging Face takes
-/// each for an ordinary one.
+/// What is used of a spiece.model. The types of its pieces are not: Hugging Face takes each for an ordinary one.
 struct SpieceModel {
   std::vector<UnigramPiece> pieces;
   std::string charsmap;  // see Charsmap; empty when there is none

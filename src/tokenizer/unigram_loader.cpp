@@ -117,7 +117,7 @@ SpieceModel model_of_spiece(const TokenizerFiles& files, const ClassFacts& its) 
   return model;
 }
 
-// What sentencepiece's file says otherwise than tokenizer.json, which counts.
+// Where sentencepiece's file differs from tokenizer.json, which is the one that is used.
 void add_remarks(const TokenizerFiles& files, const ClassFacts& its, const SpieceModel& json,
                  std::vector<std::string>& remarks) {
   std::optional<SpieceModel> spiece;

@@ -21,7 +21,7 @@ class Vocabulary {
   };
 
   /// A piece that stands behind a blank line has no text: it keeps its id and matches nothing.
-  /// Where a text occurs again, the last id counts, as in Hugging Face.
+  /// A text that occurs several times has the last of its ids, as in Hugging Face.
   /// `continuation_prefix` marks pieces that go on inside a word.
   Vocabulary(std::vector<Piece> pieces, std::string_view continuation_prefix);
 

@@ -25,7 +25,7 @@ std::vector<WordTable::Word> short_words_of(const Vocabulary& vocabulary, std::s
   std::vector<WordTable::Word> words;
   for (std::uint32_t id = 0; id < vocabulary.size(); ++id) {
     const std::string_view text = vocabulary.piece(id);
-    // A text that occurs twice counts by its last id alone.
+    // A text that occurs several times has its last id alone.
     if (is_short_word(text) && text.size() <= max_size && vocabulary.id_of(text) == id) {
       words.push_back({std::string(text), id});
     }

@@ -39,8 +39,9 @@ double calibrated_bytes(const SearchTask& task, const std::vector<Trial>& fittin
 
 /// Finds the largest size that fits: two trials, small ones or, where rounding hides what these show, one of half the
 /// size, correct the prediction, a third at the size that they allow confirms it, and at most two more close the gap to
-/// the true maximum. From a size that does not fit it steps down, as often as it takes, which counts as one of them.
-/// When there is plenty of room one trial is enough.
+/// the true maximum. From a size that does not fit it steps down, as often as it takes, which is counted as one of
+/// them. When there is plenty of room one trial is enough.
+///
 /// throws std::logic_error when an attempt says "fits" without having done a step
 SearchResult find_micro_batch(const SearchTask& task);
 

@@ -61,8 +61,8 @@ struct ModelFacts {
 
 /// Reads the tokenizer of a Hugging Face model directory: tokenizer.json, vocab.txt (WordPiece), spiece.model
 /// (ALBERT's Unigram), vocab.json with merges.txt (RoBERTa's byte pairs) or sentencepiece.bpe.model (XLM-RoBERTa's
-/// Unigram), and tokenizer_config.json; which of them counts is as in transformers 5. `model`: the one that reads the
-/// tokens; without it num_embeddings is that of a config.json beside the files.
+/// Unigram), and tokenizer_config.json; of several it takes the one that transformers 5 takes. `model`: the one that
+/// reads the tokens; without it num_embeddings is that of a config.json beside the files.
 ///
 /// throws InputError when a file is missing or unreadable, DataError when one is malformed
 ///        or the files contradict each other, ConfigError for a tokenizer we do not support

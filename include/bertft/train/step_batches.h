@@ -9,7 +9,7 @@
 #include "bertft/data/features.h"
 #include "bertft/model/device_batch.h"
 #include "bertft/train/plan.h"
-#include "bertft/util/made_ahead.h"
+#include "bertft/util/prefetcher.h"
 
 namespace bertft::train {
 
@@ -42,7 +42,7 @@ class BatchesAhead {
   std::int64_t num_steps_;
   DataOrder order_;
   c10::Device device_;
-  MadeAhead<Wanted, StepBatches> ahead_{[this](const Wanted& wanted) { return make(wanted); }};
+  Prefetcher<Wanted, StepBatches> ahead_{[this](const Wanted& wanted) { return make(wanted); }};
 };
 
 }  // namespace bertft::train

@@ -12,7 +12,7 @@
 
 #include "bertft/data/batch.h"
 #include "bertft/memory/shortage.h"
-#include "bertft/util/made_ahead.h"
+#include "bertft/util/prefetcher.h"
 #include "bertft/util/text.h"
 
 namespace bertft::eval {
@@ -115,7 +115,7 @@ class BatchesInOrder {
   const data::Features& features_;
   c10::Device device_;
   std::vector<std::uint32_t> order_;
-  MadeAhead<Wanted, model::StagedBatch> ahead_{[this](const Wanted& wanted) { return make(wanted); }};
+  Prefetcher<Wanted, model::StagedBatch> ahead_{[this](const Wanted& wanted) { return make(wanted); }};
 };
 
 // How large batches may be. Cutting them changes nothing: each feature's logits do not depend on its

@@ -8,12 +8,12 @@ namespace bertft {
 
 /// Values that are asked for one after another, the next of which is made on a thread of its own meanwhile.
 template <class Key, class Value>
-class MadeAhead {
+class Prefetcher {
  public:
   /// `make` is called by one thread at a time; what it uses must outlive this.
-  explicit MadeAhead(std::function<Value(const Key&)> make) : make_(std::move(make)) {}
-  MadeAhead(const MadeAhead&) = delete;  // its thread knows it by its place
-  MadeAhead& operator=(const MadeAhead&) = delete;
+  explicit Prefetcher(std::function<Value(const Key&)> make) : make_(std::move(make)) {}
+  Prefetcher(const Prefetcher&) = delete;  // its thread knows it by its place
+  Prefetcher& operator=(const Prefetcher&) = delete;
 
   /// The value of `key`: the one made ahead where that is it. throws what `make` has thrown
   Value take(const Key& key) {

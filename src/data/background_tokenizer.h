@@ -18,14 +18,14 @@ namespace bertft::data {
 /// Tokenizes texts on a second thread while they are being read: takes copies, in the order of the
 /// data set, a context before or behind its questions. Where no thread can be made the work is done
 /// in finish().
-class TextTokenizing {
+class BackgroundTokenizer {
  public:
   /// Texts that only questions beyond the first `max_questions` need get no tokens.
-  TextTokenizing(const tokenizer::Tokenizer& tokenizer, std::optional<std::int64_t> max_questions);
+  BackgroundTokenizer(const tokenizer::Tokenizer& tokenizer, std::optional<std::int64_t> max_questions);
   /// Drops what is still to be done.
-  ~TextTokenizing();
-  TextTokenizing(const TextTokenizing&) = delete;
-  TextTokenizing& operator=(const TextTokenizing&) = delete;
+  ~BackgroundTokenizer();
+  BackgroundTokenizer(const BackgroundTokenizer&) = delete;
+  BackgroundTokenizer& operator=(const BackgroundTokenizer&) = delete;
 
   void add_context(std::string_view text);
   void add_question(std::string_view text);

@@ -1,4 +1,4 @@
-#include "bertft/util/made_ahead.h"
+#include "bertft/util/prefetcher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,27 +31,27 @@ struct Maker {
   }
 };
 
-TEST(MadeAhead, HandsOutWhatWasMadeOnAnotherThread) {
+TEST(Prefetcher, HandsOutWhatWasMadeOnAnotherThread) {
   Maker maker;
-  MadeAhead<int, int> ahead(std::ref(maker));
+  Prefetcher<int, int> ahead(std::ref(maker));
   ahead.begin(1);
   EXPECT_EQ(ahead.take(1), 10);
   EXPECT_THAT(maker.made, ElementsAre(1));
   EXPECT_NE(maker.threads.at(0), std::this_thread::get_id());
 }
 
-TEST(MadeAhead, MakesWhileTheCallerDoesOtherThings) {
+TEST(Prefetcher, MakesWhileTheCallerDoesOtherThings) {
   std::promise<void> other_things;
   std::future<void> done = other_things.get_future();
-  MadeAhead<int, std::future_status> ahead([&](int) { return done.wait_for(std::chrono::seconds(10)); });
+  Prefetcher<int, std::future_status> ahead([&](int) { return done.wait_for(std::chrono::seconds(10)); });
   ahead.begin(1);
   other_things.set_value();
   EXPECT_EQ(ahead.take(1), std::future_status::ready);
 }
 
-TEST(MadeAhead, MakesAtOnceWhatWasNotBegun) {
+TEST(Prefetcher, MakesAtOnceWhatWasNotBegun) {
   Maker maker;
-  MadeAhead<int, int> ahead(std::ref(maker));
+  Prefetcher<int, int> ahead(std::ref(maker));
   EXPECT_EQ(ahead.take(1), 10);
   ahead.begin(2);
   EXPECT_EQ(ahead.take(3), 30);
@@ -59,10 +59,10 @@ TEST(MadeAhead, MakesAtOnceWhatWasNotBegun) {
   EXPECT_THAT(maker.made, ElementsAre(1, 2, 3, 2));
 }
 
-TEST(MadeAhead, HasNoTwoValuesAtOnceWhereAnotherIsWanted) {
+TEST(Prefetcher, HasNoTwoValuesAtOnceWhereAnotherIsWanted) {
   std::weak_ptr<int> last;
   bool was_alone = true;
-  MadeAhead<int, std::shared_ptr<int>> ahead([&](int key) {
+  Prefetcher<int, std::shared_ptr<int>> ahead([&](int key) {
     was_alone = was_alone && last.expired();
     auto value = std::make_shared<int>(key);
     last = value;
@@ -73,9 +73,9 @@ TEST(MadeAhead, HasNoTwoValuesAtOnceWhereAnotherIsWanted) {
   EXPECT_TRUE(was_alone);
 }
 
-TEST(MadeAhead, MakesOneAfterAnother) {
+TEST(Prefetcher, MakesOneAfterAnother) {
   Maker maker;
-  MadeAhead<int, int> ahead(std::ref(maker));
+  Prefetcher<int, int> ahead(std::ref(maker));
   for (int key = 0; key < 100; ++key) {
     EXPECT_EQ(ahead.take(key), 10 * key);
     ahead.begin(key % 3 == 0 ? key : key + 1);  // now and then not the next
@@ -83,9 +83,9 @@ TEST(MadeAhead, MakesOneAfterAnother) {
   EXPECT_EQ(ahead.take(100), 1000);
 }
 
-TEST(MadeAhead, ThrowsToTheCallerWhatMakingHasThrown) {
+TEST(Prefetcher, ThrowsToTheCallerWhatMakingHasThrown) {
   Maker maker;
-  MadeAhead<int, int> ahead(std::ref(maker));
+  Prefetcher<int, int> ahead(std::ref(maker));
   EXPECT_THROW(ahead.take(-1), std::runtime_error);
   ahead.begin(-2);
   EXPECT_THROW(ahead.take(-2), std::runtime_error);
@@ -95,13 +95,13 @@ TEST(MadeAhead, ThrowsToTheCallerWhatMakingHasThrown) {
   EXPECT_THAT(maker.made, ElementsAre(-1, -2, -3, 3));
 }
 
-TEST(MadeAhead, EndsOnlyWhenNothingIsBeingMade) {
+TEST(Prefetcher, EndsOnlyWhenNothingIsBeingMade) {
   auto tool = std::make_shared<int>();
   const std::weak_ptr<int> seen = tool;
   std::promise<void> begun;
   bool was_made_with_it = false;
   {
-    MadeAhead<int, int> ahead([&, tool = std::move(tool)](int key) {
+    Prefetcher<int, int> ahead([&, tool = std::move(tool)](int key) {
       begun.set_value();
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       was_made_with_it = !seen.expired();
@@ -114,10 +114,10 @@ TEST(MadeAhead, EndsOnlyWhenNothingIsBeingMade) {
   EXPECT_TRUE(seen.expired());
 }
 
-TEST(MadeAhead, ForgetsAFailureThatNobodyAsksFor) {
+TEST(Prefetcher, ForgetsAFailureThatNobodyAsksFor) {
   Maker maker;
   {
-    MadeAhead<int, int>(std::ref(maker)).begin(-1);
+    Prefetcher<int, int>(std::ref(maker)).begin(-1);
   }
   EXPECT_THAT(maker.made, ElementsAre(-1));
 }

@@ -1,4 +1,4 @@
-#include "data/text_tokenizing.h"
+#include "data/background_tokenizer.h"
 
 #include <algorithm>
 #include <limits>
@@ -14,36 +14,37 @@ constexpr std::size_t kBytesPerToken = 4;                  // of English; room t
 
 }  // namespace
 
-TextTokenizing::TextTokenizing(const tokenizer::Tokenizer& tokenizer, std::optional<std::int64_t> max_questions)
+BackgroundTokenizer::BackgroundTokenizer(const tokenizer::Tokenizer& tokenizer,
+                                         std::optional<std::int64_t> max_questions)
     : tokenizer_(tokenizer),
       max_questions_(max_questions.value_or(std::numeric_limits<std::int64_t>::max())),
       tokens_(std::async([this] { return tokenize_chunks(); })) {}
 
-TextTokenizing::~TextTokenizing() {
+BackgroundTokenizer::~BackgroundTokenizer() {
   const std::lock_guard lock(mutex_);
   chunks_.clear();
   ended_ = true;
   changed_.notify_one();
 }
 
-void TextTokenizing::add_context(std::string_view text) {
+void BackgroundTokenizer::add_context(std::string_view text) {
   // Its questions begin behind the last context at the earliest.
   add(num_before_ < max_questions_ ? text : std::string_view(), true);
   num_before_ = num_questions_;
 }
 
-void TextTokenizing::add_question(std::string_view text) {
+void BackgroundTokenizer::add_question(std::string_view text) {
   add(num_questions_ < max_questions_ ? lstrip(text) : std::string_view(), false);
   ++num_questions_;
 }
 
-void TextTokenizing::add(std::string_view text, bool is_context) {
+void BackgroundTokenizer::add(std::string_view text, bool is_context) {
   chunk_.bytes += text;
   chunk_.texts.push_back({chunk_.bytes.size(), is_context});
   if (chunk_.bytes.size() >= kChunkBytes) hand_over();
 }
 
-Tokens TextTokenizing::finish() {
+Tokens BackgroundTokenizer::finish() {
   hand_over();
   {
     const std::lock_guard lock(mutex_);
@@ -53,7 +54,7 @@ Tokens TextTokenizing::finish() {
   return tokens_.get();
 }
 
-void TextTokenizing::hand_over() {
+void BackgroundTokenizer::hand_over() {
   {
     const std::lock_guard lock(mutex_);
     chunks_.push_back(std::exchange(chunk_, {}));
@@ -61,7 +62,7 @@ void TextTokenizing::hand_over() {
   changed_.notify_one();
 }
 
-std::optional<TextTokenizing::Chunk> TextTokenizing::next() {
+std::optional<BackgroundTokenizer::Chunk> BackgroundTokenizer::next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return ended_ || !chunks_.empty(); });
   if (chunks_.empty()) return std::nullopt;
@@ -70,14 +71,14 @@ std::optional<TextTokenizing::Chunk> TextTokenizing::next() {
   return chunk;
 }
 
-Tokens TextTokenizing::tokenize_chunks() {
+Tokens BackgroundTokenizer::tokenize_chunks() {
   Tokens tokens;
   tokens.special = tokenizer_.special_ids();
   while (const std::optional<Chunk> chunk = next()) tokenize_chunk(*chunk, tokens);
   return tokens;
 }
 
-void TextTokenizing::tokenize_chunk(const Chunk& chunk, Tokens& tokens) const {
+void BackgroundTokenizer::tokenize_chunk(const Chunk& chunk, Tokens& tokens) const {
   std::vector<tokenizer::Token>& arena = tokens.storage.emplace_back();
   arena.reserve(chunk.bytes.size() / kBytesPerToken);
   std::vector<std::size_t> ends;
@@ -107,7 +108,7 @@ double Tokens::unknown_share() const {
 }
 
 Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer) {
-  TextTokenizing tokenizing(tokenizer, std::nullopt);
+  BackgroundTokenizer tokenizing(tokenizer, std::nullopt);
   for (const std::string& context : dataset.contexts) tokenizing.add_context(context);
   for (const Question& question : dataset.questions) tokenizing.add_question(question.text);
   return tokenizing.finish();
