@@ -18,7 +18,6 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kAlignment = 64;                  // of every block, LibTorch's own
 constexpr std::uint64_t kLarge = std::uint64_t{1} << 20;  // from here on a block is a mapping
-constexpr std::uint64_t kMostCut = 2;                     // a block is not used for less than its half
 
 std::atomic<CpuAllocator*> g_installed{nullptr};
 
@@ -63,15 +62,10 @@ void* CpuAllocator::take(std::uint64_t needed, std::size_t asked) {
   if (in_use_ + needed > limit_) refuse(asked);
   void* block = nullptr;
   if (needed < kLarge) {
-    while (in_use_ + cached_ + needed > limit_) release(free_blocks_.begin());
+    keep_at_most(limit_ - in_use_ - needed);
     block = from_system(asked, [&] { return std::aligned_alloc(kAlignment, needed); });
-  } else if (const auto found = free_blocks_.lower_bound(needed);
-             found != free_blocks_.end() && found->first <= kMostCut * needed) {
-    const auto [bytes, address] = *found;
-    free_blocks_.erase(found);
-    cached_ -= bytes;
-    if (bytes > needed) munmap(static_cast<std::byte*>(address) + needed, bytes - needed);
-    block = address;
+  } else if (const auto kept = free_.take(needed)) {
+    block = kept->begin;
   } else {
     block = map(needed, asked);
   }
@@ -85,7 +79,7 @@ void* CpuAllocator::map(std::uint64_t bytes, std::size_t asked) {
   // Blocks are kept as long as the process stays below 5/4 of the most that was in use: less
   // costs time in the kernel, which has to clear every page anew.
   most_kept_ = std::max(most_kept_, (in_use_ + bytes) / 4 * 5);
-  while (in_use_ + cached_ + bytes > std::min(most_kept_, limit_)) release(free_blocks_.begin());
+  keep_at_most(std::min(most_kept_, limit_) - in_use_ - bytes);
   return from_system(asked, [&]() -> void* {
     void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return address == MAP_FAILED ? nullptr : address;
@@ -97,7 +91,7 @@ template <class Ask>
 void* CpuAllocator::from_system(std::size_t asked, const Ask& ask) {
   void* address = ask();
   if (address == nullptr) {
-    release_cached_locked();
+    keep_at_most(0);
     address = ask();
   }
   if (address != nullptr) return address;
@@ -115,8 +109,7 @@ void CpuAllocator::give_back(void* block) {
     return;
   }
   try {
-    free_blocks_.emplace(bytes, block);
-    cached_ += bytes;
+    free_.add({static_cast<std::byte*>(block), bytes});
   } catch (const std::bad_alloc&) {  // a deleter must not throw
     munmap(block, bytes);
   }
@@ -126,14 +119,11 @@ void CpuAllocator::free_block(void* data) {
   if (data != nullptr) instance().give_back(static_cast<std::byte*>(data) - sizeof(Header));
 }
 
-void CpuAllocator::release(std::multimap<std::uint64_t, void*>::iterator block) {
-  munmap(block->second, block->first);
-  cached_ -= block->first;
-  free_blocks_.erase(block);
-}
-
-void CpuAllocator::release_cached_locked() {
-  while (!free_blocks_.empty()) release(free_blocks_.begin());
+void CpuAllocator::keep_at_most(std::uint64_t bytes) {
+  while (free_.total_bytes() > bytes) {
+    const Range range = free_.take_of_smallest(round_up(free_.total_bytes() - bytes, kPage));
+    munmap(range.begin, range.bytes);
+  }
 }
 
 void CpuAllocator::refuse(std::size_t asked) const {
@@ -152,7 +142,7 @@ void CpuAllocator::copy_data(void* target, const void* source, std::size_t bytes
 void CpuAllocator::set_limit(std::uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   limit_ = bytes;
-  if (in_use_ + cached_ > limit_) release_cached_locked();
+  keep_at_most(limit_ - std::min(limit_, in_use_));
 }
 
 std::uint64_t CpuAllocator::limit() const {
@@ -181,7 +171,7 @@ void CpuAllocator::release_cached_if_installed() {
 
 void CpuAllocator::release_cached() {
   const std::lock_guard lock(mutex_);
-  release_cached_locked();
+  keep_at_most(0);
 }
 
 void CpuAllocator::set_fault(std::function<bool()> fault) {

@@ -5,18 +5,19 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
-#include <map>
 #include <mutex>
+
+#include "memory/free_ranges.h"
 
 namespace bertft::memory {
 
 /// LibTorch's memory on the CPU, within a limit. Linux itself does not refuse memory, it kills
 /// the process that touches too much; this allocator throws c10::OutOfMemoryError before.
 ///
-/// Large blocks are mappings of their own, kept when they are freed and used again, cut to the
-/// page: what the process holds is what is in use and what is kept, together never above the
-/// limit, and never above 5/4 of the most that was in use. (glibc's heap grew to three times the
-/// bytes in use over an epoch of batches of all lengths.)
+/// Large blocks are mapped, kept when they are freed, and cut out of what is kept, to the page:
+/// what the process holds is what is in use and what is kept, together never above the limit, and
+/// never above 5/4 of the most that was in use. (glibc's heap grew to three times the bytes in use
+/// over an epoch of batches of all lengths.)
 class CpuAllocator final : public c10::Allocator {
  public:
   static constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
@@ -48,14 +49,13 @@ class CpuAllocator final : public c10::Allocator {
   template <class Ask>
   void* from_system(std::size_t asked, const Ask& ask);
   void give_back(void* block);
-  void release(std::multimap<std::uint64_t, void*>::iterator block);
-  void release_cached_locked();
+  void keep_at_most(std::uint64_t bytes);
   [[noreturn]] void refuse(std::size_t asked) const;
   static void free_block(void* data);
 
   mutable std::mutex mutex_;
-  std::uint64_t limit_ = kNoLimit, in_use_ = 0, peak_ = 0, cached_ = 0, most_kept_ = 0;
-  std::multimap<std::uint64_t, void*> free_blocks_;  // by size
+  std::uint64_t limit_ = kNoLimit, in_use_ = 0, peak_ = 0, most_kept_ = 0;
+  FreeRanges free_;
   std::function<bool()> fault_;
 };
 

@@ -53,8 +53,8 @@ void Saving::save(bool training_goes_on) {
 
 void Saving::try_to_save() {
   try {
-    save(!is_over(state_, s_.plan, s_.options));
-  } catch (const StorageError& e) {  // of what was written at once
+    save(/*training_goes_on=*/true);
+  } catch (const StorageError& e) {  // where the copies found no room, it was written at once
     tell_of_failure(state_.step, e);
   }
 }

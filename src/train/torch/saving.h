@@ -22,8 +22,8 @@ class Saving {
   /// What is saved from now on: `state` is that of the checkpoint which training goes on from.
   void begin_at_checkpoint();
 
-  /// Saves the step that `state` is at, unless that is done; training may go on while it is written, the last step's
-  /// is waited for. A save that fails is told of: training goes on and the next one is tried.
+  /// Saves the step that `state` is at, unless that is done; training may go on while it is written. A save that fails
+  /// is told of: the next one is tried.
   /// throws DivergedError (weights are not finite)
   void try_to_save();
 

@@ -209,11 +209,12 @@ void Training::log() {
   s_.emit(event);
 }
 
+// The last step is saved by finish(), whatever the options say.
 void Training::save_if_due() {
   if (s_.options.save_strategy == IntervalStrategy::kNo || state_.step == 0) return;
-  const bool last_step = state_.step == s_.plan.total_steps;
+  if (is_over(state_, s_.plan, s_.options)) return;
   const bool new_best = state_.best_step == state_.step;
-  if (last_step || new_best || is_due(state_.step, s_.options.save_strategy, s_.plan.save_steps, s_.plan)) {
+  if (new_best || is_due(state_.step, s_.options.save_strategy, s_.plan.save_steps, s_.plan)) {
     saving_.try_to_save();
   }
 }

@@ -62,11 +62,29 @@ TEST_F(CpuAllocatorTest, RefusesMoreThanItsLimitAndGoesOn) {
   EXPECT_NO_THROW(megabytes(3));
 }
 
-TEST_F(CpuAllocatorTest, UsesAFreedBlockAgainForOneNotMuchSmaller) {
-  void* const first = megabytes(8).data_ptr();
-  EXPECT_EQ(megabytes(5).data_ptr(), first);
-  EXPECT_EQ(megabytes(5).data_ptr(), first);
-  EXPECT_NE(megabytes(2).data_ptr(), first);
+TEST_F(CpuAllocatorTest, CutsWhatIsAskedForOutOfWhatWasFreed) {
+  const auto* const first = megabytes(8).const_data_ptr<std::uint8_t>();
+  for (const std::int64_t n : {5, 2, 8}) {  // no two of them beside one another
+    EXPECT_EQ(megabytes(n).const_data_ptr(), first) << n;
+  }
+  const at::Tensor two = megabytes(2), three = megabytes(3);
+  EXPECT_EQ(two.const_data_ptr(), first);
+  EXPECT_GT(three.const_data_ptr<std::uint8_t>(), first);
+  EXPECT_LT(three.const_data_ptr<std::uint8_t>(), first + 8 * kMib);
+}
+
+TEST_F(CpuAllocatorTest, AsksTheSystemForNothingInAStepOfOtherSizes) {
+  const auto step = [](const std::vector<std::int64_t>& sizes) {
+    std::vector<at::Tensor> activations;
+    for (const std::int64_t n : sizes) activations.push_back(megabytes(n).fill_(1));
+    while (!activations.empty()) activations.pop_back();
+  };
+  step({48});
+  rusage before{}, after{};
+  getrusage(RUSAGE_SELF, &before);
+  step({7, 9, 3, 12, 2, 10});
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_minflt - before.ru_minflt, 100);  // of some 11,000 pages
 }
 
 TEST_F(CpuAllocatorTest, LetsGoOfFreedBlocksBeforeItRefuses) {

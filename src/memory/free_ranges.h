@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+
+namespace bertft::memory {
+
+struct Range {
+  std::byte* begin;
+  std::uint64_t bytes;
+};
+
+/// Ranges of memory that nobody uses. Neighbours become one, and of a range a part can be taken.
+/// Every call looks through all of them: there are some dozens.
+class FreeRanges {
+ public:
+  std::uint64_t total_bytes() const { return total_bytes_; }
+
+  /// `range` overlaps none that is there. throws std::bad_alloc, and has changed nothing
+  void add(const Range& range);
+
+  /// The beginning of the smallest range of `bytes` or more; the rest of it stays.
+  std::optional<Range> take(std::uint64_t bytes);
+
+  /// The beginning of the smallest range, or all of it where it has no more than `at_most`. There has to be one.
+  Range take_of_smallest(std::uint64_t at_most);
+
+ private:
+  using Ranges = std::map<std::byte*, std::uint64_t>;
+  Range take_from(Ranges::iterator range, std::uint64_t bytes);
+
+  Ranges ranges_;  // by address
+  std::uint64_t total_bytes_ = 0;
+};
+
+}  // namespace bertft::memory
