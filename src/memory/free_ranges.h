@@ -13,7 +13,7 @@ struct Range {
 };
 
 /// Ranges of memory that nobody uses. Neighbours become one, and of a range a part can be taken.
-/// Every call looks through all of them: there are some dozens.
+/// Every call looks through all of them: there are dozens, and at a tight limit some hundreds.
 class FreeRanges {
  public:
   std::uint64_t total_bytes() const { return total_bytes_; }
@@ -24,7 +24,8 @@ class FreeRanges {
   /// The beginning of the smallest range of `bytes` or more; the rest of it stays.
   std::optional<Range> take(std::uint64_t bytes);
 
-  /// The beginning of the smallest range, or all of it where it has no more than `at_most`. There has to be one.
+  /// The beginning of the smallest range, or all of it where it has no more than `at_most`. Not to be called where
+  /// there is none.
   Range take_of_smallest(std::uint64_t at_most);
 
  private:

@@ -156,7 +156,7 @@ class MicroBatch {
     embedded_ = 2 * kFloatBytes * s_.e * tokens_;
   }
 
-  /// Beside gradients of earlier ones, to which the embeddings' are added in place. The fullest moment is one of three:
+  /// Beside gradients of earlier ones, to which those of the words' table are added in place. The fullest moment is one of three:
   /// at the last layer's inner product, with all activations still there; at the one before, with what shared weights
   /// sum up; at the last attention.
   StepBytes after_others() const {

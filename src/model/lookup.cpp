@@ -9,10 +9,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Both ways add up rows of the same id one after the other, in the order of the batch.
+// Rows of the same id one after the other, in the order of the batch: the same bits each time.
 void add_rows(at::Tensor& sum, const at::Tensor& ids, const at::Tensor& rows) {
   if (sum.is_cuda()) {
-    // index_add_() is this, after a look at the ids, for which it waits.
+    // index_add_() would add in any order. Unsafe: ids are not checked, for which it would wait; the forward pass has.
     at::_index_put_impl_(sum, {ids.to(at::kLong)}, rows, /*accumulate=*/true, /*unsafe=*/true);
   } else {
     sum.index_add_(0, ids, rows);

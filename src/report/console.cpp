@@ -110,7 +110,9 @@ class Console final : public Observer {
   }
 
   void on(const SavingCheckpoint& event) override {
-    say({fmt::format("saving {} (training waited {})", printable(event.directory), duration_text(event.blocked_s))});
+    const std::string waited =
+        event.blocked_s ? fmt::format(" (training waited {})", duration_text(*event.blocked_s)) : "";
+    say({fmt::format("saving {}{}", printable(event.directory), waited)});
     end_pause();
   }
 

@@ -82,7 +82,7 @@ class MetricsFile final : public Observer {
 
   void on(const SavingCheckpoint& event) override {
     const std::string name = std::filesystem::path(event.directory).filename();
-    append({{"kind", "checkpoint"}, {"step", event.step}, {"name", name}}, {{"blocked_s", event.blocked_s}});
+    append({{"kind", "checkpoint"}, {"step", event.step}, {"name", name}}, {{"blocked_s", or_null(event.blocked_s)}});
     // Before the checkpoint is on the disk: who goes on from it finds the lines up to it.
     do_or_warn(has_warned_of_sync_, [&] { file_.sync(); });
     throughput_.resume(clock_());

@@ -218,7 +218,7 @@ class StoppedRun(ResumeTest):
     def test_goes_on_with_other_micro_batches_and_threads(self):
         two_threads = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
         resumed = self.go_on("--micro-batch-features", "null", "--micro-batch-tokens", 150, env=two_threads)
-        self.assertIn("resume   on CPU, 2 threads, fp32; before on CPU, 1 thread, fp32: sums are rounded otherwise",
+        self.assertIn("resume   on CPU, 2 threads, fp32; until here on CPU, 1 thread, fp32: sums are rounded differently",
                       resumed.err)
         ours, expected = (metric_lines(run, "log") for run in (self.cwd / "run", self.uninterrupted()))
         for line, expected_line in zip(ours, expected, strict=True):

@@ -11,6 +11,7 @@
 #include "gpu/gpu_fixture.h"
 #include "model/attention.h"
 #include "model/dropout.h"
+#include "model/lookup.h"
 #include "model/packed_batch.h"
 #include "train/torch/small_run.h"
 #include "weights/family_configs.h"
@@ -38,6 +39,20 @@ TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
   const at::Tensor expected = model::dropout_add(ones, {}, site, batch);
   const at::Tensor drawn = model::dropout_add(ones.to(device_.torch_device), {}, site, on_gpu);
   EXPECT_TRUE(at::equal(drawn.cpu(), expected));
+}
+
+TEST_F(Gpu, AddsGradientsOfATableToTheRowsOfTheCpu) {
+  at::manual_seed(1);
+  const at::Tensor ids = at::randint(10, {500}, at::kInt), grad = at::randn({500, 24}), table = at::randn({40, 24});
+  const auto gradient_on = [&](c10::Device device) {
+    const at::Tensor leaf = table.to(device).requires_grad_(true);
+    for (const auto& [first, count] : {std::pair(0, 200), {200, 299}, {499, 1}}) {
+      model::lookup(leaf, ids.narrow(0, first, count).to(device), /*padding=*/3)
+          .backward(grad.narrow(0, first, count).to(device));
+    }
+    return leaf.grad().cpu();
+  };
+  EXPECT_TRUE(at::allclose(gradient_on(device_.torch_device), gradient_on(c10::kCPU), 1e-5, 1e-5));
 }
 
 // A type, and whether flash attention may take it: without, a GPU of any age does as those before Ampere.

@@ -349,7 +349,8 @@ TEST_F(ConsoleTest, FollowsASlowerRateSlowly) {
 TEST_F(ConsoleTest, SaysHowLongTrainingWaitedForACheckpoint) {
   start(true);
   console_->on(SavingCheckpoint{.step = 2, .directory = "runs/x/checkpoint-2", .blocked_s = 0.25});
-  EXPECT_THAT(lines_, ElementsAre("saving runs/x/checkpoint-2 (training waited 0.2 s)"));
+  console_->on(SavingCheckpoint{.step = 3, .directory = "runs/x/checkpoint-3", .blocked_s = {}});
+  EXPECT_THAT(lines_, ElementsAre("saving runs/x/checkpoint-2 (training waited 0.2 s)", "saving runs/x/checkpoint-3"));
 }
 
 }  // namespace

@@ -29,6 +29,10 @@ struct Snapshot {
   Retention retention;
 };
 
+/// Called before anything of a checkpoint is written: what it flushes to the device is there whenever the checkpoint
+/// is. `in_background`: the caller goes on meanwhile.
+using BeforeWriting = std::function<void(bool in_background)>;
+
 /// Writes the checkpoints of one run directory. A checkpoint exists completely or not at
 /// all: a temporary directory beside it, every file fsynced, manifest.json with sizes and
 /// SHA-256 last, then one rename.
@@ -40,17 +44,16 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   /// Copies the tensors to the host, then writes in the background while training goes on.
-  /// Waits first for an earlier save that is still being written. `before_writing` is called
-  /// when the caller may go on, before anything is written: what it flushes to the device is there
-  /// whenever the checkpoint is.
-  /// Where there is no memory for the copies, it is save_and_wait(); of tensors on a GPU, which could not be written
-  /// without them, that is a StorageError.
+  /// Waits first for an earlier save that is still being written.
+  /// Where there is no memory for the copies, it writes at once and the caller waits; of tensors on a GPU, which could
+  /// not be written without them, that is a StorageError.
   ///
   /// throws StorageError of that earlier save, and of this one when it is written at once
-  void save(const Snapshot& snapshot, const std::function<void()>& before_writing = {});
+  void save(const Snapshot& snapshot, const BeforeWriting& before_writing = [](bool) {});
 
-  /// Returns when it is written. Of tensors on the host nothing is copied, which would take three times the weights.
-  void save_and_wait(const Snapshot& snapshot, const std::function<void()>& before_writing = {});
+  /// Returns when it is written. Of tensors on the host nothing is copied: that would take three times the weights.
+  /// throws StorageError, also of an earlier save
+  void save_and_wait(const Snapshot& snapshot, const BeforeWriting& before_writing = [](bool) {});
 
   /// Returns when nothing is being written any more. throws StorageError
   void wait();

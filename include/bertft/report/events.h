@@ -54,11 +54,11 @@ struct Evaluated {
   bool is_best = false;
 };
 
-/// A checkpoint is about to be written, in the background; it is on disk once its directory has its name.
+/// A checkpoint is about to be written; it is on disk once its directory has its name.
 struct SavingCheckpoint {
   std::int64_t step = 0;
   std::string directory = {};
-  double blocked_s = 0;  // how long training waited for it
+  std::optional<double> blocked_s = {};  // how long training waited for it; unset where it waits until all is written
 };
 
 /// The checkpoint of `step` is not there.

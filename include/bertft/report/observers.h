@@ -24,7 +24,8 @@ std::unique_ptr<Observer> make_console();
 /// and "timing", which holds everything that differs between two runs with equal results:
 ///   elapsed_s, of this process, in every line
 ///   features_per_s, peak_memory_bytes (log, finish), runtime_s (eval, finish),
-///   blocked_s (checkpoint), num_features, of this process (finish)
+///   blocked_s (checkpoint; null where all is written before training goes on, or ends), num_features, of this
+///   process (finish)
 /// A number that is not finite or not known is null.
 ///
 /// A resumed run first drops the lines of steps after `resumed_step`, "finish" lines and whatever

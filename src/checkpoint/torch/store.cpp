@@ -127,6 +127,12 @@ void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot
   remove_older(run_directory, snapshot.step, snapshot.retention);
 }
 
+// Without copies of what is on the host.
+void write_now(const std::string& run_directory, const Snapshot& snapshot, const BeforeWriting& before_writing) {
+  before_writing(/*in_background=*/false);
+  write_checkpoint(run_directory, snapshot);
+}
+
 std::future_status state_of(const std::future<void>& writing) {
   return writing.wait_for(std::chrono::seconds(0));
 }
@@ -150,7 +156,7 @@ Store::~Store() {
   }
 }
 
-void Store::save(const Snapshot& snapshot, const std::function<void()>& before_writing) {
+void Store::save(const Snapshot& snapshot, const BeforeWriting& before_writing) {
   wait();
   Snapshot copy{snapshot.step, {}, {}, snapshot.files, snapshot.retention};
   const auto shortage = memory::attempt(
@@ -163,12 +169,12 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
         copy.model.clear();
         copy.optimizer.clear();
       });
-  if (shortage && is_on_host(snapshot)) return save_and_wait(snapshot, before_writing);
+  if (shortage && is_on_host(snapshot)) return write_now(impl_->run_directory, snapshot, before_writing);
   if (shortage) {
     throw StorageError(
         fmt::format("{} was not saved: {}.", directory_of(impl_->run_directory, snapshot.step), shortage->message));
   }
-  if (before_writing) before_writing();
+  before_writing(/*in_background=*/true);
   impl_->writing = std::async([impl = impl_.get(), held = std::move(copy)]() mutable {
     const Snapshot mine = std::move(held);  // so that it goes when this ends
     write_checkpoint(impl->run_directory, mine);
@@ -176,14 +182,11 @@ void Store::save(const Snapshot& snapshot, const std::function<void()>& before_w
   if (state_of(impl_->writing) == std::future_status::deferred) wait();  // no more threads to be had
 }
 
-void Store::save_and_wait(const Snapshot& snapshot, const std::function<void()>& before_writing) {
+void Store::save_and_wait(const Snapshot& snapshot, const BeforeWriting& before_writing) {
   wait();
-  if (!is_on_host(snapshot)) {
-    save(snapshot, before_writing);
-    return wait();
-  }
-  if (before_writing) before_writing();
-  write_checkpoint(impl_->run_directory, snapshot);
+  if (is_on_host(snapshot)) return write_now(impl_->run_directory, snapshot, before_writing);
+  save(snapshot, [&](bool) { before_writing(/*in_background=*/false); });
+  wait();
 }
 
 void Store::wait() {

@@ -62,7 +62,7 @@ void* CpuAllocator::take(std::uint64_t needed, std::size_t asked) {
   if (in_use_ + needed > limit_) refuse(asked);
   void* block = nullptr;
   if (needed < kLarge) {
-    keep_at_most(limit_ - in_use_ - needed);
+    make_room(needed);
     block = from_system(asked, [&] { return std::aligned_alloc(kAlignment, needed); });
   } else if (const auto kept = free_.take(needed)) {
     block = kept->begin;
@@ -76,14 +76,18 @@ void* CpuAllocator::take(std::uint64_t needed, std::size_t asked) {
 }
 
 void* CpuAllocator::map(std::uint64_t bytes, std::size_t asked) {
-  // Blocks are kept as long as the process stays below 5/4 of the most that was in use: less
-  // costs time in the kernel, which has to clear every page anew.
-  most_kept_ = std::max(most_kept_, (in_use_ + bytes) / 4 * 5);
-  keep_at_most(std::min(most_kept_, limit_) - in_use_ - bytes);
+  make_room(bytes);
   return from_system(asked, [&]() -> void* {
     void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return address == MAP_FAILED ? nullptr : address;
   });
+}
+
+// Blocks are kept as long as the process stays below 5/4 of the most that was in use: less costs time in the kernel,
+// which has to clear every page anew.
+void CpuAllocator::make_room(std::uint64_t bytes) {
+  most_held_ = std::max(most_held_, (in_use_ + bytes) / 4 * 5);
+  keep_at_most(std::min(most_held_, limit_) - in_use_ - bytes);
 }
 
 // The system has a limit of its own: what is kept may be what is missing.
@@ -122,7 +126,8 @@ void CpuAllocator::free_block(void* data) {
 void CpuAllocator::keep_at_most(std::uint64_t bytes) {
   while (free_.total_bytes() > bytes) {
     const Range range = free_.take_of_smallest(round_up(free_.total_bytes() - bytes, kPage));
-    munmap(range.begin, range.bytes);
+    // Where the process has too many mappings to cut one, its pages are given back at least.
+    if (munmap(range.begin, range.bytes) != 0) madvise(range.begin, range.bytes, MADV_DONTNEED);
   }
 }
 

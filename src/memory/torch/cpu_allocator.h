@@ -49,12 +49,13 @@ class CpuAllocator final : public c10::Allocator {
   template <class Ask>
   void* from_system(std::size_t asked, const Ask& ask);
   void give_back(void* block);
+  void make_room(std::uint64_t bytes);
   void keep_at_most(std::uint64_t bytes);
   [[noreturn]] void refuse(std::size_t asked) const;
   static void free_block(void* data);
 
   mutable std::mutex mutex_;
-  std::uint64_t limit_ = kNoLimit, in_use_ = 0, peak_ = 0, most_kept_ = 0;
+  std::uint64_t limit_ = kNoLimit, in_use_ = 0, peak_ = 0, most_held_ = 0;
   FreeRanges free_;
   std::function<bool()> fault_;
 };

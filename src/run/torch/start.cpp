@@ -93,7 +93,7 @@ void take_circumstances(const train::RunState& now, train::RunState& saved, cons
                     *saved.measure, *before));
   }
   if (saved.device && saved.device != now.device) {
-    log::info(fmt::format("resume   on {}; before on {}: sums are rounded otherwise, so not to the same bits",
+    log::info(fmt::format("resume   on {}; until here on {}: sums are rounded differently, so not to the same bits",
                           *now.device, *saved.device));
   }
   saved.device = now.device;

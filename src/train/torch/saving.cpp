@@ -31,16 +31,17 @@ void Saving::begin_at_checkpoint() {
   if (std::filesystem::equivalent(here, s_.resumed_from, not_there)) saved_ = state_;
 }
 
-// Unless it is done.
+// What has been saved is not saved again.
 void Saving::save(bool training_goes_on) {
   if (saved_ == state_) return;
   const auto started = std::chrono::steady_clock::now();
   finish_writing();
   refuse_weights_that_are_not_finite();
-  const auto tell = [&] {
-    s_.emit(report::SavingCheckpoint{.step = state_.step,
-                                     .directory = checkpoint::directory_of(s_.run_directory, state_.step),
-                                     .blocked_s = seconds_since(started)});
+  const auto tell = [&](bool in_background) {
+    s_.emit(
+        report::SavingCheckpoint{.step = state_.step,
+                                 .directory = checkpoint::directory_of(s_.run_directory, state_.step),
+                                 .blocked_s = in_background ? std::optional(seconds_since(started)) : std::nullopt});
   };
   if (training_goes_on) {
     store_.save(snapshot(), tell);
@@ -182,7 +183,7 @@ void Saving::refuse_weights_that_are_not_finite() const {
   const std::vector<device::NamedTensor> parameters = s_.model.parameters();
   std::vector<at::Tensor> extremes;
   for (const auto& [name, value] : parameters) {
-    // Both are NaN where a value is; isfinite() would need memory in a place where none may be left.
+    // Both are NaN where a value is. isfinite() of all values would need memory, of which none may be left here.
     const auto [least, most] = at::aminmax(value.detach());
     extremes.insert(extremes.end(), {least, most});
   }

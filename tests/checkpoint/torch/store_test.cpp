@@ -69,7 +69,10 @@ TEST_F(StoreTest, KeepsTheValuesOfTheMomentItWasAskedWhileTrainingGoesOn) {
   Store store(run_.path());
   const Snapshot taken = snapshot(3);
   at::Tensor weight = taken.model[0].tensor;
-  store.save(taken, [&] { weight.fill_(-1); });
+  store.save(taken, [&](bool in_background) {
+    EXPECT_TRUE(in_background);
+    weight.fill_(-1);
+  });
   store.wait();
   EXPECT_EQ(first_weight(3), 3.0F);
 }
@@ -78,7 +81,10 @@ TEST_F(StoreTest, WritesTheTensorsThemselvesWhereTheCallerWaits) {
   Store store(run_.path());
   const Snapshot taken = snapshot(3);
   at::Tensor weight = taken.model[0].tensor;
-  store.save_and_wait(taken, [&] { weight.fill_(-1); });
+  store.save_and_wait(taken, [&](bool in_background) {
+    EXPECT_FALSE(in_background);
+    weight.fill_(-1);
+  });
   EXPECT_FALSE(store.is_writing());
   EXPECT_NO_THROW(verify(directory_of(run_.path(), 3)));
   EXPECT_EQ(first_weight(3), -1.0F);  // a copy would have been made before
@@ -88,7 +94,7 @@ TEST_F(StoreTest, CallsBackBeforeAnythingIsWritten) {
   for (const auto save : {&Store::save, &Store::save_and_wait}) {
     Store store(run_.path());
     std::set<std::string> there = {"not called"};
-    (store.*save)(snapshot(3), [&] { there = run_.names(); });
+    (store.*save)(snapshot(3), [&](bool) { there = run_.names(); });
     store.wait();
     EXPECT_THAT(there, IsEmpty());
     fs::remove_all(run_ / "checkpoint-3");
