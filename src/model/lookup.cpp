@@ -9,16 +9,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Rows of the same id one after the other, in the order of the batch: the same bits each time.
-void add_rows(at::Tensor& sum, const at::Tensor& ids, const at::Tensor& rows) {
-  if (sum.is_cuda()) {
-    // index_add_() would add in any order. Unsafe: ids are not checked, for which it would wait; the forward pass has.
-    at::_index_put_impl_(sum, {ids.to(at::kLong)}, rows, /*accumulate=*/true, /*unsafe=*/true);
-  } else {
-    sum.index_add_(0, ids, rows);
-  }
-}
-
 struct Lookup : torch::autograd::Function<Lookup> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& table, const at::Tensor& ids,
                             std::int64_t padding) {
@@ -35,7 +25,7 @@ struct Lookup : torch::autograd::Function<Lookup> {
     if (!sum.defined()) {
       return {at::embedding_dense_backward(grad, ids, table.size(0), padding, /*scale_grad_by_freq=*/false), {}, {}};
     }
-    add_rows(sum, ids, grad);
+    sum.index_add_(0, ids, grad);  // equal ids one after the other on a CPU; on a GPU only under full_determinism
     if (padding >= 0) sum.select(0, padding).zero_();
     return {{}, {}, {}};
   }
