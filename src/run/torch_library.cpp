@@ -64,11 +64,13 @@ void begin_to_open_torch_library(DeviceChoice device) {
   // on a machine of one's own, much slower beside other work (docs/results.md).
   if (std::getenv("OMP_WAIT_POLICY") == nullptr) setenv("GOMP_SPINCOUNT", "20000", /*overwrite=*/0);
   // Before oneDNN reads it. It keeps code for every shape of a product that it makes, by its own choice of 1,024
-  // shapes: in packed batches each has another number of rows, and comes back in the next layer or never.
+  // shapes: in packed batches each has another number of rows, and comes back in the next layer or never. ideep, by
+  // which ATen calls it, has a cache of its own besides.
+  constexpr const char* kShapes = "64";
   if (std::getenv("DNNL_PRIMITIVE_CACHE_CAPACITY") == nullptr) {  // its old name
-    setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64", /*overwrite=*/0);
+    setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", kShapes, /*overwrite=*/0);
   }
-  setenv("LRU_CACHE_CAPACITY", "64", /*overwrite=*/0);  // of ideep, which ATen calls oneDNN by: a cache of its own, too
+  setenv("LRU_CACHE_CAPACITY", kShapes, /*overwrite=*/0);
   opened = std::async(open_library, device);
 }
 

@@ -92,7 +92,6 @@ class Training(OnAGpu):
         self.assertEqual(a_step["copies_from_pinned"], 7, "the tensors of a batch")
         self.assertEqual((a_step["requests"], a_step["pinned_requests"]), (0, 0), "memory is kept from step to step")
 
-
     def test_waits_for_the_gpu_once_a_step_in_several_micro_batches_too(self):
         self.assertEqual(self.counts_of_a_step("--micro-batch-features", 2)["waits"], 1)
 

@@ -74,7 +74,6 @@ class Limit(MemoryTest):
                                      "got '0GiB'; that leaves no memory", "c.yaml:3:17: error: memory_reserve: ",
                                      "got '12bananas'; 'bananas' is no unit of memory")
 
-
     # oneDNN makes code for every shape of a product, and packed batches have another number of rows each.
     @unittest.skipUnless(os.environ.get("BERTFT_MINILM_DIR"), "BERTFT_MINILM_DIR is not set")
     def test_leaves_room_for_what_a_run_holds_beside_its_tensors(self):

@@ -51,8 +51,8 @@ class Store {
   /// throws StorageError of that earlier save, and of this one when it is written at once
   void save(const Snapshot& snapshot, const BeforeWriting& before_writing = [](bool) {});
 
-  /// Returns when it is written. Of tensors on the host nothing is copied: that would take three times the weights.
-  /// throws StorageError, also of an earlier save
+  /// Returns when it is written. Tensors on the host are not copied, which would take three times the weights, those of
+  /// a GPU file by file. throws StorageError, also of an earlier save
   void save_and_wait(const Snapshot& snapshot, const BeforeWriting& before_writing = [](bool) {});
 
   /// Returns when nothing is being written any more. throws StorageError

@@ -28,10 +28,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_on_host(const Snapshot& snapshot) {
-  return snapshot.model.empty() || snapshot.model.front().tensor.is_cpu();
-}
-
 // A copy in host memory that later steps cannot change.
 std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
   std::vector<NamedTensor> result;
@@ -62,6 +58,7 @@ void write_new_file(const std::string& path, std::string_view content) {
 }
 
 std::string reason_of(const std::exception& error) {
+  if (const auto shortage = memory::shortage_of(error)) return shortage->message;
   const auto* of_files = dynamic_cast<const fs::filesystem_error*>(&error);
   return of_files != nullptr ? of_files->code().message() : error.what();
 }
@@ -127,12 +124,6 @@ void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot
   remove_older(run_directory, snapshot.step, snapshot.retention);
 }
 
-// Without copies of what is on the host.
-void write_now(const std::string& run_directory, const Snapshot& snapshot, const BeforeWriting& before_writing) {
-  before_writing(/*in_background=*/false);
-  write_checkpoint(run_directory, snapshot);
-}
-
 std::future_status state_of(const std::future<void>& writing) {
   return writing.wait_for(std::chrono::seconds(0));
 }
@@ -169,7 +160,8 @@ void Store::save(const Snapshot& snapshot, const BeforeWriting& before_writing) 
         copy.model.clear();
         copy.optimizer.clear();
       });
-  if (shortage && is_on_host(snapshot)) return write_now(impl_->run_directory, snapshot, before_writing);
+  const bool is_on_host = snapshot.model.empty() || snapshot.model.front().tensor.is_cpu();
+  if (shortage && is_on_host) return save_and_wait(snapshot, before_writing);
   if (shortage) {
     throw StorageError(
         fmt::format("{} was not saved: {}.", directory_of(impl_->run_directory, snapshot.step), shortage->message));
@@ -184,9 +176,8 @@ void Store::save(const Snapshot& snapshot, const BeforeWriting& before_writing) 
 
 void Store::save_and_wait(const Snapshot& snapshot, const BeforeWriting& before_writing) {
   wait();
-  if (is_on_host(snapshot)) return write_now(impl_->run_directory, snapshot, before_writing);
-  save(snapshot, [&](bool) { before_writing(/*in_background=*/false); });
-  wait();
+  before_writing(/*in_background=*/false);
+  write_checkpoint(impl_->run_directory, snapshot);
 }
 
 void Store::wait() {

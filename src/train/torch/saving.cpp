@@ -53,6 +53,7 @@ void Saving::save(bool training_goes_on) {
 }
 
 void Saving::try_to_save() {
+  if (is_over(state_, s_.plan, s_.options)) return;
   try {
     save(/*training_goes_on=*/true);
   } catch (const StorageError& e) {  // where the copies found no room, it was written at once

@@ -23,7 +23,7 @@ class Saving {
   void begin_at_checkpoint();
 
   /// Saves the step that `state` is at, unless that is done; training may go on while it is written. A save that fails
-  /// is told of: the next one is tried.
+  /// is told of: the next one is tried. The last step is left to save_last().
   /// throws DivergedError (weights are not finite)
   void try_to_save();
 

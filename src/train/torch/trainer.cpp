@@ -75,7 +75,6 @@ class Training {
   void log_broken_off_epoch();
   void log();
   void save_if_due();
-  void save_evaluation_of_before();
   std::optional<int> finish(const std::string& outcome);
   std::optional<int> interrupted();
   void write_results(const std::string& outcome, std::int64_t final_step, const Json& results,
@@ -105,7 +104,9 @@ class Training {
 std::optional<int> Training::run() {
   if (validation_.is_due()) {  // before the first step, or where a signal cut an evaluation off
     evaluate();
-    save_evaluation_of_before();
+    // A run that goes on may be killed before its next save: its checkpoint would not know of the evaluation that
+    // metrics.jsonl has.
+    if (!s_.resumed_from.empty()) saving_.try_to_save();
   }
   try {
     while (!is_over(state_, s_.plan, s_.options) && !SignalGuard::received()) {
@@ -209,21 +210,12 @@ void Training::log() {
   s_.emit(event);
 }
 
-// The last step is saved by finish(), whatever the options say.
 void Training::save_if_due() {
   if (s_.options.save_strategy == IntervalStrategy::kNo) return;
-  if (is_over(state_, s_.plan, s_.options)) return;
   const bool new_best = state_.best_step == state_.step;
   if (new_best || is_due(state_.step, s_.options.save_strategy, s_.plan.save_steps, s_.plan)) {
     saving_.try_to_save();
   }
-}
-
-// A run that goes on may be killed before its next save: its checkpoint would not know of the evaluation that
-// metrics.jsonl has.
-void Training::save_evaluation_of_before() {
-  const bool goes_on = !s_.resumed_from.empty() && !is_over(state_, s_.plan, s_.options);
-  if (goes_on) saving_.try_to_save();
 }
 
 std::optional<int> Training::finish(const std::string& outcome) {
