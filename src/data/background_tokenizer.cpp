@@ -107,6 +107,20 @@ double Tokens::unknown_share() const {
   return num_tokens == 0 ? 0 : static_cast<double>(num_unknown) / static_cast<double>(num_tokens);
 }
 
+void Tokens::mark_ids(std::vector<bool>& used) const {
+  for (const std::uint32_t id : {special.cls, special.sep, special.unk}) used[id] = true;
+  for (const auto& tokens : storage) {
+    for (const tokenizer::Token& token : tokens) used[token.id] = true;
+  }
+}
+
+void Tokens::renumber(std::span<const std::uint32_t> numbers) {
+  for (std::uint32_t* id : {&special.cls, &special.sep, &special.unk}) *id = numbers[*id];
+  for (auto& tokens : storage) {
+    for (tokenizer::Token& token : tokens) token.id = numbers[token.id];
+  }
+}
+
 Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer) {
   BackgroundTokenizer tokenizing(tokenizer, std::nullopt);
   for (const std::string& context : dataset.contexts) tokenizing.add_context(context);

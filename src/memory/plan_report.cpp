@@ -109,7 +109,10 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
                             std::optional<std::uint64_t> usable_bytes) {
   PlanReport report;
   report.length = shape.length;
-  report.num_parameters = static_cast<std::int64_t>(plan_step(shape, 1).weights / sizeof(float));
+  report.num_trained = static_cast<std::int64_t>(plan_step(shape, 1).optimizer / (2 * sizeof(float)));
+  report.num_parameters = report.num_trained + shape.encoder.num_rows_aside * shape.encoder.embedding_size;
+  report.num_trained_words = shape.encoder.vocab_size;
+  report.num_words = report.num_trained_words + shape.encoder.num_rows_aside;
   report.usable_bytes = usable_bytes;
   report.micro_batch = batches.micro;
   report.eval_batch = std::min(batches.eval, data::kMostSequences);
@@ -151,11 +154,17 @@ PlanReport make_plan_report(const StepShape& shape, const PlanBatches& batches,
 
 std::string PlanReport::to_text() const {
   const StepBytes& first = rows.front().bytes;
+  std::string parameters = fmt::format("{:.1f} M parameters", static_cast<double>(num_parameters) / 1e6);
+  if (num_trained < num_parameters) {
+    parameters +=
+        fmt::format(", {:.1f} M of them trained ({} of {} words in use)", static_cast<double>(num_trained) / 1e6,
+                    with_thousands(num_trained_words), with_thousands(num_words));
+  }
   return fmt::format(
-             "{:.1f} M parameters: weights {}, gradients {}, AdamW {}\n"
+             "{}:{}weights {}, gradients {}, AdamW {}\n"
              "Estimates at {} tokens on {}; --probe-memory measures.\n\n",
-             static_cast<double>(num_parameters) / 1e6, memory_text(first.weights), memory_text(first.weights),
-             memory_text(first.optimizer), length,
+             parameters, num_trained < num_parameters ? "\n" : " ", memory_text(first.weights),
+             memory_text(first.optimizer / 2), memory_text(first.optimizer), length,
              first.context > 0 ? fmt::format("a GPU, CUDA context {}\n(--device cpu: on this machine's CPU)",
                                              memory_text(first.context))
                                : "this CPU") +
@@ -167,6 +176,7 @@ Json PlanReport::to_json() const {
                {"device", rows.front().bytes.context > 0 ? "cuda" : "cpu"},
                {"length", length},
                {"parameters", num_parameters},
+               {"trained_parameters", num_trained},
                {"usable_bytes", or_null(usable_bytes)},
                {"micro_batches", Json::array()},
                {"cards", Json::array()},

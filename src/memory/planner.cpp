@@ -42,6 +42,7 @@ struct Sizes {
         wide(is_half(shape.precision) ? kHalfBytes : kFloatBytes) {
     const weights::EncoderTensors tensors = weights::encoder_tensors(shape.encoder);
     for (const auto& [name, dims] : weights::expected_tensors(shape.encoder)) parameters += num_elements(dims);
+    aside = shape.is_cuda ? 0 : shape.encoder.num_rows_aside * e;
     layers = static_cast<std::int64_t>(tensors.order.size());
     const auto distinct = static_cast<std::int64_t>(tensors.layers.size());
     projected = tensors.embedding_projection ? e : 0;
@@ -53,7 +54,8 @@ struct Sizes {
   std::int64_t heads;
   std::int64_t layers;          // as they run
   std::int64_t wide;            // bytes of a number between linear layers
-  std::int64_t parameters = 0;  // all
+  std::int64_t parameters = 0;  // all that are trained
+  std::int64_t aside = 0;       // rows of the words' table that are only kept; a GPU's lie on the host
   std::int64_t linear;          // weights of linear layers, as often as they are used
   std::int64_t shared;          // weights that several layers share
   std::int64_t projected;       // width of what a projection widens to a layer's, 0: no projection
@@ -98,8 +100,8 @@ struct Moment {
 
 StepBytes bytes_at(const StepShape& shape, const Sizes& s, const Moment& moment) {
   StepBytes bytes;
-  bytes.weights = static_cast<std::uint64_t>(kFloatBytes * s.parameters);
-  bytes.optimizer = 2 * bytes.weights;
+  bytes.weights = static_cast<std::uint64_t>(kFloatBytes * (s.parameters + s.aside));
+  bytes.optimizer = static_cast<std::uint64_t>(2 * kFloatBytes * s.parameters);
   bytes.gradients = static_cast<std::uint64_t>(moment.gradients);
   bytes.activations = static_cast<std::uint64_t>(moment.activations);
   bytes.workspace = static_cast<std::uint64_t>(std::max(moment.workspace, std::int64_t{0}));
@@ -156,9 +158,9 @@ class MicroBatch {
     embedded_ = 2 * kFloatBytes * s_.e * tokens_;
   }
 
-  /// Beside gradients of earlier ones, to which those of the words' table are added in place. The fullest moment is one of three:
-  /// at the last layer's inner product, with all activations still there; at the one before, with what shared weights
-  /// sum up; at the last attention.
+  /// Beside gradients of earlier ones, to which those of the words' table are added in place. The fullest moment is one
+  /// of three: at the last layer's inner product, with all activations still there; at the one before, with what shared
+  /// weights sum up; at the last attention.
   StepBytes after_others() const {
     // The gradients of weights that layers share are summed until the first layer has added its own; recomputed
     // layers add theirs at once.

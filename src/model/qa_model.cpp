@@ -3,7 +3,11 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <numeric>
+#include <span>
 
 #include "bertft/util/error.h"
 #include "model/encoder.h"
@@ -40,6 +44,35 @@ void fill(const std::string& name, at::Tensor parameter, const weights::TensorVi
   parameter.copy_(raw);
 }
 
+std::string word_table(const weights::EncoderConfig& config) {
+  return weights::encoder_tensors(config).word_embeddings + ".weight";
+}
+
+// Rows of a table, a few at a time: a copy of all in the table's own type would have no place in the plan.
+void fill_rows(const at::Tensor& to, const weights::TensorView& table, const std::vector<std::uint32_t>& rows) {
+  constexpr std::size_t kAtATime = 256;
+  const at::Tensor some = at::empty({kAtATime, table.shape[1]}, at::TensorOptions().dtype(scalar_type(table.dtype)));
+  const std::size_t row_bytes = some.nbytes() / kAtATime;
+  for (std::size_t begin = 0; begin < rows.size(); begin += kAtATime) {
+    const auto these = std::span(rows).subspan(begin, std::min(kAtATime, rows.size() - begin));
+    auto* copied = static_cast<std::byte*>(some.mutable_data_ptr());
+    for (const std::uint32_t row : these) {
+      copied = std::ranges::copy(table.bytes.subspan(row * row_bytes, row_bytes), copied).out;
+    }
+    to.narrow(0, static_cast<std::int64_t>(begin), std::ssize(these)).copy_(some.narrow(0, 0, std::ssize(these)));
+  }
+}
+
+// The rows of a table that are not held; fp32, on the host.
+at::Tensor rows_aside(const weights::TensorView& table, const std::vector<std::uint32_t>& held) {
+  std::vector<std::uint32_t> all(static_cast<std::size_t>(table.shape[0])), others;
+  std::iota(all.begin(), all.end(), 0U);
+  std::ranges::set_difference(all, held, std::back_inserter(others));
+  at::Tensor aside = at::empty({std::ssize(others), table.shape[1]}, at::kFloat);
+  fill_rows(aside, table, others);
+  return aside;
+}
+
 // Shapes that the kernels on a GPU do not take; no published model has one.
 void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::Device& device) {
   constexpr std::int64_t kLargestHead = 256;  // of FlashAttention-2
@@ -65,6 +98,19 @@ struct QaModel::Impl {
   weights::EncoderConfig config;
   device::Device device;
   QaNet net;
+  std::optional<device::PartialTable> partial_words = {};
+
+  // throws WeightsError, ShapeError
+  void load(const std::string& name, at::Tensor& parameter, const weights::ModelWeights& loaded) const {
+    const auto found = loaded.tensors.find(name);
+    if (found == loaded.tensors.end()) throw WeightsError(fmt::format("tensor {} is missing", name));
+    if (loaded.word_rows.empty() || name != word_table(config)) return fill(name, parameter, found->second);
+    const bool are_others = partial_words && partial_words->rows != loaded.word_rows;
+    if (are_others || std::ssize(loaded.word_rows) != parameter.size(0)) {
+      throw ShapeError(fmt::format("of {} other rows are given than the model has", name));
+    }
+    fill_rows(parameter, found->second, loaded.word_rows);
+  }
 };
 
 QaModel::QaModel(const weights::EncoderConfig& config, const weights::ModelWeights& loaded, const ModelOptions& options,
@@ -76,28 +122,26 @@ QaModel::QaModel(const weights::EncoderConfig& config, const weights::ModelWeigh
   const std::string head = weights::encoder_tensors(config).head;
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (auto& [name, parameter] : parameters()) {
-    if (const auto found = loaded.tensors.find(name); found != loaded.tensors.end()) {
-      fill(name, parameter, found->second);
-    } else if (name == head + ".weight") {
+    const bool is_given = loaded.tensors.contains(name);
+    if (!is_given && name == head + ".weight") {
       parameter.normal_(0, config.initializer_range, generator);
-    } else if (name == head + ".bias") {
+    } else if (!is_given && name == head + ".bias") {
       parameter.zero_();
     } else {
-      throw WeightsError(fmt::format("tensor {} is missing", name));
+      impl_->load(name, parameter, loaded);
     }
   }
   impl_->net->to(device.torch_device);
+  if (loaded.word_rows.empty()) return;
+  const std::string words = word_table(config);
+  impl_->partial_words = {words, loaded.word_rows, rows_aside(loaded.tensors.at(words), loaded.word_rows)};
 }
 
 QaModel::~QaModel() = default;
 
 void QaModel::load(const weights::ModelWeights& loaded) {
   const at::NoGradGuard no_grad;
-  for (auto& [name, parameter] : parameters()) {
-    const auto found = loaded.tensors.find(name);
-    if (found == loaded.tensors.end()) throw WeightsError(fmt::format("tensor {} is missing", name));
-    fill(name, parameter, found->second);
-  }
+  for (auto& [name, parameter] : parameters()) impl_->load(name, parameter, loaded);
 }
 
 SpanLogits QaModel::forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout) {
@@ -113,6 +157,10 @@ std::vector<device::NamedTensor> QaModel::parameters() const {
 
 const weights::EncoderConfig& QaModel::config() const {
   return impl_->config;
+}
+
+const std::optional<device::PartialTable>& QaModel::partial_words() const {
+  return impl_->partial_words;
 }
 
 }  // namespace bertft::model

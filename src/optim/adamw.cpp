@@ -4,6 +4,8 @@
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -11,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -29,6 +32,17 @@ bool has_norm_part(std::string_view name) {
     if (starts && (end == name.size() || name[end] == '.')) return true;
   }
   return false;
+}
+
+// Of a table on the host, without a second copy of them where `to` is there too.
+void copy_rows(at::Tensor& to, const at::Tensor& table, const std::vector<std::uint32_t>& rows) {
+  std::vector<std::int64_t> numbers(rows.begin(), rows.end());
+  const at::Tensor index = at::from_blob(numbers.data(), {std::ssize(numbers)}, at::kLong);
+  if (to.is_cpu()) {
+    at::index_select_out(to, table, 0, index);
+  } else {
+    to.copy_(table.index_select(0, index));
+  }
 }
 
 }  // namespace
@@ -119,14 +133,22 @@ std::vector<NamedTensor> AdamW::state() const {
   return result;
 }
 
-void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t steps_done) {
+void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t steps_done,
+                       const std::optional<device::PartialTable>& table) {
   const at::NoGradGuard no_grad;
   for (auto& [name, moment] : state()) {
     const auto found = std::find_if(loaded.begin(), loaded.end(), [&](const auto& x) { return x.name == name; });
-    if (found == loaded.end() || found->tensor.sizes() != moment.sizes()) {
+    const bool is_part = table && name.ends_with("." + table->name);
+    std::vector<std::int64_t> shape = moment.sizes().vec();
+    if (is_part) shape[0] += table->aside.size(0);
+    if (found == loaded.end() || found->tensor.sizes() != at::IntArrayRef(shape)) {
       throw CheckpointError(fmt::format("the optimizer state has no {} of this model's shape", name));
     }
-    moment.copy_(found->tensor);
+    if (is_part) {
+      copy_rows(moment, found->tensor, table->rows);
+    } else {
+      moment.copy_(found->tensor);
+    }
   }
   steps_done_ = steps_done;
 }

@@ -76,7 +76,23 @@ void warn_of_unknown_words(const data::Dataset& dataset, const data::Tokens& tok
                         100 * share));
 }
 
+void number_words(Inputs& in) {
+  std::vector<data::Tokens*> texts = {&in.train_features.tokens};
+  if (in.validation_features) texts.push_back(&in.validation_features->tokens);
+  in.rows = rows_to_train(in.files.config, in.options().optim, {texts.begin(), texts.end()});
+  if (in.rows.are_all()) return;
+  for (data::Tokens* tokens : texts) tokens->renumber(in.rows.numbers());
+}
+
 }  // namespace
+
+weights::TrainedRows rows_to_train(const weights::EncoderConfig& whole, const optim::OptimOptions& options,
+                                   const std::vector<const data::Tokens*>& texts) {
+  if (options.weight_decay > 0) return weights::TrainedRows(whole);
+  std::vector<bool> used(static_cast<std::size_t>(whole.vocab_size));
+  for (const data::Tokens* tokens : texts) tokens->mark_ids(used);
+  return weights::TrainedRows(whole, used);
+}
 
 Inputs read_inputs(config::Resolved resolved) {
   Inputs in;
@@ -115,6 +131,7 @@ Inputs read_inputs(config::Resolved resolved) {
     }
     note_startup("validation windows");
   }
+  number_words(in);
   in.plan = train::make_plan(static_cast<std::int64_t>(in.train_features.windows.size()), options.train);
   if (!options.train.resume_from_checkpoint) {
     in.weights = model_weights(in);
@@ -125,8 +142,7 @@ Inputs read_inputs(config::Resolved resolved) {
 
 std::shared_ptr<const weights::ModelWeights> model_weights(const Inputs& in) {
   if (in.weights) return in.weights;
-  return std::make_shared<weights::ModelWeights>(
-      weights::read_weights(in.files.directory, in.files.config, weights::Head::kMayBeMissing));
+  return std::make_shared<weights::ModelWeights>(in.rows.read(in.files.directory, weights::Head::kMayBeMissing));
 }
 
 void warn_of_doubtful_answers(const data::Dataset& dataset) {

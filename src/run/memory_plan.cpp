@@ -1,13 +1,21 @@
 #include "bertft/run/memory_plan.h"
 
+#include <fmt/format.h>
+
 #include <limits>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "bertft/memory/limits.h"
 #include "bertft/memory/machine.h"
+#include "bertft/run/inputs.h"
 #include "bertft/run/model_files.h"
+#include "bertft/tokenizer/files.h"
 #include "bertft/train/plan.h"
 #include "bertft/util/error.h"
+#include "bertft/util/file.h"
+#include "bertft/util/log.h"
 
 namespace bertft::run {
 
@@ -25,6 +33,32 @@ std::uint64_t usable_of_limit(const memory::MemoryOptions& options, bool is_cuda
                                 is_share ? memory::machine_capacity().total : std::numeric_limits<std::int64_t>::max());
 }
 
+// Of the words' table those rows that a run would train, where texts and tokenizer are there to tell.
+weights::EncoderConfig trained_part(const weights::EncoderConfig& whole, config::Resolved& resolved) {
+  const config::Options& options = resolved.options;
+  const data::DataOptions& files = options.data;
+  if (!options.model.model_name_or_path || !files.train_file) return whole;
+  const ModelDirectories directories = named_directories(options.model);
+  std::string missing = tokenizer::tokenizer_files(directories.tokenizer).empty() ? "the tokenizer" : "";
+  for (const std::optional<std::string>& file : {files.train_file, files.validation_file}) {
+    if (file && !is_there(*file)) missing = *file;
+  }
+  if (!missing.empty()) {
+    log::info(fmt::format("planned for the whole word table, though the data may use less: {} is not there", missing));
+    return whole;
+  }
+  const ModelFiles model = load_model_files(resolved, directories);
+  std::vector<data::TokenizedDataset> sets;
+  const auto read = [&](const std::string& path, const std::optional<std::int64_t>& most) {
+    sets.push_back(data::read_and_tokenize(path, *model.tokenizer, most));
+  };
+  read(*files.train_file, files.max_train_samples);
+  if (files.validation_file) read(*files.validation_file, files.max_eval_samples);
+  std::vector<const data::Tokens*> texts;
+  for (const data::TokenizedDataset& set : sets) texts.push_back(&set.tokens);
+  return rows_to_train(whole, options.optim, texts).config();
+}
+
 }  // namespace
 
 memory::PlanReport plan_memory(config::Resolved resolved) {
@@ -34,7 +68,7 @@ memory::PlanReport plan_memory(config::Resolved resolved) {
   keep_to_model_max_length(
       resolved, options.model.tokenizer_name.value_or(options.model.model_name_or_path.value_or(*directory)));
   const bool is_cuda = options.device.device != device::DeviceChoice::kCpu;
-  const memory::StepShape shape{.encoder = weights::read_encoder_config(*directory),
+  const memory::StepShape shape{.encoder = trained_part(weights::read_encoder_config(*directory), resolved),
                                 .length = options.data.max_seq_length,
                                 .precision = device::precision_of(options.device, /*bf16_by_default=*/is_cuda),
                                 .gradient_checkpointing = options.model.gradient_checkpointing.value_or(false),

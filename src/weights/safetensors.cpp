@@ -33,17 +33,23 @@ std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump();
 }
 
+std::uint64_t num_bytes(const TensorToWrite& tensor) {
+  std::uint64_t sum = 0;
+  for (const auto& part : tensor.parts) sum += part.size();
+  return sum;
+}
+
 void check_writable(const std::vector<TensorToWrite>& sorted) {
   std::vector<std::string_view> names;
-  for (const auto& [name, tensor] : sorted) {
-    if (find_invalid_utf8(name) || name == "__metadata__") {
-      throw ShapeError(fmt::format("'{}' cannot be the name of a tensor", printable(name)));
+  for (const TensorToWrite& tensor : sorted) {
+    if (find_invalid_utf8(tensor.name) || tensor.name == "__metadata__") {
+      throw ShapeError(fmt::format("'{}' cannot be the name of a tensor", printable(tensor.name)));
     }
-    if (byte_count(tensor.dtype, tensor.shape) != tensor.bytes.size()) {
-      throw ShapeError(fmt::format("tensor '{}' of shape {} has {} bytes", printable(name), shape_text(tensor.shape),
-                                   tensor.bytes.size()));
+    if (byte_count(tensor.dtype, tensor.shape) != num_bytes(tensor)) {
+      throw ShapeError(fmt::format("tensor '{}' of shape {} has {} bytes", printable(tensor.name),
+                                   shape_text(tensor.shape), num_bytes(tensor)));
     }
-    names.push_back(name);
+    names.push_back(tensor.name);
   }
   std::ranges::sort(names);
   if (const auto twice = std::ranges::adjacent_find(names); twice != names.end()) {
@@ -58,9 +64,9 @@ std::string header_of(const std::vector<TensorToWrite>& sorted, const std::map<s
   }
   header += '}';
   std::uint64_t offset = 0;
-  for (const auto& [name, tensor] : sorted) {
-    const std::uint64_t end = offset + tensor.bytes.size();
-    header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", json_string(name),
+  for (const TensorToWrite& tensor : sorted) {
+    const std::uint64_t end = offset + num_bytes(tensor);
+    header += fmt::format(R"(,{}:{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", json_string(tensor.name),
                           name_of(tensor.dtype), fmt::join(tensor.shape, ","), offset, end);
     offset = end;
   }
@@ -99,18 +105,32 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const {
 
 void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors,
                        const std::map<std::string, std::string>& metadata) {
-  std::ranges::sort(tensors, {}, [](const TensorToWrite& t) { return std::tie(t.tensor.dtype, t.name); });
+  std::ranges::sort(tensors, {}, [](const TensorToWrite& t) { return std::tie(t.dtype, t.name); });
   check_writable(tensors);
   std::map<std::string, std::string> all_metadata = metadata;
   all_metadata.emplace("format", "pt");  // transformers 4 refuses files without it
 
   const std::string header = header_of(tensors, all_metadata);
   FileWriter writer(path);
-  writer.write(little_endian(header.size()));
-  writer.write(header);
-  for (const auto& [name, tensor] : tensors) {
-    writer.write({reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size()});
+  constexpr std::size_t kSmall = std::size_t{1} << 20;
+  // Parts may be rows, each too small for a call of its own.
+  std::string pending = little_endian(header.size()) + header;
+  pending.reserve(kSmall);
+  for (const TensorToWrite& tensor : tensors) {
+    for (const auto& part : tensor.parts) {
+      const std::string_view bytes(reinterpret_cast<const char*>(part.data()), part.size());
+      if (pending.size() + bytes.size() > kSmall) {
+        writer.write(pending);
+        pending.clear();
+      }
+      if (bytes.size() > kSmall) {
+        writer.write(bytes);
+      } else {
+        pending += bytes;
+      }
+    }
   }
+  writer.write(pending);
   writer.close();
 }
 

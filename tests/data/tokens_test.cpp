@@ -53,6 +53,28 @@ TEST(Tokens, BelongToTheirTextsWhereRowsShareAContext) {
                                 R"({"id":"3","question":"ff","context":"ccc","answers":[]})");
 }
 
+TEST(Tokens, TellTheIdsThatTheyHaveAndTakeOthers) {
+  const Dataset dataset =
+      read_dataset_from(R"({"id":"1","question":"a bb","context":"bb ccc","answers":[]})", "data.json");
+  Tokens tokens = tokenize(dataset, WordTokenizer());
+  std::vector<bool> used(2000);
+  tokens.mark_ids(used);
+  std::vector<std::uint32_t> ids;
+  for (std::uint32_t id = 0; id < used.size(); ++id) {
+    if (used[id]) ids.push_back(id);
+  }
+  EXPECT_EQ(ids, (std::vector<std::uint32_t>{100, 101, 102, 1001, 1002, 1003}));
+  std::vector<std::uint32_t> numbers(2000);
+  for (const std::uint32_t id : ids) numbers[id] = id + 5;
+  tokens.renumber(numbers);
+  EXPECT_EQ(tokens.special.cls, 106U);
+  EXPECT_EQ(tokens.special.sep, 107U);
+  EXPECT_EQ(tokens.special.unk, 105U);
+  EXPECT_EQ(tokens.questions[0][1].id, 1007U);
+  EXPECT_EQ(tokens.contexts[0][0].id, 1007U);
+  EXPECT_EQ(tokens.contexts[0][0].char_end, 2U);
+}
+
 class CountingTokenizer : public WordTokenizer {
  public:
   void encode(std::string_view text, std::vector<tokenizer::Token>& out) const override {

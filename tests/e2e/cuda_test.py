@@ -105,7 +105,7 @@ class OutOfMemory(OnAGpu):
                                      r"[\d,]+ tokens a micro-batch, effective batch still 32")
 
     def test_of_one_feature_says_who_holds_what_and_what_would_do(self):
-        result = self.train("--memory-limit", "400MiB", "--memory-reserve", 0)
+        result = self.train("--memory-limit", "230MiB", "--memory-reserve", 0)
         self.assertEqual(result.code, 71, result)
         self.assertRegex(result.err, r"error: one feature of \d+ tokens does not fit in memory \(backward of step 1\): "
                                      r"CUDA out of memory\. Tried to allocate [\d.]+ MiB\.\n")

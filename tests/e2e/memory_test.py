@@ -242,6 +242,20 @@ class Plan(MemoryTest):
         self.assertIn("Largest micro-batch of a GPU", result.out)
         self.assertLessEqual(max(map(len, result.out.splitlines())), 80)
 
+    def test_leaves_out_the_words_that_no_text_uses_where_the_data_are_there(self):
+        arguments = ("--model-name-or-path", self.model, "--plan-memory", "--json", *self.WINDOWS)
+        result = self.run_program(*arguments, "--train-file", "no-such-file")
+        self.assertRegex(result.err, "planned for the whole word table, .*: .*no-such-file is not there")
+        whole = self.printed_json(result)
+        used = self.printed_json(self.run_program(*arguments, "--train-file", self.train_file))
+        self.assertEqual(whole["trained_parameters"], whole["parameters"])
+        self.assertEqual(used["parameters"], whole["parameters"])
+        self.assertLess(used["trained_parameters"], used["parameters"])
+        plan = self.run_program(*arguments, "--train-file", self.train_file, "--validation-file", "gone.json")
+        self.assertEqual(self.printed_json(plan), whole)
+        decayed = self.printed_json(self.run_program(*arguments, "--train-file", self.train_file, "--weight-decay", 0.1))
+        self.assertEqual(decayed, whole)
+
     def test_is_a_report_also_when_nothing_fits(self):
         arguments = ("--model-name-or-path", self.model, "--plan-memory", *self.WINDOWS,
                      "--memory-limit", "300MiB", "--memory-reserve", "299.9MiB")

@@ -49,8 +49,8 @@ class Training(ShortageTest):
     def test_of_a_new_run_tells_what_there_is_and_what_would_help(self):
         arguments = self.limited(TINY)
         result = self.short(arguments)
-        for line in (r"error: out of memory: .* of a budget of 1.0 MiB\.$",
-                     r"has:   1.0 MiB \(memory_limit 1MiB\); CPU",
+        for line in (r"error: out of memory: .* of a budget of 900 KiB\.$",
+                     r"has:   900 KiB \(memory_limit 900KiB\); CPU",
                      r"needs: about [\d.]+ MiB for one feature of 60 tokens: weights ",
                      r"fix:   memory_limit: \d+MiB +would do"):
             self.assertRegex(result.err, "(?m)^" + line)
@@ -77,11 +77,11 @@ class Training(ShortageTest):
             return self.limited(limit, "--per-device-train-batch-size", 1, "--max-steps", 10, *flags,
                                 train=self.one_long_window(64))
 
-        result = self.short(arguments("1500KiB"))
+        result = self.short(arguments("1350KiB"))
         step = int(re.search(r"one feature of 64 tokens does not fit .* of step (\d+)\)", result.err)[1]) - 1
         self.assertGreater(step, 0)
         self.assert_saved(result, f"run/checkpoint-{step}")
-        self.assert_command(result, arguments("1500KiB"), "--resume", "auto")
+        self.assert_command(result, arguments("1350KiB"), "--resume", "auto")
         self.assertIn(f"step {step} of 10", self.tried(result).err)
         self.assertEqual(self.run_program(*arguments(ROOMY, "--output-dir", "whole")).code, 0)
         self.assertEqual((self.cwd / "whole/model.safetensors").read_bytes(),

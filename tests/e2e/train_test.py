@@ -1,5 +1,6 @@
 """Whole runs on a tiny model: what they leave behind, that they learn, and that they repeat."""
 
+import array
 import json
 import os
 import pathlib
@@ -110,7 +111,7 @@ class Training(EndToEndTest):
     def test_tells_its_plan_first_and_its_result_last(self):
         lines = self.trained("--validation-file", self.dev_file).err.splitlines()
         expected = ["train     60 questions (48 with answer) -> 60 windows", "validate  20 questions (16 with answer)",
-                    "windows   64 tokens at most", "model     ", "plan      4 steps, effective batch 8",
+                    "windows   64 tokens at most", "model     ", "words     ", "plan      4 steps, effective batch 8",
                     "device    CPU, 1 thread, fp32", "memory    ", "output    "]
         for line, text in zip(lines, expected):
             self.assertIn(f" info {text}", line)
@@ -182,6 +183,46 @@ class Training(EndToEndTest):
         self.assertRegex(result.err, r"(?m)^error: loss or gradients were not finite in 3 steps in a row")
         self.assertNotIn("model.safetensors", names(self.cwd / "run"))
         self.assertFalse([n for n in names(self.cwd / "run") if n.startswith(".tmp")])
+
+
+class WordsInUse(EndToEndTest):
+    """Of the word table the rows that some text uses are trained alone, and the whole is written."""
+
+    def changed_rows(self, run):
+        tables = []
+        for directory, prefix in ((self.model, ""), (self.cwd / run, "bert.")):
+            (num_rows, width), data = harness.read_safetensors(directory / "model.safetensors")[
+                prefix + "embeddings.word_embeddings.weight"]
+            tables.append([data[4 * width * row:][:4 * width] for row in range(num_rows)])
+        self.assertEqual(*map(len, tables))
+        return {row for row, (before, after) in enumerate(zip(*tables)) if before != after}
+
+    def used_rows(self, file):
+        result = self.run_program("data", "features", file, "--model", self.model, *self.WINDOWS)
+        return {row for line in result.out.splitlines() for row in json.loads(line)["input_ids"]}
+
+    def test_change_alone(self):
+        result = self.trained("--validation-file", self.dev_file, "--num-train-epochs", 1, "--max-steps", -1)
+        used = self.used_rows(self.train_file)
+        self.assertEqual(self.changed_rows("run"), used)
+        pieces = (self.model / "vocab.txt").read_text().split("\n")
+        in_table = used | self.used_rows(self.dev_file) | {pieces.index("[PAD]"), pieces.index("[UNK]")}
+        self.assertIn(f"words     {len(in_table)} of {len(pieces) - 1} rows of the word table are in use", result.err)
+
+    def test_are_all_where_decay_changes_the_others(self):
+        result = self.trained("--weight-decay", 0.1)
+        self.assertNotIn("word table", result.err)
+        self.assertEqual(len(self.changed_rows("run")), len(harness.vocabulary()))
+
+    def test_are_read_from_a_checkpoint_when_a_run_goes_on_with_other_validation_data(self):
+        self.trained("--validation-file", self.dev_file, "--save-steps", 2, "--save-total-limit", 2)
+        whole = self.cwd / "run" / "checkpoint-4"
+        self.trained("--validation-file", self.train_file, "--resume", self.cwd / "run" / "checkpoint-2", output="other")
+        ours, expected = (harness.read_safetensors(folder / "model.safetensors") for folder in (self.cwd / "other", whole))
+        for name, (shape, data) in expected.items():
+            self.assertEqual(ours[name][0], shape, name)
+            for x, y in zip(array.array("f", ours[name][1]), array.array("f", data)):
+                self.assertAlmostEqual(x, y, delta=1e-5, msg=name)
 
 
 class DryRun(EndToEndTest):

@@ -60,6 +60,7 @@ INSTANTIATE_TEST_SUITE_P(Steps, GpuMemoryPlan, testing::ValuesIn(shapes({384}, 4
 INSTANTIATE_TEST_SUITE_P(Fp16, GpuMemoryPlan, testing::Values(minilm("MiniLm", 384, 10, kFp16, false)), name_of);
 INSTANTIATE_TEST_SUITE_P(WideTable, GpuMemoryPlan,
                          testing::Values(wide_table("Fp32", 384, 1, kFp32, false),
+                                         of_words_in_use(wide_table("Fp32", 384, 64, kFp32, false)),
                                          wide_table("Bf16", 384, 4, kBf16, false)),
                          name_of);
 
@@ -90,8 +91,8 @@ TEST_P(GpuMemoryCard, IsProbedToTheLargestMicroBatch) {
   const auto& [gib, shape] = GetParam();
   if (memory::capacity_of(device_).free < (gib << 30)) GTEST_SKIP() << "a smaller card";
   if (shape.precision == kBf16 && !has_bf16()) GTEST_SKIP() << "no bf16";
-  const weights::EncoderConfig config = shape.family(size_of(shape));
-  const WeightsOfOneBlock random(config);
+  const weights::EncoderConfig config = config_of(shape);
+  const WeightsOfOneBlock random(shape);
   const model::ModelOptions options = options_of(shape);
   const optim::OptimOptions optim;
   const device::Device device = device_of(shape, device_);

@@ -228,6 +228,21 @@ TEST(PlanReport, IsOfTheCardsThatThereAre) {
   EXPECT_THAT(of_one_kind, testing::ElementsAre(8, 11, 12, 16, 24, 40, 80, 141));
 }
 
+TEST(PlanReport, TellsOfTheWordsThatAreNotTrained) {
+  const auto report_of = [](bool is_cuda) {
+    StepShape shape = base();
+    shape.is_cuda = is_cuda;
+    shape.encoder.num_rows_aside = 20'000;
+    shape.encoder.vocab_size -= 20'000;
+    return make_plan_report(shape, {.effective = 12, .micro = 4, .eval = 8}, std::nullopt);
+  };
+  EXPECT_THAT(report_of(true).to_text(),
+              testing::StartsWith("108.9 M parameters, 93.5 M of them trained (10,522 of 30,522 words in use):\n"
+                                  "weights 357 MiB, gradients 357 MiB, AdamW 714 MiB\n"));
+  // On a CPU they lie in the same memory.
+  EXPECT_THAT(report_of(false).to_text(), testing::HasSubstr("\nweights 415 MiB, gradients 357 MiB, AdamW 714 MiB\n"));
+}
+
 TEST(PlanReport, HasTheKeysThatScriptsRead) {
   const Json json = make_plan_report(base(), {.effective = 12, .micro = 4, .eval = 8}, 100 * kGib).to_json();
   const auto keys = [](const Json& object) {
@@ -236,8 +251,8 @@ TEST(PlanReport, HasTheKeysThatScriptsRead) {
     return names;
   };
   using testing::UnorderedElementsAre;
-  EXPECT_THAT(keys(json), UnorderedElementsAre("estimate", "device", "length", "parameters", "usable_bytes",
-                                               "micro_batches", "cards", "savers", "evaluation"));
+  EXPECT_THAT(keys(json), UnorderedElementsAre("estimate", "device", "length", "parameters", "trained_parameters",
+                                               "usable_bytes", "micro_batches", "cards", "savers", "evaluation"));
   EXPECT_THAT(keys(json["micro_batches"][0]),
               UnorderedElementsAre("precision", "gradient_checkpointing", "features", "bytes", "fits", "configured"));
   EXPECT_THAT(

@@ -150,6 +150,58 @@ TEST(QaModel, GivesThePaddingRowNoGradient) {
   EXPECT_GT(gradient[packed.ids[1]].abs().sum().item<double>(), 0);
 }
 
+TEST(QaModel, OfTheWordsInUseLearnsTheSameAndKeepsTheOthersAside) {
+  const std::string words = "bert.embeddings.word_embeddings.weight";
+  const TinyModel tiny;
+  data::PackedBatch packed = packed_batch({9, 14});
+  std::vector<std::uint32_t> rows = {0};  // the padding's
+  for (const std::int32_t id : packed.ids) rows.push_back(static_cast<std::uint32_t>(id));
+  std::ranges::sort(rows);
+  const auto [end, none] = std::ranges::unique(rows);
+  rows.erase(end, none);
+  ASSERT_LT(rows.size(), 30U);
+  const at::Tensor held = at::tensor(std::vector<std::int64_t>(rows.begin(), rows.end()));
+
+  QaModel whole = tiny.make();
+  const DeviceBatch batch = to_device(packed, c10::kCPU);
+  const at::Tensor loss = span_loss_sum(whole.forward(batch, kSeed), batch);
+  loss.backward();
+  auto gradients = take_gradients(whole);
+  gradients[words] = gradients[words].index_select(0, held);
+
+  weights::EncoderConfig config = tiny.config;
+  config.vocab_size = std::ssize(rows);
+  weights::ModelWeights some = tiny.checkpoint();
+  some.word_rows = rows;
+  QaModel model(config, some, {}, {}, /*seed=*/42);
+  for (std::int32_t& id : packed.ids) {
+    id = static_cast<std::int32_t>(std::ranges::find(rows, static_cast<std::uint32_t>(id)) - rows.begin());
+  }
+  const DeviceBatch renumbered = to_device(packed, c10::kCPU);
+  const at::Tensor same_loss = span_loss_sum(model.forward(renumbered, kSeed), renumbered);
+  same_loss.backward();
+  EXPECT_TRUE(at::equal(same_loss, loss));
+  for (const auto& [name, gradient] : take_gradients(model)) EXPECT_TRUE(at::equal(gradient, gradients[name])) << name;
+
+  ASSERT_TRUE(model.partial_words());
+  const auto& [name, held_rows, aside] = *model.partial_words();
+  EXPECT_EQ(name, words);
+  EXPECT_EQ(held_rows, rows);
+  std::vector<std::int64_t> others;
+  for (std::int64_t row = 0; row < 50; ++row) {
+    if (!std::ranges::binary_search(rows, static_cast<std::uint32_t>(row))) others.push_back(row);
+  }
+  EXPECT_TRUE(at::equal(aside, tiny.value(words).index_select(0, at::tensor(others))));
+  EXPECT_FALSE(whole.partial_words());
+}
+
+TEST(QaModel, TakesTheRowsThatItsConfigurationHasOrNone) {
+  const TinyModel tiny;
+  weights::ModelWeights some = tiny.checkpoint();
+  some.word_rows = {0, 1, 2};
+  EXPECT_THROW(QaModel(tiny.config, some, {}, {}, 42), ShapeError);
+}
+
 TEST(QaModel, OfAShapeThatAGpusKernelsDoNotTakeIsRefusedBeforeTheGpuIsAsked) {
   device::Device gpu;
   gpu.torch_device = c10::Device(c10::kCUDA, 0);

@@ -142,6 +142,20 @@ TEST_F(AdamWSteps, ReadAStateOfAnotherShapeAsADamagedCheckpoint) {
   EXPECT_THROW(optimizer.load_state(state, 3), CheckpointError);
 }
 
+TEST_F(AdamWSteps, TakeTheRowsOfATableThatTheirParameterHolds) {
+  AdamW optimizer({{"words", at::zeros({2, 3}).requires_grad_(true)}}, options);
+  const at::Tensor first = at::arange(15, at::kFloat).view({5, 3});
+  const device::PartialTable table{"words", {1, 4}, at::zeros({3, 3})};
+  optimizer.load_state({{"exp_avg.words", first}, {"exp_avg_sq.words", first + 100}}, 3, table);
+  const at::Tensor held = first.index_select(0, at::tensor({1, 4}, at::kLong));
+  EXPECT_TRUE(at::equal(optimizer.state()[0].tensor, held));
+  EXPECT_TRUE(at::equal(optimizer.state()[1].tensor, held + 100));
+  for (const at::Tensor& other : {held, at::zeros({5, 2}), at::zeros({})}) {
+    EXPECT_THROW(optimizer.load_state({{"exp_avg.words", other}, {"exp_avg_sq.words", first}}, 3, table),
+                 CheckpointError);
+  }
+}
+
 TEST_F(AdamWSteps, ChangeNoWeightAtALearningRateOfZero) {
   AdamW optimizer(parameters(), options);
   give_gradients(optimizer, {1, 2, 3});

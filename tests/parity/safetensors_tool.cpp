@@ -21,7 +21,7 @@ using namespace bertft;
 void write_all(const std::string& path, const std::map<std::string, weights::TensorView>& tensors,
                const std::map<std::string, std::string>& metadata) {
   std::vector<weights::TensorToWrite> named;
-  for (const auto& [name, tensor] : tensors) named.push_back({name, tensor});
+  for (const auto& [name, tensor] : tensors) named.push_back({name, tensor.dtype, tensor.shape, {tensor.bytes}});
   weights::write_safetensors(path, std::move(named), metadata);
 }
 

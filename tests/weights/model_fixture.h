@@ -59,7 +59,7 @@ class TinyModel {
   void save(const std::string& file, const Tensors& which) const {
     std::vector<TensorToWrite> named;
     for (const auto& [name, tensor] : which) {
-      named.push_back({name, {tensor.dtype, tensor.shape, as_bytes(tensor.bytes)}});
+      named.push_back({name, tensor.dtype, tensor.shape, {as_bytes(tensor.bytes)}});
     }
     write_safetensors(directory / file, std::move(named));
   }

@@ -13,6 +13,7 @@
 namespace bertft::checkpoint {
 
 using device::NamedTensor;
+using device::PartialTable;
 
 /// Which older checkpoints stay when a new one is complete.
 struct Retention {
@@ -27,6 +28,7 @@ struct Snapshot {
   std::vector<NamedTensor> optimizer;        // -> optimizer.safetensors, fp32
   std::map<std::string, std::string> files;  // name -> content of the small files
   Retention retention;
+  std::optional<PartialTable> table = {};  // among them: the model's is written whole, its moments with zeros between
 };
 
 /// Called before anything of a checkpoint is written: what it flushes to the device is there whenever the checkpoint

@@ -24,6 +24,11 @@ struct Tokens {
 
   /// Of all tokens, those that stand for a word that the vocabulary cannot spell; 0 to 1.
   double unknown_share() const;
+
+  /// Marks the ids that occur, special ones too. `used`: by id, of all that there are
+  void mark_ids(std::vector<bool>& used) const;
+  /// Gives the tokens other ids. `numbers`: by the id that they have
+  void renumber(std::span<const std::uint32_t> numbers);
 };
 
 Tokens tokenize(const Dataset& dataset, const tokenizer::Tokenizer& tokenizer);

@@ -33,8 +33,10 @@ struct PlanReport {
     std::uint64_t of_all, of_one;
   };
 
-  std::int64_t length = 0, num_parameters = 0, micro_batch = 0;
-  std::optional<std::uint64_t> usable_bytes;  // of the limit, less the reserve
+  std::int64_t length = 0, micro_batch = 0;
+  std::int64_t num_parameters = 0, num_trained = 0;   // of the model; of them, those that are trained
+  std::int64_t num_words = 0, num_trained_words = 0;  // rows of the words' table, the same
+  std::optional<std::uint64_t> usable_bytes;          // of the limit, less the reserve
   std::vector<Row> rows;
   std::vector<Card> cards;
   std::vector<Saving> savings;  // of an fp32 step that keeps everything

@@ -30,8 +30,9 @@ struct DropoutSeed {
 /// in transformers, without a pooler), fp32 weights, arithmetic as the device says.
 class QaModel {
  public:
-  /// Weights from `loaded`. A missing head is drawn as Hugging Face draws it after set_seed(seed): normal(0,
-  /// initializer_range) weights, zero bias.
+  /// Weights from `loaded`, of the words' table the rows that it lists. A missing head is drawn as Hugging Face draws
+  /// it after set_seed(seed): normal(0, initializer_range) weights, zero bias.
+  ///
   /// throws WeightsError, ShapeError when it is not a checkpoint of this config, ConfigError for a shape
   ///        that the device's kernels do not take
   QaModel(const weights::EncoderConfig& config, const weights::ModelWeights& loaded, const ModelOptions& options,
@@ -44,7 +45,8 @@ class QaModel {
   /// dropped; gradients are recorded when the caller's grad mode is on.
   SpanLogits forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout);
 
-  /// Overwrites the weights by those of a complete checkpoint of the same shape. throws as the constructor
+  /// Overwrites the weights by those of a complete checkpoint of the same shape, of the words' table by the same rows;
+  /// those aside stay. throws as the constructor
   void load(const weights::ModelWeights& loaded);
 
   /// fp32 leaves that require gradients, under the names and in the order of the state dict of the
@@ -52,6 +54,9 @@ class QaModel {
   std::vector<device::NamedTensor> parameters() const;
 
   const weights::EncoderConfig& config() const;
+
+  /// The words' table, where the weights had rows that this model does not take; what is to be written is whole.
+  const std::optional<device::PartialTable>& partial_words() const;
 
  private:
   struct Impl;

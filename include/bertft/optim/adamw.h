@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -43,9 +44,11 @@ class AdamW {
 
   /// Both moments by parameter name: "exp_avg.<name>", "exp_avg_sq.<name>".
   std::vector<NamedTensor> state() const;
-  /// Continues from state() and steps_done() of an earlier run; copies the values.
+  /// Continues from state() and steps_done() of an earlier run; copies the values, of whole tables where the parameter
+  /// is a part of one, `table`, the rows that it holds.
   /// throws CheckpointError naming a moment that is missing or of another shape
-  void load_state(const std::vector<NamedTensor>& state, std::int64_t steps_done);
+  void load_state(const std::vector<NamedTensor>& state, std::int64_t steps_done,
+                  const std::optional<device::PartialTable>& table = std::nullopt);
 
  private:
   struct Group {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "bertft/config/config.h"
 #include "bertft/data/dataset.h"
@@ -9,6 +10,7 @@
 #include "bertft/run/model_files.h"
 #include "bertft/train/plan.h"
 #include "bertft/weights/model_directory.h"
+#include "bertft/weights/trained_rows.h"
 
 namespace bertft::run {
 
@@ -22,10 +24,16 @@ struct Inputs {
   std::optional<data::Features> validation_features;
   bool with_negative = false;  // one of the sets goes by the rules of SQuAD 2.0
   train::Plan plan;
+  weights::TrainedRows rows;                             // of the words' table; the features' ids are their numbers
   std::shared_ptr<const weights::ModelWeights> weights;  // null when resuming, which may never need them
 
   const config::Options& options() const { return resolved.options; }
 };
+
+/// The rows of the words' table by which a run of these texts trains the model `whole`: all, where decay would change
+/// the others, too.
+weights::TrainedRows rows_to_train(const weights::EncoderConfig& whole, const optim::OptimOptions& options,
+                                   const std::vector<const data::Tokens*>& texts);
 
 /// Reads and checks what the options name. throws what its parts throw
 Inputs read_inputs(config::Resolved resolved);

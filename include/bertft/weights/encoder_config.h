@@ -37,6 +37,9 @@ struct EncoderConfig {
   double layer_norm_eps, initializer_range;
   std::string json;  // the file as read, so that unknown keys survive into what we write
 
+  /// No part of the file: rows of the words' table that are kept beside a model of vocab_size others (TrainedRows).
+  std::int64_t num_rows_aside = 0;
+
   /// In tokens.
   std::int64_t longest_sequence() const {
     return max_position_embeddings - (positions_skip_padding ? pad_token_id + 1 : 0);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ struct ModelWeights {
   std::map<std::string, TensorView> tensors;  // expected names only; F64, F32, F16 or BF16
   std::vector<std::string> missing;           // expected and absent: at most the qa head
   std::vector<std::string> ignored;           // present and not ours, in file order of names
+  std::vector<std::uint32_t> word_rows = {};  // of the words' table, those to take, ascending; empty: all
 
   /// One calm line: "loaded 197/199 tensors; qa_outputs.{weight,bias} newly initialised
   /// (expected for a base model); ignored: cls.* (7), bert.pooler.* (2)".

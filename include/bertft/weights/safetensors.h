@@ -47,10 +47,12 @@ class SafetensorsFile {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A tensor to be written. Does not own its bytes.
+/// A tensor to be written, which lies in one or more parts, one after the other. Does not own its bytes.
 struct TensorToWrite {
   std::string name;
-  TensorView tensor;
+  DType dtype;
+  std::vector<std::int64_t> shape;
+  std::vector<std::span<const std::byte>> parts;
 };
 
 /// Writes a file that is byte-equal to the reference writer's (DType order, then name), with

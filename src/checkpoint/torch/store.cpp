@@ -2,12 +2,14 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
 #include <chrono>
 #include <exception>
 #include <filesystem>
 #include <future>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -40,15 +42,49 @@ std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
   return result;
 }
 
-void write_tensors(const std::string& path, const std::vector<NamedTensor>& tensors) {
-  std::vector<weights::TensorToWrite> views;
+// Whether a tensor is a part of `table`, or belongs to one: a moment has something before that name.
+bool is_of(const std::optional<PartialTable>& table, const std::string& name) {
+  return table && name.ends_with(table->name);
+}
+
+std::span<const std::byte> row_of(const at::Tensor& table, std::int64_t row) {
+  const float* begin = table.const_data_ptr<float>() + row * table.stride(0);
+  return std::as_bytes(std::span(begin, static_cast<std::size_t>(table.size(1))));
+}
+
+// The whole table from the rows that are held and those aside.
+weights::TensorToWrite whole_table(const std::string& name, const at::Tensor& held, const PartialTable& table) {
+  const std::int64_t num_rows = held.size(0) + table.aside.size(0);
+  weights::TensorToWrite whole{name, weights::DType::kF32, {num_rows, held.size(1)}, {}};
+  std::int64_t num_held = 0;
+  for (std::int64_t row = 0; row < num_rows; ++row) {
+    const bool is_held = num_held < held.size(0) && table.rows[static_cast<std::size_t>(num_held)] == row;
+    whole.parts.push_back(is_held ? row_of(held, num_held) : row_of(table.aside, row - num_held));
+    num_held += is_held ? 1 : 0;
+  }
+  return whole;
+}
+
+void write_tensors(const std::string& path, const std::vector<NamedTensor>& tensors,
+                   const std::optional<PartialTable>& table) {
+  std::vector<weights::TensorToWrite> to_write;
   std::vector<at::Tensor> held;  // copies of a GPU's
   for (const auto& [name, given] : tensors) {
     const at::Tensor& tensor = held.emplace_back(given.detach().cpu());
-    const auto* data = static_cast<const std::byte*>(tensor.const_data_ptr());
-    views.push_back({name, {weights::DType::kF32, tensor.sizes().vec(), {data, tensor.nbytes()}}});
+    if (is_of(table, name)) {
+      to_write.push_back(whole_table(name, tensor, *table));
+    } else {
+      const auto* data = static_cast<const std::byte*>(tensor.const_data_ptr());
+      to_write.push_back({name, weights::DType::kF32, tensor.sizes().vec(), {{data, tensor.nbytes()}}});
+    }
   }
-  weights::write_safetensors(path, std::move(views));
+  weights::write_safetensors(path, std::move(to_write));
+}
+
+// Of a row that is not trained both moments are zero.
+std::optional<PartialTable> table_of_moments(const std::optional<PartialTable>& table) {
+  if (!table) return std::nullopt;
+  return PartialTable{table->name, table->rows, at::zeros({1, table->aside.size(1)}).expand_as(table->aside)};
 }
 
 void write_new_file(const std::string& path, std::string_view content) {
@@ -84,9 +120,9 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
   });
 }
 
-std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors) {
+std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors, const std::optional<PartialTable>& table) {
   std::uint64_t sum = 0;
-  for (const NamedTensor& named : tensors) sum += named.tensor.nbytes();
+  for (const auto& [name, tensor] : tensors) sum += tensor.nbytes() + (is_of(table, name) ? table->aside.nbytes() : 0);
   return sum;
 }
 
@@ -103,7 +139,7 @@ void write(const std::string& run_directory, const Snapshot& snapshot, const std
            const std::function<void(const fs::path& temporary)>& finish) {
   try {
     const DirectoryAside aside(directory_of(run_directory, snapshot.step));
-    write_tensors((aside.path() / kWeightsName).string(), snapshot.model);
+    write_tensors((aside.path() / kWeightsName).string(), snapshot.model, snapshot.table);
     for (const auto& [name, content] : snapshot.files) write_new_file((aside.path() / name).string(), content);
     finish(aside.path());
   } catch (const std::exception& e) {
@@ -114,9 +150,9 @@ void write(const std::string& run_directory, const Snapshot& snapshot, const std
 
 void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot) {
   const std::string target = directory_of(run_directory, snapshot.step);
-  const std::uint64_t bytes = bytes_of(snapshot.model) + bytes_of(snapshot.optimizer);
+  const std::uint64_t bytes = bytes_of(snapshot.model, snapshot.table) + bytes_of(snapshot.optimizer, snapshot.table);
   write(run_directory, snapshot, target, bytes, [&](const fs::path& temporary) {
-    write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer);
+    write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer, table_of_moments(snapshot.table));
     write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
     sync_directory(temporary.string());
     put_in_place(temporary, target);
@@ -149,7 +185,7 @@ Store::~Store() {
 
 void Store::save(const Snapshot& snapshot, const BeforeWriting& before_writing) {
   wait();
-  Snapshot copy{snapshot.step, {}, {}, snapshot.files, snapshot.retention};
+  Snapshot copy{snapshot.step, {}, {}, snapshot.files, snapshot.retention, snapshot.table};
   const auto shortage = memory::attempt(
       device::Device{},
       [&] {
@@ -194,9 +230,10 @@ bool Store::is_writing() const {
 
 void Store::publish(const Snapshot& snapshot) {
   wait();
-  write(impl_->run_directory, snapshot, "the model", bytes_of(snapshot.model), [&](const fs::path& temporary) {
-    publish_model(temporary.string(), impl_->run_directory, snapshot.files.at(kStateName));
-  });
+  write(impl_->run_directory, snapshot, "the model", bytes_of(snapshot.model, snapshot.table),
+        [&](const fs::path& temporary) {
+          publish_model(temporary.string(), impl_->run_directory, snapshot.files.at(kStateName));
+        });
 }
 
 void Store::prune(std::int64_t step, const Retention& retention) {

@@ -28,6 +28,11 @@ std::string count_line(const data::Dataset& dataset, const data::Features& featu
   return line;
 }
 
+std::string words_line(const Inputs& in) {
+  return fmt::format("{} of {} rows of the word table are in use; the others stay as they are",
+                     with_thousands(in.rows.config().vocab_size), with_thousands(in.files.config.vocab_size));
+}
+
 std::int64_t warmup_of(const Job& job) {
   return optim::warmup_step_count(job.options().optim, job.inputs.plan.total_steps);
 }
@@ -58,7 +63,7 @@ Job make_job(Inputs inputs, const Invocation& invocation) {
 }
 
 memory::StepShape step_shape(const Job& job) {
-  return memory::step_shape(job.inputs.files.config, job.options().model, job.means.device,
+  return memory::step_shape(job.inputs.rows.config(), job.options().model, job.means.device,
                             job.options().data.max_seq_length, job.inputs.plan.largest_step());
 }
 
@@ -72,6 +77,7 @@ report::Rows describe(const Job& job, const std::string& weights_line,
   rows.push_back({"windows", fmt::format("{} tokens at most, overlap {}; {}", o.data.max_seq_length, o.data.doc_stride,
                                          job.inputs.files.tokenizer->description())});
   rows.push_back({"model", fmt::format("{}; {}", job.inputs.files.directory, weights_line)});
+  if (!job.inputs.rows.are_all()) rows.push_back({"words", words_line(job.inputs)});
   rows.push_back({"plan", fmt::format("{}, effective batch {}, lr {:g}, warm-up {}, seed {}",
                                       counted(job.inputs.plan.total_steps, "step"), job.inputs.plan.effective_batch,
                                       o.optim.learning_rate, warmup_of(job), o.train.seed)});

@@ -34,7 +34,7 @@ std::string probe_file(const Inputs& in) {
 
 train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, std::int64_t at_most) {
   const config::Options& o = job.options();
-  return {.config = job.inputs.files.config,
+  return {.config = job.inputs.rows.config(),
           .weights = weights,
           .model = o.model,
           .optim = o.optim,

@@ -134,8 +134,7 @@ bool is_finished(const Start& start, const Job& job) {
 
 std::shared_ptr<const weights::ModelWeights> weights_of(const Start& start, const Inputs& in) {
   if (!start.checkpoint) return model_weights(in);
-  return std::make_shared<weights::ModelWeights>(
-      weights::read_weights(start.checkpoint->directory, in.files.config, weights::Head::kRequired));
+  return std::make_shared<weights::ModelWeights>(in.rows.read(start.checkpoint->directory, weights::Head::kRequired));
 }
 
 report::Rows describe_from(const Start& start, const Job& job, const std::string& weights_line) {

@@ -17,7 +17,9 @@ namespace {
 // Better said now than at the first save that fails.
 void warn_of_full_disk(const Job& job) {
   const std::string& directory = *job.options().train.output_dir;
-  const memory::StepBytes bytes = memory::plan_step(step_shape(job), 1);
+  memory::StepShape shape = step_shape(job);
+  shape.encoder = job.inputs.files.config;  // whole, as it is written
+  const memory::StepBytes bytes = memory::plan_step(shape, 1);
   const std::uint64_t of_one = bytes.weights + bytes.optimizer;
   const auto there = static_cast<std::int64_t>(checkpoint::list_own_checkpoints(directory).size());
   const std::int64_t to_come =

@@ -70,6 +70,7 @@ std::optional<int> train_from(Start start, const Job& job, model::QaModel& model
                            .features = job.inputs.train_features,
                            .validation = validation ? &*validation : nullptr,
                            .device = job.means.device,
+                           .rows = job.inputs.rows,
                            .model = model,
                            .run_directory = run_directory,
                            .resumed_from = start.checkpoint ? start.checkpoint->directory : "",
@@ -136,7 +137,7 @@ std::optional<int> train_once(Job& job, Held& held) {
   auto weights = weights_of(start, job.inputs);
   if (!held.directory) held.directory.emplace(*o.output_dir, existing_policy(o));
   settle_memory(start, job, *weights);
-  model::QaModel model(job.inputs.files.config, *weights, job.options().model, job.means.device,
+  model::QaModel model(job.inputs.rows.config(), *weights, job.options().model, job.means.device,
                        start.state.identity.seed);
   note_startup("model");
   const std::string weights_line = weights->summary();

@@ -166,7 +166,8 @@ checkpoint::Snapshot Saving::snapshot() const {
                                 .model = s_.model.parameters(),
                                 .optimizer = optimizer_.state(),
                                 .files = s_.model_files,
-                                .retention = retention()};
+                                .retention = retention(),
+                                .table = s_.model.partial_words()};
   snapshot.files[checkpoint::kStateName] = trainer_state_json(state_);
   return snapshot;
 }

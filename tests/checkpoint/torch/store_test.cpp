@@ -65,6 +65,28 @@ TEST_F(StoreTest, WritesACheckpointThatVerifiesAndReadsBack) {
   EXPECT_TRUE(at::equal(moments[0].tensor, at::full({2, 3}, 0.5)));
 }
 
+TEST_F(StoreTest, WritesATableWholeOfWhichRowsLieAside) {
+  const at::Tensor held = at::tensor({1, 4}, at::kLong), others = at::tensor({0, 2, 3}, at::kLong);
+  const at::Tensor table = at::arange(15, at::kFloat).view({5, 3}), moments = table.neg().index_fill(0, others, 0);
+  for (const auto save_it : {&Store::save, &Store::save_and_wait}) {
+    Snapshot taken = snapshot(3);
+    taken.model.push_back({"words.weight", table.index_select(0, held)});
+    taken.optimizer.push_back({"exp_avg.words.weight", moments.index_select(0, held)});
+    taken.table = {"words.weight", {1, 4}, table.index_select(0, others)};
+    Store store(run_.path());
+    (store.*save_it)(taken, [](bool) {});
+    store.wait();
+    const std::string directory = directory_of(run_.path(), 3);
+    const weights::SafetensorsFile file(directory + "/model.safetensors");
+    EXPECT_THAT(file.tensors().at("words.weight").shape, ElementsAre(5, 3));
+    EXPECT_EQ(std::memcmp(file.tensors().at("words.weight").bytes.data(), table.const_data_ptr(), table.nbytes()), 0);
+    const std::vector<NamedTensor> read = read_optimizer(directory);
+    ASSERT_THAT(read, SizeIs(2));
+    EXPECT_TRUE(at::equal(read[0].tensor, at::full({2, 3}, 0.5)));
+    EXPECT_TRUE(at::equal(read[1].tensor, moments));
+  }
+}
+
 TEST_F(StoreTest, KeepsTheValuesOfTheMomentItWasAskedWhileTrainingGoesOn) {
   Store store(run_.path());
   const Snapshot taken = snapshot(3);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 #include <ostream>
 #include <span>
 #include <string>
@@ -30,6 +31,7 @@ struct StepCase {
   bool gradient_checkpointing;
   weights::ConfigOfSize family = weights::bert_config;
   bool is_whole_step = false;  // else the first of two micro-batches
+  std::int64_t num_rows_aside = 0;
 };
 
 inline StepCase whole_step(StepCase c) {
@@ -42,13 +44,27 @@ inline void PrintTo(const StepCase& c, std::ostream* out) {
   *out << c.name;
 }
 
-inline weights::BertSize size_of(const StepCase& c) {
-  return {.vocabulary = c.vocabulary,
+// Of the whole model; `num_words` is less than its vocabulary where rows are set aside.
+inline weights::BertSize size_of(const StepCase& c, std::int64_t num_words) {
+  return {.vocabulary = num_words,
           .hidden = c.hidden,
           .layers = c.layers,
           .heads = c.heads,
           .inner = 4 * c.hidden,
           .positions = 512};
+}
+
+inline weights::EncoderConfig config_of(const StepCase& c) {
+  weights::EncoderConfig config = c.family(size_of(c, c.vocabulary - c.num_rows_aside));
+  config.num_rows_aside = c.num_rows_aside;
+  return config;
+}
+
+// Of the words' table no more is trained than the rows that some text uses.
+inline StepCase of_words_in_use(StepCase c) {
+  c.name += "InUse";
+  c.num_rows_aside = c.vocabulary - 2000;
+  return c;
 }
 
 // One window of exactly `length` tokens.
@@ -75,15 +91,15 @@ inline model::ModelOptions options_of(const StepCase& c) {
 }
 
 inline memory::StepShape shape_of(const StepCase& c, const device::Device& device) {
-  return memory::step_shape(c.family(size_of(c)), options_of(c), device_of(c, device), c.length,
+  return memory::step_shape(config_of(c), options_of(c), device_of(c, device), c.length,
                             c.is_whole_step ? std::optional(c.num_features) : std::nullopt);
 }
 
 // All tensors are views of one random block: which values they have is of no account here.
 class WeightsOfOneBlock {
  public:
-  explicit WeightsOfOneBlock(const weights::EncoderConfig& config) {
-    const auto tensors = weights::expected_tensors(config);
+  explicit WeightsOfOneBlock(const StepCase& c) {
+    const auto tensors = weights::expected_tensors(c.family(size_of(c, c.vocabulary)));
     std::int64_t largest = 0;
     for (const auto& [name, shape] : tensors) largest = std::max(largest, c10::multiply_integers(shape));
     block_ = 0.2 * at::randn({largest});
@@ -92,6 +108,9 @@ class WeightsOfOneBlock {
       const auto size = static_cast<std::size_t>(c10::multiply_integers(shape)) * sizeof(float);
       weights_.tensors[name] = {weights::DType::kF32, shape, bytes.first(size)};
     }
+    if (c.num_rows_aside == 0) return;
+    weights_.word_rows.resize(static_cast<std::size_t>(c.vocabulary - c.num_rows_aside));
+    std::iota(weights_.word_rows.begin(), weights_.word_rows.end(), 0U);
   }
   const weights::ModelWeights& weights() const { return weights_; }
 
@@ -106,13 +125,12 @@ struct Measured {
   std::uint64_t training, evaluation;
 };
 inline Measured measure(const StepCase& c, const device::Device& on) {
-  const weights::EncoderConfig config = c.family(size_of(c));
-  const WeightsOfOneBlock random(config);
+  const WeightsOfOneBlock random(c);
   const data::Features features = window_of(c.length);
   const device::Device device = device_of(c, on);
   const std::uint64_t before = memory::use_of(device).now;
   memory::reset_peak(device);
-  model::QaModel model(config, random.weights(), options_of(c), device, kSeed);
+  model::QaModel model(config_of(c), random.weights(), options_of(c), device, kSeed);
   optim::AdamW optimizer(model.parameters(), {});
   StepEngine engine({model, optimizer, device, features}, {.features = c.num_features, .tokens = {}}, kSeed);
   const std::vector<std::uint32_t> windows(static_cast<std::size_t>((c.is_whole_step ? 1 : 2) * c.num_features), 0U);

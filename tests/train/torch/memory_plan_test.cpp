@@ -68,6 +68,24 @@ TEST_P(MemoryCalibration, IsWithinFivePercent) {
       << third.num_features << " features after " << measured[0].num_features << " and " << measured[1].num_features;
 }
 
+// Of which most would be copied once more on the way to fp32.
+TEST(LoadingOfHalfWeights, TakesNoMoreThanTheModelThatTheyMake) {
+  const StepCase c = of_words_in_use(wide_table("", 64, 1, kFp32, false));
+  const WeightsOfOneBlock random(c);
+  weights::ModelWeights half;
+  half.tensors = random.weights().tensors;
+  half.word_rows = random.weights().word_rows;
+  for (auto& [name, view] : half.tensors) {
+    view.dtype = weights::DType::kBF16;
+    view.bytes = view.bytes.first(view.bytes.size() / 2);
+  }
+  const std::uint64_t before = memory::use_of(kCpu).now;
+  memory::reset_peak(kCpu);
+  const model::QaModel model(config_of(c), half, {}, kCpu, kSeed);
+  const std::uint64_t weights = memory::plan_step(shape_of(c, kCpu), 1).weights;
+  EXPECT_NEAR(static_cast<double>(memory::use_of(kCpu).peak - before) / static_cast<double>(weights), 1, 0.01);
+}
+
 const std::array kTiny = {tiny("Short", 64, 8, kFp32, false),      tiny("Long", 384, 4, kFp32, false),
                           tiny("LongHalf", 512, 4, kBf16, false),  tiny("LongFp16", 512, 4, kFp16, false),
                           tiny("Recomputed", 512, 8, kFp32, true), tiny("RecomputedHalf", 256, 8, kBf16, true)};
@@ -91,6 +109,7 @@ INSTANTIATE_TEST_SUITE_P(Tiny, MemoryCalibration, testing::ValuesIn(kTiny), name
 INSTANTIATE_TEST_SUITE_P(
     Real, MemoryPlan,
     testing::Values(wide_table("WideTable", 64, 1, kFp32, false), wide_table("WideTableHalf", 128, 2, kBf16, false),
+                    of_words_in_use(wide_table("WideTable", 64, 1, kFp32, false)),
                     minilm("MiniLmOne", 64, 1, kFp32, false), minilm("MiniLm", 384, 4, kFp32, false),
                     minilm("MiniLmHalf", 384, 4, kBf16, false), minilm("MiniLmFp16", 384, 4, kFp16, false),
                     minilm("MiniLmRecomputed", 512, 2, kFp32, true),

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <functional>
@@ -15,6 +16,7 @@
 
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/store.h"
+#include "bertft/memory/budget.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/trainer.h"
 #include "bertft/util/error.h"
@@ -67,7 +69,7 @@ class ShortFiles {
 // Runs of four steps, each evaluated and saved. The best is the greatest loss: the first one's.
 class RunOfFourSteps : public testing::Test {
  protected:
-  RunOfFourSteps() {
+  explicit RunOfFourSteps(const weights::BertSize& size = kSizeForWords) : bert_(size) {
     options_.per_device_train_batch_size = 7;
     options_.max_steps = 4;
     options_.eval_strategy = IntervalStrategy::kSteps;
@@ -82,17 +84,19 @@ class RunOfFourSteps : public testing::Test {
 
   // Goes on from `checkpoint`, where one is named.
   std::optional<int> train(const std::string& run_directory, Listener& listener, const std::string& checkpoint = "") {
-    model::QaModel model = bert_.make();
+    const device::Device device;
+    weights::ModelWeights pretrained = bert_.checkpoint();
+    pretrained.word_rows = rows_.rows();
+    model::QaModel model(rows_.config(), pretrained, {}, device, kSeed);
     RunState state;
     std::vector<device::NamedTensor> moments;
     if (!checkpoint.empty()) {
-      model.load(weights::read_weights(checkpoint, bert_.config, weights::Head::kRequired));
+      model.load(rows_.read(checkpoint, weights::Head::kRequired));
       state = read_run_state(checkpoint);
       moments = checkpoint::read_optimizer(checkpoint);
     }
     const Plan plan = make_plan(7, options_);
     const eval::Task validation{questions_, windows_to_answer_, eval_, 0.0, false};
-    const device::Device device;
     return train_model({.options = options_,
                         .optim = optim_,
                         .plan = plan,
@@ -100,6 +104,7 @@ class RunOfFourSteps : public testing::Test {
                         .features = windows_,
                         .validation = &validation,
                         .device = device,
+                        .rows = rows_,
                         .model = model,
                         .run_directory = run_directory,
                         .resumed_from = checkpoint,
@@ -108,21 +113,30 @@ class RunOfFourSteps : public testing::Test {
                        std::move(state), std::move(moments));
   }
 
+  // Of the words, those in use and as many others as are wanted.
+  void train_rows_in_use(std::int64_t num_others = 0) {
+    std::vector<bool> used(static_cast<std::size_t>(bert_.config.vocab_size));
+    std::fill_n(used.rbegin(), num_others, true);
+    for (data::Features* features : {&windows_, &windows_to_answer_}) features->tokens.mark_ids(used);
+    rows_ = weights::TrainedRows(bert_.config, used);
+    for (data::Features* features : {&windows_, &windows_to_answer_}) features->tokens.renumber(rows_.numbers());
+  }
+
   std::string of_step(std::int64_t step) const { return checkpoint::directory_of(run_.path(), step); }
   static std::string weights_in(const std::string& directory) { return read_file(directory + "/model.safetensors"); }
 
   TrainOptions options_;
-  const model::TinyModel bert_ = bert_for_words();
+  const model::TinyModel bert_;
+  weights::TrainedRows rows_{bert_.config};
   const TemporaryDirectory run_;
   Listener listener_;
+  optim::OptimOptions optim_;
 
  private:
-  optim::OptimOptions optim_;
   eval::EvalOptions eval_;
   const data::Dataset questions_ = seven_questions();
-  const data::Features windows_ = seven_windows();
-  const data::Features windows_to_answer_ =
-      make_features(questions_, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
+  data::Features windows_ = seven_windows();
+  data::Features windows_to_answer_ = make_features(questions_, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
 };
 
 TEST_F(RunOfFourSteps, EndsWithTheBestModel) {
@@ -163,6 +177,59 @@ TEST_F(RunOfFourSteps, EndsWithTheLastModelAloneWhereOnlyThatFindsRoomAndTheBest
   EXPECT_THAT(listener_.notices, ElementsAre(HasSubstr("checkpoint-1, is not there")));
   EXPECT_FALSE(is_there(of_step(4)));
   EXPECT_EQ(weights_in(run_.path()), weights_in(whole.path()));
+}
+
+// Without clipping, since the norm of gradients is summed in another order where the zeros are left out.
+TEST_F(RunOfFourSteps, WritesTheSameFilesWhereItTrainsNoWordsButThoseInUse) {
+  optim_.max_grad_norm.reset();
+  const TemporaryDirectory whole;
+  ASSERT_EQ(train(whole.path(), listener_), std::nullopt);
+  train_rows_in_use();
+  ASSERT_FALSE(rows_.are_all());
+  ASSERT_EQ(train(run_.path(), listener_), std::nullopt);
+  EXPECT_EQ(weights_in(run_.path()), weights_in(whole.path()));
+  for (const char* name : {"model.safetensors", "optimizer.safetensors"}) {
+    EXPECT_EQ(read_file(of_step(4) + "/" + name), read_file(checkpoint::directory_of(whole.path(), 4) + "/" + name));
+  }
+}
+
+TEST_F(RunOfFourSteps, GoesOnWithTheWordsInUseFromACheckpointOfAll) {
+  optim_.max_grad_norm.reset();
+  options_.save_total_limit.reset();
+  const TemporaryDirectory whole;
+  ASSERT_EQ(train(whole.path(), listener_), std::nullopt);
+  train_rows_in_use();
+  ASSERT_EQ(train(run_.path(), listener_, checkpoint::directory_of(whole.path(), 2)), std::nullopt);
+  EXPECT_EQ(read_file(of_step(4) + "/optimizer.safetensors"),
+            read_file(checkpoint::directory_of(whole.path(), 4) + "/optimizer.safetensors"));
+}
+
+// Most of what it takes are its words.
+class RunOfManyWords : public RunOfFourSteps {
+ protected:
+  RunOfManyWords() : RunOfFourSteps(kManyWords) {
+    options_.save_total_limit.reset();
+    train_rows_in_use(15'000);
+  }
+
+  std::uint64_t peak_of_run(const std::string& checkpoint) {
+    const TemporaryDirectory run;
+    options_.save_strategy = IntervalStrategy::kNo;  // its copies are beside the point
+    memory::reset_peak({});
+    const std::uint64_t before = memory::use_of({}).now;
+    EXPECT_EQ(train(run.path(), listener_, checkpoint), std::nullopt);
+    return memory::use_of({}).peak - before;
+  }
+
+ private:
+  static constexpr weights::BertSize kManyWords{
+      .vocabulary = 20'000, .hidden = 32, .layers = 2, .heads = 2, .inner = 64, .positions = 64};
+};
+
+TEST_F(RunOfManyWords, TakesNoMoreMemoryWhenItGoesOn) {
+  ASSERT_EQ(train(run_.path(), listener_), std::nullopt);
+  const std::uint64_t of_new_run = peak_of_run("");
+  EXPECT_LE(peak_of_run(of_step(2)), of_new_run);
 }
 
 class EvaluationCutOff : public RunOfFourSteps {
