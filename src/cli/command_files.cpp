@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <string_view>
@@ -37,6 +38,14 @@ void refuse_flags(const config::Resolved& resolved, std::initializer_list<std::s
     const std::string& origin = resolved.origins.find(key)->second;
     if (!config::is_flag(origin)) continue;
     throw UsageError(fmt::format("{} ({}) has no effect on {}; leave it out.", key, origin, command));
+  }
+}
+
+void refuse_other_groups(const config::Resolved& resolved, const std::vector<std::string>& groups,
+                         std::string_view command, std::string_view taken) {
+  for (const config::OptionInfo& option : config::list_options()) {
+    if (std::ranges::count(groups, option.group) > 0 || option.key == taken) continue;
+    refuse_flags(resolved, {option.key}, command);
   }
 }
 

@@ -2,6 +2,8 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "bertft/data/check.h"
 #include "bertft/data/feature_json.h"
@@ -17,6 +19,8 @@
 
 namespace bertft::cli {
 namespace {
+
+const std::vector<std::string> kDataGroups = {"Data"};
 
 struct DataFlags {
   std::string file, model;
@@ -43,11 +47,15 @@ std::unique_ptr<tokenizer::Tokenizer> load_tokenizer_of(const DataFlags& flags, 
 
 int check(const CLI::App& command, const DataFlags& flags) {
   config::Resolved resolved = run::resolve_and_tell(sources_of(command));
+  refuse_other_groups(resolved, kDataGroups, "data check", "tokenizer_name");
   refuse_flags(resolved,
                {"train_file", "validation_file", "test_file", "max_train_samples", "max_eval_samples",
-                "version_2_with_negative", "on_misaligned"},
+                "version_2_with_negative", "fix_last_token_label"},
                "data check, which looks at all of FILE");
-  if (flags.model.empty()) refuse_flags(resolved, {"max_seq_length", "doc_stride"}, "data check without --model");
+  if (flags.model.empty()) {
+    refuse_flags(resolved, {"max_seq_length", "doc_stride", "on_misaligned", "tokenizer_name"},
+                 "data check without --model");
+  }
   const auto result = [&] {
     if (flags.model.empty()) return data::check_data(data::read_dataset(flags.file));
     auto [dataset, tokens] = data::read_and_tokenize(flags.file, *load_tokenizer_of(flags, resolved));
@@ -59,12 +67,13 @@ int check(const CLI::App& command, const DataFlags& flags) {
 
 int print_features(const CLI::App& command, const DataFlags& flags) {
   config::Resolved resolved = run::resolve_and_tell(sources_of(command));
+  refuse_other_groups(resolved, kDataGroups, "data features", "tokenizer_name");
   refuse_flags(resolved, {"train_file", "validation_file", "test_file", "version_2_with_negative"},
                "data features, which takes FILE as it is");
   if (flags.training) {
     refuse_flags(resolved, {"max_eval_samples"}, "data features --training");
   } else {
-    refuse_flags(resolved, {"max_train_samples", "on_misaligned"}, "data features without --training");
+    refuse_flags(resolved, {"max_train_samples"}, "data features without --training");
   }
   const auto tokenizer = load_tokenizer_of(flags, resolved);
   const data::DataOptions& options = resolved.options.data;
@@ -92,14 +101,14 @@ void add_data_command(CLI::App& app, int& exit_code) {
   add_path(*checking, "FILE", flags->file, "SQuAD file")->required();
   add_path(*checking, "--model", flags->model, "also count the windows of this model's tokenizer", "DIR");
   checking->add_flag("--json", flags->json, "one JSON object on stdout");
-  add_option_flags(*checking, {"Data"});
+  add_option_flags(*checking, kDataGroups);
   checking->callback([checking, flags, &exit_code] { exit_code = check(*checking, *flags); });
 
   CLI::App* features = data->add_subcommand("features", "write the windows as JSON lines");
   add_path(*features, "FILE", flags->file, "SQuAD file")->required();
   add_path(*features, "--model", flags->model, "whose tokenizer to use", "DIR")->required();
   features->add_flag("--training", flags->training, "as training sees them: misaligned ones left out");
-  add_option_flags(*features, {"Data"});
+  add_option_flags(*features, kDataGroups);
   features->callback([features, flags, &exit_code] { exit_code = print_features(*features, *flags); });
 }
 

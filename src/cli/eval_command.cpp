@@ -93,6 +93,7 @@ int score_file(const CLI::App& command, const EvalFlags& flags) {
 
 int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
+  refuse_other_groups(trained.resolved, kAnsweringGroups, "eval");
   refuse_flags(trained.resolved, kTrainingData, "eval");
   const config::Options& options = trained.resolved.options;
   auto [dataset, tokens] = data::read_and_tokenize(gold_file(flags, trained.resolved), *trained.files.tokenizer,
@@ -106,10 +107,10 @@ int evaluate_model(const CLI::App& command, const EvalFlags& flags) {
   const run::AnswerRun answered = run::torch_library().answer(trained, task, own_command(), [&] {
     if (!flags.save_to.empty()) make_result_directory(flags.save_to);
   });
-  log::info(fmt::format("evaluated {} of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}",
+  log::info(fmt::format("evaluated {} of {} in {:.1f} s, {:.1f} a second, loss {:.4f}, peak memory {}; {}",
                         counted(features.windows.size(), "window"), printable(dataset.name), answered.seconds,
                         static_cast<double>(features.windows.size()) / answered.seconds, answered.answers.loss,
-                        memory_text(answered.peak_memory_bytes)));
+                        memory_text(answered.peak_memory_bytes), answered.device));
   // First: a full disk must not take them along.
   print_metrics(eval::score(task, answered.answers.predictions), flags.json);
   if (!flags.save_to.empty()) {

@@ -163,6 +163,10 @@ std::set<std::string> list_flags() {
   return foreign_flags_that([](const config::ForeignFlag& flag) { return flag.is_list; });
 }
 
+std::set<std::string> foreign_flags() {
+  return foreign_flags_that([](const config::ForeignFlag&) { return true; });
+}
+
 std::set<std::string> switch_flags() {
   std::set<std::string> switches = foreign_flags_that([](const config::ForeignFlag& flag) { return flag.is_switch; });
   for (const config::OptionInfo& option : config::list_options()) {

@@ -37,6 +37,9 @@ constexpr std::array<LogFlag, 3> kLogFlags{
 std::set<std::string> idle_flags();
 std::set<std::string> list_flags();
 
+/// All of them, which are known only to be answered.
+std::set<std::string> foreign_flags();
+
 /// The flags that mean true when they stand alone.
 std::set<std::string> switch_flags();
 

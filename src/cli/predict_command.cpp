@@ -6,11 +6,13 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "bertft/eval/prediction_files.h"
 #include "bertft/run/torch_library.h"
 #include "bertft/run/trained_model.h"
+#include "bertft/util/byte_order_mark.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
@@ -35,7 +37,9 @@ struct PredictFlags {
 // A context given as a text file, with one question, as a data set of one.
 data::Dataset single_question(const PredictFlags& flags) {
   data::Dataset dataset;
-  dataset.contexts.push_back(read_file(flags.context_file, kMaxContextBytes));
+  std::string context = read_file(flags.context_file, kMaxContextBytes);
+  if (context.starts_with(kByteOrderMark)) context.erase(0, kByteOrderMark.size());
+  dataset.contexts.push_back(std::move(context));
   for (const auto& [text, what] : {std::pair(std::string_view(dataset.contexts[0]), flags.context_file),
                                    std::pair(std::string_view(flags.question), std::string("--question"))}) {
     if (const auto bad = find_invalid_utf8(text)) {
@@ -109,7 +113,9 @@ int predict(const CLI::App& command, const PredictFlags& flags) {
       flags.context_file.empty() ? std::nullopt : std::optional(single_question(flags));
   const run::TrainedModel trained = run::load_trained_model(sources_of(command), flags.model);
   const data::DataOptions& options = trained.resolved.options.data;
+  refuse_other_groups(trained.resolved, kAnsweringGroups, "predict");
   refuse_flags(trained.resolved, kTrainingData, "predict");
+  refuse_flags(trained.resolved, kLabelling, "predict, which takes no labels");
   if (one) {
     refuse_flags(trained.resolved, {"validation_file", "test_file", "max_eval_samples"}, "one question");
     const bool negative = expects_no_answer(trained, *one);

@@ -56,9 +56,10 @@ void refuse_several_processes() {
 }
 
 // What of the command line the commands that answer go by, too, but for the data.
-std::string flags_for_answering(const std::vector<config::Override>& command_line) {
+std::string flags_for_answering(const std::vector<config::Override>& command_line, std::string_view command) {
   std::set<std::string_view> left_out(kTrainingData);
   left_out.insert({"validation_file", "test_file"});  // which --data names
+  if (command == "predict") left_out.insert(kLabelling);
   std::string text;
   for (const config::OptionInfo& option : config::list_options()) {
     if (std::ranges::count(kAnsweringGroups, option.group) == 0 || left_out.contains(option.key)) continue;
@@ -79,7 +80,7 @@ void refuse_another_job(const config::Resolved& resolved, const config::Sources&
       fmt::format("bert-finetune {} {} --data {}", other->command,
                   quoted(o.model.model_name_or_path.value_or("MODEL_DIR")), quoted(data.value_or("FILE")));
   for (const std::string& file : sources.files) command += " --config " + quoted(file);
-  command += flags_for_answering(sources.command_line);
+  command += flags_for_answering(sources.command_line, other->command);
   if (const auto& directory = o.train.output_dir) {
     command += (other->command == "eval" ? " --save-predictions " : " --save-to ") + quoted(*directory);
   }

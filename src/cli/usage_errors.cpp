@@ -44,10 +44,13 @@ std::optional<std::string> other_name(const CLI::App& command, std::string flag)
   static const std::vector<std::pair<std::string_view, std::string>> kNames = {
       {"--batch-size", "--per-device-eval-batch-size"},
       {"--context", "--context-file"},
+      {"--data", "FILE"},
       {"--model", "RUN_DIR"},
       {"--model-name-or-path", "RUN_DIR"},
+      {"--model-name-or-path", "--model"},
       {"--output-dir", "--save-predictions"},
       {"--output-dir", "--save-to"},
+      {"--predict-file", "--data"},
   };
   std::replace(flag.begin(), flag.end(), '_', '-');
   for (const auto& [name, here] : kNames) {
@@ -68,14 +71,30 @@ std::optional<std::string> flag_cut_short(const std::string& name, const std::ve
   return only ? std::optional(config::flag_of(*only)) : std::nullopt;
 }
 
+// "--seed", of a command that does not have it.
+bool is_option(const std::string& flag) {
+  if (!flag.starts_with("--")) return false;
+  const std::string key = key_of_flag(flag.substr(2));
+  return std::ranges::any_of(config::list_options(), [&](const config::OptionInfo& option) {
+    return option.key == key || std::ranges::count(option.aliases, key) > 0;
+  });
+}
+
 // "unknown flag '--learing-rate'; did you mean '--learning-rate'?"
-std::string describe_unknown_flag(const CLI::App& command, const std::string& flag) {
+std::string describe_unknown_flag(const CLI::App& command, const std::string& name_of_command,
+                                  const std::string& flag) {
   const std::string name = flag.substr(0, flag.find('='));
   std::optional<std::string> meant = other_name(command, name);
+  if (!meant && is_option(name)) {
+    return fmt::format("'{}' is an option that {} does not go by.", printable(name), name_of_command);
+  }
   if (!meant) {
+    const std::set<std::string> foreign = foreign_flags();
     std::vector<std::string> flags;
     for (const CLI::Option* option : command.get_options()) {
-      for (const std::string& known : option->get_lnames()) flags.push_back("--" + known);
+      for (const std::string& known : option->get_lnames()) {
+        if (!foreign.contains("--" + known)) flags.push_back("--" + known);
+      }
     }
     meant = nearest(name, {flags.begin(), flags.end()});
     if (!meant) meant = flag_cut_short(name, flags);
@@ -84,10 +103,12 @@ std::string describe_unknown_flag(const CLI::App& command, const std::string& fl
 }
 
 // Of the arguments without a place those that are meant as flags, a line each.
-std::string describe_unknown_flags(const CLI::App& command, const std::vector<std::string>& unexpected) {
+std::string describe_unknown_flags(const CLI::App& command, const std::string& name_of_command,
+                                   const std::vector<std::string>& unexpected) {
   std::vector<std::string> lines;
   for (const std::string& argument : unexpected) {
-    if (argument == "-" || looks_like_flag(argument)) lines.push_back(describe_unknown_flag(command, argument));
+    if (argument != "-" && !looks_like_flag(argument)) continue;
+    lines.push_back(describe_unknown_flag(command, name_of_command, argument));
   }
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
@@ -160,7 +181,7 @@ std::string explain_parse_error(const CLI::App& app, const CLI::ParseError& erro
     fact = describe_missing_command(*command, commands);
   } else if (const auto taken = flag_as_value(*command)) {
     fact = *taken;
-  } else if (const std::string flags = describe_unknown_flags(*command, unexpected); !flags.empty()) {
+  } else if (const std::string flags = describe_unknown_flags(*command, name, unexpected); !flags.empty()) {
     fact = flags;
     help += " and bert-finetune --help all";
   } else if (!unexpected.empty()) {  // which is why something else is missing

@@ -53,7 +53,7 @@ class Help(EndToEndTest):
         self.assertRegex(self.printed("--version"), r"^bert-finetune \d+\.\d+\.\d+\n$")
 
     def test_build_info_tells_compiler_and_libraries(self):
-        self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d.*\ncompiler \w+ \d.*\nLibTorch 2\.")
+        self.assertRegex(self.printed("--build-info"), r"^bert-finetune \d[\d.]*, source \w.*\ncompiler \w+ \d.*\nLibTorch 2\.")
 
 
 PTX, MACHINE_CODE = 1, 2
@@ -203,9 +203,21 @@ class Mistakes(EndToEndTest):
                            (["eval", "--model_name_or_path", "r", "--validation_file", "f"], "RUN_DIR"),
                            (["eval", "r", "--data", "f", "--output_dir", "x"], "--save-predictions"),
                            (["predict", "r", "--question", "q", "--context", "text"], "--context-file"),
-                           (["predict", "r", "--data", "f", "--output_dir", "x"], "--save-to")):
+                           (["predict", "r", "--data", "f", "--output_dir", "x"], "--save-to"),
+                           (["predict", "r", "--predict_file", "f"], "--data"),
+                           (["data", "check", "--data", "f"], "FILE"),
+                           (["data", "check", "f", "--model_name_or_path", "m"], "--model")):
             with self.subTest(args):
                 self.refused(args, f"did you mean '{ours}'?")
+
+    def test_options_of_other_commands_are_called_that(self):
+        for args, flag in ((["eval", "r", "--seed", "3"], "--seed"), (["predict", "r", "--overwrite"], "--overwrite"),
+                           (["data", "check", "f", "--bf16"], "--bf16"), (["eval", "r", "--probe-memory"], "--probe-memory"),
+                           (["eval", "r", "--gradient_checkpointing"], "--gradient_checkpointing"),
+                           (["data", "check", "f", "--n-best-size", "3"], "--n-best-size")):
+            with self.subTest(args):
+                self.refused(args, f"'{flag}' is an option that bert-finetune {' '.join(args[:1 + (args[0] == 'data')])} "
+                                   "does not go by.")
 
     def test_a_run_qa_command_that_asks_for_no_training_is_sent_to_the_right_one(self):
         self.refused(self.training("--do_eval"), "do_eval without do_train (--do-eval)",

@@ -7,7 +7,8 @@ from harness import EndToEndTest, questions_of
 
 
 class Check(EndToEndTest):
-    VALUES = {"max_seq_length": 400, "on_misaligned": "keep", "version_2_with_negative": "false"}
+    VALUES = {"max_seq_length": 400, "on_misaligned": "keep", "version_2_with_negative": "false",
+              "fix_last_token_label": "false"}
 
     def report(self, path, *flags):
         return self.printed_json(self.run_program("data", "check", path, "--json", *flags))
@@ -28,11 +29,12 @@ class Check(EndToEndTest):
         self.assertEqual(sum(bar["windows"] for bar in windows["histogram"]), windows["windows"])
 
     def test_refuses_flags_that_would_do_nothing(self):
-        for key in ("train_file", "max_eval_samples", "on_misaligned", "max_seq_length"):
+        for key in ("train_file", "max_eval_samples", "on_misaligned", "max_seq_length", "fix_last_token_label", "seed",
+                    "output_dir"):
             self.assert_refused(self.run_program("data", "check", self.dev_file, "--set", f"{key}={self.VALUES.get(key, 99)}"), 2,
                                 f"{key} (--set, argument 1) has no effect on data check")
         for flags, command in (([], "validation_file"), ([], "version_2_with_negative"), ([], "max_train_samples"),
-                               ([], "on_misaligned"), (["--training"], "max_eval_samples")):
+                               (["--training"], "max_eval_samples")):
             flag = f"--{command.replace('_', '-')}={self.VALUES.get(command, 99)}"
             result = self.run_program("data", "features", self.dev_file, "--model", self.model, *flags, flag)
             self.assert_refused(result, 2, f"{command} (", "has no effect on data features")

@@ -204,7 +204,12 @@ class Model(EvalTest):
     def test_prints_a_table_without_json(self):
         result = self.run_program("eval", self.run_directory, "--data", self.dev_file)
         self.assertEqual([line.split()[0] for line in result.out.splitlines()], SCORES + BEST)
-        self.assertIn("evaluated 20 windows", result.err)
+        self.assertRegex(result.err, r"evaluated 20 windows of .*, peak memory .*; CPU, 1 thread, fp32")
+
+    def test_is_refused_settings_that_would_do_nothing(self):
+        for setting in ("output_dir=x", "seed=3", "probe_memory=auto"):
+            self.refused(2, f"{setting.split('=')[0]} (--set, argument 1) has no effect on eval",
+                         args=[self.run_directory, "--set", setting])
 
     def damaged(self, run, step):
         weights = run / f"checkpoint-{step}/model.safetensors"

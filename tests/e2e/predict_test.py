@@ -32,6 +32,7 @@ class OneQuestion(PredictTest):
             for candidate in answer["n_best"]:
                 self.assertEqual(text[candidate["start"]:candidate["end"]], candidate["text"])
             self.assertAlmostEqual(sum(candidate["probability"] for candidate in answer["n_best"]), 1, places=5)
+            self.assertEqual(self.printed_json(self.ask("\ufeff" + text, "--json")), answer)
 
     def test_may_go_unanswered_as_the_model_was_trained(self):
         answer = self.printed_json(self.ask(TEXT, "--json", "--version-2-with-negative", "false"))
@@ -139,6 +140,12 @@ class File(PredictTest):
         result = self.run_program(*command, "--save-to", ".")
         self.assertEqual(result.code, 0, result)
         self.assertEqual(names(self.cwd), ["nbest_predictions.json", "predictions.json"])
+
+    def test_is_not_answered_where_a_setting_would_do_nothing(self):
+        for setting in ("output_dir=x", "learning_rate=1", "tokenizer_name=x", "on_misaligned=keep"):
+            result = self.run_program("predict", self.run_directory, "--data", self.dev_file, "--save-to", "out", "--set", setting)
+            self.assert_refused(result, 2, f"{setting.split('=')[0]} (--set, argument 1) has no effect on predict")
+        self.assertEqual(names(self.cwd), [])
 
     def test_that_is_bad_is_refused(self):
         before = names(self.cwd)

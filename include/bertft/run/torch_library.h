@@ -18,6 +18,7 @@ enum class TrainMode { kTrain, kDryRun, kProbe, kProbeForParent };
 /// A trained model's answers, and what they took once it was loaded.
 struct AnswerRun {
   eval::Answers answers;
+  std::string device;  // what computed them, and how: "CPU, 2 threads, fp32"
   double seconds = 0;
   std::uint64_t peak_memory_bytes = 0;
 };

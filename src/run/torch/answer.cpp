@@ -28,7 +28,7 @@ AnswerRun load_and_answer(const TrainedModel& trained, const device::Device& dev
   const auto start = std::chrono::steady_clock::now();
   eval::Answers answers = std::move(*eval::predict(model, device, task, hooks));
   log::set_status_line("");
-  return {std::move(answers), seconds_since(start), memory::peak_memory_bytes(device)};
+  return {std::move(answers), device.description, seconds_since(start), memory::peak_memory_bytes(device)};
 }
 
 }  // namespace
