@@ -51,7 +51,7 @@ std::int64_t size_of_data(const Job& job) {
 }
 
 Json key_of(const Job& job, const train::ProbeTask& task) {
-  return train::probe_key(task, version_line(), job.options().memory.memory_limit);
+  return train::probe_key(task, version_line() + " " + source_revision(), job.options().memory.memory_limit);
 }
 
 constexpr const char* kTrialHead = "features    tokens  peak      features/s  fits  reached";
