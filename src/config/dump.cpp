@@ -17,11 +17,14 @@ std::string with_point(std::string number) {
   return number;
 }
 
-// Whether a reader would take the text, bare, for something else, or not keep it: the emitter leaves some control and
-// non-ASCII characters bare.
+// Whether a reader would take the text, bare, for something else, or not keep it: to Python's YAML 0x10, 1:30 and
+// 2020-01-01 are no texts, and the emitter leaves some control and non-ASCII characters bare.
 bool needs_quotes(const std::string& text) {
   const auto is_plain = [](char c) { return c >= ' ' && c <= '~'; };
-  return read_bool(text) || read_number(text) || !std::ranges::all_of(text, is_plain);
+  constexpr const char* kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  const bool is_word_or_path =
+      text.find_first_of(kLetters) == 0 || text.starts_with('/') || text.starts_with("./") || text.starts_with("../");
+  return !is_word_or_path || read_bool(text) || read_number(text) || !std::ranges::all_of(text, is_plain);
 }
 
 void emit_value(YAML::Emitter& out, const Field& field, const Value& value) {
@@ -32,7 +35,7 @@ void emit_value(YAML::Emitter& out, const Field& field, const Value& value) {
   }
   const std::string text = written(field, value);
   const bool is_text = std::holds_alternative<std::string>(value) || std::holds_alternative<std::monostate>(value);
-  if (is_text && needs_quotes(text)) out << YAML::DoubleQuoted;
+  if (is_text && !field.option.is_memory_amount && needs_quotes(text)) out << YAML::DoubleQuoted;
   out << (std::holds_alternative<double>(value) ? with_point(text) : text);
 }
 

@@ -23,7 +23,7 @@ std::string type_name(const Field& field) {
     case Kind::kName:
       return "name";
     case Kind::kText:
-      return field.option.is_path ? "path" : "text";
+      return field.option.is_path ? "path" : field.option.is_memory_amount ? "amount" : "text";
   }
   return "";
 }
@@ -32,6 +32,7 @@ std::string placeholder(const OptionInfo& option) {
   if (option.type == "boolean") return "";
   if (option.type == "integer") return " N";
   if (option.type == "number") return " X";
+  if (option.type == "amount") return " AMOUNT";
   return option.type == "path" ? " PATH" : option.type == "name" ? " NAME" : " TEXT";
 }
 
@@ -59,7 +60,7 @@ std::vector<OptionInfo> list_options() {
                     .type = type_name(field),
                     .default_value = written(field, field.get()),
                     .unit = std::string(option.unit),
-                    .range = short_range(field),
+                    .range = option.is_memory_amount ? "" : short_range(field),
                     .unset_name = std::string(field.is_optional ? option.unset_name : ""),
                     .help = std::string(option.help),
                     .aliases = {option.aliases.begin(), option.aliases.end()},

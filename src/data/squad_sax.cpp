@@ -354,8 +354,10 @@ void SquadSax::finish_question(bool answers_seen) {
   }
   const bool has_answer = question_.has_answer();
   question_.is_impossible = is_impossible_.value_or(answers_seen && !has_answer);
-  // A question without the member `answers`, as of a test set, says nothing.
-  if (!has_answer && (answers_seen || question_.is_impossible)) dataset_.has_unanswerable = true;
+  // A question without the member `answers`, as of a test set, says nothing; nor does a blank answer beside an
+  // is_impossible that is false.
+  const bool is_unanswerable = question_.is_impossible ? !has_answer : answers_seen && question_.answers.empty();
+  if (is_unanswerable) dataset_.has_unanswerable = true;
   if (tokenizing_ != nullptr) tokenizing_->add_question(question_.text);
   dataset_.questions.push_back(std::exchange(question_, {}));
 }

@@ -279,10 +279,10 @@ std::vector<AddedToken> read_added_tokens(const TokenizerFiles& files, Tokenizer
   std::sort(beyond_vocabulary.begin(), beyond_vocabulary.end(),
             [](const Declaration& a, const Declaration& b) { return *a.id < *b.id; });
   // One for which the model has no embedding is no token here: at a text that holds it transformers fails.
-  const auto has_embedding = [&](std::uint32_t id) { return id < files.num_embeddings.value_or(0); };
+  const auto has_embedding = [&](std::uint32_t id) { return !files.num_embeddings || id < *files.num_embeddings; };
   auto next_id = static_cast<std::uint32_t>(vocabulary.size());
   for (const Declaration& declared : beyond_vocabulary) {
-    if (files.num_embeddings && !has_embedding(next_id)) break;
+    if (!has_embedding(next_id)) break;
     if (*declared.id != next_id) {
       throw DataError(
           fmt::format("{}: the added token '{}' has id {}; the next free one is {}.\n"

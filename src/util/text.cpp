@@ -39,7 +39,8 @@ std::size_t sequence_length(std::string_view text, std::size_t pos) {
 // Characters that move the cursor or turn the line around, so that they could hide what a
 // message says: C0, DEL, C1, line and paragraph separators, bidirectional controls.
 bool disturbs_a_line(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x61C || c == 0x200E || c == 0x200F ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
 std::string escaped(char32_t c) {

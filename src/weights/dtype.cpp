@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <cmath>
 #include <cstring>
 
 namespace bertft::weights {
@@ -43,6 +44,17 @@ std::int64_t count_full_exponents(std::span<const std::byte> bytes, Bits exponen
     Bits bits;
     std::memcpy(&bits, bytes.data() + i, sizeof bits);
     count += (bits & exponent) == exponent;
+  }
+  return count;
+}
+
+// Of float64, those that are not finite as float32, too.
+std::int64_t count_beyond_float(std::span<const std::byte> bytes) {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i + sizeof(double) <= bytes.size(); i += sizeof(double)) {
+    double value = 0;
+    std::memcpy(&value, bytes.data() + i, sizeof value);
+    count += std::isfinite(static_cast<float>(value)) ? 0 : 1;
   }
   return count;
 }
@@ -88,7 +100,7 @@ std::int64_t TensorView::num_elements() const {
 std::int64_t count_non_finite(const TensorView& tensor) {
   switch (tensor.dtype) {
     case DType::kF64:
-      return count_full_exponents<std::uint64_t>(tensor.bytes, 0x7FF0'0000'0000'0000);
+      return count_beyond_float(tensor.bytes);
     case DType::kF32:
       return count_full_exponents<std::uint32_t>(tensor.bytes, 0x7F80'0000);
     case DType::kBF16:

@@ -19,7 +19,7 @@ std::optional<std::uint64_t> byte_count(DType dtype, std::span<const std::int64_
 /// "[2, 384]"
 std::string shape_text(std::span<const std::int64_t> shape);
 
-/// Values that are NaN or infinite; 0 for dtypes that have none.
+/// Values that are NaN or infinite, in float32; 0 for dtypes that have none.
 std::int64_t count_non_finite(const TensorView& tensor);
 
 }  // namespace bertft::weights

@@ -122,8 +122,9 @@ void check_finite(const ModelWeights& weights, const ExpectedTensors& expected, 
     if (found == weights.tensors.end()) continue;
     const std::int64_t count = count_non_finite(found->second);
     if (count > 0) {
-      faults.add(fmt::format("{} has {} NaN or infinite of {} values", name, with_thousands(count),
-                             with_thousands(found->second.num_elements())));
+      faults.add(fmt::format("{} has {} NaN or infinite of {} values{}", name, with_thousands(count),
+                             with_thousands(found->second.num_elements()),
+                             found->second.dtype == DType::kF64 ? " (as F32)" : ""));
     }
   }
   faults.throw_if_any(directory, "The training that made them diverged: take an earlier checkpoint.");

@@ -40,6 +40,20 @@ TEST(Dump, HoldsEveryKeyWithItsOrigin) {
   for (const OptionInfo& option : list_options()) EXPECT_THAT(yaml, HasSubstr("\n" + option.key + ": "));
 }
 
+// Python's YAML reads these, bare, as numbers, dates or not at all.
+TEST(Dump, QuotesTextsThatOtherReadersTakeForSomethingElse) {
+  for (const std::string text : {"017", "0x10", "1:30", "1_000", "2020-01-01", "=", "<<", ".5", "~", "-", "+1"}) {
+    Resolved resolved;
+    resolved.options.train.resume_from_checkpoint = text;
+    EXPECT_THAT(to_yaml(resolved), HasSubstr("\nresume_from_checkpoint: \"" + text + "\"  #")) << text;
+  }
+  for (const std::string text : {"auto", "runs/x", "/runs/1", "./1", "../x"}) {
+    Resolved resolved;
+    resolved.options.train.resume_from_checkpoint = text;
+    EXPECT_THAT(to_yaml(resolved), HasSubstr("\nresume_from_checkpoint: " + text + "  #")) << text;
+  }
+}
+
 TEST(Dump, TheDefaultsComeBackEqual) {
   expect_round_trip(resolve_texts({}, {}, {}));
 }

@@ -225,7 +225,7 @@ TEST(Resolve, KeysOfWhatIsNotSupportedAreAnsweredWithTheReason) {
   EXPECT_EQ(refusal_of_yaml("fsdp: [full_shard]"), "a.yaml:1:1: error: 'fsdp' is not supported: one device is used");
   EXPECT_EQ(refusal_of_set("push_to_hub", "true"),
             "'push_to_hub' is not supported: nothing is uploaded; push output_dir yourself  (--set, argument 1)");
-  EXPECT_THAT(refusal_of_yaml("kernels: fused"), AllOf(HasSubstr("not supported: "), HasSubstr("built yet")));
+  EXPECT_THAT(refusal_of_yaml("kernels: fused"), AllOf(HasSubstr("not supported: "), HasSubstr("one set of kernels")));
 }
 
 TEST(Resolve, RefusedKeysThatAskForNothingAreAccepted) {

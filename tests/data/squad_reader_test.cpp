@@ -113,6 +113,7 @@ TEST(SquadReader, KnowsOfUnanswerableQuestionsFromWhatTheFileSaysAlone) {
   EXPECT_TRUE(is_known(R"(,"answers":{"text":[""],"answer_start":[-1]})"));
   EXPECT_TRUE(is_known(R"(,"is_impossible":true)"));
   EXPECT_FALSE(is_known(R"(,"answers":[{"text":"c","answer_start":0}])"));
+  EXPECT_FALSE(is_known(R"(,"answers":[{"text":" ","answer_start":1}],"is_impossible":false)"));
   EXPECT_FALSE(is_known("")) << "a test set";
   EXPECT_FALSE(is_known(R"(,"answers":null)"));
 }

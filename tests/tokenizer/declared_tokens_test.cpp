@@ -93,6 +93,7 @@ TEST(LoadTokenizer, NumbersTokensWithoutAnIdBehindTheVocabularyWhereTheModelHasE
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n[\n]\nq\nmask\n");  // the named [MASK] comes first
   model.write("tokenizer_config.json", R"({"additional_special_tokens": ["[Q]", "[R]"]})");
   const auto ids = [&] { return ids_of(*load_tokenizer(model.path()), "[MASK] [Q]"); };
+  EXPECT_THAT(ids(), ElementsAre(9, 10)) << "where no model is there to lack them";
   model.write("config.json", R"({"vocab_size": 11})");
   EXPECT_THAT(ids(), ElementsAre(9, 10));
   EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 11U);

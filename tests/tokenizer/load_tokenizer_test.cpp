@@ -92,8 +92,8 @@ TEST(LoadTokenizer, GivesADuplicateTheLastLineAndSaysSo) {
 
 TEST(LoadTokenizer, ReadsALastLineWithoutLineFeed) {
   TemporaryDirectory model;
-  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nx");
-  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 5U);
+  model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nx");
+  EXPECT_EQ(load_tokenizer(model.path())->vocabulary_size(), 6U);
 }
 
 TEST(LoadTokenizer, RefusesAByteOrderMark) {
@@ -147,6 +147,8 @@ TEST(LoadTokenizer, DoesWithoutPad) {
 TEST(LoadTokenizer, DoesWithoutMask) {
   TemporaryDirectory model;
   model.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nmask\n");
+  EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[MASK]"), ElementsAre(5)) << "as transformers numbers it";
+  model.write("config.json", R"({"vocab_size": 5})");
   EXPECT_THAT(ids_of(*load_tokenizer(model.path()), "[MASK]"), ElementsAre(1, 4, 1));
 }
 

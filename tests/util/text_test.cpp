@@ -21,6 +21,7 @@ TEST(Printable, KeepsOrdinaryTextOfAnyScript) {
 TEST(Printable, EscapesWhatWouldMoveTheCursorOrHideText) {
   EXPECT_EQ(printable("a\nb\tc\rd\x1b[31me\x7f"), "a\\nb\\tc\\rd\\x1b[31me\\x7f");
   EXPECT_EQ(printable(utf8(0x85) + utf8(0x2028) + utf8(0x202E) + utf8(0x2066)), "\\u0085\\u2028\\u202e\\u2066");
+  EXPECT_EQ(printable(utf8(0x61C) + utf8(0x200E) + utf8(0x200F)), "\\u061c\\u200e\\u200f");
   EXPECT_EQ(printable(std::string("a\0b", 3)), "a\\x00b");
 }
 

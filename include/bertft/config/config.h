@@ -121,7 +121,7 @@ std::string to_yaml(const Resolved& resolved);
 /// One declared option, for the command line's flags and the reference in docs/.
 struct OptionInfo {
   std::string group, key;
-  std::string type;  // "boolean", "integer", "number", "text", "path", "name"
+  std::string type;  // "boolean", "integer", "number", "text", "path", "name", "amount"
   std::string default_value, unit;
   std::string range;       // ">= 8", ">= 0, < 1", "no|steps|epoch"; empty when free
   std::string unset_name;  // "null" or "auto" where the option may be absent; else empty

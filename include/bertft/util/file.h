@@ -23,7 +23,7 @@ inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{8} << 30;
 std::string read_file(const std::string& path, std::uint64_t max_bytes = kMaxFileBytes);
 
 /// A file mapped read-only for as long as the object lives. An empty file maps to no bytes.
-/// throws InputError as read_file
+/// throws InputError: missing, unreadable, not a regular file
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);
