@@ -78,7 +78,8 @@ def ours(model, train, precision, length, mib, folder):
     on_stand_in(ROOT / "build/bert-finetune", "--model-name-or-path", model, "--train-file",
                 train, "--device", "cuda", f"--{'no-' * (precision == 'fp32')}bf16",
                 "--max-seq-length", length, "--doc-stride", 0, "--output-dir", run, "--probe-memory", "--memory-limit",
-                f"{mib}MiB", "--memory-reserve", 0, "--per-device-train-batch-size", 2048)
+                f"{mib}MiB", "--memory-reserve", 0, "--per-device-train-batch-size", 2048,
+                "--weight-decay", 0.01)  # all rows of the word table are in the run, as in the peer's
     probe = json.loads((run / "probe.json").read_text())
     return probe["micro_batch_features"], len(probe["trials"]), sum(not trial["fits"] for trial in probe["trials"])
 
