@@ -4,8 +4,7 @@
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/index_select.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -14,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -34,15 +34,40 @@ bool has_norm_part(std::string_view name) {
   return false;
 }
 
-// Of a table on the host, without a second copy of them where `to` is there too.
-void copy_rows(at::Tensor& to, const at::Tensor& table, const std::vector<std::uint32_t>& rows) {
-  std::vector<std::int64_t> numbers(rows.begin(), rows.end());
-  const at::Tensor index = at::from_blob(numbers.data(), {std::ssize(numbers)}, at::kLong);
-  if (to.is_cpu()) {
-    at::index_select_out(to, table, 0, index);
-  } else {
-    to.copy_(table.index_select(0, index));
+constexpr const char* kRows = "rows.";
+
+std::vector<std::uint32_t> all_rows(std::int64_t count) {
+  std::vector<std::uint32_t> rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), 0U);
+  return rows;
+}
+
+std::vector<std::uint32_t> numbers_in(const at::Tensor& rows) {
+  const auto* begin = rows.const_data_ptr<std::int32_t>();
+  return {begin, begin + rows.numel()};
+}
+
+// Rows `wanted` of a table from `found`, which has its rows `there`; zero where it has not. Both ascending.
+// returns false where `found` is no such table of that width
+bool copy_rows(at::Tensor& to, const std::vector<std::uint32_t>& wanted, const at::Tensor& found,
+               const std::vector<std::uint32_t>& there) {
+  if (to.dim() != 2 || found.sizes() != at::IntArrayRef({std::ssize(there), to.size(1)})) return false;
+  const at::Tensor from = found.cpu();
+  at::Tensor on_host = to.is_cpu() ? to : at::empty(to.sizes(), at::kFloat);
+  const std::int64_t width = to.size(1);
+  auto* row = on_host.mutable_data_ptr<float>();
+  auto next = there.begin();
+  for (const std::uint32_t number : wanted) {
+    next = std::lower_bound(next, there.end(), number);
+    if (next != there.end() && *next == number) {
+      std::copy_n(from.const_data_ptr<float>() + (next - there.begin()) * width, width, row);
+    } else {
+      std::fill_n(row, width, 0.0F);
+    }
+    row += width;
   }
+  if (!to.is_cpu()) to.copy_(on_host);
+  return true;
 }
 
 }  // namespace
@@ -55,8 +80,9 @@ bool is_decayed(std::string_view name) {
   return !spared && !has_norm_part(lower);
 }
 
-AdamW::AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options)
-    : options_(options), parameters_(std::move(parameters)) {
+AdamW::AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options,
+             std::optional<device::PartialTable> table)
+    : options_(options), parameters_(std::move(parameters)), table_(std::move(table)) {
   groups_.resize(2);
   if (!parameters_.empty()) {
     steps_ = at::zeros({}, at::TensorOptions().dtype(at::kFloat).device(parameters_[0].tensor.device()));
@@ -121,7 +147,7 @@ void AdamW::step(double learning_rate) {
   ++steps_done_;
 }
 
-std::vector<NamedTensor> AdamW::state() const {
+std::vector<NamedTensor> AdamW::moments() const {
   std::vector<NamedTensor> result;
   for (const Group& group : groups_) {
     for (std::size_t i = 0; i < group.index.size(); ++i) {
@@ -133,22 +159,38 @@ std::vector<NamedTensor> AdamW::state() const {
   return result;
 }
 
-void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t steps_done,
-                       const std::optional<device::PartialTable>& table) {
+std::vector<NamedTensor> AdamW::state() const {
+  std::vector<NamedTensor> result = moments();
+  if (table_) {
+    at::Tensor rows = at::empty({std::ssize(table_->rows)}, at::kInt);
+    std::copy(table_->rows.begin(), table_->rows.end(), rows.mutable_data_ptr<std::int32_t>());
+    result.push_back({kRows + table_->name, rows});
+  }
+  return result;
+}
+
+void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t steps_done) {
   const at::NoGradGuard no_grad;
-  for (auto& [name, moment] : state()) {
+  const auto find = [&](const std::string& name) -> const at::Tensor* {
     const auto found = std::find_if(loaded.begin(), loaded.end(), [&](const auto& x) { return x.name == name; });
-    const bool is_part = table && name.ends_with("." + table->name);
-    std::vector<std::int64_t> shape = moment.sizes().vec();
-    if (is_part) shape[0] += table->aside.size(0);
-    if (found == loaded.end() || found->tensor.sizes() != at::IntArrayRef(shape)) {
-      throw CheckpointError(fmt::format("the optimizer state has no {} of this model's shape", name));
-    }
-    if (is_part) {
-      copy_rows(moment, found->tensor, table->rows);
+    return found == loaded.end() ? nullptr : &found->tensor;
+  };
+  for (auto& [name, moment] : moments()) {
+    const std::string parameter = name.substr(name.find('.') + 1);
+    const at::Tensor* found = find(name);
+    const at::Tensor* rows = find(kRows + parameter);
+    const bool is_part = table_ && table_->name == parameter;
+    bool is_right = found != nullptr;
+    if (is_right && (is_part || rows != nullptr)) {
+      const std::int64_t whole = moment.size(0) + (is_part ? table_->aside.size(0) : 0);
+      is_right = copy_rows(moment, is_part ? table_->rows : all_rows(whole), *found,
+                           rows != nullptr ? numbers_in(*rows) : all_rows(whole));
+    } else if (is_right && found->sizes() == moment.sizes()) {
+      moment.copy_(*found);
     } else {
-      moment.copy_(found->tensor);
+      is_right = false;
     }
+    if (!is_right) throw CheckpointError(fmt::format("the optimizer state has no {} of this model's shape", name));
   }
   steps_done_ = steps_done;
 }

@@ -142,18 +142,44 @@ TEST_F(AdamWSteps, ReadAStateOfAnotherShapeAsADamagedCheckpoint) {
   EXPECT_THROW(optimizer.load_state(state, 3), CheckpointError);
 }
 
-TEST_F(AdamWSteps, TakeTheRowsOfATableThatTheirParameterHolds) {
-  AdamW optimizer({{"words", at::zeros({2, 3}).requires_grad_(true)}}, options);
-  const at::Tensor first = at::arange(15, at::kFloat).view({5, 3});
-  const device::PartialTable table{"words", {1, 4}, at::zeros({3, 3})};
-  optimizer.load_state({{"exp_avg.words", first}, {"exp_avg_sq.words", first + 100}}, 3, table);
-  const at::Tensor held = first.index_select(0, at::tensor({1, 4}, at::kLong));
-  EXPECT_TRUE(at::equal(optimizer.state()[0].tensor, held));
-  EXPECT_TRUE(at::equal(optimizer.state()[1].tensor, held + 100));
-  for (const at::Tensor& other : {held, at::zeros({5, 2}), at::zeros({})}) {
-    EXPECT_THROW(optimizer.load_state({{"exp_avg.words", other}, {"exp_avg_sq.words", first}}, 3, table),
-                 CheckpointError);
+// Of a table of five rows, those.
+AdamW optimizer_of(const std::vector<std::uint32_t>& rows, const OptimOptions& options) {
+  const auto num_rows = std::ssize(rows);
+  return {{{"words", at::zeros({num_rows, 3}).requires_grad_(true)}},
+          options,
+          device::PartialTable{"words", rows, at::zeros({5 - num_rows, 3})}};
+}
+
+TEST_F(AdamWSteps, GoOnWithTheRowsOfATableThatTheirParameterHolds) {
+  const at::Tensor table = at::arange(15, at::kFloat).view({5, 3});
+  const auto rows_of = [&](std::vector<std::int64_t> rows) { return table.index_select(0, at::tensor(rows)); };
+  AdamW some = optimizer_of({1, 4}, options);
+  some.load_state({{"exp_avg.words", table}, {"exp_avg_sq.words", table + 100}}, 3);  // of a run of all
+  const std::vector<NamedTensor> state = some.state();
+  ASSERT_EQ(state.size(), 3U);
+  EXPECT_TRUE(at::equal(state[0].tensor, rows_of({1, 4})));
+  EXPECT_TRUE(at::equal(state[1].tensor, rows_of({1, 4}) + 100));
+  EXPECT_EQ(state[2].name, "rows.words");
+  EXPECT_TRUE(at::equal(state[2].tensor, at::tensor({1, 4}, at::kInt)));
+
+  AdamW others = optimizer_of({0, 1, 2}, options);
+  others.load_state(state, 3);
+  EXPECT_TRUE(at::equal(others.state()[0].tensor, at::stack({at::zeros({3}), table[1], at::zeros({3})})));
+  AdamW all({{"words", at::zeros({5, 3}).requires_grad_(true)}}, options);
+  all.load_state(state, 3);
+  EXPECT_TRUE(at::equal(all.state()[0].tensor, table.index_fill(0, at::tensor({0, 2, 3}, at::kLong), 0)));
+}
+
+TEST_F(AdamWSteps, ReadRowsOfAnotherTableAsADamagedCheckpoint) {
+  AdamW optimizer = optimizer_of({1, 4}, options);
+  const at::Tensor whole = at::zeros({5, 3});
+  for (const at::Tensor& other : {at::zeros({2, 3}), at::zeros({5, 2}), at::zeros({})}) {
+    EXPECT_THROW(optimizer.load_state({{"exp_avg.words", other}, {"exp_avg_sq.words", whole}}, 3), CheckpointError);
   }
+  EXPECT_THROW(
+      optimizer.load_state(
+          {{"exp_avg.words", whole}, {"exp_avg_sq.words", whole}, {"rows.words", at::tensor({1, 4}, at::kInt)}}, 3),
+      CheckpointError);
 }
 
 TEST_F(AdamWSteps, ChangeNoWeightAtALearningRateOfZero) {

@@ -25,10 +25,10 @@ struct Retention {
 struct Snapshot {
   std::int64_t step = 0;
   std::vector<NamedTensor> model;            // -> model.safetensors, fp32
-  std::vector<NamedTensor> optimizer;        // -> optimizer.safetensors, fp32
+  std::vector<NamedTensor> optimizer;        // -> optimizer.safetensors, fp32 and int32
   std::map<std::string, std::string> files;  // name -> content of the small files
   Retention retention;
-  std::optional<PartialTable> table = {};  // among them: the model's is written whole, its moments with zeros between
+  std::optional<PartialTable> table = {};  // of which `model` holds some rows; it is written whole
 };
 
 /// Called before anything of a checkpoint is written: what it flushes to the device is there whenever the checkpoint
@@ -65,7 +65,7 @@ class Store {
   bool is_writing() const;
 
   /// Makes the snapshot's model the run directory's own, as publish_model() makes a checkpoint's: it is a third of a
-  /// checkpoint, for which there may be no room. throws StorageError
+  /// checkpoint or more, for which there may be no room. throws StorageError
   void publish(const Snapshot& snapshot);
 
   /// Removes the checkpoints up to `step` that `retention` does not keep, as save() does in the end.

@@ -22,8 +22,9 @@ bool is_decayed(std::string_view name);
 class AdamW {
  public:
   /// Takes the parameters (fp32 leaves) by reference; their moments start at zero, at once,
-  /// so that no memory is first needed in the middle of a step.
-  AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options);
+  /// so that no memory is first needed in the middle of a step. `table`: that of which one of them holds some rows.
+  AdamW(std::vector<NamedTensor> parameters, const OptimOptions& options,
+        std::optional<device::PartialTable> table = std::nullopt);
 
   /// Forgets all gradients and frees them.
   void zero_grad();
@@ -42,13 +43,13 @@ class AdamW {
   std::int64_t steps_done() const { return steps_done_; }
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
 
-  /// Both moments by parameter name: "exp_avg.<name>", "exp_avg_sq.<name>".
+  /// Both moments by parameter name: "exp_avg.<name>", "exp_avg_sq.<name>"; and where they are of some rows of a table,
+  /// "rows.<name>", of which: [rows] int32 on the host, ascending.
   std::vector<NamedTensor> state() const;
-  /// Continues from state() and steps_done() of an earlier run; copies the values, of whole tables where the parameter
-  /// is a part of one, `table`, the rows that it holds.
+  /// Continues from state() and steps_done() of an earlier run; copies the values. Of a table the two may hold other
+  /// rows: moments of those that the earlier run did not have are zero.
   /// throws CheckpointError naming a moment that is missing or of another shape
-  void load_state(const std::vector<NamedTensor>& state, std::int64_t steps_done,
-                  const std::optional<device::PartialTable>& table = std::nullopt);
+  void load_state(const std::vector<NamedTensor>& state, std::int64_t steps_done);
 
  private:
   struct Group {
@@ -58,9 +59,11 @@ class AdamW {
     std::vector<std::size_t> index;  // into parameters_
   };
   std::vector<at::Tensor> gradients() const;
+  std::vector<NamedTensor> moments() const;
 
   OptimOptions options_;
   std::vector<NamedTensor> parameters_;
+  std::optional<device::PartialTable> table_;
   std::vector<Group> groups_;
   at::Tensor steps_;  // scalar float32 on the device, as the fused kernel wants it
   std::int64_t steps_done_ = 0;

@@ -2,7 +2,6 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -42,11 +41,6 @@ std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
   return result;
 }
 
-// Whether a tensor is a part of `table`, or belongs to one: a moment has something before that name.
-bool is_of(const std::optional<PartialTable>& table, const std::string& name) {
-  return table && name.ends_with(table->name);
-}
-
 std::span<const std::byte> row_of(const at::Tensor& table, std::int64_t row) {
   const float* begin = table.const_data_ptr<float>() + row * table.stride(0);
   return std::as_bytes(std::span(begin, static_cast<std::size_t>(table.size(1))));
@@ -65,26 +59,22 @@ weights::TensorToWrite whole_table(const std::string& name, const at::Tensor& he
   return whole;
 }
 
+// `table`: to be written whole in place of the tensor of its name.
 void write_tensors(const std::string& path, const std::vector<NamedTensor>& tensors,
-                   const std::optional<PartialTable>& table) {
+                   const std::optional<PartialTable>& table = std::nullopt) {
   std::vector<weights::TensorToWrite> to_write;
   std::vector<at::Tensor> held;  // copies of a GPU's
   for (const auto& [name, given] : tensors) {
     const at::Tensor& tensor = held.emplace_back(given.detach().cpu());
-    if (is_of(table, name)) {
+    if (table && table->name == name) {
       to_write.push_back(whole_table(name, tensor, *table));
     } else {
       const auto* data = static_cast<const std::byte*>(tensor.const_data_ptr());
-      to_write.push_back({name, weights::DType::kF32, tensor.sizes().vec(), {{data, tensor.nbytes()}}});
+      const auto dtype = tensor.scalar_type() == at::kInt ? weights::DType::kI32 : weights::DType::kF32;
+      to_write.push_back({name, dtype, tensor.sizes().vec(), {{data, tensor.nbytes()}}});
     }
   }
   weights::write_safetensors(path, std::move(to_write));
-}
-
-// Of a row that is not trained both moments are zero.
-std::optional<PartialTable> table_of_moments(const std::optional<PartialTable>& table) {
-  if (!table) return std::nullopt;
-  return PartialTable{table->name, table->rows, at::zeros({1, table->aside.size(1)}).expand_as(table->aside)};
 }
 
 void write_new_file(const std::string& path, std::string_view content) {
@@ -120,10 +110,14 @@ void remove_older(const std::string& run_directory, std::int64_t step, const Ret
   });
 }
 
-std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors, const std::optional<PartialTable>& table) {
+std::uint64_t bytes_of(const std::vector<NamedTensor>& tensors) {
   std::uint64_t sum = 0;
-  for (const auto& [name, tensor] : tensors) sum += tensor.nbytes() + (is_of(table, name) ? table->aside.nbytes() : 0);
+  for (const NamedTensor& named : tensors) sum += named.tensor.nbytes();
   return sum;
+}
+
+std::uint64_t model_bytes_of(const Snapshot& snapshot) {
+  return bytes_of(snapshot.model) + (snapshot.table ? snapshot.table->aside.nbytes() : 0);
 }
 
 // To end a line with, where a full disk is why `bytes` were not written.
@@ -150,9 +144,9 @@ void write(const std::string& run_directory, const Snapshot& snapshot, const std
 
 void write_checkpoint(const std::string& run_directory, const Snapshot& snapshot) {
   const std::string target = directory_of(run_directory, snapshot.step);
-  const std::uint64_t bytes = bytes_of(snapshot.model, snapshot.table) + bytes_of(snapshot.optimizer, snapshot.table);
+  const std::uint64_t bytes = model_bytes_of(snapshot) + bytes_of(snapshot.optimizer);
   write(run_directory, snapshot, target, bytes, [&](const fs::path& temporary) {
-    write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer, table_of_moments(snapshot.table));
+    write_tensors((temporary / kOptimizerName).string(), snapshot.optimizer);
     write_new_file((temporary / kManifestName).string(), make_manifest(temporary.string()));
     sync_directory(temporary.string());
     put_in_place(temporary, target);
@@ -230,10 +224,9 @@ bool Store::is_writing() const {
 
 void Store::publish(const Snapshot& snapshot) {
   wait();
-  write(impl_->run_directory, snapshot, "the model", bytes_of(snapshot.model, snapshot.table),
-        [&](const fs::path& temporary) {
-          publish_model(temporary.string(), impl_->run_directory, snapshot.files.at(kStateName));
-        });
+  write(impl_->run_directory, snapshot, "the model", model_bytes_of(snapshot), [&](const fs::path& temporary) {
+    publish_model(temporary.string(), impl_->run_directory, snapshot.files.at(kStateName));
+  });
 }
 
 void Store::prune(std::int64_t step, const Retention& retention) {
@@ -245,12 +238,14 @@ std::vector<NamedTensor> read_optimizer(const std::string& directory) {
   const auto file = std::make_shared<const weights::SafetensorsFile>((fs::path(directory) / kOptimizerName).string());
   std::vector<NamedTensor> result;
   for (const auto& [name, view] : file->tensors()) {
-    if (view.dtype != weights::DType::kF32) {
-      throw CheckpointError(fmt::format("{}: {} is not F32", directory, name));
+    const bool is_of_rows = name.starts_with("rows.");  // as AdamW::state() has them
+    const weights::DType expected = is_of_rows ? weights::DType::kI32 : weights::DType::kF32;
+    if (view.dtype != expected) {
+      throw CheckpointError(fmt::format("{}: {} is not {}", directory, name, weights::name_of(expected)));
     }
     // The file is mapped read-only; from_blob knows no constant memory.
     auto* bytes = const_cast<std::byte*>(view.bytes.data());
-    result.push_back({name, at::from_blob(bytes, view.shape, [file](void*) {}, at::kFloat)});
+    result.push_back({name, at::from_blob(bytes, view.shape, [file](void*) {}, is_of_rows ? at::kInt : at::kFloat)});
   }
   return result;
 }

@@ -18,9 +18,9 @@ namespace {
 void warn_of_full_disk(const Job& job) {
   const std::string& directory = *job.options().train.output_dir;
   memory::StepShape shape = step_shape(job);
-  shape.encoder = job.inputs.files.config;  // whole, as it is written
-  const memory::StepBytes bytes = memory::plan_step(shape, 1);
-  const std::uint64_t of_one = bytes.weights + bytes.optimizer;
+  const std::uint64_t moments = memory::plan_step(shape, 1).optimizer;
+  shape.encoder = job.inputs.files.config;  // the model is written whole
+  const std::uint64_t of_one = memory::plan_step(shape, 1).weights + moments;
   const auto there = static_cast<std::int64_t>(checkpoint::list_own_checkpoints(directory).size());
   const std::int64_t to_come =
       train::most_checkpoints(job.inputs.plan, job.options().train, job.inputs.validation_set.has_value()) - there;

@@ -45,7 +45,7 @@ class Training {
   Training(const Setup& setup, RunState run_state, const std::vector<device::NamedTensor>& moments)
       : s_(setup),
         state_(std::move(run_state)),
-        optimizer_(setup.model.parameters(), setup.optim),
+        optimizer_(setup.model.parameters(), setup.optim, setup.model.partial_words()),
         engine_({setup.model, optimizer_, setup.device, setup.features}, limit_of(setup.options, state_),
                 state_.identity.seed),
         batches_(setup.features, setup.plan, state_.identity.data_seed, setup.device.torch_device),
@@ -60,7 +60,7 @@ class Training {
     if (s_.device.precision == device::Precision::kFp16) engine_.scale_loss(state_.loss_scale.value_or(LossScale()));
     state_.loss_scale = engine_.loss_scale();
     if (moments.empty()) return;
-    optimizer_.load_state(moments, state_.applied_steps, s_.model.partial_words());
+    optimizer_.load_state(moments, state_.applied_steps);
     saving_.begin_at_checkpoint();
   }
 

@@ -122,6 +122,12 @@ class RunOfFourSteps : public testing::Test {
     for (data::Features* features : {&windows_, &windows_to_answer_}) features->tokens.renumber(rows_.numbers());
   }
 
+  void train_all_rows() {
+    rows_ = weights::TrainedRows(bert_.config);
+    windows_ = seven_windows();
+    windows_to_answer_ = make_features(questions_, data::WordTokenizer(), {}, data::Purpose::kEvaluation);
+  }
+
   std::string of_step(std::int64_t step) const { return checkpoint::directory_of(run_.path(), step); }
   static std::string weights_in(const std::string& directory) { return read_file(directory + "/model.safetensors"); }
 
@@ -180,28 +186,38 @@ TEST_F(RunOfFourSteps, EndsWithTheLastModelAloneWhereOnlyThatFindsRoomAndTheBest
 }
 
 // Without clipping, since the norm of gradients is summed in another order where the zeros are left out.
-TEST_F(RunOfFourSteps, WritesTheSameFilesWhereItTrainsNoWordsButThoseInUse) {
-  optim_.max_grad_norm.reset();
-  const TemporaryDirectory whole;
-  ASSERT_EQ(train(whole.path(), listener_), std::nullopt);
-  train_rows_in_use();
-  ASSERT_FALSE(rows_.are_all());
-  ASSERT_EQ(train(run_.path(), listener_), std::nullopt);
-  EXPECT_EQ(weights_in(run_.path()), weights_in(whole.path()));
-  for (const char* name : {"model.safetensors", "optimizer.safetensors"}) {
-    EXPECT_EQ(read_file(of_step(4) + "/" + name), read_file(checkpoint::directory_of(whole.path(), 4) + "/" + name));
+class RunOfSomeWords : public RunOfFourSteps {
+ protected:
+  RunOfSomeWords() {
+    optim_.max_grad_norm.reset();
+    options_.save_total_limit.reset();
+    EXPECT_EQ(train(of_all_.path(), listener_), std::nullopt);
+    train_rows_in_use();
+    EXPECT_FALSE(rows_.are_all());
+    EXPECT_EQ(train(run_.path(), listener_), std::nullopt);
   }
+
+  static std::string file_of(const TemporaryDirectory& run, const std::string& name) {
+    return read_file(checkpoint::directory_of(run.path(), 4) + "/" + name);
+  }
+
+  const TemporaryDirectory of_all_;
+};
+
+TEST_F(RunOfSomeWords, EndsWithTheModelOfARunOfAll) {
+  EXPECT_EQ(weights_in(run_.path()), weights_in(of_all_.path()));
+  EXPECT_EQ(file_of(run_, "model.safetensors"), file_of(of_all_, "model.safetensors"));
 }
 
-TEST_F(RunOfFourSteps, GoesOnWithTheWordsInUseFromACheckpointOfAll) {
-  optim_.max_grad_norm.reset();
-  options_.save_total_limit.reset();
-  const TemporaryDirectory whole;
-  ASSERT_EQ(train(whole.path(), listener_), std::nullopt);
-  train_rows_in_use();
-  ASSERT_EQ(train(run_.path(), listener_, checkpoint::directory_of(whole.path(), 2)), std::nullopt);
-  EXPECT_EQ(read_file(of_step(4) + "/optimizer.safetensors"),
-            read_file(checkpoint::directory_of(whole.path(), 4) + "/optimizer.safetensors"));
+TEST_F(RunOfSomeWords, GoesOnFromACheckpointOfAllAndTheOtherWayRound) {
+  const TemporaryDirectory from_all, from_some;
+  ASSERT_EQ(train(from_all.path(), listener_, checkpoint::directory_of(of_all_.path(), 2)), std::nullopt);
+  train_all_rows();
+  ASSERT_EQ(train(from_some.path(), listener_, of_step(2)), std::nullopt);
+  for (const char* name : {"model.safetensors", "optimizer.safetensors"}) {
+    EXPECT_EQ(file_of(from_all, name), file_of(run_, name));
+    EXPECT_EQ(file_of(from_some, name), file_of(of_all_, name));
+  }
 }
 
 // Most of what it takes are its words.
