@@ -180,7 +180,8 @@ void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t step
     const at::Tensor* found = find(name);
     const at::Tensor* rows = find(kRows + parameter);
     const bool is_part = table_ && table_->name == parameter;
-    bool is_right = found != nullptr;
+    bool is_right =
+        found != nullptr && found->scalar_type() == at::kFloat && (rows == nullptr || rows->scalar_type() == at::kInt);
     if (is_right && (is_part || rows != nullptr)) {
       const std::int64_t whole = moment.size(0) + (is_part ? table_->aside.size(0) : 0);
       is_right = copy_rows(moment, is_part ? table_->rows : all_rows(whole), *found,

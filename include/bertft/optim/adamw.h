@@ -48,7 +48,7 @@ class AdamW {
   std::vector<NamedTensor> state() const;
   /// Continues from state() and steps_done() of an earlier run; copies the values. Of a table the two may hold other
   /// rows: moments of those that the earlier run did not have are zero.
-  /// throws CheckpointError naming a moment that is missing or of another shape
+  /// throws CheckpointError naming a moment that is missing or of another shape or type
   void load_state(const std::vector<NamedTensor>& state, std::int64_t steps_done);
 
  private:

@@ -42,7 +42,7 @@ std::vector<NamedTensor> on_host(const std::vector<NamedTensor>& tensors) {
 }
 
 std::span<const std::byte> row_of(const at::Tensor& table, std::int64_t row) {
-  const float* begin = table.const_data_ptr<float>() + row * table.stride(0);
+  const float* begin = table.const_data_ptr<float>() + row * table.size(1);
   return std::as_bytes(std::span(begin, static_cast<std::size_t>(table.size(1))));
 }
 
@@ -238,14 +238,13 @@ std::vector<NamedTensor> read_optimizer(const std::string& directory) {
   const auto file = std::make_shared<const weights::SafetensorsFile>((fs::path(directory) / kOptimizerName).string());
   std::vector<NamedTensor> result;
   for (const auto& [name, view] : file->tensors()) {
-    const bool is_of_rows = name.starts_with("rows.");  // as AdamW::state() has them
-    const weights::DType expected = is_of_rows ? weights::DType::kI32 : weights::DType::kF32;
-    if (view.dtype != expected) {
-      throw CheckpointError(fmt::format("{}: {} is not {}", directory, name, weights::name_of(expected)));
+    const bool is_integer = view.dtype == weights::DType::kI32;
+    if (!is_integer && view.dtype != weights::DType::kF32) {
+      throw CheckpointError(fmt::format("{}: {} is neither F32 nor I32", directory, name));
     }
     // The file is mapped read-only; from_blob knows no constant memory.
     auto* bytes = const_cast<std::byte*>(view.bytes.data());
-    result.push_back({name, at::from_blob(bytes, view.shape, [file](void*) {}, is_of_rows ? at::kInt : at::kFloat)});
+    result.push_back({name, at::from_blob(bytes, view.shape, [file](void*) {}, is_integer ? at::kInt : at::kFloat)});
   }
   return result;
 }
