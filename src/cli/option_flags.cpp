@@ -79,7 +79,7 @@ std::set<std::string> names_of_keys() {
   for (const config::OptionInfo& option : config::list_options()) {
     for (const std::string& key : spelled_keys(option)) add(key);
   }
-  for (const config::ForeignFlag& flag : config::list_foreign_flags()) add(flag.key);
+  names.merge(foreign_flags());
   return names;
 }
 

@@ -26,30 +26,20 @@ class ById {
   void add(const std::string& id, Json value) {
     // As one object, of which the braces are left out.
     const std::string object = python_json(Json{{id, std::move(value)}}, 4);
-    buffer_ += is_empty_ ? "{" : ",";
-    buffer_.append(object, 1, object.size() - 3);
+    file_.write(is_empty_ ? "{" : ",");
+    file_.write(std::string_view(object).substr(1, object.size() - 3));
     is_empty_ = false;
-    if (buffer_.size() >= kBufferBytes) flush();
   }
 
   void close() {
-    buffer_ += is_empty_ ? "{}\n" : "\n}\n";
-    flush();
+    file_.write(is_empty_ ? "{}\n" : "\n}\n");
     file_.close();
   }
 
   void replace() { file_.replace(); }
 
  private:
-  static constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
-
-  void flush() {
-    file_.write(buffer_);
-    buffer_.clear();
-  }
-
   FileReplacement file_;
-  std::string buffer_;
   bool is_empty_ = true;
 };
 

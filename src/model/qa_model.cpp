@@ -44,10 +44,6 @@ void fill(const std::string& name, at::Tensor parameter, const weights::TensorVi
   parameter.copy_(raw);
 }
 
-std::string word_table(const weights::EncoderConfig& config) {
-  return weights::encoder_tensors(config).word_embeddings + ".weight";
-}
-
 // Rows of a table, a few at a time: a copy of all in the table's own type would have no place in the plan.
 void fill_rows(const at::Tensor& to, const weights::TensorView& table, const std::vector<std::uint32_t>& rows) {
   constexpr std::size_t kAtATime = 256;
@@ -104,12 +100,12 @@ struct QaModel::Impl {
   void load(const std::string& name, at::Tensor& parameter, const weights::ModelWeights& loaded) const {
     const auto found = loaded.tensors.find(name);
     if (found == loaded.tensors.end()) throw WeightsError(fmt::format("tensor {} is missing", name));
-    if (loaded.word_rows.empty() || name != word_table(config)) return fill(name, parameter, found->second);
-    const bool are_others = partial_words && partial_words->rows != loaded.word_rows;
-    if (are_others || std::ssize(loaded.word_rows) != parameter.size(0)) {
-      throw ShapeError(fmt::format("of {} other rows are given than the model has", name));
+    if (!partial_words || partial_words->name != name) return fill(name, parameter, found->second);
+    const std::vector<std::uint32_t>& rows = partial_words->rows;
+    if (std::ssize(rows) != parameter.size(0)) {
+      throw ShapeError(fmt::format("{} rows of {} are given, {} are expected", rows.size(), name, parameter.size(0)));
     }
-    fill_rows(parameter, found->second, loaded.word_rows);
+    fill_rows(parameter, found->second, rows);
   }
 };
 
@@ -119,22 +115,23 @@ QaModel::QaModel(const weights::EncoderConfig& config, const weights::ModelWeigh
   impl_.reset(new Impl{
       config, device, QaNet(config, weights::encoder_tensors(config), options.gradient_checkpointing.value_or(false))});
   const at::NoGradGuard no_grad;
-  const std::string head = weights::encoder_tensors(config).head;
+  const weights::EncoderTensors names = weights::encoder_tensors(config);
+  if (!loaded.word_rows.empty()) {
+    const std::string words = names.word_embeddings + ".weight";
+    impl_->partial_words = {words, loaded.word_rows, rows_aside(loaded.tensors.at(words), loaded.word_rows)};
+  }
   at::Generator generator = at::detail::createCPUGenerator(seed);
   for (auto& [name, parameter] : parameters()) {
     const bool is_given = loaded.tensors.contains(name);
-    if (!is_given && name == head + ".weight") {
+    if (!is_given && name == names.head + ".weight") {
       parameter.normal_(0, config.initializer_range, generator);
-    } else if (!is_given && name == head + ".bias") {
+    } else if (!is_given && name == names.head + ".bias") {
       parameter.zero_();
     } else {
       impl_->load(name, parameter, loaded);
     }
   }
   impl_->net->to(device.torch_device);
-  if (loaded.word_rows.empty()) return;
-  const std::string words = word_table(config);
-  impl_->partial_words = {words, loaded.word_rows, rows_aside(loaded.tensors.at(words), loaded.word_rows)};
 }
 
 QaModel::~QaModel() = default;

@@ -70,6 +70,20 @@ bool copy_rows(at::Tensor& to, const std::vector<std::uint32_t>& wanted, const a
   return true;
 }
 
+// Takes a moment from that of an earlier run. `table`: of which it is of some rows, `rows`: of which that was; null: of
+// all. returns false where the two do not fit together
+bool take(at::Tensor& moment, const at::Tensor& found, const device::PartialTable* table, const at::Tensor* rows) {
+  if (found.scalar_type() != at::kFloat || (rows != nullptr && rows->scalar_type() != at::kInt)) return false;
+  if (table == nullptr && rows == nullptr) {
+    if (found.sizes() != moment.sizes()) return false;
+    moment.copy_(found);
+    return true;
+  }
+  const std::int64_t whole = moment.size(0) + (table != nullptr ? table->aside.size(0) : 0);
+  return copy_rows(moment, table != nullptr ? table->rows : all_rows(whole), found,
+                   rows != nullptr ? numbers_in(*rows) : all_rows(whole));
+}
+
 }  // namespace
 
 bool is_decayed(std::string_view name) {
@@ -178,20 +192,10 @@ void AdamW::load_state(const std::vector<NamedTensor>& loaded, std::int64_t step
   for (auto& [name, moment] : moments()) {
     const std::string parameter = name.substr(name.find('.') + 1);
     const at::Tensor* found = find(name);
-    const at::Tensor* rows = find(kRows + parameter);
-    const bool is_part = table_ && table_->name == parameter;
-    bool is_right =
-        found != nullptr && found->scalar_type() == at::kFloat && (rows == nullptr || rows->scalar_type() == at::kInt);
-    if (is_right && (is_part || rows != nullptr)) {
-      const std::int64_t whole = moment.size(0) + (is_part ? table_->aside.size(0) : 0);
-      is_right = copy_rows(moment, is_part ? table_->rows : all_rows(whole), *found,
-                           rows != nullptr ? numbers_in(*rows) : all_rows(whole));
-    } else if (is_right && found->sizes() == moment.sizes()) {
-      moment.copy_(*found);
-    } else {
-      is_right = false;
+    const auto* table = table_ && table_->name == parameter ? &*table_ : nullptr;
+    if (found == nullptr || !take(moment, *found, table, find(kRows + parameter))) {
+      throw CheckpointError(fmt::format("the optimizer state has no {} of this model's shape", name));
     }
-    if (!is_right) throw CheckpointError(fmt::format("the optimizer state has no {} of this model's shape", name));
   }
   steps_done_ = steps_done;
 }

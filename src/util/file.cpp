@@ -216,10 +216,22 @@ FileWriter::~FileWriter() {
 }
 
 void FileWriter::write(std::string_view bytes) {
-  write_all(fd_, name_, bytes);
+  constexpr std::size_t kSmall = std::size_t{1} << 20;
+  if (pending_.size() + bytes.size() > kSmall) write_pending();
+  if (bytes.size() > kSmall) {
+    write_all(fd_, name_, bytes);
+  } else {
+    pending_ += bytes;
+  }
+}
+
+void FileWriter::write_pending() {
+  write_all(fd_, name_, pending_);
+  pending_.clear();
 }
 
 void FileWriter::close() {
+  write_pending();
   if (sync_retrying(fd_) != 0) fail_storage("flush", name_, errno);
   const int fd = std::exchange(fd_, -1);
   if (::close(fd) != 0 && errno != EINTR) {

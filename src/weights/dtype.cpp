@@ -35,28 +35,22 @@ const DTypeInfo& info_of(DType dtype) {
   return kDTypes[static_cast<std::size_t>(dtype)];
 }
 
-// A value is NaN or infinite exactly when all bits of its exponent are set. memcpy because a
-// file may place its tensors at any byte.
-template <class Bits>
-std::int64_t count_full_exponents(std::span<const std::byte> bytes, Bits exponent) {
+// memcpy because a file may place its tensors at any byte.
+template <class Value, class Predicate>
+std::int64_t count_of(std::span<const std::byte> bytes, const Predicate& is_counted) {
   std::int64_t count = 0;
-  for (std::size_t i = 0; i + sizeof(Bits) <= bytes.size(); i += sizeof(Bits)) {
-    Bits bits;
-    std::memcpy(&bits, bytes.data() + i, sizeof bits);
-    count += (bits & exponent) == exponent;
+  for (std::size_t i = 0; i + sizeof(Value) <= bytes.size(); i += sizeof(Value)) {
+    Value value;
+    std::memcpy(&value, bytes.data() + i, sizeof value);
+    count += is_counted(value);
   }
   return count;
 }
 
-// Of float64, those that are not finite as float32, too.
-std::int64_t count_beyond_float(std::span<const std::byte> bytes) {
-  std::int64_t count = 0;
-  for (std::size_t i = 0; i + sizeof(double) <= bytes.size(); i += sizeof(double)) {
-    double value = 0;
-    std::memcpy(&value, bytes.data() + i, sizeof value);
-    count += std::isfinite(static_cast<float>(value)) ? 0 : 1;
-  }
-  return count;
+// A value is NaN or infinite exactly when all bits of its exponent are set.
+template <class Bits>
+std::int64_t count_full_exponents(std::span<const std::byte> bytes, Bits exponent) {
+  return count_of<Bits>(bytes, [exponent](Bits bits) { return (bits & exponent) == exponent; });
 }
 
 }  // namespace
@@ -100,7 +94,7 @@ std::int64_t TensorView::num_elements() const {
 std::int64_t count_non_finite(const TensorView& tensor) {
   switch (tensor.dtype) {
     case DType::kF64:
-      return count_beyond_float(tensor.bytes);
+      return count_of<double>(tensor.bytes, [](double value) { return !std::isfinite(static_cast<float>(value)); });
     case DType::kF32:
       return count_full_exponents<std::uint32_t>(tensor.bytes, 0x7F80'0000);
     case DType::kBF16:

@@ -167,7 +167,9 @@ std::string ModelWeights::summary() const {
 }
 
 ModelWeights read_weights(const std::string& directory, const EncoderConfig& config, Head head) {
-  const ExpectedTensors expected = expected_tensors(config);
+  EncoderConfig of_file = config;
+  of_file.vocab_size += config.num_rows_aside;
+  const ExpectedTensors expected = expected_tensors(of_file);
   ModelWeights weights;
   weights.files = open_weight_files(directory);
   place_tensors(weights, expected, family_of(config), directory);

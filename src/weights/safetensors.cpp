@@ -112,25 +112,11 @@ void write_safetensors(const std::string& path, std::vector<TensorToWrite> tenso
 
   const std::string header = header_of(tensors, all_metadata);
   FileWriter writer(path);
-  constexpr std::size_t kSmall = std::size_t{1} << 20;
-  // Parts may be rows, each too small for a call of its own.
-  std::string pending = little_endian(header.size()) + header;
-  pending.reserve(kSmall);
+  writer.write(little_endian(header.size()));
+  writer.write(header);
   for (const TensorToWrite& tensor : tensors) {
-    for (const auto& part : tensor.parts) {
-      const std::string_view bytes(reinterpret_cast<const char*>(part.data()), part.size());
-      if (pending.size() + bytes.size() > kSmall) {
-        writer.write(pending);
-        pending.clear();
-      }
-      if (bytes.size() > kSmall) {
-        writer.write(bytes);
-      } else {
-        pending += bytes;
-      }
-    }
+    for (const auto& part : tensor.parts) writer.write({reinterpret_cast<const char*>(part.data()), part.size()});
   }
-  writer.write(pending);
   writer.close();
 }
 

@@ -4,7 +4,7 @@
 
 namespace bertft::weights {
 
-TrainedRows::TrainedRows(const EncoderConfig& whole) : whole_(whole), config_(whole) {}
+TrainedRows::TrainedRows(const EncoderConfig& whole) : config_(whole) {}
 
 TrainedRows::TrainedRows(const EncoderConfig& whole, const std::vector<bool>& used) : TrainedRows(whole) {
   std::vector<std::uint32_t> rows, numbers(used.size());
@@ -21,7 +21,7 @@ TrainedRows::TrainedRows(const EncoderConfig& whole, const std::vector<bool>& us
 }
 
 ModelWeights TrainedRows::read(const std::string& directory, Head head) const {
-  ModelWeights weights = read_weights(directory, whole_, head);
+  ModelWeights weights = read_weights(directory, config_, head);
   weights.word_rows = rows_;
   return weights;
 }

@@ -45,8 +45,8 @@ class QaModel {
   /// dropped; gradients are recorded when the caller's grad mode is on.
   SpanLogits forward(const DeviceBatch& batch, const std::optional<DropoutSeed>& dropout);
 
-  /// Overwrites the weights by those of a complete checkpoint of the same shape, of the words' table by the same rows;
-  /// those aside stay. throws as the constructor
+  /// Overwrites the weights by those of a complete checkpoint of the same shape, of the words' table by the rows that
+  /// it has; those aside stay. throws as the constructor
   void load(const weights::ModelWeights& loaded);
 
   /// fp32 leaves that require gradients, under the names and in the order of the state dict of the

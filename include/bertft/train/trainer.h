@@ -16,7 +16,6 @@
 #include "bertft/train/options.h"
 #include "bertft/train/plan.h"
 #include "bertft/train/run_state.h"
-#include "bertft/weights/trained_rows.h"
 
 namespace bertft::train {
 
@@ -29,7 +28,6 @@ struct Setup {
   const data::Features& features;  // of it
   const eval::Task* validation;    // null: no evaluation
   const device::Device& device;
-  const weights::TrainedRows& rows;  // that the model has of the words' table, and the features name
   model::QaModel& model;
   std::string run_directory;                       // exists and is ours
   std::string resumed_from;                        // the checkpoint that the state is of; empty: none

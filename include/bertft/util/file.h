@@ -39,7 +39,7 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-/// A new file written piece by piece; close() flushes it to the device. Without close() the
+/// A new file written piece by piece, small ones together; close() flushes it to the device. Without close() the
 /// destructor removes it. throws StorageError with the path, or another name for it, and the system's reason.
 class FileWriter {
  public:
@@ -53,7 +53,9 @@ class FileWriter {
   void close();
 
  private:
-  std::string path_, name_;
+  void write_pending();
+
+  std::string path_, name_, pending_;
   int fd_ = -1;
 };
 

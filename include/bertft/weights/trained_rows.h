@@ -32,11 +32,11 @@ class TrainedRows {
   /// Their numbers there, by row of the whole; empty: their own.
   std::span<const std::uint32_t> numbers() const { return numbers_; }
 
-  /// read_weights() of the whole model, of which these rows are to be taken.
+  /// read_weights(), of which these rows are to be taken.
   ModelWeights read(const std::string& directory, Head head) const;
 
  private:
-  EncoderConfig whole_{}, config_{};
+  EncoderConfig config_{};
   std::vector<std::uint32_t> rows_, numbers_;
 };
 

@@ -70,7 +70,6 @@ std::optional<int> train_from(Start start, const Job& job, model::QaModel& model
                            .features = job.inputs.train_features,
                            .validation = validation ? &*validation : nullptr,
                            .device = job.means.device,
-                           .rows = job.inputs.rows,
                            .model = model,
                            .run_directory = run_directory,
                            .resumed_from = start.checkpoint ? start.checkpoint->directory : "",

@@ -223,7 +223,7 @@ std::optional<int> Training::finish(const std::string& outcome) {
   const std::int64_t final_step = saving_.final_step();
   const std::string final_checkpoint = checkpoint::directory_of(s_.run_directory, final_step);
   if (final_step != state_.step) {
-    s_.model.load(s_.rows.read(final_checkpoint, weights::Head::kRequired));
+    s_.model.load(weights::read_weights(final_checkpoint, s_.model.config(), weights::Head::kRequired));
   }
   const Json results = train_results(state_, s_.plan.epoch_after(state_.step),
                                      {seconds_since(start_), trained_features_, trained_steps_});

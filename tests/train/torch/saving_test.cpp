@@ -21,6 +21,7 @@
 #include "bertft/train/trainer.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
+#include "bertft/weights/trained_rows.h"
 #include "temporary_directory.h"
 #include "train/torch/small_run.h"
 
@@ -91,7 +92,7 @@ class RunOfFourSteps : public testing::Test {
     RunState state;
     std::vector<device::NamedTensor> moments;
     if (!checkpoint.empty()) {
-      model.load(rows_.read(checkpoint, weights::Head::kRequired));
+      model.load(weights::read_weights(checkpoint, rows_.config(), weights::Head::kRequired));
       state = read_run_state(checkpoint);
       moments = checkpoint::read_optimizer(checkpoint);
     }
@@ -104,7 +105,6 @@ class RunOfFourSteps : public testing::Test {
                         .features = windows_,
                         .validation = &validation,
                         .device = device,
-                        .rows = rows_,
                         .model = model,
                         .run_directory = run_directory,
                         .resumed_from = checkpoint,
