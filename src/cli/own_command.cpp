@@ -90,12 +90,12 @@ std::string quoted(const std::string& word) {
 }
 
 run::Invocation own_command() {
-  return {.command_to_go_on = command_to_go_on, .probe = [](const std::string& config, const auto& settings) {
+  return {.command_to_go_on = command_to_go_on, .probe = [](const std::string& config) {
             std::vector<std::string> command;
             for (const std::string& word : own_arguments()) {
               if (command.empty() || std::ranges::count(kLogFlags, word, &LogFlag::name) > 0) command.push_back(word);
             }
-            probe_in_child(std::move(command), config, settings);
+            probe_in_child(std::move(command), config);
           }};
 }
 

@@ -86,7 +86,9 @@ int wait_for(pid_t child) {
 // throws unless the process that ended with `status` has done its work
 void check_end(int status) {
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
-    throw OutOfMemoryError("the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.");
+    throw OutOfMemoryError(
+        "the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.\n"
+        "Set memory_limit to less than is free, or leave probe_memory off.");
   }
   // A terminal's Ctrl-C reaches both, the child perhaps first.
   if (WIFSIGNALED(status) && train::SignalGuard::is_request(WTERMSIG(status))) {
@@ -96,23 +98,15 @@ void check_end(int status) {
     throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
                             WTERMSIG(status)));
   }
-  if (WEXITSTATUS(status) == kOutOfMemory) {
-    throw OutOfMemoryError("the probe, a process of its own, ran out of memory, as said above.");
-  }
-  if (WEXITSTATUS(status) == kNoDevice) {
-    throw ChildFailed("the probe, a process of its own (probe_process: same runs it in this one),", kNoDevice);
-  }
   if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
 }
 
 }  // namespace
 
-void probe_in_child(std::vector<std::string> command, const std::string& config,
-                    const std::vector<std::string>& settings) {
+void probe_in_child(std::vector<std::string> command, const std::string& config) {
   const Handover options(config);
   command.insert(command.end(),
                  {"--config", options.path(), "--probe-memory", "--probe-for-parent", std::to_string(getpid())});
-  for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
   check_end(wait_for(start(std::move(command))));
 }
 

@@ -20,6 +20,7 @@
 #include "bertft/train/signals.h"
 #include "bertft/util/error.h"
 #include "bertft/util/json.h"
+#include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "cli/command_files.h"
 #include "cli/commands.h"
@@ -91,7 +92,11 @@ void refuse_another_job(const config::Resolved& resolved, const config::Sources&
 }
 
 int run_train_command(const CLI::App& command, const TrainFlags& flags) {
-  if (flags.probe_for_parent) end_with_parent(*flags.probe_for_parent);
+  std::optional<log::Level> level;
+  if (flags.probe_for_parent) {
+    end_with_parent(*flags.probe_for_parent);
+    level = log::set_level(log::Level::kError);  // of its inputs the parent has told
+  }
   const config::Sources sources = sources_of(command);
   config::Resolved resolved = config::resolve(sources);
   refuse_another_job(resolved, sources);
@@ -118,6 +123,7 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
   if (flags.mode() == run::TrainMode::kTrain) signals.emplace();
   run::Inputs inputs = run::read_inputs(std::move(resolved));
+  if (level) log::set_level(*level);
   train::SignalGuard::stop_if_received();
   const auto signal = run::torch_library().train(std::move(inputs), flags.mode(), own_command());
   return signal ? code_of_signal(*signal) : kOk;

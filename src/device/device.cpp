@@ -20,14 +20,12 @@ namespace {
 
 constexpr int kOldest = 75;  // compute capability, ten times: Turing, the first that CUDA 13 builds for
 constexpr int kAmpere = 80;
+bool segments_may_grow = true;  // until a driver has shown that it cannot
+
 constexpr std::int64_t kOfSmallPool = 1, kOfLargePool = 4'000'000;  // numbers whose memory the allocator maps so
 
 bool has_cuda() {
   return cuda::device_count != nullptr;
-}
-
-bool gpu_available() {
-  return has_cuda() && cuda::device_count() > 0;
 }
 
 Device select_cpu(const DeviceOptions& options) {
@@ -44,7 +42,7 @@ bool user_sets_allocator() {
 // Packed batches have another number of tokens each; segments of a fixed size would be left with holes that
 // no later tensor fits. The user's own settings stand. Makes the first allocations.
 void let_segments_grow(const c10::Device& gpu) {
-  if (user_sets_allocator()) return;
+  if (user_sets_allocator() || !segments_may_grow) return;
   c10::CachingAllocator::setAllocatorSettings("expandable_segments:True");
   try {
     for (const std::int64_t size : {kOfSmallPool, kOfLargePool}) at::empty({size}, gpu);
@@ -88,25 +86,24 @@ Device select_gpu(const DeviceOptions& options) {
 
 }  // namespace
 
-Device select_device(const DeviceOptions& options) {
-  switch (options.device) {
-    case DeviceChoice::kCpu:
-      return select_cpu(options);
-    case DeviceChoice::kCuda:
-      if (!gpu_available()) {
-        throw DeviceError(
-            "device is cuda, but no GPU can be used (none there, or its driver is older than CUDA 13.0 needs).\n"
-            "Set device: cpu, or device: auto to take a GPU only where there is one.");
-      }
-      return select_gpu(options);
-    case DeviceChoice::kAuto:
-      break;
+bool chooses_gpu(const DeviceOptions& options) {
+  if (options.device == DeviceChoice::kCpu) return false;
+  const bool is_there = has_cuda() && cuda::device_count() > 0;
+  if (!is_there && options.device == DeviceChoice::kCuda) {
+    throw DeviceError(
+        "device is cuda, but no GPU can be used (none there, or its driver is older than CUDA 13.0 needs).\n"
+        "Set device: cpu, or device: auto to take a GPU only where there is one.");
   }
-  return gpu_available() ? select_gpu(options) : select_cpu(options);
+  return is_there;
+}
+
+Device select_device(const DeviceOptions& options) {
+  return chooses_gpu(options) ? select_gpu(options) : select_cpu(options);
 }
 
 void stop_growing_segments() {
   if (user_sets_allocator()) return;
+  segments_may_grow = false;
   c10::CachingAllocator::setAllocatorSettings("expandable_segments:False");
 }
 

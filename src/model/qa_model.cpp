@@ -71,7 +71,9 @@ at::Tensor rows_aside(const weights::TensorView& table, const std::vector<std::u
 
 // Shapes that the kernels on a GPU do not take; no published model has one.
 void refuse_shape_for_gpu(const weights::EncoderConfig& config, const device::Device& device) {
-  constexpr std::int64_t kLargestHead = 256;  // of FlashAttention-2
+  // Of FlashAttention-2 with dropout: for larger ones its backward kernel needs more shared memory than sm_86, sm_89
+  // and sm_120 have, and is then left out without an error.
+  constexpr std::int64_t kLargestHead = 192;
   const auto refuse = [](const std::string& what) {
     throw ConfigError(fmt::format("{}.\nSet device: cpu, or choose another model.", what));
   };

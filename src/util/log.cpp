@@ -125,29 +125,6 @@ bool detect_terminal() {
 
 constexpr std::size_t kMostWaiting = 1000;
 
-struct Logging {
-  bool is_terminal = detect_terminal();
-  std::shared_ptr<StderrSink> to_stderr = std::make_shared<StderrSink>(is_terminal);
-  // What was said before there was a file.
-  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> waiting =
-      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kMostWaiting);
-  std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks = std::make_shared<spdlog::sinks::dist_sink_mt>();
-  spdlog::logger logger{"bert-finetune", sinks};
-
-  Logging() {
-    to_stderr->set_level(spdlog::level::info);
-    sinks->set_sinks({to_stderr, waiting});
-    logger.set_level(spdlog::level::debug);
-    // A log file on a full disk must not stop the run either; stderr has the line already.
-    logger.set_error_handler([](const std::string&) {});
-  }
-};
-
-Logging& logging() {
-  static Logging instance;
-  return instance;
-}
-
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
     case Level::kDebug:
@@ -160,6 +137,30 @@ spdlog::level::level_enum to_spdlog(Level level) {
       return spdlog::level::err;
   }
   return spdlog::level::info;
+}
+
+struct Logging {
+  bool is_terminal = detect_terminal();
+  Level shown = Level::kInfo;
+  std::shared_ptr<StderrSink> to_stderr = std::make_shared<StderrSink>(is_terminal);
+  // What was said before there was a file.
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> waiting =
+      std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kMostWaiting);
+  std::shared_ptr<spdlog::sinks::dist_sink_mt> sinks = std::make_shared<spdlog::sinks::dist_sink_mt>();
+  spdlog::logger logger{"bert-finetune", sinks};
+
+  Logging() {
+    to_stderr->set_level(to_spdlog(shown));
+    sinks->set_sinks({to_stderr, waiting});
+    logger.set_level(spdlog::level::debug);
+    // A log file on a full disk must not stop the run either; stderr has the line already.
+    logger.set_error_handler([](const std::string&) {});
+  }
+};
+
+Logging& logging() {
+  static Logging instance;
+  return instance;
 }
 
 // Paths and texts of the user's stand in messages: none may move the cursor or forge a line.
@@ -176,9 +177,10 @@ void write(spdlog::level::level_enum level, std::string_view message) {
 
 }  // namespace
 
-void set_level(Level level) {
+Level set_level(Level level) {
   logging().to_stderr->set_level(to_spdlog(level));
   if (level > Level::kInfo) logging().to_stderr->set_status_line("");
+  return std::exchange(logging().shown, level);
 }
 
 void set_file(std::string_view path) {

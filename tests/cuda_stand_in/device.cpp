@@ -1,6 +1,7 @@
 #include "cuda_stand_in/device.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -66,6 +67,14 @@ std::uint64_t steps_given = 0, steps_done = 0;
 void count(std::uint64_t Counts::* what) {
   static Counts* const counts = shared_counts();
   std::atomic_ref(counts->*what).fetch_add(1);
+}
+
+bool has_context() {
+  static const bool is_made = [] {
+    const char* file = std::getenv("CUDA_STAND_IN_EXCLUSIVE");
+    return file == nullptr || flock(open(file, O_RDWR | O_CLOEXEC), LOCK_EX | LOCK_NB) == 0;
+  }();
+  return is_made;
 }
 
 std::size_t total_bytes() {

@@ -13,6 +13,8 @@
 ///   CUDA_STAND_IN_MIB         the GPU's memory, 81920 otherwise
 ///   CUDA_STAND_IN_CAPABILITY  90 otherwise, which is sm_90
 ///   CUDA_STAND_IN_FAILS       which request for memory is refused, counted from 0: "7" alone, "7-" and all after it
+///   CUDA_STAND_IN_IS_WSL      set: virtual memory may be mapped and not be used, as under WSL
+///   CUDA_STAND_IN_EXCLUSIVE   a file: only one process may have a context, as in NVIDIA's mode EXCLUSIVE_PROCESS
 ///   CUDA_STAND_IN_COUNTS      a file of zeros in which Counts are kept
 namespace cuda_stand_in {
 
@@ -30,6 +32,9 @@ struct Counts {
 void count(std::uint64_t Counts::* what);
 
 constexpr std::size_t kContextBytes = std::size_t{500} << 20;  // of the device's memory, about what CUDA takes
+
+/// Whether this process has its context, which the first call that needs one makes and only the process's end destroys.
+bool has_context();
 
 std::size_t total_bytes();
 std::size_t free_bytes();

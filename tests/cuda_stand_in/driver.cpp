@@ -35,6 +35,7 @@ CUresult free_reserved(CUdeviceptr start, std::size_t) {
 CUresult create(CUmemGenericAllocationHandle* handle, std::size_t bytes, const CUmemAllocationProp*,
                 unsigned long long) {
   *handle = bytes;
+  if (!has_context()) return CUDA_ERROR_DEVICE_UNAVAILABLE;
   return take(bytes) ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 CUresult release(CUmemGenericAllocationHandle handle) {
@@ -45,6 +46,7 @@ CUresult map_to(CUdeviceptr, std::size_t, std::size_t, CUmemGenericAllocationHan
   return CUDA_SUCCESS;
 }
 CUresult set_access(CUdeviceptr start, std::size_t bytes, const CUmemAccessDesc*, std::size_t) {
+  if (std::getenv("CUDA_STAND_IN_IS_WSL") != nullptr) return CUDA_ERROR_UNKNOWN;
   return mprotect(address_of(start), bytes, PROT_READ | PROT_WRITE) == 0 ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN;
 }
 CUresult unmap_from(CUdeviceptr start, std::size_t bytes) {

@@ -161,7 +161,7 @@ cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int) {
-  return cudaSuccess;
+  return has_context() ? cudaSuccess : failed(cudaErrorDevicesUnavailable);
 }
 cudaError_t cudaDeviceCanAccessPeer(int* can, int, int) {
   *can = 0;
@@ -245,6 +245,8 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "out of memory";
     case cudaErrorInvalidConfiguration:
       return "invalid configuration argument";
+    case cudaErrorDevicesUnavailable:
+      return "CUDA-capable device(s) is/are busy or unavailable";
     default:
       return "unknown error";
   }
@@ -253,11 +255,13 @@ const char* cudaGetErrorString(cudaError_t error) {
 // Memory
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  if (!has_context()) return failed(cudaErrorDevicesUnavailable);
   *free = free_bytes();
   *total = total_bytes();
   return cudaSuccess;
 }
 cudaError_t cudaMalloc(void** start, std::size_t bytes) {
+  if (!has_context()) return failed(cudaErrorDevicesUnavailable);
   if (!take(bytes)) return failed(cudaErrorMemoryAllocation);
   *start = map(bytes, Place::kDevice);
   if (*start != nullptr) return cudaSuccess;
@@ -271,6 +275,7 @@ cudaError_t cudaFree(void* start) {
   return bytes > 0 ? cudaSuccess : failed(cudaErrorInvalidValue);
 }
 cudaError_t cudaHostAlloc(void** start, std::size_t bytes, unsigned) {
+  if (!has_context()) return failed(cudaErrorDevicesUnavailable);
   count(&Counts::pinned_requests);
   *start = map(bytes, Place::kPinned);
   return *start != nullptr ? cudaSuccess : failed(cudaErrorMemoryAllocation);
@@ -311,6 +316,7 @@ cudaError_t cudaMemsetAsync(void*, int, std::size_t, cudaStream_t) {
 // two streams does not show.
 
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) {
+  if (!has_context()) return failed(cudaErrorDevicesUnavailable);
   static std::atomic<std::uintptr_t> last = 0x1000;
   *stream = reinterpret_cast<cudaStream_t>(++last);
   return cudaSuccess;
@@ -337,6 +343,7 @@ cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode*) {
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  if (!has_context()) return failed(cudaErrorDevicesUnavailable);
   *event = reinterpret_cast<cudaEvent_t>(new Event);
   return cudaSuccess;
 }

@@ -75,6 +75,9 @@ class Training(OnAGpu):
                 result = self.trained(PRECISIONS[precision], *flags, capability=capability)
                 self.assertRegex(result.err, rf"device +GPU 0 Stand-in, 80\.0 GiB, {precision}")
 
+    def test_runs_where_virtual_memory_is_of_no_use(self):
+        self.assertNotIn("warning", self.trained(is_wsl=1).err)
+
     def test_refuses_a_card_that_is_too_old(self):
         for capability, flags, said in ((70, (), "needs Turing"), (75, ("--bf16",), "bf16 needs a GPU from Ampere on")):
             with self.subTest(capability):
@@ -156,6 +159,12 @@ class Probe(OnAGpu):
         self.assertRegex(result.err, r"probe +trying 1 feature of 192 tokens\n")
         self.assertRegex(result.err, r"probe +micro_batch_tokens [\d,]+ \(\d+ features of 192\)")
         self.assertNotIn("warning", result.err)
+
+    def test_before_training_has_the_gpu_to_itself(self):
+        gpu = self.written("gpu", b"")
+        for existing, said in (("--overwrite", "trying"), ("--overwrite", "still holds")):
+            result = self.trained("--set", "probe_memory=auto", *self.TIGHT, existing=existing, exclusive=gpu)
+            self.assertIn(said, result.err)
 
 
 if __name__ == "__main__":

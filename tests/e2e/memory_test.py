@@ -156,10 +156,16 @@ class Probe(MemoryTest):
         self.assertNotIn("still holds", other.err)
 
     def test_runs_in_a_process_of_its_own_where_asked(self):
-        result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child"))
+        # Of what is doubtful in the inputs each would have something to say.
+        doubtful = {"paragraphs": [{"context": "Salt.", "qas": [{"id": "a", "question": "Who?", "answers": []}]}]}
+        validation = self.written("doubtful.json", json.dumps({"data": [doubtful]}))
+        result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", "child",
+                                                "--warmup-steps", 100, "--validation-file", validation))
         self.assertEqual(result.code, 0, result)
         self.assertEqual(result.out, "")
         self.assertIn("micro-batches make the effective batch of 8", result.err)
+        for said in ("no question has an answer", "warm-up takes"):
+            self.assertEqual(result.err.count(said), 1, result)
 
     def test_in_a_process_of_its_own_has_the_options_of_this_one_wherever_they_came_from(self):
         reading, writing = os.pipe()

@@ -43,31 +43,34 @@ TEST_F(Gpu, DrawsTheDropoutMasksOfTheCpu) {
 
 TEST_F(Gpu, AddsGradientsOfATableToTheRowsOfTheCpu) {
   at::manual_seed(1);
-  const at::Tensor ids = at::randint(10, {500}, at::kInt), grad = at::randn({500, 24}), table = at::randn({40, 24});
+  const at::Tensor ids = at::randint(30, {5500}, at::kInt), grad = at::randn({5500, 24}), table = at::randn({40, 24});
   const auto gradient_on = [&](c10::Device device) {
     const at::Tensor leaf = table.to(device).requires_grad_(true);
-    for (const auto& [first, count] : {std::pair(0, 200), {200, 299}, {499, 1}}) {
+    // The first of more than ATen's kernel for few ids takes (3,072), as a batch of BERT-base has.
+    for (const auto& [first, count] : {std::pair(0, 4000), {4000, 1499}, {5499, 1}}) {
       model::lookup(leaf, ids.narrow(0, first, count).to(device), /*padding=*/3)
           .backward(grad.narrow(0, first, count).to(device));
     }
     return leaf.grad().cpu();
   };
-  EXPECT_TRUE(at::allclose(gradient_on(device_.torch_device), gradient_on(c10::kCPU), 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(gradient_on(device_.torch_device), gradient_on(c10::kCPU), 1e-5, 1e-4));
 }
 
-// A type, and whether flash attention may take it: without, a GPU of any age does as those before Ampere.
+// A type, whether flash attention may take it (without, a GPU of any age does as those before Ampere), and heads, of
+// which each size has kernels of its own.
 struct AttentionCase {
   at::ScalarType type;
-  bool has_flash = true;
+  bool has_flash;
+  std::int64_t head_size;
 };
 void PrintTo(const AttentionCase& c, std::ostream* out) {
-  *out << c.type << (c.has_flash ? "" : "WithoutFlash");
+  *out << c.type << (c.has_flash ? "" : "WithoutFlash") << " of " << c.head_size;
 }
 
 // Attention of four sequences; with dropout its kernels draw masks of their own.
 class GpuAttention : public Gpu, public testing::WithParamInterface<AttentionCase> {
  protected:
-  static constexpr std::int64_t kHeads = 3, kHeadSize = 26;  // the kernels take multiples of 8
+  static constexpr std::int64_t kHeads = 3;
   struct Result {
     at::Tensor out;
     model::Qkv grads;
@@ -98,7 +101,7 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<AttentionCas
   static at::Tensor last_rows(const at::Tensor& x, std::int64_t n) { return x.narrow(0, x.size(0) - n, n); }
   at::Tensor random() const {
     const auto num_tokens = std::accumulate(lengths_.begin(), lengths_.end(), std::int64_t{0});
-    return at::randn({num_tokens, kHeads * kHeadSize}).to(cuda_, GetParam().type);
+    return at::randn({num_tokens, kHeads * GetParam().head_size}).to(cuda_, GetParam().type);
   }
   bool is_half() const { return GetParam().type != at::kFloat; }
 
@@ -112,7 +115,7 @@ class GpuAttention : public Gpu, public testing::WithParamInterface<AttentionCas
   }
 
   const c10::Device cuda_{c10::kCUDA, 0};
-  const std::vector<std::int32_t> lengths_ = {200, 129, 64, 1};  // of several blocks of the kernels, and of one
+  const std::vector<std::int32_t> lengths_ = {384, 129, 64, 1};  // of several blocks of the kernels, and of one
   model::Qkv in_;
   at::Tensor grad_;
 };
@@ -172,9 +175,17 @@ TEST_P(GpuAttention, HasTheGradientsOfItsOutput) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Precisions, GpuAttention,
-                         testing::Values(AttentionCase{at::kFloat}, AttentionCase{at::kBFloat16},
-                                         AttentionCase{at::kHalf}, AttentionCase{at::kHalf, false}));
+std::vector<AttentionCase> attention_cases() {
+  std::vector<AttentionCase> cases;
+  for (const std::int64_t head_size : {26, 64}) {  // which is not a multiple of 8, that the kernels take; of BERT-base
+    cases.push_back({at::kFloat, true, head_size});
+    cases.push_back({at::kBFloat16, true, head_size});
+    cases.push_back({at::kHalf, true, head_size});
+    cases.push_back({at::kHalf, false, head_size});
+  }
+  return cases;
+}
+INSTANTIATE_TEST_SUITE_P(Kernels, GpuAttention, testing::ValuesIn(attention_cases()));
 
 // All but the masks of attention, which the GPU's kernels draw in their own way.
 weights::EncoderConfig without_attention_dropout(weights::EncoderConfig config) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "temporary_directory.h"
@@ -24,7 +25,7 @@ class ReusedProbe : public testing::Test {
   }
   void keep(std::int64_t found, std::int64_t at_most) {
     directory_.write("probe.json",
-                     probe_json(scope(kMib, at_most), {.num_features = found, .trials = {}}, key_).dump());
+                     probe_json(scope(kMib, at_most), {{.num_features = found, .trials = {}}, {"bf16"}}, key_).dump());
   }
   std::optional<std::int64_t> reuse(const ProbeScope& wanted) const {
     const auto kept = reusable_probe(path_, wanted, key_);
@@ -64,7 +65,7 @@ TEST_F(ReusedProbe, DoesNotHoldUnderAnotherKey) {
 
 TEST_F(ReusedProbe, SaysWhereMemoryRanOutWhereNothingFitted) {
   const memory::SearchResult nothing{.num_features = 0, .trials = {{.num_features = 1, .phase = kEvaluationPhase}}};
-  directory_.write("probe.json", probe_json(scope(kMib, 8), nothing, key_).dump());
+  directory_.write("probe.json", probe_json(scope(kMib, 8), {nothing, {}}, key_).dump());
   const auto kept = reusable_probe(path_, scope(kMib, 8), key_);
   ASSERT_TRUE(kept && kept->trials.size() == 1);
   EXPECT_EQ(kept->num_features, 0);
@@ -72,10 +73,21 @@ TEST_F(ReusedProbe, SaysWhereMemoryRanOutWhereNothingFitted) {
   EXPECT_EQ(kept->trials[0].phase, kEvaluationPhase);
 }
 
+TEST_F(ReusedProbe, NamesTheSaversWithWhichItWasMade) {
+  const auto kept = read_probe(path_);
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->result.num_features, 5);
+  EXPECT_EQ(kept->savers, std::set<std::string>{"bf16"});
+}
+
 TEST_F(ReusedProbe, DoesNotHoldWhenItsFileIsDamagedOrGone) {
-  directory_.write("probe.json", "{\"format\": 1");
+  directory_.write("probe.json", "{\"format\": 2");
   EXPECT_FALSE(reuse(scope(kMib, 8)));
   directory_.write("probe.json", "[]");
+  EXPECT_FALSE(reuse(scope(kMib, 8)));
+  Json without_trials = probe_json(scope(kMib, 8), {}, key_);
+  without_trials.erase("trials");
+  directory_.write("probe.json", without_trials.dump());
   EXPECT_FALSE(reuse(scope(kMib, 8)));
   std::filesystem::remove(path_);
   EXPECT_FALSE(reuse(scope(kMib, 8)));

@@ -19,6 +19,10 @@ struct Device {
   bool is_cuda() const { return torch_device.is_cuda(); }
 };
 
+/// Whether the options choose a GPU; opens none, which would take of its memory.
+/// throws DeviceError when they ask for one and none can be used
+bool chooses_gpu(const DeviceOptions& options);
+
 /// Chooses the device and sets LibTorch's process-wide switches (TF32, determinism).
 /// throws DeviceError when a GPU was asked for and none can be used
 Device select_device(const DeviceOptions& options);

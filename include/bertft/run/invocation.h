@@ -15,10 +15,10 @@ struct Invocation {
   /// The command under other settings, ready for a shell.
   std::function<std::string(const std::vector<std::string>& settings, Beginning beginning)> command_to_go_on;
 
-  /// Starts the program once more, with the content of a configuration file and further settings, to probe for this
-  /// process, and waits for it: what it finds it leaves in probe.json in output_dir. throws OutOfMemoryError, Error (it
-  /// failed, and said why on stderr, could not be started, or was ended by a signal), train::Interrupted
-  std::function<void(const std::string& config, const std::vector<std::string>& settings)> probe;
+  /// Starts the program once more, with the content of a configuration file, to probe for this process, and waits for
+  /// it: what it finds it leaves in probe.json in output_dir. throws OutOfMemoryError, Error (it failed, and said why
+  /// on stderr, could not be started, or was ended by a signal), train::Interrupted
+  std::function<void(const std::string& config)> probe;
 };
 
 }  // namespace bertft::run

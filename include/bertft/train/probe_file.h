@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "bertft/memory/search.h"
@@ -18,11 +19,20 @@ struct ProbeScope {
   std::uint64_t usable_bytes;
 };
 
+/// What a probe has found, and with which savers on that memory_savers took (their keys).
+struct Probed {
+  memory::SearchResult result;
+  std::set<std::string> savers;
+};
+
 /// The content of probe.json.
-Json probe_json(const ProbeScope& scope, const memory::SearchResult& result, const Json& key);
+Json probe_json(const ProbeScope& scope, const Probed& probed, const Json& key);
+
+/// From that file, whatever it holds for; of the trials: sizes and phases. None where it is not there or damaged.
+std::optional<Probed> read_probe(const std::string& path);
 
 /// The result of an earlier probe, from its file, when it still holds: equal key, no less memory usable, and a search
-/// that went as far as this one would. Of its trials: sizes and phases.
+/// that went as far as this one would.
 std::optional<memory::SearchResult> reusable_probe(const std::string& path, const ProbeScope& scope, const Json& key);
 
 }  // namespace bertft::train

@@ -9,8 +9,8 @@ namespace bertft::log {
 
 enum class Level { kDebug, kInfo, kWarn, kError };
 
-/// What is shown on stderr; the file, once set, receives everything from debug on.
-void set_level(Level level);
+/// What is shown on stderr; the file, once set, receives everything from debug on. returns what was shown until now
+Level set_level(Level level);
 /// Also appends to `path`, with UTC time stamps; first what was said before. Throws StorageError.
 void set_file(std::string_view path);
 

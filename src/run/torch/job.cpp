@@ -33,30 +33,35 @@ std::string words_line(const Inputs& in) {
                      with_thousands(in.rows.config().vocab_size), with_thousands(in.files.config.vocab_size));
 }
 
-std::int64_t warmup_of(const Job& job) {
-  return optim::warmup_step_count(job.options().optim, job.inputs.plan.total_steps);
-}
-
-void warn_of_long_warmup(const Job& job) {
-  if (warmup_of(job) < job.inputs.plan.total_steps) return;
-  log::warn(fmt::format("warm-up takes {} and the run has {}: learning_rate is reached at its end at best",
-                        counted(warmup_of(job), "step"), with_thousands(job.inputs.plan.total_steps)));
+std::int64_t warmup_of(const Inputs& in) {
+  return optim::warmup_step_count(in.options().optim, in.plan.total_steps);
 }
 
 // `auto` is for eval and predict; while training nothing is tuned yet.
-void tell_threshold(const Job& job) {
-  if (job.options().eval.null_score_diff_threshold || !job.inputs.validation_set || !job.inputs.with_negative) return;
+void tell_threshold(const Inputs& in) {
+  if (in.options().eval.null_score_diff_threshold || !in.validation_set || !in.with_negative) return;
   log::info(
       "threshold null_score_diff_threshold: auto is for eval and predict; training scores at 0 and keeps the best one");
 }
 
 }  // namespace
 
-Job make_job(Inputs inputs, const Invocation& invocation) {
+void tell_misgivings(const Inputs& in) {
+  if (warmup_of(in) >= in.plan.total_steps) {
+    log::warn(fmt::format("warm-up takes {} and the run has {}: learning_rate is reached at its end at best",
+                          counted(warmup_of(in), "step"), with_thousands(in.plan.total_steps)));
+  }
+  tell_threshold(in);
+}
+
+Job make_job(Inputs inputs, const Invocation& invocation, std::optional<train::Probed> probed) {
+  if (probed) adopt_savers(inputs.resolved, probed->savers);
   Means means = find_means(inputs.options(), invocation);
-  Job job{std::move(inputs), std::move(means), false, {}};
-  warn_of_long_warmup(job);
-  tell_threshold(job);
+  Job job{std::move(inputs), std::move(means), {}};
+  if (probed) {
+    job.savers = std::move(probed->savers);
+    job.probed = std::move(probed->result);
+  }
   take_expected_savers(job);
   note_startup("device");
   return job;
@@ -80,7 +85,7 @@ report::Rows describe(const Job& job, const std::string& weights_line,
   if (!job.inputs.rows.are_all()) rows.push_back({"words", words_line(job.inputs)});
   rows.push_back({"plan", fmt::format("{}, effective batch {}, lr {:g}, warm-up {}, seed {}",
                                       counted(job.inputs.plan.total_steps, "step"), job.inputs.plan.effective_batch,
-                                      o.optim.learning_rate, warmup_of(job), o.train.seed)});
+                                      o.optim.learning_rate, warmup_of(job.inputs), o.train.seed)});
   rows.push_back({"device", job.means.device.description});
   const std::int64_t micro_batch =
       train::micro_batch(o.train, job.inputs.plan.largest_step(), o.data.max_seq_length, micro_batch_tokens);

@@ -8,6 +8,7 @@
 #include "bertft/memory/planner.h"
 #include "bertft/report/rows.h"
 #include "bertft/run/inputs.h"
+#include "bertft/train/probe_file.h"
 #include "run/torch/means.h"
 
 namespace bertft::run {
@@ -16,15 +17,18 @@ namespace bertft::run {
 struct Job {
   Inputs inputs;
   Means means;
-  bool resumes_itself = false;   // after a shortage of memory, as if it had been told to
   std::set<std::string> savers;  // keys that memory_savers has turned on, in this process or in those before it
+  std::optional<memory::SearchResult> probed = {};  // by a process of its own; used once
 
   const config::Options& options() const { return inputs.options(); }
 };
 
-/// Finds the means, and takes the savers that memory_savers allows and the plan shows to be needed.
-/// throws as find_means()
-Job make_job(Inputs inputs, const Invocation& invocation);
+/// Of options that are valid and may not be meant.
+void tell_misgivings(const Inputs& in);
+
+/// Finds the means, and takes the savers that memory_savers allows and that the plan, or a probe in a process of its
+/// own, shows to be needed. throws as find_means()
+Job make_job(Inputs inputs, const Invocation& invocation, std::optional<train::Probed> probed = {});
 
 /// A training step of this run at the longest sequences there can be.
 memory::StepShape step_shape(const Job& job);

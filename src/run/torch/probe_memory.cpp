@@ -78,16 +78,22 @@ bool fails_in_evaluation(const memory::SearchResult& nothing) {
   return !nothing.trials.empty() && nothing.trials.back().phase == train::kEvaluationPhase;
 }
 
-// The micro-batch that `find` finds, with as many savers as it takes and as may be taken.
-std::int64_t with_savers(Job& job, const std::function<memory::SearchResult()>& find) {
+// What `find` finds, with as many savers as it takes and as may be taken.
+memory::SearchResult with_savers(Job& job, const std::function<memory::SearchResult()>& find) {
   while (true) {
-    const memory::SearchResult result = find();
-    if (result.num_features > 0) return result.num_features;
-    const std::string fact =
-        fmt::format("not even one feature of {} tokens fits in memory", job.options().data.max_seq_length);
-    if (fails_in_evaluation(result)) throw memory::EvaluationOutOfMemoryError(fact + " in an evaluation.");
-    if (!take_saver(job, "not even one feature fitted")) throw OutOfMemoryError(fact + ".");
+    memory::SearchResult result = find();
+    const bool may_fit = result.num_features == 0 && !fails_in_evaluation(result);  // savers help a step alone
+    if (!may_fit || !take_saver(job, "not even one feature fitted")) return result;
   }
+}
+
+// The micro-batch. throws OutOfMemoryError when there is none
+std::int64_t fitting(const memory::SearchResult& result, const Job& job) {
+  if (result.num_features > 0) return result.num_features;
+  const std::string fact =
+      fmt::format("not even one feature of {} tokens fits in memory", job.options().data.max_seq_length);
+  if (fails_in_evaluation(result)) throw memory::EvaluationOutOfMemoryError(fact + " in an evaluation.");
+  throw OutOfMemoryError(fact + ".");
 }
 
 void note(const std::string& line) {
@@ -110,50 +116,39 @@ memory::SearchResult probe_here(const Job& job, const train::ProbeTask& task,
     say(trial_line(trial, task.length));
   };
   const memory::SearchResult result = train::probe(task, tell, begin);
-  write_file_atomically(probe_file(job.inputs),
-                        python_json(train::probe_json(task.scope(), result, key_of(job, task)), 2) + "\n");
+  write_file_atomically(
+      probe_file(job.inputs),
+      python_json(train::probe_json(task.scope(), {result, job.savers}, key_of(job, task)), 2) + "\n");
   return result;
 }
 
-// A process that has run out of a GPU's memory has left marks on it: the training starts in a clean one.
-void probe_in_child(const Job& job, const train::ProbeTask& task) {
-  std::vector<std::string> settings = {
-      fmt::format("probe_up_to={}", task.at_most), "memory_savers=off",
-      fmt::format("gradient_checkpointing={}", task.model.gradient_checkpointing.value_or(false)),
-      fmt::format("bf16={}", task.device.precision == device::Precision::kBf16),
-      fmt::format("fp16={}", task.device.precision == device::Precision::kFp16)};
-  if (job.resumes_itself) settings.emplace_back("resume_from_checkpoint=auto");
-  job.means.invocation.probe(config::to_yaml(job.inputs.resolved), settings);
-}
-
-// The micro-batch that fits.
+// For this run, from a probe.json that still holds, or found now.
 memory::SearchResult find_micro_batch(const Job& job, const weights::ModelWeights& weights) {
   const train::ProbeTask task = task_of(job, weights, job.inputs.plan.largest_step());
-  const Json key = key_of(job, task);
-  std::optional<memory::SearchResult> found = train::reusable_probe(probe_file(job.inputs), task.scope(), key);
-  if (found && found->num_features > 0) {  // that nothing fitted then says nothing of now
-    log::info(fmt::format("probe     {} still holds", probe_file(job.inputs)));
-  } else {
-    const auto where = job.options().memory.probe_process;
-    const bool in_child =
-        where == memory::ProbeProcess::kChild || (where == memory::ProbeProcess::kAuto && job.means.device.is_cuda());
-    if (in_child) {
-      probe_in_child(job, task);
-      train::ProbeScope probed = task.scope();  // with whatever was free when the child looked
-      probed.usable_bytes = std::numeric_limits<std::uint64_t>::max();
-      found = train::reusable_probe(probe_file(job.inputs), probed, key);
-      if (!found) throw Error(fmt::format("the probe left no result in {}.", probe_file(job.inputs)));
-    } else {
-      found = probe_here(job, task, note);
-    }
-  }
-  return *std::move(found);
+  const std::string file = probe_file(job.inputs);
+  const auto kept = train::reusable_probe(file, task.scope(), key_of(job, task));
+  if (!kept || kept->num_features == 0) return probe_here(job, task, note);  // that nothing fitted then says nothing
+  log::info(fmt::format("probe     {} still holds", file));
+  return *kept;
 }
 
 }  // namespace
 
-void probe_for_parent(const Job& job, const weights::ModelWeights& weights) {
-  probe_here(job, task_of(job, weights, size_of_data(job)), note);
+bool probes_in_child(const config::Options& options) {
+  const memory::MemoryOptions& o = options.memory;
+  if (o.probe_memory != memory::ProbeMemory::kAuto || o.probe_process == memory::ProbeProcess::kSame) return false;
+  return device::chooses_gpu(options.device) || o.probe_process == memory::ProbeProcess::kChild;
+}
+
+train::Probed probe_in_child(const Inputs& in, const Invocation& invocation) {
+  invocation.probe(config::to_yaml(in.resolved));
+  auto probed = train::read_probe(probe_file(in));
+  if (!probed) throw Error(fmt::format("the probe left no result in {}.", probe_file(in)));
+  return *std::move(probed);
+}
+
+void probe_for_parent(Job& job, const weights::ModelWeights& weights) {
+  with_savers(job, [&] { return find_micro_batch(job, weights); });
 }
 
 void probe_memory(Job& job, const weights::ModelWeights& weights) {
@@ -162,7 +157,7 @@ void probe_memory(Job& job, const weights::ModelWeights& weights) {
   const checkpoint::RunDirectory directory(*job.options().train.output_dir, checkpoint::Existing::kContinue);
   std::int64_t found = 0;
   const std::int64_t longest = job.options().data.max_seq_length;
-  const auto shortage = shortage_in([&] { found = with_savers(job, find); });
+  const auto shortage = shortage_in([&] { found = fitting(with_savers(job, find), job); });
   if (shortage)
     throw OutOfMemoryError(explain_shortage(job, {longest, longest}, *shortage, Beginning::kAsTold, std::nullopt));
   std::cout << fmt::format("largest: {} ({} tokens)\n", counted(found, "feature"), with_thousands(found * longest))
@@ -170,7 +165,11 @@ void probe_memory(Job& job, const weights::ModelWeights& weights) {
 }
 
 std::optional<std::int64_t> find_token_budget(Job& job, const weights::ModelWeights& weights) {
-  const std::int64_t found = with_savers(job, [&] { return find_micro_batch(job, weights); });
+  const auto find = [&] {
+    auto probed = std::exchange(job.probed, std::nullopt);
+    return probed ? *std::move(probed) : find_micro_batch(job, weights);
+  };
+  const std::int64_t found = fitting(with_savers(job, find), job);
   log::info("probe     " + use_line(job.inputs, found));
   if (found >= job.inputs.plan.largest_step()) return std::nullopt;
   return found * job.options().data.max_seq_length;

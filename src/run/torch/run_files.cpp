@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <filesystem>
 
+#include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/device/device.h"
 #include "bertft/run/version.h"
@@ -11,6 +13,7 @@
 #include "bertft/util/file.h"
 #include "bertft/util/json.h"
 #include "bertft/util/log.h"
+#include "bertft/util/text.h"
 
 namespace bertft::run {
 namespace {
@@ -45,6 +48,25 @@ void write_environment(const std::string& run_directory) {
 }
 
 }  // namespace
+
+void warn_of_full_disk(const Job& job) {
+  const std::string& directory = *job.options().train.output_dir;
+  memory::StepShape shape = step_shape(job);
+  const std::uint64_t moments = memory::plan_step(shape, 1).optimizer;
+  shape.encoder = job.inputs.files.config;  // the model is written whole
+  const std::uint64_t of_one = memory::plan_step(shape, 1).weights + moments;
+  const auto there = static_cast<std::int64_t>(checkpoint::list_own_checkpoints(directory).size());
+  const std::int64_t to_come =
+      train::most_checkpoints(job.inputs.plan, job.options().train, job.inputs.validation_set.has_value()) - there;
+  const double needed = static_cast<double>(to_come) * static_cast<double>(of_one);
+  const auto free = checkpoint::free_bytes(directory);
+  if (!free || needed <= static_cast<double>(*free)) return;
+  const std::string advice = to_come == 1
+                                 ? fmt::format("a checkpoint takes {}: make room", memory_text(of_one))
+                                 : fmt::format("up to {} of {} each are to come: make room, or lower save_total_limit",
+                                               counted(to_come, "checkpoint"), memory_text(of_one));
+  log::warn(fmt::format("{} has {} of disk left, and {}", directory, memory_text(*free), advice));
+}
 
 std::map<std::string, std::string> model_files(const Inputs& in) {
   std::map<std::string, std::string> files = carried_tokenizer_files(in.files);

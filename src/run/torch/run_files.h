@@ -7,6 +7,9 @@
 
 namespace bertft::run {
 
+/// Warns where the checkpoints to come find no room on the disk: better said now than at the first save that fails.
+void warn_of_full_disk(const Job& job);
+
 /// Beside the weights in every model directory that the run writes: its files by name, with their content.
 std::map<std::string, std::string> model_files(const Inputs& in);
 

@@ -29,14 +29,8 @@ bool is_on(const Job& job, const std::string& key) {
 }
 
 void turn_on(Job& job, const Saver& saver) {
-  config::Options& options = job.inputs.resolved.options;
-  if (saver.kind == Saver::Kind::kGradientCheckpointing) {
-    options.model.gradient_checkpointing = true;
-  } else {
-    (saver.precision == Precision::kFp16 ? options.device.fp16 : options.device.bf16) = true;
-    job.means.device = device::select_device(options.device);
-  }
-  job.inputs.resolved.origins[saver.key] = "memory_savers: auto";
+  adopt_savers(job.inputs.resolved, {saver.key});
+  if (saver.precision) job.means.device = device::select_device(job.options().device);
   job.savers.insert(saver.key);
 }
 
@@ -44,6 +38,16 @@ void turn_on(Job& job, const Saver& saver) {
 
 bool can_be_taken(const device::Device& device, const Saver& saver) {
   return saver.precision != Precision::kBf16 || !device.is_cuda();
+}
+
+void adopt_savers(config::Resolved& resolved, const std::set<std::string>& keys) {
+  config::Options& options = resolved.options;
+  for (const std::string& key : keys) {
+    if (key == "gradient_checkpointing") options.model.gradient_checkpointing = true;
+    if (key == name_of(Precision::kBf16)) options.device.bf16 = true;
+    if (key == name_of(Precision::kFp16)) options.device.fp16 = true;
+    resolved.origins[key] = "memory_savers: auto";
+  }
 }
 
 bool take_saver(Job& job, const std::string& why) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ bool take_saver(Job& job, const std::string& why);
 
 /// Whether a device can be made to use it: a GPU that can compute in bf16 does so already.
 bool can_be_taken(const device::Device& device, const memory::Saver& saver);
+
+/// Turns on, in the options, those that a probe has found to be needed, `keys`, and told of.
+void adopt_savers(config::Resolved& resolved, const std::set<std::string>& keys);
 
 /// Takes savers until one feature is expected to fit, as far as memory_savers allows.
 void take_expected_savers(Job& job);

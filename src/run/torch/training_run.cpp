@@ -12,6 +12,7 @@
 #include "bertft/report/observers.h"
 #include "bertft/run/output_directory.h"
 #include "bertft/run/startup.h"
+#include "bertft/train/results.h"
 #include "bertft/train/signals.h"
 #include "bertft/train/trainer.h"
 #include "bertft/util/error.h"
@@ -105,36 +106,64 @@ void settle_memory(Start& start, Job& job, const weights::ModelWeights& weights)
   start.state.memory_savers = std::move(savers);
 }
 
-// The best checkpoint so far of a run that goes on in another directory than its own.
-void bring_best_checkpoint(const Start& start, const std::string& output_dir) {
-  if (!start.checkpoint || !start.state.best_step) return;
-  const std::string old_directory = fs::path(start.checkpoint->directory).parent_path().string();
-  const std::string best = checkpoint::directory_of(old_directory, *start.state.best_step);
-  if (is_there(checkpoint::directory_of(output_dir, *start.state.best_step)) || !is_there(best)) return;
+void bring(const std::string& checkpoint, const std::string& output_dir, std::string_view what) {
+  if (is_there(fs::path(output_dir) / fs::path(checkpoint).filename()) || !is_there(checkpoint)) return;
   try {
-    checkpoint::verify(best);
+    checkpoint::verify(checkpoint);
   } catch (const Error& e) {
-    log::warn(fmt::format("{} The best checkpoint so far stays behind.", first_line(e.what())));
+    log::warn(fmt::format("{} The {} stays behind.", first_line(e.what()), what));
     return;
   }
-  checkpoint::copy_checkpoint(best, output_dir);
-  log::info(fmt::format("resume   copied {}, the best so far, to {}", best, output_dir));
+  checkpoint::copy_checkpoint(checkpoint, output_dir);
+  log::info(fmt::format("resume   copied {}, the {}, to {}", checkpoint, what, output_dir));
+}
+
+// Where a run goes on in another directory than its own: what `--resume auto` goes on from there, and the best so far.
+void bring_checkpoints(const Start& start, const std::string& output_dir) {
+  if (!start.checkpoint) return;
+  const std::string& newest = start.checkpoint->directory;
+  bring(newest, output_dir, "checkpoint to go on from");
+  if (!start.state.best_step) return;
+  bring(checkpoint::directory_of(fs::path(newest).parent_path().string(), *start.state.best_step), output_dir,
+        "best so far");
+}
+
+// Before its checkpoints are looked at.
+void hold_earlier_run(const train::TrainOptions& o, Held& held) {
+  if (held.directory || !o.resume_from_checkpoint || !checkpoint::was_run_directory(*o.output_dir)) return;
+  held.directory.emplace(*o.output_dir, Existing::kContinue);
+  held.directory->remove_replaced_run([&] { remove_records(*o.output_dir); });
+  checkpoint::restore_replaced(*o.output_dir);
+}
+
+void hold(const train::TrainOptions& o, Held& held) {
+  if (!held.directory) held.directory.emplace(*o.output_dir, existing_policy(o));
+}
+
+// What a process of its own finds that probes before the device is opened, where the options ask for that and the run
+// is not to go on from a checkpoint.
+std::optional<train::Probed> probe_first(const Inputs& in, const Invocation& invocation, Held& held) {
+  const train::TrainOptions& o = in.options().train;
+  if (!probes_in_child(in.options())) return std::nullopt;
+  hold_earlier_run(o, held);
+  const bool goes_on =
+      o.resume_from_checkpoint && (*o.resume_from_checkpoint != "auto" || train::has_results(*o.output_dir) ||
+                                   !checkpoint::list_own_checkpoints(*o.output_dir).empty());
+  if (goes_on) return std::nullopt;
+  model_weights(in);  // no directory for what cannot be read
+  hold(o, held);
+  return probe_in_child(in, invocation);
 }
 
 // returns the signal that ended it, if one did
 std::optional<int> train_once(Job& job, Held& held) {
   const train::TrainOptions& o = job.options().train;
-  const auto remove_older_records = [&] { remove_records(*o.output_dir); };
-  if (!held.directory && o.resume_from_checkpoint && checkpoint::was_run_directory(*o.output_dir)) {
-    held.directory.emplace(*o.output_dir, Existing::kContinue);
-    held.directory->remove_replaced_run(remove_older_records);
-    checkpoint::restore_replaced(*o.output_dir);
-  }
+  hold_earlier_run(o, held);
   Start start = find_start(job);
   if (is_finished(start, job)) return std::nullopt;
   if (start.checkpoint) start.moments = checkpoint::read_optimizer(start.checkpoint->directory);
   auto weights = weights_of(start, job.inputs);
-  if (!held.directory) held.directory.emplace(*o.output_dir, existing_policy(o));
+  hold(o, held);
   settle_memory(start, job, *weights);
   model::QaModel model(job.inputs.rows.config(), *weights, job.options().model, job.means.device,
                        start.state.identity.seed);
@@ -143,10 +172,10 @@ std::optional<int> train_once(Job& job, Held& held) {
   weights.reset();  // the model has its own: the files, of which a resumed run's may be removed, need not stay mapped
   job.inputs.weights.reset();
   train::SignalGuard::stop_if_received();
-  held.directory->remove_replaced_run(remove_older_records);
+  held.directory->remove_replaced_run([&] { remove_records(*o.output_dir); });
   held.has_begun = true;
+  bring_checkpoints(start, *o.output_dir);
   write_beginnings(job, *o.output_dir);
-  bring_best_checkpoint(start, *o.output_dir);
   return train_from(std::move(start), job, model, weights_line, *o.output_dir);
 }
 
@@ -181,8 +210,11 @@ report::Rows describe_start(Job& job) {
   return describe_from(start, job, weights_of(start, job.inputs)->summary());
 }
 
-std::optional<int> run_training(Job& job) {
-  Held held{.is_new = !job.options().train.resume_from_checkpoint};
+std::optional<int> run_training(Inputs inputs, const Invocation& invocation) {
+  Held held{.is_new = !inputs.options().train.resume_from_checkpoint};
+  auto probed = probe_first(inputs, invocation, held);
+  Job job = make_job(std::move(inputs), invocation, std::move(probed));
+  warn_of_full_disk(job);
   while (true) {
     std::optional<int> signal;
     const auto shortage = shortage_in([&] {
@@ -204,10 +236,7 @@ std::optional<int> run_training(Job& job) {
     if (shortage->in_evaluation || !take_saver(job, std::string(first_line(shortage->fact)))) {
       throw OutOfMemoryError(explain_shortage(job, longest_windows(job), *shortage, beginning, saved));
     }
-    if (beginning == Beginning::kNewestCheckpoint) {
-      job.inputs.resolved.options.train.resume_from_checkpoint = "auto";
-      job.resumes_itself = true;
-    }
+    if (beginning == Beginning::kNewestCheckpoint) job.inputs.resolved.options.train.resume_from_checkpoint = "auto";
   }
 }
 
