@@ -3,6 +3,7 @@
 # CMake's configuration.
 set -euo pipefail
 unset CDPATH  # with it cd looks elsewhere first, and prints where it went
+case "${1:-}" in -h|--help) echo "usage: scripts/build.sh [CMake's arguments]" >&2; exit 2 ;; esac
 cd "$(dirname "$0")/.."
 echo "build    configuring and compiling into build/ (first time: some minutes)"
 mkdir -p build

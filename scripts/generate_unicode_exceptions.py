@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes src/tokenizer/unicode_exceptions.h from a table of differences.
 
-usage: build/peers/bin/python scripts/generate_unicode_exceptions.py hf-unicode-exceptions.tsv \\
-           > src/tokenizer/unicode_exceptions.h
+usage: build/peers/bin/python scripts/generate_unicode_exceptions.py \\
+           $BERTFT_DATA_DIR/tokenizer/hf-unicode-exceptions.tsv > src/tokenizer/unicode_exceptions.h
 
 The table lists where the character data of the Rust `tokenizers` crate depart from
 Unicode 15.0: attribute, first and last code point, value in the crate (tab separated).

@@ -13,6 +13,7 @@
 # programs' LibTorch. OUT: where log.txt, the output of all commands, is left; default build.
 set -uo pipefail
 unset CDPATH  # with it cd looks elsewhere first, and prints where it went
+case "$#${1:-}" in 0|1--pack|1--packed) ;; *) echo "usage: scripts/gpu_check.sh [--pack | --packed]" >&2; exit 2 ;; esac
 here=$PWD
 cd "$(dirname "$0")/.."
 visit=build/gpu-visit
@@ -83,7 +84,7 @@ halves=(bf16 fp16)
 [ "${capability%.*}" -ge 8 ] || { halves=(fp16); row "bf16" "skipped: this GPU is older than Ampere"; }
 bin=$PWD/$visit
 if [ "${1:-}" = --packed ]; then
-  [ "$(head -n 1 $visit/source)" = "$(fingerprint)" ] || { echo "packed from other sources: --pack again" >&2; exit 70; }
+  [ "$(head -n 1 $visit/source)" = "$(fingerprint)" ] || { echo "packed from other sources: --pack again" >&2; exit 1; }
   row "commit" "$(tail -n 1 $visit/source)"
   model=$visit/model data=$PWD/$visit/data
   packages=$("$python" -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parent.parent)') || exit 69

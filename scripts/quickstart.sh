@@ -3,6 +3,7 @@
 # the data in configs/quickstart, evaluates. No GPU needed; run it again whenever you like.
 set -euo pipefail
 unset CDPATH  # with it cd looks elsewhere first, and prints where it went
+[ $# = 0 ] || { echo "usage: scripts/quickstart.sh" >&2; exit 2; }
 cd "$(dirname "$0")/.."
 scripts/setup.sh
 BERTFT_TARGET=bert-finetune scripts/build.sh

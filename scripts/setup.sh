@@ -27,6 +27,17 @@ if [ -z "${CUDAToolkit_ROOT:-}" ] && [ "$(printf '%s\n' 2.42 "$glibc" | sort -V 
   exit 1
 fi
 
+python=/usr/bin/python3
+check_python() {
+  python_version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  case $python_version in 3.11|3.12|3.13) return ;; esac
+  echo "error: the pinned packages need Python 3.11, 3.12 or 3.13 as $python; this is $python_version." >&2
+  echo "       Elsewhere install LibTorch 2.11 and CUDA 13.0 and set LIBTORCH=DIR and CUDAToolkit_ROOT=DIR." >&2
+  exit 1
+}
+# Before anything is installed in vain.
+if [ -x "$python" ] && { [ -z "${LIBTORCH:-}" ] || [ "$want_tests" = yes ]; }; then check_python; fi
+
 say() { printf 'setup    %s\n' "$*"; }
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/bert-finetune"
@@ -58,8 +69,8 @@ install_debian_packages() {
     fi
   fi
   say "Debian packages: installing ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  "${as_root[@]}" apt-get update -qq -o DPkg::Lock::Timeout=300
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}" >/dev/null
 }
 
 # make_env DIR LOCK...: a virtual environment that holds exactly the locked packages. DIR/site-packages leads to
@@ -67,18 +78,13 @@ install_debian_packages() {
 make_env() {
   local dir=$1 lock; shift
   [ ! -f "$dir/.complete" ] || return 0
-  case $python_version in
-    3.11|3.12|3.13) ;;
-    *)
-      echo "error: the pinned packages need Python 3.11, 3.12 or 3.13 as $python; this is $python_version." >&2
-      echo "       Elsewhere install LibTorch 2.11 and CUDA 13.0 and set LIBTORCH=DIR and CUDAToolkit_ROOT=DIR." >&2
-      exit 1 ;;
-  esac
+  check_python
   rm -rf "$dir"
   "$python" -m venv "$dir"
   ln -s "lib/python$python_version/site-packages" "$dir/site-packages"
   for lock in "$@"; do
-    "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir \
+    # Beside them, since /tmp may be in memory: pip keeps there what it downloads.
+    TMPDIR=$dir "$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-cache-dir \
       --no-deps --require-hashes -r "third_party/$lock.lock"
   done
   touch "$dir/.complete"
@@ -99,7 +105,6 @@ install_debian_packages
 
 # The names are hashes of what is locked, so that a changed pin gets a new folder and an unchanged one is shared
 # by all checkouts.
-python=/usr/bin/python3
 python_version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 lock_id() { (cd third_party && cat "${@/%/.lock}") | grep -v '^#' | sha256sum | cut -c1-16; }
 libtorch_env="$cache/libtorch-$(lock_id libtorch)-python$python_version"

@@ -7,6 +7,7 @@
 # vocab/ and more); without it they skip and say so.
 set -euo pipefail
 unset CDPATH  # with it cd looks elsewhere first, and prints where it went
+case "${1:-}" in -h|--help) echo "usage: [BERTFT_DATA_DIR=DIR] scripts/test.sh [ctest's arguments]" >&2; exit 2 ;; esac
 if [ -n "${BERTFT_DATA_DIR:-}" ]; then
   BERTFT_DATA_DIR=$(cd "$BERTFT_DATA_DIR" && pwd)
   if [ ! -f "$BERTFT_DATA_DIR/squad/squad-v2.0-dev.json" ]; then
