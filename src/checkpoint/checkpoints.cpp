@@ -99,7 +99,9 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
     try {
       check(candidate.directory);
       return candidate;
-    } catch (const Error& e) {
+    } catch (const OtherFormatError&) {
+      throw;
+    } catch (const CheckpointError& e) {
       const std::string_view fact = first_line(e.what());
       skipped.push_back(fmt::format("{}{} It is passed over.", fact, fact.ends_with('.') ? "" : "."));
     }

@@ -55,8 +55,12 @@ Json files_in(const Json& manifest, const std::string& directory) {
   if (!has_our_format(manifest) || !manifest.contains("version")) {
     damaged(directory, "its manifest.json is none of this program");
   }
-  if (const Json& version = manifest["version"]; version != kFormatVersion) {
-    throw CheckpointError(
+  const Json& version = manifest["version"];
+  if (!version.is_number_integer()) {
+    damaged(directory, fmt::format("its manifest has format version {}", printable(version.dump(), 20)));
+  }
+  if (version != kFormatVersion) {
+    throw OtherFormatError(
         fmt::format("{} has format version {}; this program reads version {}.\nUse the program that wrote it.",
                     directory, printable(version.dump(), 20), kFormatVersion));
   }
@@ -112,6 +116,11 @@ std::vector<std::string> files_of(const std::string& checkpoint_directory) {
   }
   names.emplace_back(kManifestName);
   return names;
+}
+
+bool is_copy(const std::string& checkpoint_directory, const std::string& other) {
+  if (!is_there(manifest_of(checkpoint_directory)) || !is_there(manifest_of(other))) return false;
+  return read_file(manifest_of(checkpoint_directory)) == read_file(manifest_of(other));
 }
 
 bool is_ours(const std::string& checkpoint_directory) {

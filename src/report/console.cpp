@@ -57,7 +57,10 @@ class Console final : public Observer {
   }
 
   void on(const StepProgress& event) override {
-    if (!screen_.is_terminal && line_is_due(clock_())) {
+    const double now_s = clock_();
+    if (screen_.is_terminal) {
+      if (redraw_is_due(now_s)) draw_training();
+    } else if (line_is_due(now_s)) {
       say({fmt::format("step={} done={} total={}", event.step, event.done, event.total)});
     }
   }

@@ -121,7 +121,8 @@ std::int64_t most_checkpoints(const Plan& plan, const TrainOptions& options, boo
   const std::int64_t saved = 1 + before_last(options.save_strategy, plan.save_steps) + best;
   if (!options.save_total_limit) return std::min(saved, plan.total_steps);
   constexpr std::int64_t kBeingWritten = 1;  // an old one goes when the new one is complete
-  return std::min(saved, *options.save_total_limit + (evaluates ? 1 : 0) + kBeingWritten);
+  const std::int64_t besides = (evaluates ? 1 : 0) + kBeingWritten;
+  return std::min(saved - besides, *options.save_total_limit) + besides;
 }
 
 std::span<const std::uint32_t> DataOrder::windows(std::int64_t step) {

@@ -72,6 +72,7 @@ std::string to_trainer_state_json(const RunState& state, const Plan& plan, const
       {"loss_scale", state.loss_scale ? Json(state.loss_scale->value()) : Json()},
       {"steps_since_loss_scale", state.loss_scale ? Json(state.loss_scale->steps_since_change()) : Json()},
       {"device", or_null(state.device)},
+      {"program", or_null(state.program)},
       {"memory_savers", state.memory_savers}};
   std::optional<std::string> best;  // null for a best step that was not saved, as Trainer writes it
   if (state.best_step) best = checkpoint::directory_of(run_directory, *state.best_step);
@@ -132,6 +133,7 @@ RunState read_run_state(const std::string& checkpoint_directory) {
     state.loss_scale = LossScale(*scale, required_integer(own, "steps_since_loss_scale", path));
   }
   state.device = string_member(own, "device", path);
+  state.program = string_member(own, "program", path);
   for (const Json& key : own.value("memory_savers", Json::array())) {
     if (key.is_string()) state.memory_savers.push_back(key);
   }

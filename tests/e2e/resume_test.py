@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -195,6 +196,16 @@ class StoppedRun(ResumeTest):
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
 
+    def rewrite(self, path, content):
+        """Changes a file of a checkpoint and what its manifest says of it."""
+        path.write_text(content)
+        manifest = path.parent / "manifest.json"
+        files = json.loads(manifest.read_text())["files"]
+        for entry in files:
+            if entry["name"] == path.name:
+                entry |= {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        change_json(manifest, files=files)
+
     def test_needs_the_same_seed(self):
         self.refused("--seed", 7, texts=["belongs to another run: its seed is 42, this configuration's is 7"], code=78)
         self.refused("--data-seed", 7, texts=["its data_seed is 42, this configuration's is 7"], code=78)
@@ -218,8 +229,8 @@ class StoppedRun(ResumeTest):
     def test_goes_on_with_other_micro_batches_and_threads(self):
         two_threads = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "passive"}
         resumed = self.go_on("--micro-batch-features", "null", "--micro-batch-tokens", 150, env=two_threads)
-        self.assertIn("resume   on CPU, 2 threads, fp32; until here on CPU, 1 thread, fp32: sums are rounded differently",
-                      resumed.err)
+        for said in ("on CPU, 2 threads, fp32; until here on CPU, 1 thread, fp32:", "in other micro-batches than before:"):
+            self.assertIn(f"resume   {said} sums are rounded differently, so not to the same bits", resumed.err)
         ours, expected = (metric_lines(run, "log") for run in (self.cwd / "run", self.uninterrupted()))
         for line, expected_line in zip(ours, expected, strict=True):
             # Sums are taken in another order, and the steps carry the difference on.
@@ -270,6 +281,15 @@ class StoppedRun(ResumeTest):
         self.assertIn(f"{self.newest} is damaged: optimizer.safetensors has another content than written. It is passed over.",
                       result.err)
         self.assert_same_run(self.cwd / "run")
+
+    def test_does_not_begin_again_where_no_checkpoint_is_whole(self):
+        for checkpoint in checkpoints(self.cwd / "run").values():
+            self.flip_a_bit(checkpoint / "optimizer.safetensors")
+        self.refused(texts=["none of the checkpoints in", "has another content than written", "--overwrite"])
+
+    def test_does_not_pass_over_a_checkpoint_of_another_version(self):
+        change_json(self.newest / "manifest.json", version=999)
+        self.refused(texts=["format version 999; this program reads version"])
 
     def put_a_pipe_for_the_manifest(self):
         (self.newest / "manifest.json").unlink()
@@ -341,6 +361,15 @@ class StoppedRun(ResumeTest):
         self.trained(*self.long, "--resume", self.newest, output="elsewhere")
         self.assertEqual((self.cwd / "elsewhere" / "model.safetensors").read_bytes(),
                          (self.uninterrupted() / "model.safetensors").read_bytes())
+        # There it goes on from, should it be killed before its first save.
+        self.assertEqual(tree(self.cwd / "elsewhere" / self.newest.name), tree(self.newest))
+
+    def test_tells_of_another_program(self):
+        state = self.newest / "trainer_state.json"
+        written = state.read_text()
+        self.rewrite(state, re.sub(r'"program": ".*"', '"program": "bert-finetune 0.0.1"', written))
+        self.assertNotEqual(state.read_text(), written)
+        self.assertRegex(self.go_on().err, r"resume   by bert-finetune .*; until here by bert-finetune 0\.0\.1: perhaps not")
 
     def test_tells_of_options_that_have_changed(self):
         result = self.go_on("--learning-rate", 0.5, "--logging-steps", 3)
@@ -359,13 +388,8 @@ class StoppedRun(ResumeTest):
 
     def test_goes_on_where_the_options_of_the_checkpoint_cannot_be_read(self):
         """As where another version has written it: they are only compared with."""
-        config, manifest = self.newest / "bert_finetune_config.yaml", self.newest / "manifest.json"
-        config.write_text(config.read_text() + "key_of_tomorrow: 1\n")
-        files = json.loads(manifest.read_text())["files"]
-        for entry in files:
-            if entry["name"] == config.name:
-                entry |= {"bytes": config.stat().st_size, "sha256": hashlib.sha256(config.read_bytes()).hexdigest()}
-        change_json(manifest, files=files)
+        config = self.newest / "bert_finetune_config.yaml"
+        self.rewrite(config, config.read_text() + "key_of_tomorrow: 1\n")
         result = self.go_on()
         self.assertIn("whether options were changed is not known", result.err)
         self.assertIn("unknown key 'key_of_tomorrow'", result.err)
@@ -404,10 +428,14 @@ class StoppedRun(ResumeTest):
 
     def test_does_not_go_on_in_the_directory_of_another_run(self):
         self.trained("--seed", 9, "--max-steps", 2, output="other")
-        before = tree(self.cwd / "other")
         self.refused("--resume", self.newest, output="other", code=73,
-                     texts=[f"output_dir {self.cwd}/other holds another run", "belongs to another run: its effective batch is"])
-        self.assertEqual(tree(self.cwd / "other"), before)
+                     texts=[f"output_dir {self.cwd}/other holds another run", "it is finished"])
+        # As of a sweep over learning rates; and from a checkpoint after which nothing is left to train.
+        self.trained(*self.long, "--learning-rate", 1e-4, output="sweep")
+        self.cut_short("sweep")
+        *_, last = checkpoints(self.uninterrupted()).values()
+        self.refused("--resume", last, output="sweep", code=73,
+                     texts=[f"output_dir {self.cwd}/sweep holds another run", f"checkpoint-18 is not {self.uninterrupted()}'s"])
 
     def test_takes_back_a_checkpoint_that_was_about_to_be_replaced(self):
         self.newest.rename(self.newest.parent / f".trash-{self.newest.name}")
@@ -502,6 +530,19 @@ class OtherRuns(ResumeTest):
         result = self.trained("--resume", "auto")
         self.assertRegex(result.err, r"resume .*run is finished; --overwrite trains it anew")
         self.assertEqual(harness.tree(self.cwd / "run"), before)
+
+    def test_that_are_finished_are_not_taken_for_others(self):
+        self.trained()
+        for checkpoint in checkpoints(self.cwd / "run").values():
+            shutil.rmtree(checkpoint)
+        self.assert_training_refused(self.training("--resume", "auto", "--seed", 7), 78, "belongs to another run: its seed is 42")
+
+    def test_that_lack_their_results_alone_need_the_same_tokenizer(self):
+        vocabulary = self.copied_model() / "vocab.txt"
+        self.trained(model="model")
+        (self.cwd / "run" / "train_results.json").unlink()
+        vocabulary.write_text(vocabulary.read_text().replace("\na\nb\n", "\nb\na\n"))
+        self.assert_training_refused(self.training("--resume", "auto", model="model"), 65, "was trained with another")
 
     def test_that_are_finished_leave_their_model_in_another_directory_too(self):
         self.trained()

@@ -197,6 +197,15 @@ TEST_F(ConsoleTest, SpeaksDuringALongStepToo) {
   EXPECT_THAT(lines_, ElementsAre("step=3 done=300 total=710", "step=3 done=600 total=710"));
 }
 
+TEST_F(ConsoleTest, RedrawsItsLineDuringALongStepToo) {
+  start(true);
+  train_to(2);
+  const std::string before = status_;
+  now_s_ += 100;
+  console_->on(StepProgress{.step = 3, .done = 10, .total = 710});
+  EXPECT_NE(status_, before) << "the time goes on";
+}
+
 TEST_F(ConsoleTest, SpeaksDuringALongEvaluationToo) {
   start(false);
   for (std::int64_t done = 0; done <= 700; done += 10) {

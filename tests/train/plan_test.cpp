@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -47,8 +49,10 @@ TEST(Plan, KnowsHowManyCheckpointsThereAreAtMost) {
   EXPECT_EQ(most(), 4 + 1) << "the last step, too";
   o.save_total_limit = 1;
   EXPECT_EQ(most(), 1 + 1) << "and the one being written";
-  o.save_total_limit = 100;
-  EXPECT_EQ(most(), 4 + 1);
+  for (const std::int64_t all : {std::int64_t{100}, std::numeric_limits<std::int64_t>::max()}) {
+    o.save_total_limit = all;
+    EXPECT_EQ(most(), 4 + 1);
+  }
   o.save_strategy = IntervalStrategy::kEpoch;
   EXPECT_EQ(most(), 3);
   o.save_strategy = IntervalStrategy::kNo;

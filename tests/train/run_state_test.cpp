@@ -34,6 +34,7 @@ RunState some_state() {
           .eval_batch_tokens = 256,
           .loss_scale = LossScale(1024, 17),
           .device = "CPU, 3 threads, fp16",
+          .program = "bert-finetune 0.0.1",
           .memory_savers = {"gradient_checkpointing"},
           .log_history = {{{"loss", 2.5}, {"step", 4}}}};
 }

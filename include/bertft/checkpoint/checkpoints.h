@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "bertft/util/error.h"
+
 namespace bertft::checkpoint {
 
 /// Of a checkpoint's files, and of a run's model.
@@ -35,8 +37,17 @@ std::vector<Found> list_own_checkpoints(const std::string& run_directory);
 /// What is not ours and has the name of a checkpoint all the same: directories, files, links.
 std::vector<Found> list_foreign_names(const std::string& run_directory);
 
+/// Whether both have the same manifest, and with it the same files. throws InputError
+bool is_copy(const std::string& checkpoint_directory, const std::string& other);
+
+/// In a format that this version of the program does not read: whole, as far as it can say.
+class OtherFormatError : public CheckpointError {
+  using CheckpointError::CheckpointError;
+};
+
 /// Checks manifest.json and the size and hash of every file it names.
-/// throws InputError when there is no such directory, CheckpointError naming what is wrong
+/// throws InputError when there is no such directory or a file cannot be read, OtherFormatError, CheckpointError naming
+/// what is wrong
 void verify(const std::string& directory);
 
 /// The same for callers that need only the model: the optimizer's file may be missing. Says nothing of
@@ -47,13 +58,14 @@ void verify_model(const std::string& directory);
 /// the run directory is held: another process may be replacing it now. throws StorageError, InputError
 void restore_replaced(const std::string& run_directory);
 
-/// The first of `candidates` at which `check` does not throw an Error; each that was passed over is added
-/// to `skipped` as one line.
+/// The first of `candidates` that passes `check`; each that was passed over, since it throws a CheckpointError, is
+/// added to `skipped` as one line. What may be good and cannot be read is not passed over. throws OtherFormatError, and
+/// what else `check` throws
 std::optional<Found> first_good(const std::vector<Found>& candidates,
                                 const std::function<void(const std::string& directory)>& check,
                                 std::vector<std::string>& skipped);
 
-/// The newest checkpoint that verifies; `skipped` as in first_good().
+/// The newest checkpoint that verifies; `skipped` and what it throws as in first_good().
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);
 
 /// Copies a checkpoint into the directory of another run, where it has the same name; whole or not at all, and

@@ -40,6 +40,7 @@ struct RunState {
   std::optional<std::int64_t> eval_batch_tokens;  // the same of evaluation, once it had to shrink
   std::optional<LossScale> loss_scale;            // of a run in fp16
   std::optional<std::string> device;              // as described to users: what has rounded the sums so far
+  std::optional<std::string> program;             // version and source
   std::vector<std::string> memory_savers;         // the options that `memory_savers: auto` turned on
   Json log_history = Json::array();               // as Hugging Face's, so that notebooks go on working
 

@@ -42,28 +42,28 @@ void check_kept_model(const train::RunIdentity& identity, const std::string& out
   train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
 }
 
-// None where it cannot be read: damaged, it is passed over.
-std::optional<train::RunIdentity> identity_in(const std::string& directory) {
-  try {
-    return train::read_run_state(directory).identity;
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-// A checkpoint of elsewhere may go on where nothing stands yet, or its own run.
-void refuse_other_run(const train::RunIdentity& identity, const std::string& output_dir) {
-  std::vector<std::string> states = {output_dir};
-  for (const checkpoint::Found& there : checkpoint::list_own_checkpoints(output_dir)) states.push_back(there.directory);
-  try {
-    for (const std::string& directory : states) {
-      if (const auto saved = identity_in(directory)) train::check_same_run(*saved, identity, directory);
-    }
-  } catch (const Error& e) {
+// A checkpoint of elsewhere may go on where nothing stands yet, or what was brought from beside it.
+void refuse_other_run(const train::RunIdentity& identity, const std::string& checkpoint,
+                      const std::string& output_dir) {
+  const fs::path own_run = fs::path(checkpoint).parent_path();
+  std::error_code ignored;
+  if (fs::equivalent(own_run, output_dir, ignored)) return;
+  const auto refuse = [&](const std::string& what) {
     throw OutputError(
-        fmt::format("output_dir {} holds another run, whose files would be mixed with this one's:\n{}\n"
+        fmt::format("output_dir {} holds another run, whose files would be mixed with this one's: {}.\n"
                     "Choose another with --output-dir DIR.",
-                    output_dir, first_line(e.what())));
+                    output_dir, what));
+  };
+  if (train::has_results(output_dir)) refuse("it is finished");
+  for (const checkpoint::Found& there : checkpoint::list_own_checkpoints(output_dir)) {
+    const std::string name = fs::path(there.directory).filename().string();
+    if (!checkpoint::is_copy(there.directory, (own_run / name).string()))
+      refuse(name + " is not " + own_run.string() + "'s");
+  }
+  try {
+    check_kept_model(identity, output_dir);
+  } catch (const Error& e) {
+    refuse(std::string(first_line(e.what())));
   }
 }
 
@@ -108,19 +108,20 @@ void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& 
 
 void check_beginning(const train::RunIdentity& identity, const Job& job) {
   const train::TrainOptions& o = job.options().train;
-  if (o.resume_from_checkpoint && train::has_results(*o.output_dir)) return;
+  if (o.resume_from_checkpoint) {
+    check_kept_model(identity, *o.output_dir);
+    if (train::has_results(*o.output_dir)) return;
+    log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *o.output_dir));
+  }
   refuse_names_taken(*o.output_dir, 0, job.inputs.plan.total_steps);
-  if (!o.resume_from_checkpoint) return;
-  check_kept_model(identity, *o.output_dir);
-  log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *o.output_dir));
 }
 
 void check_going_on(const std::string& checkpoint, const train::RunState& saved, const Job& job) {
   const train::TrainOptions& o = job.options().train;
-  if (train::is_over(saved, job.inputs.plan, o)) return;
+  refuse_other_run(saved.identity, checkpoint, *o.output_dir);
+  if (train::is_over(saved, job.inputs.plan, o) && train::has_results(*o.output_dir)) return;
   refuse_names_taken(*o.output_dir, saved.step, job.inputs.plan.total_steps);
   check_model_files(job.inputs, checkpoint);
-  if (*o.resume_from_checkpoint != "auto") refuse_other_run(saved.identity, *o.output_dir);
 }
 
 }  // namespace bertft::run

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bertft/checkpoint/run_directory.h"
+#include "bertft/run/version.h"
 #include "bertft/train/results.h"
 #include "bertft/util/error.h"
 #include "bertft/util/file.h"
@@ -19,6 +20,8 @@ namespace bertft::run {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kNotToTheSameBits = "sums are rounded differently, so not to the same bits";
 
 // "auto" or a directory -> the checkpoint to go on from, verified; none: start afresh.
 std::optional<checkpoint::Found> find_checkpoint(const train::TrainOptions& options) {
@@ -33,6 +36,11 @@ std::optional<checkpoint::Found> find_checkpoint(const train::TrainOptions& opti
   }
   std::vector<std::string> skipped;
   auto found = checkpoint::newest_good(*options.output_dir, skipped);
+  if (!found && !checkpoint::list_own_checkpoints(*options.output_dir).empty()) {
+    throw CheckpointError(
+        fmt::format("none of the checkpoints in {} is whole.\n{}\n--overwrite removes them and trains anew.",
+                    *options.output_dir, skipped.front()));
+  }
   for (const std::string& line : skipped) log::warn(line);
   return found;
 }
@@ -43,6 +51,10 @@ void tell_changed_options(const config::Options& before, const Job& job) {
   std::vector<std::string> changed;
   for (const config::Difference& d : config::differences(before, job.options())) {
     if (!job.savers.contains(d.key)) changed.push_back(fmt::format("{} {} -> {}", d.key, d.was, d.is));
+  }
+  const train::TrainOptions &was = before.train, &is = job.options().train;
+  if (was.micro_batch_features != is.micro_batch_features || was.micro_batch_tokens != is.micro_batch_tokens) {
+    log::info(fmt::format("resume   in other micro-batches than before: {}", kNotToTheSameBits));
   }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", fmt::join(changed, ", ")));
 }
@@ -77,6 +89,7 @@ train::RunState new_state(const Job& job) {
   train::set_measure(state, job.options().train);
   if (job.inputs.validation_set) state.validation_sha256 = job.inputs.validation_set->sha256;
   state.device = job.means.device.description;
+  state.program = fmt::format("{}, source {}", version_line(), source_revision());
   return state;
 }
 
@@ -93,10 +106,14 @@ void take_circumstances(const train::RunState& now, train::RunState& saved, cons
                     *saved.measure, *before));
   }
   if (saved.device && saved.device != now.device) {
-    log::info(fmt::format("resume   on {}; until here on {}: sums are rounded differently, so not to the same bits",
-                          *now.device, *saved.device));
+    log::info(fmt::format("resume   on {}; until here on {}: {}", *now.device, *saved.device, kNotToTheSameBits));
   }
   saved.device = now.device;
+  if (saved.program && saved.program != now.program) {
+    log::info(
+        fmt::format("resume   by {}; until here by {}: perhaps not to the same bits", *now.program, *saved.program));
+  }
+  saved.program = now.program;
 }
 
 }  // namespace
