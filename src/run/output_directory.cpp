@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/train/results.h"
 #include "bertft/util/error.h"
 #include "bertft/util/log.h"
 
@@ -48,6 +49,19 @@ void check_output_directory(const config::Options& options) {
   if (options.train.overwrite && options.train.resume_from_checkpoint) {
     log::warn("overwrite is not used: resuming goes on with the run that it would remove");
   }
+}
+
+void remove_records(const std::string& run_directory) {
+  train::withdraw_evaluation(run_directory);
+  fs::remove(fs::path(run_directory) / kLogName);
+}
+
+void recover_output_directory(const train::TrainOptions& options) {
+  const std::string& directory = *options.output_dir;
+  if (!options.resume_from_checkpoint || !checkpoint::was_run_directory(directory)) return;
+  checkpoint::RunDirectory held(directory, checkpoint::Existing::kContinue);
+  held.remove_replaced_run([&] { remove_records(directory); });
+  checkpoint::restore_replaced(directory);
 }
 
 checkpoint::Existing existing_policy(const train::TrainOptions& options) {

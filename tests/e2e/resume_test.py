@@ -438,10 +438,14 @@ class StoppedRun(ResumeTest):
                      texts=[f"output_dir {self.cwd}/sweep holds another run", f"checkpoint-18 is not {self.uninterrupted()}'s"])
 
     def test_takes_back_a_checkpoint_that_was_about_to_be_replaced(self):
-        self.newest.rename(self.newest.parent / f".trash-{self.newest.name}")
-        result = self.go_on()
-        self.assertIn(f"{self.newest.name}: step", result.err)
-        self.assert_same_run(self.cwd / "run")
+        for model in (self.model, "gone"):  # the model that it began with may be
+            with self.subTest(model):
+                self.newest.rename(self.newest.parent / f".trash-{self.newest.name}")
+                result = self.trained(*self.long, "--resume", "auto", model=model)
+                self.assertIn(f"{self.newest.name}: step", result.err)
+                self.assert_same_run(self.cwd / "run")
+                shutil.rmtree(self.cwd / "run")
+                self.killed_after(self.STOPPED)
 
     def test_removes_what_killed_processes_left(self):
         for name in (".tmp-14-99", ".trash-checkpoint-2"):

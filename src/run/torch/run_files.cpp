@@ -8,6 +8,7 @@
 #include "bertft/checkpoint/checkpoints.h"
 #include "bertft/checkpoint/run_directory.h"
 #include "bertft/device/device.h"
+#include "bertft/run/output_directory.h"
 #include "bertft/run/version.h"
 #include "bertft/train/results.h"
 #include "bertft/util/file.h"
@@ -19,8 +20,6 @@ namespace bertft::run {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kLogName = "train.log";
 
 // The configuration as it is kept: how this process was told to treat an older run is no part.
 std::string kept_config(config::Resolved resolved) {
@@ -74,11 +73,6 @@ std::map<std::string, std::string> model_files(const Inputs& in) {
   files[checkpoint::kStoredConfig] = kept_config(in.resolved);
   files["README.md"] = model_card();
   return files;
-}
-
-void remove_records(const std::string& run_directory) {
-  train::withdraw_evaluation(run_directory);
-  fs::remove(fs::path(run_directory) / kLogName);
 }
 
 void write_beginnings(Job& job, const std::string& run_directory) {

@@ -13,9 +13,6 @@ void warn_of_full_disk(const Job& job);
 /// Beside the weights in every model directory that the run writes: its files by name, with their content.
 std::map<std::string, std::string> model_files(const Inputs& in);
 
-/// Removes what an earlier run has left beside its models that this one would not replace: its log and evaluation.
-void remove_records(const std::string& run_directory);
-
 /// What is known of the run before its first step, in its directory: the log, the options, what it runs on. Takes away
 /// the results of an earlier one.
 void write_beginnings(Job& job, const std::string& run_directory);

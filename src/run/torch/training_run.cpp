@@ -29,7 +29,6 @@ namespace bertft::run {
 namespace {
 
 namespace fs = std::filesystem;
-using checkpoint::Existing;
 
 // The end of the start, for note_startup().
 class FirstStep : public report::Observer {
@@ -128,16 +127,13 @@ void bring_checkpoints(const Start& start, const std::string& output_dir) {
         "best so far");
 }
 
-// Before its checkpoints are looked at.
-void hold_earlier_run(const train::TrainOptions& o, Held& held) {
-  if (held.directory || !o.resume_from_checkpoint || !checkpoint::was_run_directory(*o.output_dir)) return;
-  held.directory.emplace(*o.output_dir, Existing::kContinue);
-  held.directory->remove_replaced_run([&] { remove_records(*o.output_dir); });
-  checkpoint::restore_replaced(*o.output_dir);
-}
-
 void hold(const train::TrainOptions& o, Held& held) {
   if (!held.directory) held.directory.emplace(*o.output_dir, existing_policy(o));
+}
+
+// Before its checkpoints are looked at.
+void hold_earlier_run(const train::TrainOptions& o, Held& held) {
+  if (o.resume_from_checkpoint && checkpoint::was_run_directory(*o.output_dir)) hold(o, held);
 }
 
 // What a process of its own finds that probes before the device is opened, where the options ask for that and the run
