@@ -121,8 +121,7 @@ std::optional<Found> newest_good(const std::string& run_directory, std::vector<s
   return first_good(list_checkpoints(run_directory), verify, skipped);
 }
 
-void copy_checkpoint(const std::string& checkpoint_directory, const std::string& run_directory) {
-  const fs::path target = fs::path(run_directory) / fs::path(checkpoint_directory).filename();
+void copy_checkpoint(const std::string& checkpoint_directory, const std::string& target) {
   try {
     const DirectoryAside aside(target);
     for (const std::string& name : files_of(checkpoint_directory)) {
@@ -132,7 +131,7 @@ void copy_checkpoint(const std::string& checkpoint_directory, const std::string&
     sync_directory(aside.path());
     put_in_place(aside.path(), target);
   } catch (const fs::filesystem_error& e) {
-    throw StorageError(fmt::format("cannot make '{}': {}", target.string(), e.code().message()));
+    throw StorageError(fmt::format("cannot make '{}': {}", target, e.code().message()));
   }
 }
 

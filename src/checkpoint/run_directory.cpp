@@ -188,7 +188,8 @@ bool was_run_directory(const std::string& path) {
   return fs::exists(fs::path(path) / kLockName, ignored);
 }
 
-RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::move(path)), existing_(existing) {
+RunDirectory::RunDirectory(std::string path, Existing existing)
+    : path_(std::move(path)), existing_(existing), is_new_(!is_there(path_)), has_new_lock_(!was_run_directory(path_)) {
   check_run_directory(path_, existing);
   make_durably(path_);
   const std::string lock = (fs::path(path_) / kLockName).string();
@@ -202,6 +203,15 @@ RunDirectory::RunDirectory(std::string path, Existing existing) : path_(std::mov
     // Some network file systems know no locks.
     log::warn(fmt::format("{} cannot be locked ({}): start no second run there", path_, system_reason(errno)));
   }
+}
+
+void RunDirectory::undo() {
+  std::error_code ignored;
+  const fs::path directory(path_);
+  if (has_new_lock_) fs::remove(directory / kLockName, ignored);
+  if (!is_new_) return;
+  fs::remove(directory / kProbeName, ignored);
+  fs::remove(directory, ignored);
 }
 
 void RunDirectory::remove_replaced_run(const std::function<void()>& remove_records) {

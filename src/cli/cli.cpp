@@ -154,6 +154,7 @@ int run(int argc, char** argv) {
   } catch (const std::exception& e) {
     log::set_status_line("");
     const Failure failure = describe(e);
+    if (failure.message.empty()) return failure.code;
     const std::size_t at = failure.message.find(": error: ");
     const bool has_place =
         at != std::string::npos && at > 0 && std::isdigit(static_cast<unsigned char>(failure.message[at - 1])) != 0;

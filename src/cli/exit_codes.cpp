@@ -37,12 +37,10 @@ int code_of(const std::exception& error) {
 
 }  // namespace
 
-ChildFailed::ChildFailed(const std::string& what_it_did, int code)
-    : Error(fmt::format("{} failed with exit code {}, as said above.", what_it_did, code)), code_(code) {}
-
 Failure describe(const std::exception& error) {
   const int code = code_of(error);
   std::string message = error.what();
+  if (is<ChildFailed>(error)) return {code, message};
   if (const auto* file_error = dynamic_cast<const std::filesystem::filesystem_error*>(&error)) {
     message = fmt::format("{}: {}", printable(file_error->path1().string()), file_error->code().message());
   }

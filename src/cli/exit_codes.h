@@ -23,17 +23,17 @@ enum ExitCode {
   kBadConfig = 78,
 };
 
-/// This program, started once more as a child, has failed and said why: its code is ours.
+/// This program, started once more as a child, has failed and said why: its code is ours, and nothing is to be added.
 class ChildFailed : public Error {
  public:
-  ChildFailed(const std::string& what_it_did, int code);
+  explicit ChildFailed(int code) : Error(""), code_(code) {}
   int code() const { return code_; }
 
  private:
   int code_;
 };
 
-/// What a failed command prints and returns.
+/// What a failed command prints, unless it is empty, and returns.
 struct Failure {
   int code;
   std::string message;

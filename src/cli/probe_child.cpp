@@ -88,7 +88,7 @@ void check_end(int status) {
   if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
     throw OutOfMemoryError(
         "the probe was killed (SIGKILL), as the kernel does when the machine is out of memory.\n"
-        "Set memory_limit to less than is free, or leave probe_memory off.");
+        "Set memory_limit to less than is free.");
   }
   // A terminal's Ctrl-C reaches both, the child perhaps first.
   if (WIFSIGNALED(status) && train::SignalGuard::is_request(WTERMSIG(status))) {
@@ -98,7 +98,7 @@ void check_end(int status) {
     throw Error(fmt::format("the probe's process ended by signal {}; probe_process: same runs it in this one.",
                             WTERMSIG(status)));
   }
-  if (WEXITSTATUS(status) != kOk) throw ChildFailed("the probe, a process of its own,", WEXITSTATUS(status));
+  if (WEXITSTATUS(status) != kOk) throw ChildFailed(WEXITSTATUS(status));
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ namespace {
 
 constexpr int kOldest = 75;  // compute capability, ten times: Turing, the first that CUDA 13 builds for
 constexpr int kAmpere = 80;
-bool segments_may_grow = true;  // until a driver has shown that it cannot
+// Until the driver has shown that it cannot: of the process, as the allocator's setting is.
+bool segments_may_grow = true;
 
 constexpr std::int64_t kOfSmallPool = 1, kOfLargePool = 4'000'000;  // numbers whose memory the allocator maps so
 

@@ -79,7 +79,11 @@ std::optional<checkpoint::Found> usable_checkpoint(const std::string& run_direct
   std::vector<checkpoint::Found> candidates = checkpoint::list_checkpoints(run_directory);
   std::ranges::stable_partition(candidates, [&](const checkpoint::Found& one) { return one.step == best; });
   const auto check = [](const std::string& directory) {
-    checkpoint::verify_model(directory);
+    try {
+      checkpoint::verify_model(directory);
+    } catch (const Error& e) {  // whichever: nothing is lost where another is read
+      throw CheckpointError(e.what());
+    }
     if (!holds_model(directory)) throw CheckpointError(fmt::format("{} holds no model.", directory));
   };
   std::vector<std::string> skipped;

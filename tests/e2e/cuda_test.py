@@ -80,11 +80,12 @@ class Training(OnAGpu):
 
     def test_refuses_a_card_that_is_too_old(self):
         for capability, flags, said in ((70, (), "needs Turing"), (75, ("--bf16",), "bf16 needs a GPU from Ampere on")):
-            with self.subTest(capability):
-                result = self.train(*flags, capability=capability)
-                self.assertEqual(result.code, 69, result)
-                self.assertIn(said, result.err)
-                self.assertFalse(self.run_directory.exists())
+            for probe in ("off", "auto"):
+                with self.subTest(capability=capability, probe=probe):
+                    result = self.train("--set", f"probe_memory={probe}", *flags, capability=capability)
+                    self.assertEqual((result.code, result.err.count("error:")), (69, 1), result)
+                    self.assertIn(said, result.err)
+                    self.assertFalse(self.run_directory.exists())
 
     # What the GPU is given next is there before it is done with the last.
     def test_waits_for_the_gpu_once_a_step_and_copies_batches_beside_its_work(self):

@@ -81,7 +81,7 @@ class Limit(MemoryTest):
         result = harness.run("--config", "configs/quickstart.yaml", "--model-name-or-path",
                              os.environ["BERTFT_MINILM_DIR"], "--device", "cpu", "--bf16", "--max-steps", 40,
                              "--micro-batch-features", 2, "--memory-limit", f"{limit}MiB", "--memory-reserve", 0,
-                             "--eval-strategy", "no", "--output-dir", self.cwd / "run", cwd=harness.ROOT)
+                             "--eval-strategy", "no", "--output-dir", self.cwd / "run", cwd=harness.ROOT, timeout=200)
         self.assertEqual(result.code, 0, result)
         size, unit = re.search(r"peak ([\d.]+) (MiB|GiB)", result.err).groups()
         self.assertLess(float(size) * (1024 if unit == "GiB" else 1), limit + beside)
@@ -179,6 +179,23 @@ class Probe(MemoryTest):
         key = json.loads((self.cwd / "run" / "probe.json").read_text())["key"]
         self.assertEqual((key["length"], key["eval_batch"]), (64, 3))
 
+    def test_comes_after_what_refuses_the_run(self):
+        (self.cwd / "run" / "checkpoint-2").mkdir(parents=True)
+        self.written("run/run.lock", b"")
+        for process in ("same", "child"):
+            with self.subTest(process):
+                arguments = self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", process, "--overwrite")
+                self.assert_training_refused(arguments, 73, "is no checkpoint of this program")
+
+    def test_that_looked_further_than_a_run_may_go_holds_as_far(self):
+        self.assertEqual(self.run_program(*self.limited(TIGHT, "--probe-memory")).code, 0)
+        for process in ("same", "child"):
+            with self.subTest(process):
+                result = self.run_program(*self.limited(TIGHT, "--set", "probe_memory=auto", "--probe-process", process,
+                                                        "--set", "probe_up_to=2", "--overwrite"))
+                self.assertIn("still holds", result.err)
+                self.assertIn("(2 features of", result.err)
+
     def test_can_come_first_in_a_run_that_was_killed_before_it_had_a_checkpoint(self):
         for process in ("same", "child"):
             with self.subTest(process):
@@ -225,7 +242,8 @@ class Probe(MemoryTest):
                                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
         self.assertEqual(result.code, 74, result)
         self.assertIn("File too large", result.err)
-        self.assertIn("error: the probe, a process of its own, failed with exit code 74, as said above.", result.err)
+        self.assertEqual(result.err.count("error:"), 1, result)
+        self.assertFalse((self.cwd / "run").exists())
 
     def test_in_a_process_of_its_own_ends_with_a_parent_that_is_killed(self):
         vocabulary, content = self.model_behind_a_pipe()

@@ -361,8 +361,25 @@ class StoppedRun(ResumeTest):
         self.trained(*self.long, "--resume", self.newest, output="elsewhere")
         self.assertEqual((self.cwd / "elsewhere" / "model.safetensors").read_bytes(),
                          (self.uninterrupted() / "model.safetensors").read_bytes())
-        # There it goes on from, should it be killed before its first save.
+        # There it goes on from, should it be killed before its first save; under the name that is looked for.
         self.assertEqual(tree(self.cwd / "elsewhere" / self.newest.name), tree(self.newest))
+        self.newest.rename(self.cwd / "good")
+        self.trained(*self.long, "--resume", "good", output="again")
+        self.assertEqual(list(checkpoints(self.cwd / "again")), [self.STOPPED, STEPS])
+
+    def test_can_be_told_again_to_go_on_in_another_directory(self):
+        arguments = (*self.long, "--resume", self.newest)
+        self.trained(*arguments, output="elsewhere")
+        elsewhere = self.cwd / "elsewhere"
+        for step, checkpoint in checkpoints(elsewhere).items():
+            if step > self.STOPPED:
+                shutil.rmtree(checkpoint)
+        (elsewhere / "train_results.json").unlink()
+        state = elsewhere / self.newest.name / "trainer_state.json"
+        self.rewrite(state, state.read_text() + "\n")  # saved anew, as when a signal comes before the first step
+        self.trained(*arguments, output="elsewhere")
+        self.assertEqual((elsewhere / "model.safetensors").read_bytes(),
+                         (self.uninterrupted() / "model.safetensors").read_bytes())
 
     def test_tells_of_another_program(self):
         state = self.newest / "trainer_state.json"
@@ -429,13 +446,13 @@ class StoppedRun(ResumeTest):
     def test_does_not_go_on_in_the_directory_of_another_run(self):
         self.trained("--seed", 9, "--max-steps", 2, output="other")
         self.refused("--resume", self.newest, output="other", code=73,
-                     texts=[f"output_dir {self.cwd}/other holds another run", "it is finished"])
+                     texts=[f"output_dir {self.cwd}/other holds another run", "belongs to another run: its effective batch is"])
         # As of a sweep over learning rates; and from a checkpoint after which nothing is left to train.
         self.trained(*self.long, "--learning-rate", 1e-4, output="sweep")
         self.cut_short("sweep")
         *_, last = checkpoints(self.uninterrupted()).values()
         self.refused("--resume", last, output="sweep", code=73,
-                     texts=[f"output_dir {self.cwd}/sweep holds another run", f"checkpoint-18 is not {self.uninterrupted()}'s"])
+                     texts=[f"output_dir {self.cwd}/sweep holds another run", "has learning_rate 0.0001, not 0.001"])
 
     def test_takes_back_a_checkpoint_that_was_about_to_be_replaced(self):
         for model in (self.model, "gone"):  # the model that it began with may be
@@ -551,6 +568,8 @@ class OtherRuns(ResumeTest):
     def test_that_are_finished_leave_their_model_in_another_directory_too(self):
         self.trained()
         self.trained("--resume", "run/checkpoint-4", output="elsewhere")
+        again = self.trained("--resume", "run/checkpoint-4", output="elsewhere")
+        self.assertRegex(again.err, r"resume .*elsewhere is finished: 4 of 4 steps done")
         self.assertEqual((self.cwd / "elsewhere/model.safetensors").read_bytes(),
                          (self.cwd / "run/model.safetensors").read_bytes())
 

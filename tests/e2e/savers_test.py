@@ -93,6 +93,12 @@ class ShownByAStep(SaversTest):
             with self.subTest(where):
                 result = self.thin(*AUTO, "--probe-process", where, "--set", "probe_memory=auto", "--overwrite")
                 self.assert_takes(result, r"gradient_checkpointing is on .*: not even one feature fitted")
+                self.assertIn("memory_savers: gradient_checkpointing is on", (self.cwd / "run/train.log").read_text())
+        # What the probe took is no saver of a run that takes none.
+        result = self.thin("--gradient-checkpointing", "--probe-process", "child", "--set", "probe_memory=auto", "--overwrite")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("still holds", result.err)
+        self.assert_option("gradient_checkpointing", "true", "--gradient-checkpointing")
 
 
 class Resumed(SaversTest):

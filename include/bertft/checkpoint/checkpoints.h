@@ -68,9 +68,9 @@ std::optional<Found> first_good(const std::vector<Found>& candidates,
 /// The newest checkpoint that verifies; `skipped` and what it throws as in first_good().
 std::optional<Found> newest_good(const std::string& run_directory, std::vector<std::string>& skipped);
 
-/// Copies a checkpoint into the directory of another run, where it has the same name; whole or not at all, and
-/// without what is not in its manifest. throws StorageError, InputError, CheckpointError
-void copy_checkpoint(const std::string& checkpoint_directory, const std::string& run_directory);
+/// Copies a checkpoint, whole or not at all, and without what is not in its manifest, to `target`, as directory_of()
+/// names it. throws StorageError, InputError, CheckpointError
+void copy_checkpoint(const std::string& checkpoint_directory, const std::string& target);
 
 /// Makes a checkpoint's model files the run directory's own, each by a temporary name and a rename;
 /// `trainer_state`, the content of trainer_state.json, last. throws StorageError, InputError

@@ -39,6 +39,9 @@ class RunDirectory {
   RunDirectory(const RunDirectory&) = delete;
   RunDirectory& operator=(const RunDirectory&) = delete;
 
+  /// Removes what was made for this object, with what a probe has left there, when nothing came of it.
+  void undo();
+
   /// Under kOverwrite, when first called: removes the checkpoints and the model that an earlier run of this
   /// program left; `remove_records` removes what other rooms know of. Separate from locking, so that a failure
   /// before the first step costs nobody an earlier run. What a process that was killed began to remove is
@@ -48,6 +51,7 @@ class RunDirectory {
  private:
   std::string path_;
   Existing existing_;
+  bool is_new_, has_new_lock_;
   std::optional<Descriptor> lock_;  // run.lock, from when it has been opened
 };
 

@@ -43,7 +43,7 @@ void visit(Visitor& v, MemoryOptions& o) {
   v.field("memory_savers", o.memory_savers, {.help = "auto: when not even one feature fits a training step, turn on gradient_checkpointing, then bf16 (fp16 on a GPU before Ampere), where these are auto; a resumed run keeps them until this is off", .is_free_to_change = true, .stays_with_training = true});
   v.field("probe_memory", o.probe_memory, {.help = "auto: before training, find the micro-batch that fits, or take it from a probe.json that still holds", .is_free_to_change = true});
   v.field("probe_up_to", o.probe_up_to, {.help = "largest micro-batch that is tried; unset: the effective batch, and all of train_file for --probe-memory", .unit = "features", .at_least = 1, .at_most = 1e8, .unset_name = "auto", .is_free_to_change = true});
-  v.field("probe_process", o.probe_process, {.help = "where the probe of a training runs; auto: in a process of its own on a GPU, in the same on a CPU", .is_free_to_change = true});
+  v.field("probe_process", o.probe_process, {.help = "where the probe before a training runs; auto: in a process of its own on a GPU, before the training opens it, and in the same on a CPU", .is_free_to_change = true});
 }
 
 }  // namespace bertft::memory

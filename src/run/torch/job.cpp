@@ -55,13 +55,11 @@ void tell_misgivings(const Inputs& in) {
 }
 
 Job make_job(Inputs inputs, const Invocation& invocation, std::optional<train::Probed> probed) {
-  if (probed) adopt_savers(inputs.resolved, probed->savers);
+  std::set<std::string> savers;
+  if (probed) savers = adopt_savers(inputs.resolved, probed->savers);
   Means means = find_means(inputs.options(), invocation);
-  Job job{std::move(inputs), std::move(means), {}};
-  if (probed) {
-    job.savers = std::move(probed->savers);
-    job.probed = std::move(probed->result);
-  }
+  Job job{std::move(inputs), std::move(means), std::move(savers)};
+  if (probed) job.probed = std::move(probed->result);
   take_expected_savers(job);
   note_startup("device");
   return job;

@@ -32,6 +32,10 @@ std::string probe_file(const Inputs& in) {
   return (fs::path(*in.options().train.output_dir) / checkpoint::kProbeName).string();
 }
 
+std::int64_t search_limit(const config::Options& options, std::int64_t otherwise) {
+  return std::min(options.memory.probe_up_to.value_or(otherwise), data::kMostSequences);
+}
+
 train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, std::int64_t at_most) {
   const config::Options& o = job.options();
   return {.config = job.inputs.rows.config(),
@@ -43,7 +47,7 @@ train::ProbeTask task_of(const Job& job, const weights::ModelWeights& weights, s
           .length = o.data.max_seq_length,
           .effective_batch = job.inputs.plan.largest_step(),
           .eval_batch = o.eval.per_device_eval_batch_size,
-          .at_most = std::min(o.memory.probe_up_to.value_or(at_most), data::kMostSequences)};
+          .at_most = search_limit(o, at_most)};
 }
 
 std::int64_t size_of_data(const Job& job) {
@@ -144,6 +148,8 @@ train::Probed probe_in_child(const Inputs& in, const Invocation& invocation) {
   invocation.probe(config::to_yaml(in.resolved));
   auto probed = train::read_probe(probe_file(in));
   if (!probed) throw Error(fmt::format("the probe left no result in {}.", probe_file(in)));
+  std::int64_t& found = probed->result.num_features;  // an earlier probe, which still holds, may have looked further
+  found = std::min(found, search_limit(in.options(), in.plan.largest_step()));
   return *std::move(probed);
 }
 

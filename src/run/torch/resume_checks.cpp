@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/checkpoint/run_directory.h"
 #include "bertft/tokenizer/files.h"
 #include "bertft/train/results.h"
 #include "bertft/util/error.h"
@@ -42,28 +44,51 @@ void check_kept_model(const train::RunIdentity& identity, const std::string& out
   train::check_same_run(train::read_run_state(output_dir).identity, identity, output_dir);
 }
 
-// A checkpoint of elsewhere may go on where nothing stands yet, or what was brought from beside it.
-void refuse_other_run(const train::RunIdentity& identity, const std::string& checkpoint,
-                      const std::string& output_dir) {
+// None where it cannot be read: damaged, it is passed over.
+std::optional<train::RunState> state_in(const std::string& directory) {
+  try {
+    return train::read_run_state(directory);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+// What tells two runs apart, as far as it can be read; none: nothing.
+std::optional<std::string> difference_of_runs(const std::string& there, const train::RunState& state,
+                                              const std::string& checkpoint, const train::RunState& saved) {
+  try {
+    train::check_same_run(state.identity, saved.identity, there);
+  } catch (const Error& e) {
+    return std::string(first_line(e.what()));
+  }
+  std::set<std::string> savers(state.memory_savers.begin(), state.memory_savers.end());
+  savers.insert(saved.memory_savers.begin(), saved.memory_savers.end());
+  try {
+    for (const config::Difference& d : config::differences(options_in(there), options_in(checkpoint))) {
+      if (!savers.contains(d.key)) return fmt::format("{} has {} {}, not {}", there, d.key, d.was, d.is);
+    }
+  } catch (const Error&) {
+  }
+  return std::nullopt;
+}
+
+// A checkpoint of elsewhere may go on where nothing stands yet, or its own run.
+void refuse_other_run(const std::string& checkpoint, const train::RunState& saved, const std::string& output_dir) {
   const fs::path own_run = fs::path(checkpoint).parent_path();
   std::error_code ignored;
   if (fs::equivalent(own_run, output_dir, ignored)) return;
-  const auto refuse = [&](const std::string& what) {
-    throw OutputError(
-        fmt::format("output_dir {} holds another run, whose files would be mixed with this one's: {}.\n"
-                    "Choose another with --output-dir DIR.",
-                    output_dir, what));
-  };
-  if (train::has_results(output_dir)) refuse("it is finished");
-  for (const checkpoint::Found& there : checkpoint::list_own_checkpoints(output_dir)) {
-    const std::string name = fs::path(there.directory).filename().string();
-    if (!checkpoint::is_copy(there.directory, (own_run / name).string()))
-      refuse(name + " is not " + own_run.string() + "'s");
-  }
-  try {
-    check_kept_model(identity, output_dir);
-  } catch (const Error& e) {
-    refuse(std::string(first_line(e.what())));
+  std::vector<std::string> models = {output_dir};
+  for (const checkpoint::Found& there : checkpoint::list_own_checkpoints(output_dir)) models.push_back(there.directory);
+  for (const std::string& there : models) {
+    const auto state = state_in(there);
+    // One brought from beside this one may have been saved under other options.
+    if (!state || checkpoint::is_copy(there, (own_run / fs::path(there).filename()).string())) continue;
+    if (const auto difference = difference_of_runs(there, *state, checkpoint, saved)) {
+      throw OutputError(
+          fmt::format("output_dir {} holds another run, whose files would be mixed with this one's:\n{}\n"
+                      "Choose another with --output-dir DIR.",
+                      output_dir, *difference));
+    }
   }
 }
 
@@ -106,22 +131,36 @@ void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& 
                   output_dir, fs::path(there.front().directory).filename().string(), from.directory, from.step));
 }
 
-void check_beginning(const train::RunIdentity& identity, const Job& job) {
-  const train::TrainOptions& o = job.options().train;
-  if (o.resume_from_checkpoint) {
-    check_kept_model(identity, *o.output_dir);
-    if (train::has_results(*o.output_dir)) return;
-    log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *o.output_dir));
-  }
-  refuse_names_taken(*o.output_dir, 0, job.inputs.plan.total_steps);
+train::RunIdentity identity_of(const Inputs& in) {
+  const auto seed = static_cast<std::uint64_t>(in.options().train.seed);
+  return {.data_sha256 = in.train_set.sha256,
+          .num_features = in.plan.num_features,
+          .effective_batch = in.plan.effective_batch,
+          .total_steps = in.plan.total_steps,
+          .seed = seed,
+          .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
 }
 
-void check_going_on(const std::string& checkpoint, const train::RunState& saved, const Job& job) {
-  const train::TrainOptions& o = job.options().train;
-  refuse_other_run(saved.identity, checkpoint, *o.output_dir);
-  if (train::is_over(saved, job.inputs.plan, o) && train::has_results(*o.output_dir)) return;
-  refuse_names_taken(*o.output_dir, saved.step, job.inputs.plan.total_steps);
-  check_model_files(job.inputs, checkpoint);
+config::Options options_in(const std::string& checkpoint) {
+  const std::string path = (fs::path(checkpoint) / checkpoint::kStoredConfig).string();
+  return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+}
+
+void check_beginning(const Inputs& in) {
+  const train::TrainOptions& o = in.options().train;
+  if (o.resume_from_checkpoint) {
+    check_kept_model(identity_of(in), *o.output_dir);
+    if (train::has_results(*o.output_dir)) return;
+  }
+  refuse_names_taken(*o.output_dir, 0, in.plan.total_steps);
+}
+
+void check_going_on(const std::string& checkpoint, const train::RunState& saved, const Inputs& in) {
+  const train::TrainOptions& o = in.options().train;
+  refuse_other_run(checkpoint, saved, *o.output_dir);
+  if (train::is_over(saved, in.plan, o) && train::has_results(*o.output_dir)) return;
+  refuse_names_taken(*o.output_dir, saved.step, in.plan.total_steps);
+  check_model_files(in, checkpoint);
 }
 
 }  // namespace bertft::run

@@ -3,8 +3,9 @@
 #include <string>
 
 #include "bertft/checkpoint/checkpoints.h"
+#include "bertft/config/config.h"
+#include "bertft/run/inputs.h"
 #include "bertft/train/run_state.h"
-#include "run/torch/job.h"
 
 namespace bertft::run {
 
@@ -12,13 +13,18 @@ namespace bertft::run {
 /// `--resume auto` with the older one. throws OutputError
 void refuse_later_checkpoints(const checkpoint::Found& from, const std::string& output_dir);
 
-/// Whether a run without a checkpoint may begin in output_dir: nothing may stand in its way there, unless the run is
-/// over and has left its results alone. Tells of one that was to go on. throws OutputError, CheckpointError,
-/// ConfigError
-void check_beginning(const train::RunIdentity& identity, const Job& job);
+/// What a run of these inputs is known by.
+train::RunIdentity identity_of(const Inputs& in);
 
-/// Whether the run of `saved` may go on from its checkpoint, where there is anything left to do.
-/// throws OutputError, CheckpointError (the model's files have changed)
-void check_going_on(const std::string& checkpoint, const train::RunState& saved, const Job& job);
+/// Those that are kept with a checkpoint, or a model of ours. throws as config::resolve
+config::Options options_in(const std::string& checkpoint);
+
+/// Whether a run without a checkpoint may begin in output_dir: nothing may stand in its way there, unless the run is
+/// over and has left its results alone. throws OutputError, CheckpointError, ConfigError
+void check_beginning(const Inputs& in);
+
+/// Whether the run of `saved` may go on from its checkpoint in output_dir, where no other run may stand, with these
+/// inputs. throws OutputError, CheckpointError (the model's files have changed)
+void check_going_on(const std::string& checkpoint, const train::RunState& saved, const Inputs& in);
 
 }  // namespace bertft::run

@@ -13,13 +13,29 @@ namespace {
 using device::Precision;
 using memory::Saver;
 
+// The option of this key, where it is a saver's.
+std::optional<bool>* option_of(config::Options& options, std::string_view key) {
+  if (key == "gradient_checkpointing") return &options.model.gradient_checkpointing;
+  if (key == name_of(Precision::kBf16)) return &options.device.bf16;
+  if (key == name_of(Precision::kFp16)) return &options.device.fp16;
+  return nullptr;
+}
+
 // Whether this one may be chosen for the user: an option that the configuration sets is not changed.
+bool may_be_set(const config::Options& options, std::string_view key) {
+  config::Options copy = options;
+  const std::optional<bool>* option = option_of(copy, key);
+  const bool is_other_half = key == name_of(Precision::kFp16) && options.device.bf16.value_or(false);
+  return option != nullptr && !option->has_value() && !is_other_half;
+}
+
 bool may_take(const Job& job, const Saver& saver) {
-  const config::Options& o = job.options();
-  const bool is_settled = saver.precision == Precision::kFp16   ? o.device.fp16 || o.device.bf16.value_or(false)
-                          : saver.precision == Precision::kBf16 ? o.device.bf16.has_value()
-                                                                : o.model.gradient_checkpointing.has_value();
-  return saver.is_automatic && !is_settled && can_be_taken(job.means.device, saver);
+  return saver.is_automatic && may_be_set(job.options(), saver.key) && can_be_taken(job.means.device, saver);
+}
+
+void set(config::Resolved& resolved, const std::string& key) {
+  *option_of(resolved.options, key) = true;
+  resolved.origins[key] = "memory_savers: auto";
 }
 
 // Whether what the saver of this key turns on is on.
@@ -29,7 +45,7 @@ bool is_on(const Job& job, const std::string& key) {
 }
 
 void turn_on(Job& job, const Saver& saver) {
-  adopt_savers(job.inputs.resolved, {saver.key});
+  set(job.inputs.resolved, saver.key);
   if (saver.precision) job.means.device = device::select_device(job.options().device);
   job.savers.insert(saver.key);
 }
@@ -40,14 +56,16 @@ bool can_be_taken(const device::Device& device, const Saver& saver) {
   return saver.precision != Precision::kBf16 || !device.is_cuda();
 }
 
-void adopt_savers(config::Resolved& resolved, const std::set<std::string>& keys) {
-  config::Options& options = resolved.options;
+std::set<std::string> adopt_savers(config::Resolved& resolved, const std::set<std::string>& keys) {
+  std::set<std::string> adopted;
+  if (resolved.options.memory.memory_savers != memory::MemorySavers::kAuto) return adopted;
   for (const std::string& key : keys) {
-    if (key == "gradient_checkpointing") options.model.gradient_checkpointing = true;
-    if (key == name_of(Precision::kBf16)) options.device.bf16 = true;
-    if (key == name_of(Precision::kFp16)) options.device.fp16 = true;
-    resolved.origins[key] = "memory_savers: auto";
+    if (!may_be_set(resolved.options, key)) continue;
+    set(resolved, key);
+    adopted.insert(key);
+    log::debug(fmt::format("memory_savers: {} is on, as the probe has found", key));  // for the run's own log
   }
+  return adopted;
 }
 
 bool take_saver(Job& job, const std::string& why) {

@@ -16,8 +16,9 @@ bool take_saver(Job& job, const std::string& why);
 /// Whether a device can be made to use it: a GPU that can compute in bf16 does so already.
 bool can_be_taken(const device::Device& device, const memory::Saver& saver);
 
-/// Turns on, in the options, those that a probe has found to be needed, `keys`, and told of.
-void adopt_savers(config::Resolved& resolved, const std::set<std::string>& keys);
+/// Turns on, in the options, those that a probe took, `keys`, and told of, where memory_savers may do so here, too.
+/// returns their keys
+std::set<std::string> adopt_savers(config::Resolved& resolved, const std::set<std::string>& keys);
 
 /// Takes savers until one feature is expected to fit, as far as memory_savers allows.
 void take_expected_savers(Job& job);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -23,6 +24,17 @@ namespace fs = std::filesystem;
 
 constexpr const char* kNotToTheSameBits = "sums are rounded differently, so not to the same bits";
 
+void refuse_to_begin_over_damaged(const std::string& output_dir) {
+  const std::vector<checkpoint::Found> own = checkpoint::list_own_checkpoints(output_dir);
+  if (own.empty()) return;
+  try {
+    checkpoint::verify(own.front().directory);
+  } catch (const CheckpointError& e) {
+    throw CheckpointError(fmt::format("none of the checkpoints in {} is whole.\n{}\n--overwrite trains anew.",
+                                      output_dir, first_line(e.what())));
+  }
+}
+
 // "auto" or a directory -> the checkpoint to go on from, verified; none: start afresh.
 std::optional<checkpoint::Found> find_checkpoint(const train::TrainOptions& options) {
   if (!options.resume_from_checkpoint) return std::nullopt;
@@ -36,11 +48,7 @@ std::optional<checkpoint::Found> find_checkpoint(const train::TrainOptions& opti
   }
   std::vector<std::string> skipped;
   auto found = checkpoint::newest_good(*options.output_dir, skipped);
-  if (!found && !checkpoint::list_own_checkpoints(*options.output_dir).empty()) {
-    throw CheckpointError(
-        fmt::format("none of the checkpoints in {} is whole.\n{}\n--overwrite removes them and trains anew.",
-                    *options.output_dir, skipped.front()));
-  }
+  if (!found) refuse_to_begin_over_damaged(*options.output_dir);
   for (const std::string& line : skipped) log::warn(line);
   return found;
 }
@@ -52,34 +60,30 @@ void tell_changed_options(const config::Options& before, const Job& job) {
   for (const config::Difference& d : config::differences(before, job.options())) {
     if (!job.savers.contains(d.key)) changed.push_back(fmt::format("{} {} -> {}", d.key, d.was, d.is));
   }
-  const train::TrainOptions &was = before.train, &is = job.options().train;
-  if (was.micro_batch_features != is.micro_batch_features || was.micro_batch_tokens != is.micro_batch_tokens) {
-    log::info(fmt::format("resume   in other micro-batches than before: {}", kNotToTheSameBits));
-  }
   if (!changed.empty()) log::warn(fmt::format("resumed with other options than before: {}", fmt::join(changed, ", ")));
-}
-
-train::RunIdentity identity_of(const Inputs& in) {
-  const auto seed = static_cast<std::uint64_t>(in.options().train.seed);
-  return {.data_sha256 = in.train_set.sha256,
-          .num_features = in.plan.num_features,
-          .effective_batch = in.plan.effective_batch,
-          .total_steps = in.plan.total_steps,
-          .seed = seed,
-          .data_seed = static_cast<std::uint64_t>(in.options().train.data_seed.value_or(in.options().train.seed))};
 }
 
 // Of the checkpoint itself: the configuration in the run directory may be a later one. It is only compared with, so
 // one that this version of the program cannot read stops nobody.
 std::optional<config::Options> stored_options(const std::string& checkpoint) {
-  const std::string path = (fs::path(checkpoint) / checkpoint::kStoredConfig).string();
-  if (!is_there(path)) return std::nullopt;
+  if (!is_there((fs::path(checkpoint) / checkpoint::kStoredConfig).string())) return std::nullopt;
   try {
-    return config::resolve({.files = {path}, .environment = {}, .command_line = {}}).options;
+    return options_in(checkpoint);
   } catch (const Error& e) {
     log::warn(fmt::format("whether options were changed is not known: {}", first_line(e.what())));
     return std::nullopt;
   }
+}
+
+// `token_budget`: as the checkpoint has it.
+void tell_other_micro_batches(const config::Options& before, const Job& job,
+                              const std::optional<std::int64_t>& token_budget) {
+  const auto limit_of = [&](const train::TrainOptions& o) {
+    const std::int64_t most = job.inputs.plan.largest_step();
+    return std::pair(std::min(o.micro_batch_features.value_or(most), most), train::micro_batch_tokens(o, token_budget));
+  };
+  if (limit_of(before.train) == limit_of(job.options().train)) return;
+  log::info(fmt::format("resume   in other micro-batches than before: {}", kNotToTheSameBits));
 }
 
 // Of a run that begins now.
@@ -121,17 +125,24 @@ void take_circumstances(const train::RunState& now, train::RunState& saved, cons
 Start find_start(Job& job) {
   Start start{.checkpoint = find_checkpoint(job.options().train), .state = new_state(job), .moments = {}};
   if (!start.checkpoint) {
-    check_beginning(start.state.identity, job);
+    check_beginning(job.inputs);
+    const train::TrainOptions& o = job.options().train;
+    if (o.resume_from_checkpoint && !train::has_results(*o.output_dir)) {
+      log::info(fmt::format("resume   no checkpoint in {}; starting afresh", *o.output_dir));
+    }
     return start;
   }
   const std::string& directory = start.checkpoint->directory;
   train::RunState saved = train::read_run_state(directory);
   train::check_same_run(saved.identity, start.state.identity, directory);
-  check_going_on(directory, saved, job);
+  check_going_on(directory, saved, job.inputs);
   take_circumstances(start.state, saved, job.options().train);
   start.state = std::move(saved);
   keep_savers(job, start.state.memory_savers);
-  if (const auto before = stored_options(directory)) tell_changed_options(*before, job);
+  if (const auto before = stored_options(directory)) {
+    tell_changed_options(*before, job);
+    tell_other_micro_batches(*before, job, start.state.micro_batch_tokens);
+  }
   return start;
 }
 

@@ -20,6 +20,7 @@
 #include "bertft/util/log.h"
 #include "bertft/util/text.h"
 #include "run/torch/probe_memory.h"
+#include "run/torch/resume_checks.h"
 #include "run/torch/run_files.h"
 #include "run/torch/savers.h"
 #include "run/torch/shortage.h"
@@ -105,26 +106,29 @@ void settle_memory(Start& start, Job& job, const weights::ModelWeights& weights)
   start.state.memory_savers = std::move(savers);
 }
 
-void bring(const std::string& checkpoint, const std::string& output_dir, std::string_view what) {
-  if (is_there(fs::path(output_dir) / fs::path(checkpoint).filename()) || !is_there(checkpoint)) return;
+// Where a run goes on in another directory than its own: what `--resume auto` goes on from there, and the best so far.
+void bring_checkpoints(const Start& start, const Job& job) {
+  if (!start.checkpoint) return;
+  const train::TrainOptions& o = job.options().train;
+  const auto bring = [&](const std::string& checkpoint, std::int64_t step, std::string_view what) {
+    const std::string target = checkpoint::directory_of(*o.output_dir, step);
+    if (is_there(target)) return;
+    checkpoint::copy_checkpoint(checkpoint, target);
+    log::info(fmt::format("resume   copied {}, the {}, to {}", checkpoint, what, *o.output_dir));
+  };
+  const std::string& newest = start.checkpoint->directory;
+  if (!train::is_over(start.state, job.inputs.plan, o)) bring(newest, start.state.step, "one to go on from");
+  if (!start.state.best_step) return;
+  const std::string own_run = fs::path(newest).parent_path().string();
+  const std::string best = checkpoint::directory_of(own_run, *start.state.best_step);
+  if (!is_there(best)) return;
   try {
-    checkpoint::verify(checkpoint);
+    checkpoint::verify(best);
   } catch (const Error& e) {
-    log::warn(fmt::format("{} The {} stays behind.", first_line(e.what()), what));
+    log::warn(fmt::format("{} The best checkpoint so far stays behind.", first_line(e.what())));
     return;
   }
-  checkpoint::copy_checkpoint(checkpoint, output_dir);
-  log::info(fmt::format("resume   copied {}, the {}, to {}", checkpoint, what, output_dir));
-}
-
-// Where a run goes on in another directory than its own: what `--resume auto` goes on from there, and the best so far.
-void bring_checkpoints(const Start& start, const std::string& output_dir) {
-  if (!start.checkpoint) return;
-  const std::string& newest = start.checkpoint->directory;
-  bring(newest, output_dir, "checkpoint to go on from");
-  if (!start.state.best_step) return;
-  bring(checkpoint::directory_of(fs::path(newest).parent_path().string(), *start.state.best_step), output_dir,
-        "best so far");
+  bring(best, *start.state.best_step, "best so far");
 }
 
 void hold(const train::TrainOptions& o, Held& held) {
@@ -138,7 +142,7 @@ void hold_earlier_run(const train::TrainOptions& o, Held& held) {
 
 // What a process of its own finds that probes before the device is opened, where the options ask for that and the run
 // is not to go on from a checkpoint.
-std::optional<train::Probed> probe_first(const Inputs& in, const Invocation& invocation, Held& held) {
+std::optional<train::Probed> probe_first(Inputs& in, const Invocation& invocation, Held& held) {
   const train::TrainOptions& o = in.options().train;
   if (!probes_in_child(in.options())) return std::nullopt;
   hold_earlier_run(o, held);
@@ -146,9 +150,15 @@ std::optional<train::Probed> probe_first(const Inputs& in, const Invocation& inv
       o.resume_from_checkpoint && (*o.resume_from_checkpoint != "auto" || train::has_results(*o.output_dir) ||
                                    !checkpoint::list_own_checkpoints(*o.output_dir).empty());
   if (goes_on) return std::nullopt;
-  model_weights(in);  // no directory for what cannot be read
+  check_beginning(in);
+  in.weights = model_weights(in);
   hold(o, held);
-  return probe_in_child(in, invocation);
+  try {
+    return probe_in_child(in, invocation);
+  } catch (const std::exception&) {
+    held.directory->undo();
+    throw;
+  }
 }
 
 // returns the signal that ended it, if one did
@@ -170,7 +180,7 @@ std::optional<int> train_once(Job& job, Held& held) {
   train::SignalGuard::stop_if_received();
   held.directory->remove_replaced_run([&] { remove_records(*o.output_dir); });
   held.has_begun = true;
-  bring_checkpoints(start, *o.output_dir);
+  bring_checkpoints(start, job);
   write_beginnings(job, *o.output_dir);
   return train_from(std::move(start), job, model, weights_line, *o.output_dir);
 }
@@ -184,8 +194,12 @@ struct Continuation {
 Continuation continuation_of(const train::TrainOptions& options, const Held& held) {
   if (held.is_new && !held.has_begun) return {std::nullopt, Beginning::kAsTold};
   std::vector<std::string> damaged;
-  const auto found = checkpoint::newest_good(*options.output_dir, damaged);
-  const auto saved = found ? std::optional(found->directory) : std::nullopt;
+  std::optional<std::string> saved;
+  try {
+    if (const auto found = checkpoint::newest_good(*options.output_dir, damaged)) saved = found->directory;
+  } catch (const Error& e) {  // which is not what ended the run
+    log::debug(e.what());
+  }
   const bool can_go_on = held.has_begun && (saved || held.is_new);
   return {saved, can_go_on ? Beginning::kNewestCheckpoint : Beginning::kAsTold};
 }

@@ -321,11 +321,11 @@ TEST_F(StoreTest, CopiesACheckpointIntoAnotherRun) {
   save(snapshot(1));
   std::filesystem::create_directory(run_ / "checkpoint-1/onnx");  // somebody's own
   const TemporaryDirectory other;
-  copy_checkpoint(directory_of(run_.path(), 1), other.path());
+  copy_checkpoint(directory_of(run_.path(), 1), directory_of(other.path(), 1));
   EXPECT_THAT(other.names(), ElementsAre("checkpoint-1"));
   EXPECT_NO_THROW(verify(other / "checkpoint-1"));
   EXPECT_FALSE(std::filesystem::exists(other / "checkpoint-1/onnx"));
-  EXPECT_THROW(copy_checkpoint(directory_of(run_.path(), 1), other / "none"), StorageError);
+  EXPECT_THROW(copy_checkpoint(directory_of(run_.path(), 1), other / "none/checkpoint-1"), StorageError);
 }
 
 TEST_F(StoreTest, PublishesTheModelOfASnapshotWithoutACheckpoint) {
