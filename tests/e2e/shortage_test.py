@@ -161,20 +161,20 @@ class Training(ShortageTest):
         result = self.short(self.limited("1200KiB", "--resume", "auto"))  # weights and moments take 1 MiB
         self.assertIn(" of step 3)", result.err)
 
-    def test_of_a_run_that_goes_on_elsewhere_names_its_checkpoint_until_there_is_one(self):
+    def test_of_a_run_that_goes_on_elsewhere_names_its_checkpoint_there_once_there_is_one(self):
         self.trained("--save-steps", 2)
         resume = ("--resume", "run/checkpoint-2")
-        for limit in (UNLOADABLE, "900KiB"):  # the latter short in other/
+        arguments = self.limited(UNLOADABLE, *resume, "--output-dir", "third")
+        before = self.short(arguments)
+        self.assertNotIn("saved:", before.err)
+        self.assert_command(before, arguments)
+        for limit in ("900KiB", SAVERS_ONLY):  # the former short before the first step
             with self.subTest(limit):
-                arguments = self.limited(limit, *resume, "--output-dir", "other")
-                result = self.short(arguments)
-                self.assertNotIn("saved:", result.err)
-                self.assert_command(result, arguments)
-        in_a_step = self.short(self.limited(SAVERS_ONLY, *resume, "--output-dir", "other"))
-        self.assert_saved(in_a_step, "other/checkpoint-2")
-        self.assert_command(in_a_step, self.limited(SAVERS_ONLY, "--output-dir", "other"), "--resume", "auto")
-        for result in (in_a_step, self.short(self.limited(UNLOADABLE, *resume, "--output-dir", "third"))):
-            self.assertRegex(self.tried(result).err, r"resume .*/checkpoint-2: step 2 of 4")
+                result = self.short(self.limited(limit, *resume, "--output-dir", "other"))
+                self.assert_saved(result, "other/checkpoint-2")
+                self.assert_command(result, self.limited(limit, "--output-dir", "other"), "--resume", "auto")
+        for short in (result, before):
+            self.assertRegex(self.tried(short).err, r"resume .*/checkpoint-2: step 2 of 4")
 
     def test_once_steps_are_saved_names_no_shorter_windows_which_would_be_another_run(self):
         free = float(re.search(r"([\d.]+) GiB free", self.short(self.limited(TINY)).err)[1])
