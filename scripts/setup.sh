@@ -27,16 +27,17 @@ if [ -z "${CUDAToolkit_ROOT:-}" ] && [ "$(printf '%s\n' 2.42 "$glibc" | sort -V 
   exit 1
 fi
 
+needs_wheels() { [ -z "${LIBTORCH:-}" ] || [ "$want_tests" = yes ]; }  # the peers need LibTorch's in any case
 python=/usr/bin/python3
 check_python() {
   python_version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  needs_wheels || return 0
   case $python_version in 3.11|3.12|3.13) return ;; esac
   echo "error: the pinned packages need Python 3.11, 3.12 or 3.13 as $python; this is $python_version." >&2
   echo "       Elsewhere install LibTorch 2.11 and CUDA 13.0 and set LIBTORCH=DIR and CUDAToolkit_ROOT=DIR." >&2
   exit 1
 }
-# Before anything is installed in vain.
-if [ -x "$python" ] && { [ -z "${LIBTORCH:-}" ] || [ "$want_tests" = yes ]; }; then check_python; fi
+[ ! -x "$python" ] || check_python  # before anything is installed in vain
 
 say() { printf 'setup    %s\n' "$*"; }
 
@@ -78,7 +79,6 @@ install_debian_packages() {
 make_env() {
   local dir=$1 lock; shift
   [ ! -f "$dir/.complete" ] || return 0
-  check_python
   rm -rf "$dir"
   "$python" -m venv "$dir"
   ln -s "lib/python$python_version/site-packages" "$dir/site-packages"
@@ -102,10 +102,10 @@ complete_toolkit() {
 }
 
 install_debian_packages
+check_python
 
 # The names are hashes of what is locked, so that a changed pin gets a new folder and an unchanged one is shared
 # by all checkouts.
-python_version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 lock_id() { (cd third_party && cat "${@/%/.lock}") | grep -v '^#' | sha256sum | cut -c1-16; }
 libtorch_env="$cache/libtorch-$(lock_id libtorch)-python$python_version"
 peers_env="$cache/peers-$(lock_id libtorch peers)-python$python_version"
@@ -115,7 +115,7 @@ mkdir -p build  # for links to what the other scripts, CMake and the tests look 
 if [ -n "${LIBTORCH:-}" ]; then
   say "LibTorch: $LIBTORCH (from the environment)"
 fi
-if [ -z "${LIBTORCH:-}" ] || [ "$want_tests" = yes ]; then  # the peers need its Python half in any case
+if needs_wheels; then
   [ -f "$libtorch_env/.complete" ] || say "LibTorch, cuDNN and nvcc: downloading (about 3 GB, once)"
   make_env "$libtorch_env" libtorch
   complete_toolkit "$libtorch_env"

@@ -119,10 +119,12 @@ int run_train_command(const CLI::App& command, const TrainFlags& flags) {
   } else {
     run::check_output_directory(resolved.options);
   }
-  if (flags.mode() == run::TrainMode::kTrain) run::recover_output_directory(resolved.options.train);
   run::begin_to_open_torch_library(resolved.options.device.device);
   std::optional<train::SignalGuard> signals;  // a scheduler's signal gets its answer while a run loads, too
-  if (flags.mode() == run::TrainMode::kTrain) signals.emplace();
+  if (flags.mode() == run::TrainMode::kTrain) {
+    signals.emplace();
+    run::recover_output_directory(resolved.options.train);
+  }
   run::Inputs inputs = run::read_inputs(std::move(resolved));
   if (level) log::set_level(*level);
   train::SignalGuard::stop_if_received();

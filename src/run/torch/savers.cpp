@@ -14,7 +14,8 @@ using device::Precision;
 using memory::Saver;
 
 // The option of this key, where it is a saver's.
-std::optional<bool>* option_of(config::Options& options, std::string_view key) {
+template <class Options>
+auto option_of(Options& options, std::string_view key) -> decltype(&options.model.gradient_checkpointing) {
   if (key == "gradient_checkpointing") return &options.model.gradient_checkpointing;
   if (key == name_of(Precision::kBf16)) return &options.device.bf16;
   if (key == name_of(Precision::kFp16)) return &options.device.fp16;
@@ -23,8 +24,7 @@ std::optional<bool>* option_of(config::Options& options, std::string_view key) {
 
 // Whether this one may be chosen for the user: an option that the configuration sets is not changed.
 bool may_be_set(const config::Options& options, std::string_view key) {
-  config::Options copy = options;
-  const std::optional<bool>* option = option_of(copy, key);
+  const std::optional<bool>* option = option_of(options, key);
   const bool is_other_half = key == name_of(Precision::kFp16) && options.device.bf16.value_or(false);
   return option != nullptr && !option->has_value() && !is_other_half;
 }

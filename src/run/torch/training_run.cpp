@@ -110,17 +110,15 @@ void settle_memory(Start& start, Job& job, const weights::ModelWeights& weights)
 void bring_checkpoints(const Start& start, const Job& job) {
   if (!start.checkpoint) return;
   const train::TrainOptions& o = job.options().train;
+  const auto lacks = [&](std::int64_t step) { return !is_there(checkpoint::directory_of(*o.output_dir, step)); };
   const auto bring = [&](const std::string& checkpoint, std::int64_t step, std::string_view what) {
-    const std::string target = checkpoint::directory_of(*o.output_dir, step);
-    if (is_there(target)) return;
-    checkpoint::copy_checkpoint(checkpoint, target);
+    checkpoint::copy_checkpoint(checkpoint, checkpoint::directory_of(*o.output_dir, step));
     log::info(fmt::format("resume   copied {}, the {}, to {}", checkpoint, what, *o.output_dir));
   };
-  const std::string& newest = start.checkpoint->directory;
-  if (!train::is_over(start.state, job.inputs.plan, o)) bring(newest, start.state.step, "one to go on from");
-  if (!start.state.best_step) return;
-  const std::string own_run = fs::path(newest).parent_path().string();
-  const std::string best = checkpoint::directory_of(own_run, *start.state.best_step);
+  const auto& [newest, step] = *start.checkpoint;
+  if (lacks(step) && !train::is_over(start.state, job.inputs.plan, o)) bring(newest, step, "one to go on from");
+  if (!start.state.best_step || !lacks(*start.state.best_step)) return;
+  const std::string best = checkpoint::directory_of(fs::path(newest).parent_path().string(), *start.state.best_step);
   if (!is_there(best)) return;
   try {
     checkpoint::verify(best);
